@@ -1,0 +1,97 @@
+"""What the gateway asks of a journal. `sqlite` and `postgres` are the two that answer."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from gateway.journal.records import (
+    Decision,
+    Direction,
+    Instance,
+    Key,
+    KeyedReason,
+    Reason,
+    Session,
+    State,
+    Tally,
+    Timeline,
+    Transfer,
+)
+from gateway.journal.writes import Change, Changed, Claim, Opened
+from gateway.reasons import Source
+
+
+class JournalError(Exception):
+    """
+    JournalError
+    ├── JournalUnavailable   nothing was made durable (or it is not known to be); may pass by itself
+    └── SchemaMismatch       the tables are older or newer than this program; `mm-gateway migrate` or an upgrade
+    """
+
+
+class JournalUnavailable(JournalError):
+    """The write is not known to be durable: disk full, database away, connection lost. Try again later."""
+
+
+class SchemaMismatch(JournalError):
+    """The journal's schema is not this program's; the text says which of the two is older and what to do."""
+
+
+class TransferFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which transfers to list; what is None or empty does not narrow. Times are Unix seconds, `until` excluded."""
+
+    operator: str | None = None
+    direction: Direction | None = None
+    id: str | None = None
+    player_id: str | None = None
+    states: tuple[State, ...] = ()
+    wants: Decision | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+class ReasonFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rollback reasons to list; `text` is found anywhere in the reason, whatever its case."""
+
+    operator: str | None = None
+    source: Source | None = None
+    category: str | None = None
+    text: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+class Journal(Protocol):
+    """The memory of the gateway. Every method may raise `JournalUnavailable`; a write that returned is durable."""
+
+    async def open(self, transfer: Transfer, reason: Reason | None = None) -> Opened: ...
+    async def change(self, change: Change) -> Changed: ...
+    async def note(self, key: Key, reason: Reason) -> None: ...
+    async def remember(self, session: Session, at: float) -> None: ...
+    async def claim(self, claim: Claim) -> list[Transfer]: ...
+    async def beat(self, instance: Instance) -> None: ...
+    async def inherit(self, now: float) -> int: ...
+    async def prune(self, before: float, limit: int) -> int: ...
+
+    async def find(self, key: Key) -> Transfer | None: ...
+    async def session(self, operator: str, token: str) -> Session | None: ...
+    async def next_due(self, operator: str) -> float | None:
+        """When the operator's earliest claimable transfer is due, None if there is none."""
+
+    async def timeline(self, key: Key) -> Timeline | None: ...
+    async def transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
+        """Newest first."""
+
+    async def reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
+        """Newest first."""
+
+    async def tallies(self) -> list[Tally]:
+        """Of every unfinished state; finished transfers are not counted here, there may be very many."""
+
+    async def check(self) -> None:
+        """Returns if a write would be durable now."""
+
+    async def close(self) -> None:
+        """Commits what waits, then lets go of the store."""

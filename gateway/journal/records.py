@@ -1,0 +1,178 @@
+"""The nouns that the journal keeps. A `Transfer` is the one everything else belongs to.
+
+Times (`…_at`) are Unix seconds, durations (`…_s`) seconds; money is exact (`gateway.money`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from gateway.money import Money
+from gateway.reasons import Source
+
+
+class Direction(StrEnum):
+    """Which way the money goes, seen from the player's wallet at the operator."""
+
+    WITHDRAW = "withdraw"
+    DEPOSIT = "deposit"
+
+
+class State(StrEnum):
+    """How far a transfer is. What may follow what stands in `gateway.transfers.states`."""
+
+    SENDING = "sending"
+    HELD = "held"
+    CONFIRMING = "confirming"
+    CONFIRMED = "confirmed"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+    PARKED = "parked"
+
+
+class Decision(StrEnum):
+    """How a transfer is to end."""
+
+    CONFIRM = "confirm"
+    ROLLBACK = "rollback"
+
+
+class Fate(StrEnum):
+    """What is known of the hold (the withdraw or deposit itself) at the operator."""
+
+    UNKNOWN = "unknown"
+    TAKEN = "taken"
+    REFUSED = "refused"
+
+
+class Verdict(StrEnum):
+    """What one try at the operator came to."""
+
+    SUCCESS = "success"
+    DECLINED = "declined"
+    NOT_FOUND = "not_found"
+    UNSENT = "unsent"
+    UNKNOWN = "unknown"
+
+
+FINAL: Final = (State.CONFIRMED, State.ROLLED_BACK)
+"""States that nothing leaves but the late answer of a withdraw (see `states`)."""
+
+CLAIMABLE: Final = (State.SENDING, State.CONFIRMING, State.ROLLING_BACK)
+"""States in which somebody must act once `due_at` has come."""
+
+
+class Key(NamedTuple):
+    """What identifies a transfer: one `mmTransactionId` of one operator in one direction."""
+
+    operator: str
+    direction: Direction
+    id: str
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A player's session at an operator, as far as it is known here.
+
+    `token` is a secret. `memory` is what the adapter asked to be remembered when it verified the session.
+    """
+
+    operator: str
+    token: str
+    player_id: str = ""
+    memory: Mapping[str, str] = {}
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """A withdrawal or deposit: one row of the journal.
+
+    `amount` is None only where the gateway never saw the hold and was first told of the rollback (`adopted`).
+    `fingerprint` tells whether a repeated hold has the same content. `revision` grows with every change and is
+    the fence for whoever holds a claim. `due_at` is when somebody must act next, None when nobody must;
+    `owner` is the instance that acts until then, None when nobody does.
+    `missing` says that the operator has once answered the rollback with "never heard of it".
+    `hold_balance` and `end_balance` are the operator's recorded answers to the hold and to its end.
+    """
+
+    operator: str
+    direction: Direction
+    id: str
+    state: State
+    amount: Money | None
+    description: str = ""
+    session: Session
+    fingerprint: str = ""
+    adopted: bool = False
+    fate: Fate = Fate.UNKNOWN
+    wants: Decision | None = None
+    tries: int = 0
+    missing: bool = False
+    revision: int = 0
+    owner: str | None = None
+    due_at: float | None = None
+    opened_at: float
+    decided_at: float | None = None
+    changed_at: float
+    hold_balance: Money | None = None
+    end_balance: Money | None = None
+
+    @property
+    def key(self) -> Key:
+        return Key(self.operator, self.direction, self.id)
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try at the operator: of `call` ("withdraw", "confirmDeposit", …), begun at `at`, `took_s` long."""
+
+    call: str
+    at: float
+    took_s: float
+    verdict: Verdict
+    detail: str = ""
+    instance: str = ""
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a transfer is rolled back, or was parked, retried or resolved by a person (`who`)."""
+
+    text: str
+    source: Source
+    category: str
+    at: float
+    who: str = ""
+
+
+class KeyedReason(msgspec.Struct, frozen=True, kw_only=True):
+    """A reason beside the transfer it belongs to."""
+
+    key: Key
+    reason: Reason
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of one transfer, oldest first."""
+
+    transfer: Transfer
+    attempts: list[Attempt]
+    reasons: list[Reason]
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """A running gateway: alive until `lease_until` unless it says so again."""
+
+    id: str
+    started_at: float
+    lease_until: float
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """How many unfinished transfers of one kind there are, and since when the oldest waits."""
+
+    operator: str
+    direction: Direction
+    state: State
+    count: int
+    oldest_at: float

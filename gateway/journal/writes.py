@@ -1,0 +1,123 @@
+"""Everything that is written to a journal, as data: a store turns each of these into its own SQL.
+
+A batch of writes is applied in order, in one transaction; what one write does not find it answers, it never
+fails the others. A store that cannot make the batch durable raises `JournalUnavailable` for all of it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gateway.journal.records import (
+    Attempt,
+    Decision,
+    Fate,
+    Instance,
+    Key,
+    Reason,
+    Session,
+    State,
+    Transfer,
+)
+from gateway.money import Money
+
+
+class Open(msgspec.Struct, frozen=True, kw_only=True):
+    """Insert `transfer` unless its key is taken. Answers `Opened`."""
+
+    transfer: Transfer
+    reason: Reason | None = None
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """The row under the key now, and whether this write made it."""
+
+    transfer: Transfer
+    created: bool
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Compare-and-set: move a transfer from one of `allowed` to `to`. Answers `Changed`.
+
+    Moves only if the row is in an allowed state and, where given, has this `fence` as its revision and this
+    `amount`; then `revision` grows by one. `due_at`, `owner`, `tries` and `wants` are set as given; `decided_at`,
+    `fate`, `missing`, balances and session keep the row's value where None.
+    `reason` is kept only if the row moved; `attempt` is kept in any case, since it happened.
+    """
+
+    key: Key
+    allowed: tuple[State, ...]
+    to: State
+    at: float
+    fence: int | None = None
+    amount: Money | None = None
+    due_at: float | None = None
+    owner: str | None = None
+    tries: int = 0
+    wants: Decision | None = None
+    decided_at: float | None = None
+    fate: Fate | None = None
+    missing: bool | None = None
+    hold_balance: Money | None = None
+    end_balance: Money | None = None
+    session: Session | None = None
+    reason: Reason | None = None
+    attempt: Attempt | None = None
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """The row as it stands now (None: no such transfer), and whether this write moved it."""
+
+    transfer: Transfer | None
+    moved: bool
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep one more reason for a transfer whose end is already decided. Answers None."""
+
+    key: Key
+    reason: Reason
+
+
+class Remember(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep a verified session, replacing what was known under its token. Answers None."""
+
+    session: Session
+    at: float
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Take up to `limit` due transfers of an operator for `owner` until `lease_until`. Answers a list of them.
+
+    Due: in one of `CLAIMABLE`, `due_at` not after `now`. Each taken row gets the owner, `due_at = lease_until` and
+    the next revision; no row is taken by two. Oldest `due_at` first.
+    """
+
+    operator: str
+    owner: str
+    now: float
+    lease_until: float
+    limit: int
+
+
+class Beat(msgspec.Struct, frozen=True, kw_only=True):
+    """This instance lives until its `lease_until`. Answers None."""
+
+    instance: Instance
+
+
+class Inherit(msgspec.Struct, frozen=True, kw_only=True):
+    """Make due at once what instances own whose lease ended before `now`, and forget them. Answers how many rows."""
+
+    now: float
+
+
+class Prune(msgspec.Struct, frozen=True, kw_only=True):
+    """Delete up to `limit` final transfers last changed before `before`, with all that belongs to them, and as many
+    sessions last seen before then. Answers how many rows."""
+
+    before: float
+    limit: int
+
+
+Write = Open | Change | Note | Remember | Claim | Beat | Inherit | Prune

@@ -1,0 +1,91 @@
+"""Exact money: decimal from socket to socket, never a binary float."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation, localcontext
+from typing import Final
+
+import msgspec
+
+INTEGER_DIGITS: Final = 26
+FRACTION_DIGITS: Final = 12
+_DIGITS: Final = INTEGER_DIGITS + FRACTION_DIGITS
+
+
+class MoneyError(ValueError):
+    """An amount that is no money here: not finite, negative, or with more digits than are kept."""
+
+
+class Money(msgspec.Struct, frozen=True, order=False):
+    """An amount of one currency, e.g. ``Money(Decimal("230"), "XAG")``.
+
+    `amount` is in units of the currency (not cents), finite, and may be negative only in a balance.
+    Build one with `money`, which holds the limits and the one way to write a number.
+    """
+
+    amount: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{self.amount:f} {self.currency}"
+
+
+def money(amount: Decimal | int | str, currency: str) -> Money:
+    """`Money` in canonical form: ``230.00`` and ``2.3e2`` both become ``230``. Raises `MoneyError`."""
+    return Money(canonical(amount), currency)
+
+
+def parse(text: str) -> Money:
+    """The inverse of ``str(Money)``: ``"230.5 XAG"``. Raises `MoneyError`."""
+    amount, _, currency = text.partition(" ")
+    return money(amount, currency)
+
+
+def canonical(amount: Decimal | int | str) -> Decimal:
+    """The same number without exponent or trailing zeros. Raises `MoneyError` outside the limits."""
+    number = _decimal(amount)
+    _, digits, exponent = number.as_tuple()
+    if not isinstance(exponent, int):
+        raise MoneyError("the amount is not a finite number")
+    if len(digits) + max(exponent, 0) > _DIGITS or number.adjusted() >= INTEGER_DIGITS:
+        raise MoneyError(f"the amount has more than {INTEGER_DIGITS} digits before the point")
+    if not number:
+        return Decimal(0)
+    if exponent < 0:
+        number = _without_trailing_zeros(number)
+    if -int(number.as_tuple().exponent) > FRACTION_DIGITS:
+        raise MoneyError(f"the amount has more than {FRACTION_DIGITS} digits after the point")
+    return Decimal(f"{number:f}")
+
+
+def scaled(amount: Decimal, places: int) -> int:
+    """The amount as a whole number of 10^-places units: ``scaled(Decimal("3.56"), 5) == 356000``.
+
+    Raises `MoneyError` when that would need rounding.
+    """
+    with localcontext() as context:
+        context.prec = 2 * _DIGITS
+        shifted = amount.scaleb(places)
+        if shifted != shifted.to_integral_value():
+            raise MoneyError(f"the amount has more than {places} digits after the point")
+        return int(shifted)
+
+
+def unscaled(units: int, places: int) -> Decimal:
+    """The inverse of `scaled`: ``unscaled(356000, 5) == Decimal("3.56")``. Raises `MoneyError`."""
+    with localcontext() as context:
+        context.prec = 2 * _DIGITS
+        return canonical(Decimal(units).scaleb(-places))
+
+
+def _decimal(amount: Decimal | int | str) -> Decimal:
+    try:
+        return Decimal(amount)
+    except InvalidOperation:
+        raise MoneyError("the amount is not a number") from None
+
+
+def _without_trailing_zeros(number: Decimal) -> Decimal:
+    with localcontext() as context:
+        context.prec = 2 * _DIGITS
+        return number.normalize()

@@ -1,0 +1,90 @@
+"""What an operator's adapter is: one method per wallet call, from typed call to typed answer.
+
+An adapter has no state, no retry, no clock and no I/O but through the `Http` handed to it. It returns what the
+operator clearly said, raises `Declined` for the operator's clear no, and need not catch anything: whatever else
+comes out of it (a missing field, an unmapped code, a timeout) counts as unknown, never as success or a decline.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from gateway.journal.records import Session, Transfer
+from gateway.money import Money
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An operator's HTTP answer, whole: header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Http(Protocol):
+    """One operator's HTTP client: owns time budget, pool, TLS, body limit. Never follows, retries or repeats.
+
+    Raises `Unsent` or `Unclear`.
+    """
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer: ...
+    async def get(self, url: str, headers: Mapping[str, str]) -> Answer: ...
+
+
+class AdapterSettings(BaseModel):
+    """The base of an adapter's own `settings:`; unknown names are errors, so that a typing slip is found."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Player(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose session it is. `memory` is kept with the session and comes back in every `Session` of this token."""
+
+    player_id: str
+    balance: Money
+    nickname: str | None = None
+    language: str | None = None
+    country: str | None = None
+    memory: Mapping[str, str] = {}
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The operator's clear yes to a movement of money, with the player's balance after it."""
+
+    balance: Money
+
+
+class Adapter(ABC):
+    """One operator's protocol. A subclass names its `Settings` and implements every method.
+
+    Every method may raise `Declined`. A `Transfer` carries its session, and its ids are the same on every try, so
+    ids that the operator wants in a form of its own are derived from them (uuid5), never made up.
+    """
+
+    Settings: ClassVar[type[AdapterSettings]] = AdapterSettings
+
+    def __init__(self, settings: Any, http: Http) -> None:
+        self.settings = settings
+        self.http = http
+
+    @abstractmethod
+    async def verify_session(self, session: Session) -> Player: ...
+    @abstractmethod
+    async def get_balance(self, session: Session) -> Money: ...
+    @abstractmethod
+    async def withdraw(self, transfer: Transfer) -> Receipt: ...
+    @abstractmethod
+    async def confirm_withdrawal(self, transfer: Transfer) -> Receipt: ...
+    @abstractmethod
+    async def rollback_withdrawal(self, transfer: Transfer) -> Receipt: ...
+    @abstractmethod
+    async def deposit(self, transfer: Transfer) -> Receipt: ...
+    @abstractmethod
+    async def confirm_deposit(self, transfer: Transfer) -> Receipt: ...
+    @abstractmethod
+    async def rollback_deposit(self, transfer: Transfer) -> Receipt: ...

@@ -1,0 +1,62 @@
+"""What can go wrong on the far side, named for what the caller can do about it.
+
+OperatorError
+├── Declined     the operator clearly said no, and nothing was taken or given
+├── Unclear      nobody can say what the operator did
+│   └── Unsent   … but the request provably never left: it did nothing
+└── Refused      the gateway itself would not send: breaker open, too many calls waiting; nothing left
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Why an operator declines, in words that all operators share."""
+
+    SESSION = "session"
+    FUNDS = "funds"
+    LIMIT = "limit"
+    PLAYER = "player"
+    CURRENCY = "currency"
+    AMOUNT = "amount"
+    DUPLICATE = "duplicate"
+    ROLLED_BACK = "rolled_back"
+    NOT_FOUND = "not_found"
+    OTHER = "other"
+
+
+class OperatorError(Exception):
+    """A call that did not clearly succeed. `text` is fit for the game, the log and the journal: no secrets."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class Declined(OperatorError):
+    """The operator's clear no. Raise it only for answers that the contract says prove that nothing happened.
+
+    `NOT_FOUND` has a meaning of its own on a rollback: the operator never heard of the transfer.
+    """
+
+    def __init__(self, kind: Kind, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class Unclear(OperatorError):
+    """Timed out, cut off, unreadable or unmapped: it may or may not have happened."""
+
+
+class Unsent(Unclear):
+    """No byte of the request reached the operator: name not found, connection refused, TLS failed."""
+
+
+class Refused(OperatorError):
+    """Not sent, by the gateway's own decision. `retry_at` (Unix seconds) is when it may be allowed again."""
+
+    def __init__(self, text: str, retry_at: float) -> None:
+        super().__init__(text)
+        self.retry_at = retry_at
