@@ -93,7 +93,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     `fingerprint` tells whether a repeated hold has the same content. `revision` grows with every change and is
     the fence for whoever holds a claim. `due_at` is when somebody must act next, None when nobody must;
     `owner` is the instance that acts until then, None when nobody does.
-    `missing` says that the operator has once answered the rollback with "never heard of it".
+    `missing_at` is when the operator first answered the rollback with "never heard of it", None if it never did.
     `hold_balance` and `end_balance` are the operator's recorded answers to the hold and to its end.
     """
 
@@ -109,7 +109,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     fate: Fate = Fate.UNKNOWN
     wants: Decision | None = None
     tries: int = 0
-    missing: bool = False
+    missing_at: float | None = None
     revision: int = 0
     owner: str | None = None
     due_at: float | None = None

@@ -41,7 +41,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     Moves only if the row is in an allowed state and, where given, has this `fence` as its revision and this
     `amount`; then `revision` grows by one. `due_at`, `owner`, `tries` and `wants` are set as given; `decided_at`,
-    `fate`, `missing`, balances and session keep the row's value where None.
+    `fate`, `missing_at`, balances and session keep the row's value where None.
     `reason` is kept only if the row moved; `attempt` is kept in any case, since it happened.
     """
 
@@ -57,7 +57,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     wants: Decision | None = None
     decided_at: float | None = None
     fate: Fate | None = None
-    missing: bool | None = None
+    missing_at: float | None = None
     hold_balance: Money | None = None
     end_balance: Money | None = None
     session: Session | None = None
