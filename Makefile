@@ -1,0 +1,65 @@
+# The project's entry points. Each ends with a plain summary line and a true exit status.
+# A fresh machine needs make and Python 3.11 or newer; everything else is set up in .venv.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+usable = -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p $(usable) && command -v $$p && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.run-installed
+DEV := $(VENV)/.dev-installed
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+	--no-emit-index-url --no-annotate --no-header
+
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+.PHONY: help
+help:  ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+$(RUN): requirements/run.txt requirements/build.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or newer with venv and pip; say which: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "setting up $(VENV)"
+	@$(PYTHON) $(usable) || { echo "make: $(PYTHON) is no Python 3.11 or newer with venv and pip" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements/build.txt -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUN)
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: test
+test: lint  ## set up, lint, and run every test with coverage
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/python -m coverage report --fail-under=100 --include='gateway/transfers/*,gateway/journal/*,gateway/wire/*'
+	@echo "make test: all passed"
+
+.PHONY: lint
+lint: $(DEV)  ## style, types, and direction of imports
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/hadolint Dockerfile
+
+.PHONY: lock
+lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
+	$(LOCK) requirements/run.in -o requirements/run.txt
+	$(LOCK) requirements/build.in -o requirements/build.txt
+	$(LOCK) requirements/dev.in -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt
+	@echo "make lock: requirements/*.txt are up to date"
+
+.PHONY: clean
+clean:  ## remove what make has set up and measured
+	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find gateway adapters tests -name __pycache__ -prune -exec rm -rf {} +
