@@ -16,7 +16,7 @@ DEV := $(VENV)/.dev-installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
-	--no-emit-index-url --no-annotate --no-header
+	--no-annotate --no-header
 
 WORKERS ?= 2
 PYTEST_ARGS ?=

@@ -10,6 +10,8 @@ from typing import Protocol
 
 
 class Clock(Protocol):
+    """Where the time comes from."""
+
     def now(self) -> float:
         """Unix seconds: what is written down."""
 
@@ -18,6 +20,8 @@ class Clock(Protocol):
 
 
 class SystemClock:
+    """The time of this machine."""
+
     def now(self) -> float:
         return time.time()
 
