@@ -64,7 +64,12 @@ class ReasonFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Journal(Protocol):
-    """The memory of the gateway. Every method may raise `JournalUnavailable`; a write that returned is durable."""
+    """The memory of the gateway. Every method may raise `JournalUnavailable`; a write that returned is durable.
+
+    `exclusive`: no other process can have this journal open, so whatever others left behind is orphaned.
+    """
+
+    exclusive: bool
 
     async def open(self, transfer: Transfer, reason: Reason | None = None) -> Opened: ...
     async def change(self, change: Change) -> Changed: ...
@@ -87,7 +92,7 @@ class Journal(Protocol):
     async def reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
         """Newest first."""
 
-    async def tallies(self) -> list[Tally]:
+    async def tallies(self, abandoned_before: float) -> list[Tally]:
         """Of every unfinished state; finished transfers are not counted here, there may be very many."""
 
     async def check(self) -> None:

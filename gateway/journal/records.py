@@ -125,12 +125,16 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try at the operator: of `call` ("withdraw", "confirmDeposit", …), begun at `at`, `took_s` long."""
+    """One try at the operator: of `call` ("withdraw", "confirmDeposit", …), begun at `at`, `took_s` long.
+
+    `kind` says why the operator declined (a value of `gateway.operators.errors.Kind`), empty where it did not.
+    """
 
     call: str
     at: float
     took_s: float
     verdict: Verdict
+    kind: str = ""
     detail: str = ""
     instance: str = ""
 
@@ -169,10 +173,14 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """How many unfinished transfers of one kind there are, and since when the oldest waits."""
+    """How many unfinished transfers of one kind there are, and since when (`opened_at`) the oldest waits.
+
+    `abandoned` counts those opened before the time that was asked about.
+    """
 
     operator: str
     direction: Direction
     state: State
     count: int
     oldest_at: float
+    abandoned: int = 0
