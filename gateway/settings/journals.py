@@ -1,0 +1,74 @@
+"""Where the gateway remembers what it does with money."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from gateway.settings.section import Section
+from gateway.settings.values import Timeout
+
+KEY_BYTES: Final = 32
+_URL_PATTERN: Final = r"^(sqlite:///.+|postgres(ql)?://.+)$"
+
+
+def key_bytes(text: str) -> bytes:
+    """The bytes of an encryption key, written as base64 (of either alphabet). Raises `ValueError`."""
+    key = base64.b64decode(text.translate(str.maketrans("-_", "+/")), validate=True)
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{len(key)} bytes instead of {KEY_BYTES}")
+    return key
+
+
+def _journal_url(value: Any) -> Any:
+    if isinstance(value, str) and re.match(_URL_PATTERN, value):
+        return value
+    raise PydanticCustomError("journal_url", "must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+
+
+def _encryption_key(value: SecretStr) -> SecretStr:
+    try:
+        key_bytes(value.get_secret_value())
+    except (binascii.Error, ValueError):
+        raise PydanticCustomError(
+            "encryption_key",
+            f"must be {KEY_BYTES} random bytes in base64; `openssl rand -base64 {KEY_BYTES}` makes one",
+        ) from None
+    return value
+
+
+JournalUrl = Annotated[
+    str,
+    BeforeValidator(_journal_url),
+    WithJsonSchema({"type": "string", "pattern": _URL_PATTERN, "examples": ["sqlite:///journal.db"]}),
+]
+EncryptionKey = Annotated[SecretStr, AfterValidator(_encryption_key)]
+
+
+class JournalSettings(Section):
+    """One journal."""
+
+    url: JournalUrl = Field(repr=False)
+    """`sqlite:///journal.db` (a file beside the process; four slashes for an absolute path) for one gateway, or
+    `postgresql://…` for any number of them."""
+
+    encryption_key: EncryptionKey | None = None
+    """Encrypts session tokens at rest: 32 random bytes in base64. Without it they are kept as they are."""
+
+    keep: Timeout | None = None
+    """How long finished transfers are kept; without it for ever. A call about a transfer that is forgotten is treated
+    as one about a transfer that was never seen (see unknown_transfers)."""
+
+    connections: Annotated[int, Field(ge=2, le=1000)] = 8
+    """PostgreSQL: how many connections each gateway opens at most."""
+
+    connect_timeout: Timeout = 5.0
+    """PostgreSQL: how long connecting may take."""
+
+    statement_timeout: Timeout = 5.0
+    """How long one transaction may take before the journal counts as unavailable."""

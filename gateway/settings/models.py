@@ -1,0 +1,76 @@
+"""The whole configuration."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from gateway.settings.deliveries import DeliverySettings, ReasonSettings
+from gateway.settings.journals import JournalSettings
+from gateway.settings.listeners import AdminSettings, ServerSettings
+from gateway.settings.operators import OperatorSettings
+from gateway.settings.section import Section
+from gateway.settings.values import Name, Timeout
+
+DEFAULT_JOURNAL = "default"
+
+
+class LogSettings(Section):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important that is logged."""
+
+    format: Literal["json", "console"] = "json"
+    """JSON, one object a line, for machines; or coloured lines for people."""
+
+
+class Settings(Section):
+    """The wallet gateway's configuration."""
+
+    server: ServerSettings = ServerSettings()
+    """The listener that the game calls."""
+
+    admin: AdminSettings = AdminSettings()
+    """The listener for health, metrics and commands."""
+
+    log: LogSettings = LogSettings()
+    """What is logged, and how."""
+
+    journal: JournalSettings = JournalSettings(url="sqlite:///journal.db")
+    """Where transfers are kept, unless an operator names another journal."""
+
+    journals: dict[Name, JournalSettings] = Field(default={})
+    """Further journals by name, for operators that are given one of their own."""
+
+    delivery: DeliverySettings = DeliverySettings()
+    """When a confirm or rollback that the operator has not acknowledged is sent again."""
+
+    rollback_reasons: ReasonSettings = ReasonSettings()
+    """How rollback reasons are told apart."""
+
+    abandoned_after: Timeout = 3600.0
+    """How old a held transfer that the game neither confirms nor rolls back may get before it is alerted."""
+
+    operators: dict[Name, OperatorSettings] = Field(default={})
+    """The operators by name; at least one."""
+
+    @property
+    def every_journal(self) -> dict[str, JournalSettings]:
+        """The journals by the names that operators know them under."""
+        return {DEFAULT_JOURNAL: self.journal, **self.journals}
+
+    @field_validator("operators")
+    @classmethod
+    def _with_general_delivery(
+        cls, operators: dict[str, OperatorSettings], info: ValidationInfo
+    ) -> dict[str, OperatorSettings]:
+        general = info.data.get("delivery")
+        return {name: _over(general, operator) for name, operator in operators.items()} if general else operators
+
+
+def _over(general: DeliverySettings, operator: OperatorSettings) -> OperatorSettings:
+    """The operator with what it leaves out of `delivery` taken from the general one."""
+    own = {key: getattr(operator.delivery, key) for key in operator.delivery.model_fields_set}
+    return operator.model_copy(update={"delivery": general.model_copy(update=own)})

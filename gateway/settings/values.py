@@ -1,0 +1,133 @@
+"""The values that a configuration is written in: durations, sizes, networks, names.
+
+What is wrong with one is said as the rest of a sentence that begins with the value ("is not a duration; …"), so
+that whoever reports it decides whether the value may be shown.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+WRITTEN: Final = "written"
+"""Validation context of values that come from a file: there a bare number is no duration and no size, since nobody
+could tell its unit. Code gives seconds and bytes."""
+
+_SECONDS: Final = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
+_BYTES: Final = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+DURATION_PATTERN: Final = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
+SIZE_PATTERN: Final = r"^\d+(B|KiB|MiB|GiB)$"
+NAME_PATTERN: Final = r"^[a-z0-9_-]{1,64}$"
+_DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_SIZE_PARTS: Final = re.compile(r"(\d+)(B|KiB|MiB|GiB)", re.ASCII)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds: ``1h30m`` is 5400.0, ``250ms`` 0.25. Raises `ValueError`."""
+    if not re.fullmatch(DURATION_PATTERN, text, re.ASCII):
+        raise ValueError(text)
+    return float(sum(Decimal(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text)))
+
+
+def duration_text(seconds: float) -> str:
+    """The inverse of `parse_duration`, in the largest units that fit."""
+    left = round(seconds * 1000)
+    parts = []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, left = divmod(left, int(_SECONDS[unit] * 1000))
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def parse_size(text: str) -> int:
+    """Bytes: ``64KiB`` is 65536. Raises `ValueError`."""
+    match = _SIZE_PARTS.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return int(match[1]) * _BYTES[match[2]]
+
+
+def size_text(size: int) -> str:
+    """The inverse of `parse_size`, in the largest unit that divides it."""
+    unit = next(name for name, factor in reversed(_BYTES.items()) if size % factor == 0 and (size or factor == 1))
+    return f"{size // _BYTES[unit]}{unit}"
+
+
+def _duration(value: Any, info: ValidationInfo) -> Any:
+    if _is_number(value) and info.context != WRITTEN:
+        return value
+    try:
+        return parse_duration(value)
+    except (TypeError, ValueError):
+        raise PydanticCustomError("duration", "is not a duration; write e.g. 5s, 250ms or 1h30m") from None
+
+
+def _size(value: Any, info: ValidationInfo) -> Any:
+    if _is_number(value) and info.context != WRITTEN:
+        return value
+    try:
+        return parse_size(value)
+    except (TypeError, ValueError):
+        raise PydanticCustomError("size", "is not a size; write e.g. 64KiB or 1MiB") from None
+
+
+def _network(value: Any) -> Any:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    try:
+        return ip_network(value, strict=True) if isinstance(value, str) else _no_network()
+    except ValueError as error:
+        if "host bits" in str(error):
+            whole = ip_network(value, strict=False)
+            raise PydanticCustomError("network", f"has host bits set; write {whole} for the network") from None
+        return _no_network()
+
+
+def _no_network() -> Any:
+    raise PydanticCustomError("network", "is no address or network; write e.g. 192.0.2.7 or 10.0.0.0/8")
+
+
+def _name(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(NAME_PATTERN, value):
+        return value
+    raise PydanticCustomError("name", "is no name; use 1 to 64 of a-z, 0-9, - and _")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _schema(pattern: str, *examples: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+
+
+Duration = Annotated[
+    float, BeforeValidator(_duration), Field(ge=0, allow_inf_nan=False), _schema(DURATION_PATTERN, "5s", "250ms")
+]
+"""Seconds; written with units."""
+
+Timeout = Annotated[Duration, Field(gt=0)]
+"""A duration that is more than nothing."""
+
+Size = Annotated[int, BeforeValidator(_size), Field(gt=0), _schema(SIZE_PATTERN, "64KiB", "1MiB")]
+"""Bytes; written with a unit."""
+
+Network = Annotated[
+    IPv4Network | IPv6Network,
+    BeforeValidator(_network),
+    WithJsonSchema({"type": "string", "examples": ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"]}),
+]
+"""An address or a range of them, e.g. ``10.0.0.0/8``."""
+
+Name = Annotated[str, BeforeValidator(_name), _schema(NAME_PATTERN, "acme")]
+"""Lower-case and fit for a path, a label and a file."""
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+"""0 lets the system choose."""
