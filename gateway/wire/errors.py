@@ -31,6 +31,14 @@ class ErrorCode(IntEnum):
     BAD_REQUEST = 130
     UNAUTHORIZED = 131
 
+    @property
+    def status(self) -> int:
+        """The HTTP status that carries this code: 400 and 401 for a call that is wrong in itself, else 500."""
+        return _STATUS.get(self, 500)
+
+
+_STATUS = {ErrorCode.BAD_REQUEST: 400, ErrorCode.UNAUTHORIZED: 401}
+
 
 class WalletError(Exception):
     """The answer to the game is no: `code` and `text` become its error body. `text` holds no secrets."""

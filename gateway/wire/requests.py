@@ -1,0 +1,150 @@
+"""The game's calls, read and checked: from the bytes of a body to a typed request.
+
+Unknown fields are let through unread, so that the game may grow. Whatever is wrong comes out as a `WalletError` with
+`BAD_REQUEST` that names field, problem and remedy, and never repeats what was sent: it may be a secret.
+
+Money never passes through a binary float: jiter hands over every number as int or Decimal before pydantic sees it
+(pydantic's own JSON reader would round `1234567890123456.78`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar
+
+import jiter
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.money import Money
+from gateway.wire.errors import ErrorCode, WalletError
+from gateway.wire.fields import REMEDIES, Currency, Description, ExactAmount, ReasonText, Token, TransferId
+from gateway.wire.members import members
+
+_SHOWN_PROBLEMS: Final = 3
+_SHOWN_CHARACTERS: Final = 100
+_REASON: Final = "rollbackReason"
+_NEEDED_FOR_ROLLBACK: Final = frozenset({"token", "mmTransactionId"})
+
+_PROBLEMS: Final = {
+    "missing": "is missing",
+    "string_type": "is not a string",
+    "string_pattern_mismatch": "has a wrong length or characters that are not allowed",
+    "model_type": "is not an object",
+}
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Amount(_Request):
+    """``{"amount": 230.00, "currencyCode": "XAG"}``; a string that holds a number is taken as well."""
+
+    amount: ExactAmount
+    currency: Currency = Field(alias="currencyCode")
+
+
+class SessionRequest(_Request):
+    """The body of verifySession and getBalance."""
+
+    token: Token
+
+
+class HoldRequest(SessionRequest):
+    """The body of withdraw and deposit. `description` is cut to its limit, and empty if there is none."""
+
+    id: TransferId = Field(alias="mmTransactionId")
+    held: Amount = Field(alias="amount")
+    description: Description = Field(default="", alias="txDescription")
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.held.amount, self.held.currency)
+
+
+class ConfirmRequest(SessionRequest):
+    """The body of confirmWithdrawal and confirmDeposit."""
+
+    id: TransferId = Field(alias="mmTransactionId")
+    held: Amount = Field(alias="amount")
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.held.amount, self.held.currency)
+
+
+class RollbackRequest(SessionRequest):
+    """The body of rollbackWithdrawal and rollbackDeposit. `reason` is a text whatever was sent, None if nothing."""
+
+    id: TransferId = Field(alias="mmTransactionId")
+    reason: ReasonText = Field(default=None, alias=_REASON)
+
+
+R = TypeVar("R", bound=_Request)
+
+
+def read(model: type[R], body: bytes) -> R:
+    """A request from its body. Raises `WalletError`."""
+    try:
+        content = _parsed(body)
+    except ValueError as error:
+        raise _invalid(error) from None
+    return _checked(model, content)
+
+
+def read_rollback(body: bytes) -> RollbackRequest:
+    """A rollback from its body, which nothing that stands in `rollbackReason` makes invalid. Raises `WalletError`."""
+    try:
+        content = _parsed(body)
+    except ValueError:
+        content = _without_reading_the_reason(body)
+    return _checked(RollbackRequest, content)
+
+
+def _parsed(body: bytes) -> Any:
+    """Two members of one name are an error: the operator and we might read different ones."""
+    return jiter.from_json(body, float_mode="decimal", allow_inf_nan=False, catch_duplicate_keys=True)
+
+
+def _without_reading_the_reason(body: bytes) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    try:
+        for raw_name, raw_value in members(body):
+            name = jiter.from_json(raw_name)
+            if name == _REASON:
+                content[name] = raw_value.decode("utf-8", "replace")
+            elif name in _NEEDED_FOR_ROLLBACK:
+                if name in content:
+                    raise _bad(f"{name} is there twice; send it once.")
+                content[name] = _parsed(raw_value)
+    except ValueError as error:
+        raise _invalid(error) from None
+    return content
+
+
+def _checked(model: type[R], content: Any) -> R:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise _bad(_explained(error)) from None
+
+
+def _explained(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_input=False)
+    text = " ".join(_problem(problem["loc"], problem["type"], problem["msg"]) for problem in problems[:_SHOWN_PROBLEMS])
+    more = len(problems) - _SHOWN_PROBLEMS
+    return f"{text} ({more} more.)" if more > 0 else text
+
+
+def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    field = ".".join(map(str, loc))
+    if not field:
+        return "The body is not an object; send one JSON object."
+    return f"{field} {_PROBLEMS.get(kind, message)}; {REMEDIES[field]}."
+
+
+def _invalid(error: ValueError) -> WalletError:
+    return _bad(f"The body is no valid JSON: {str(error)[:_SHOWN_CHARACTERS]}; send one JSON object in UTF-8.")
+
+
+def _bad(text: str) -> WalletError:
+    return WalletError(ErrorCode.BAD_REQUEST, text)
