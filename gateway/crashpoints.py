@@ -33,7 +33,9 @@ POINTS: Final = frozenset(
         "delivery.recorded",
         "delivery.postponed",
         "delivery.parked",
-        "late.reopened",
+        "followup.recorded",
+        "recovery.inherited",
+        "recovery.pruned",
     }
 )
 

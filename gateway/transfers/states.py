@@ -74,9 +74,7 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.CONFIRMED: frozenset(),
     State.ROLLING_BACK: frozenset({State.ROLLING_BACK, State.ROLLED_BACK, State.PARKED}),
     State.ROLLED_BACK: frozenset({State.ROLLING_BACK}),
-    State.PARKED: frozenset(
-        {State.CONFIRMING, State.ROLLING_BACK, State.CONFIRMED, State.ROLLED_BACK}
-    ),
+    State.PARKED: frozenset({State.CONFIRMING, State.ROLLING_BACK, State.CONFIRMED, State.ROLLED_BACK}),
 }
 """What may follow a state. `rolled_back` is left only when an instance that had slept through its lease finds that
 its withdraw went out after all: the rollback is then sent once more. `parked` ends without another try only when a

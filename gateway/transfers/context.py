@@ -1,0 +1,54 @@
+"""What every part of the heart works with, gathered in one place."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeVar
+
+import msgspec
+
+from gateway.clock import Clock
+from gateway.journal.interface import Journal, JournalUnavailable
+from gateway.operators.operator import Operator
+from gateway.telemetry.metrics import Metrics
+from gateway.transfers import answers
+from gateway.transfers.flights import Flights
+from gateway.transfers.reasoning import Reasoning
+from gateway.transfers.rules import Lease
+
+LEASE_MARGIN_S: Final = 10.0
+
+T = TypeVar("T")
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """`journals` are by name; `instance` is the id under which this process owns rows; `poke` tells an operator's
+    delivery, by name, that something has become due; `chance` gives random numbers from 0 to 1; `patience_s` is how
+    long a call waits for another one's end."""
+
+    journals: Mapping[str, Journal]
+    reasoning: Reasoning
+    metrics: Metrics
+    clock: Clock
+    instance: str
+    poke: Callable[[str], None]
+    patience_s: float = 10.0
+    chance: Callable[[], float] = random.random
+    flights: Flights = msgspec.field(default_factory=Flights)
+
+    def journal(self, operator: Operator) -> Journal:
+        """The journal that this operator's transfers live in."""
+        return self.journals[operator.settings.journal]
+
+    def lease(self, operator: Operator) -> Lease:
+        """A claim long enough to wait for a place, make one try and write it down."""
+        return Lease(self.instance, self.clock.now() + 2 * operator.settings.timeout + LEASE_MARGIN_S)
+
+
+async def recorded(write: Awaitable[T], consequence: str) -> T:
+    """What the journal answers; when it does not, the game is told so with what that means for its call."""
+    try:
+        return await write
+    except JournalUnavailable as error:
+        raise answers.journal_unavailable(consequence) from error

@@ -1,0 +1,80 @@
+"""The game's calls, carried out: every answer follows the table in `states`, every step is durable before the next.
+
+Nothing here holds a lock: each step is a compare-and-set in the journal, and a call that finds the transfer moved
+looks again.
+"""
+
+from __future__ import annotations
+
+from gateway.journal.records import Decision, Direction, Key, Session
+from gateway.money import Money
+from gateway.operators.adapter import Player
+from gateway.operators.errors import OperatorError
+from gateway.operators.operator import Operator
+from gateway.transfers import answers
+from gateway.transfers.context import Context
+from gateway.transfers.deliverer import Deliverer
+from gateway.transfers.endings import Ending, Endings
+from gateway.transfers.followups import Followups
+from gateway.transfers.holds import Hold, Holds
+from gateway.transfers.sessions import Sessions
+
+
+class Coordinator:
+    """Takes the game's calls. Every method answers or raises `WalletError`; cancelling one loses nothing durable."""
+
+    def __init__(self, context: Context, deliverer: Deliverer) -> None:
+        self._context = context
+        self._sessions = Sessions(context)
+        self._followups = Followups(context)
+        self._holds = Holds(context, self._sessions, self._followups)
+        self._endings = Endings(context, self._sessions, deliverer)
+
+    async def verify_session(self, operator: Operator, token: str) -> Player:
+        """Whose session it is; remembered, since later calls need it."""
+        known = await self._sessions.known(operator, token)
+        try:
+            player = await operator.verify_session(known)
+        except OperatorError as error:
+            raise answers.of_operator_error(error) from error
+        session = Session(operator=operator.name, token=token, player_id=player.player_id, memory=player.memory)
+        await self._sessions.remember(operator, session)
+        return player
+
+    async def get_balance(self, operator: Operator, token: str) -> Money:
+        session = await self._sessions.known(operator, token)
+        try:
+            return await operator.get_balance(session)
+        except OperatorError as error:
+            raise answers.of_operator_error(error) from error
+
+    async def hold(
+        self, operator: Operator, direction: Direction, *, token: str, id: str, amount: Money, description: str
+    ) -> Money:
+        """A withdraw or deposit: sent once, whatever happens. Returns the balance after it."""
+        key = Key(operator.name, direction, id)
+        return await self._holds.hold(operator, Hold(key=key, token=token, amount=amount, description=description))
+
+    async def end(
+        self,
+        operator: Operator,
+        direction: Direction,
+        decision: Decision,
+        *,
+        token: str,
+        id: str,
+        amount: Money | None = None,
+        reason: object = None,
+    ) -> Money:
+        """A confirm (with its `amount`) or a rollback (with its `reason`, whatever the game sent as such).
+
+        Returns the balance after it.
+        """
+        key = Key(operator.name, direction, id)
+        given = self._context.reasoning.game(reason) if decision is Decision.ROLLBACK else None
+        ending = Ending(key=key, decision=decision, token=token, amount=amount, reason=given)
+        return await self._endings.end(operator, ending)
+
+    async def settled(self) -> None:
+        """Returns once no write is left that outlived its call."""
+        await self._followups.settled()

@@ -1,0 +1,194 @@
+"""Confirms and rollbacks: the first decision that is durable wins, and is delivered at once while the game waits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from gateway.crashpoints import crash_point
+from gateway.journal.interface import JournalUnavailable
+from gateway.journal.records import FINAL, Decision, Key, Reason, Transfer
+from gateway.journal.writes import Changed
+from gateway.money import Money
+from gateway.operators.operator import Operator
+from gateway.transfers import answers, rules, states
+from gateway.transfers.balances import balance_after
+from gateway.transfers.context import Context, recorded
+from gateway.transfers.deliverer import Deliverer
+from gateway.transfers.sessions import Sessions
+from gateway.transfers.states import Action, Call
+from gateway.transfers.watch import Watch
+
+_NOTES: Final = frozenset({Action.NOTE_AND_JOIN, Action.NOTE_AND_REPLAY})
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """The game's wish to end a transfer: `amount` comes with a confirm, `reason` with a rollback."""
+
+    key: Key
+    decision: Decision
+    token: str
+    amount: Money | None = None
+    reason: Reason | None = None
+
+    @property
+    def call(self) -> Call:
+        return Call.CONFIRM if self.decision is Decision.CONFIRM else Call.ROLLBACK
+
+
+class Endings:
+    """Carries out confirms and rollbacks. `end` answers the balance after it or raises `WalletError`."""
+
+    def __init__(self, context: Context, sessions: Sessions, deliverer: Deliverer) -> None:
+        self._context = context
+        self._sessions = sessions
+        self._deliverer = deliverer
+
+    async def end(self, operator: Operator, ending: Ending) -> Money:
+        crash_point("end.begun")
+        with self._context.flights.flying(ending.key):
+            decided = await self._decide(operator, ending)
+            if decided.moved and decided.transfer is not None:
+                return await self._deliver(operator, ending, decided.transfer)
+        return await self._follow(operator, ending, decided.transfer)
+
+    async def _follow(self, operator: Operator, ending: Ending, transfer: Transfer | None) -> Money:
+        """Does what the table says for the state that was found, until the transfer is this call's to deliver or
+        has ended."""
+        watch = Watch(self._context, operator, ending.key)
+        noted = False
+        while True:
+            action = self._action(ending, transfer)
+            if action in _NOTES and not noted:
+                await self._note(operator, ending)
+                noted = True
+            if transfer is not None and transfer.state in FINAL:
+                return await balance_after(operator, transfer, transfer.end_balance)
+            changed = await self._step(operator, ending, action, transfer)
+            if changed is None:
+                transfer = await watch.look_again()
+            elif changed.moved and changed.transfer is not None:
+                return await self._deliver(operator, ending, changed.transfer, _resume_at(transfer))
+            else:
+                transfer = changed.transfer
+
+    def _action(self, ending: Ending, transfer: Transfer | None) -> Action:
+        """The table's word on this call, refusals raised."""
+        if transfer is None:
+            return states.action(ending.call, None)
+        if ending.amount is not None and transfer.amount not in (None, ending.amount):
+            raise answers.amount_differs(transfer, ending.amount)
+        action = states.action(ending.call, transfer.state, transfer.wants)
+        if action is Action.REFUSE_ROLLED_BACK:
+            raise answers.rolled_back(transfer)
+        if action is Action.REFUSE_CONFIRMED:
+            raise answers.confirmed(transfer)
+        return action
+
+    async def _step(
+        self, operator: Operator, ending: Ending, action: Action, transfer: Transfer | None
+    ) -> Changed | None:
+        """One try to make the transfer this call's to deliver; None when it has to wait for others."""
+        if transfer is None:
+            return await self._adopt(operator, ending)
+        if action is Action.DECIDE:
+            return await self._decide(operator, ending)
+        if action is Action.WAIT or self._busy(transfer):
+            return None
+        return await self._take_up(operator, transfer)
+
+    def _busy(self, transfer: Transfer) -> bool:
+        """Whether somebody is at it right now, here or on another instance."""
+        if transfer.key in self._context.flights:
+            return True
+        if transfer.owner is None or transfer.due_at is None:
+            return False
+        return transfer.due_at > self._context.clock.now()
+
+    async def _decide(self, operator: Operator, ending: Ending) -> Changed:
+        change = rules.decided(
+            ending.key,
+            ending.decision,
+            self._context.lease(operator),
+            self._context.clock.now(),
+            amount=ending.amount,
+            reason=ending.reason,
+        )
+        changed = await recorded(
+            self._context.journal(operator).change(change), "the decision may not be recorded; send it again"
+        )
+        crash_point("end.decided")
+        if changed.moved:
+            self._count_reason(ending)
+        return changed
+
+    async def _adopt(self, operator: Operator, ending: Ending) -> Changed:
+        """A transfer that this gateway never saw: taken over, unless configured otherwise."""
+        if operator.settings.unknown_transfers == "refuse":
+            raise answers.unknown_transfer(ending.key.id)
+        session = await self._sessions.known(operator, ending.token)
+        transfer = rules.adopted(
+            ending.key,
+            ending.decision,
+            session,
+            ending.amount,
+            self._context.lease(operator),
+            self._context.clock.now(),
+        )
+        opened = await recorded(
+            self._context.journal(operator).open(transfer, ending.reason),
+            "the decision may not be recorded; send it again",
+        )
+        crash_point("end.adopted")
+        if opened.created:
+            self._count_reason(ending)
+        return Changed(opened.transfer, moved=opened.created)
+
+    async def _take_up(self, operator: Operator, transfer: Transfer) -> Changed:
+        change = rules.taken_up(transfer, self._context.lease(operator), self._context.clock.now())
+        changed = await recorded(
+            self._context.journal(operator).change(change), "the decision is recorded and will be sent again"
+        )
+        crash_point("end.joined")
+        return changed
+
+    async def _note(self, operator: Operator, ending: Ending) -> None:
+        assert ending.reason is not None
+        await recorded(
+            self._context.journal(operator).note(ending.key, ending.reason),
+            "the reason may not be recorded; the rollback is decided",
+        )
+        crash_point("end.noted")
+        self._count_reason(ending)
+
+    async def _deliver(
+        self, operator: Operator, ending: Ending, transfer: Transfer, resume_at: float | None = None
+    ) -> Money:
+        mine = await self._with_session_of(operator, ending, transfer)
+        try:
+            after = await self._deliverer.deliver(operator, mine, resume_at)
+        except JournalUnavailable as error:
+            raise answers.journal_unavailable("the decision is recorded and will be sent again") from error
+        crash_point("end.delivered")
+        if after.state is states.DELIVERED[ending.decision]:
+            return await balance_after(operator, after, after.end_balance)
+        raise answers.pending(after)
+
+    async def _with_session_of(self, operator: Operator, ending: Ending, transfer: Transfer) -> Transfer:
+        """The transfer with the session that the game names now: the one of the hold may have expired since."""
+        if ending.token == transfer.session.token:
+            return transfer
+        session = await self._sessions.known(operator, ending.token)
+        return msgspec.structs.replace(transfer, session=session)
+
+    def _count_reason(self, ending: Ending) -> None:
+        if ending.reason is not None:
+            self._context.reasoning.count(ending.key.operator, ending.reason)
+
+
+def _resume_at(transfer: Transfer | None) -> float | None:
+    """When the schedule goes on, should this call's own try fail: a game that asks often uses up no tries."""
+    if transfer is None or transfer.state not in rules.WANTED:
+        return None
+    return transfer.due_at

@@ -1,0 +1,28 @@
+"""When a confirm or rollback is sent again: the contract's pattern, as pure functions of its settings."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+from gateway.settings import DeliverySettings
+
+
+def next_try(plan: DeliverySettings, tries: int, decided_at: float, now: float, chance: float) -> float | None:
+    """When to try again after `tries` failed ones, the last at `now`; None once the plan's period is over.
+
+    Times are Unix seconds. `chance` is a random number from 0 to 1 that spreads the wait by the plan's jitter, either
+    way, so that what failed together does not come back together.
+    """
+    wait_s = plan.schedule[tries] if tries < len(plan.schedule) else plan.then_every
+    at = now + wait_s * (1 + plan.jitter * (2 * chance - 1))
+    return at if at <= decided_at + plan.until else None
+
+
+def offsets(plan: DeliverySettings) -> list[float]:
+    """Every try's seconds after the decision, if tries took no time and nothing were jittered."""
+    made = [offset for offset in accumulate(plan.schedule) if offset <= plan.until]
+    following = made[-1] + plan.then_every
+    while following <= plan.until:
+        made.append(following)
+        following += plan.then_every
+    return made

@@ -1,0 +1,51 @@
+"""Waiting for what somebody else, here or on another instance, is doing to a transfer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from gateway.journal.records import Key, Transfer
+from gateway.operators.operator import Operator
+from gateway.transfers import answers
+from gateway.transfers.context import Context, recorded
+
+FIRST_LOOK_S: Final = 0.01
+LONGEST_LOOK_S: Final = 0.25
+
+
+class Watch:
+    """Looks at one transfer again and again, until the patience of one call is over."""
+
+    def __init__(self, context: Context, operator: Operator, key: Key) -> None:
+        self._context = context
+        self._journal = context.journal(operator)
+        self._key = key
+        self._until = context.clock.monotonic() + context.patience_s
+        self._pause_s = FIRST_LOOK_S
+
+    async def look(self) -> Transfer | None:
+        """The row as it stands."""
+        return await recorded(self._journal.find(self._key), "nothing was sent")
+
+    async def look_again(self) -> Transfer | None:
+        """The row once it may have changed. Raises `WalletError` when patience is over."""
+        left_s = self._until - self._context.clock.monotonic()
+        if left_s <= 0:
+            raise answers.still_waiting(self._key.id)
+        await self._pause(left_s)
+        return await self.look()
+
+    async def _pause(self, left_s: float) -> None:
+        if self._key in self._context.flights:
+            await self._landing(left_s)
+            return
+        await asyncio.sleep(min(self._pause_s, left_s))
+        self._pause_s = min(2 * self._pause_s, LONGEST_LOOK_S)
+
+    async def _landing(self, left_s: float) -> None:
+        try:
+            async with asyncio.timeout(left_s):
+                await self._context.flights.landed(self._key)
+        except TimeoutError:
+            return
