@@ -13,7 +13,7 @@ LINK = re.compile(r"\[[^\]]*\]\((?P<to>[^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(?P<title>.+)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 TARGET = re.compile(r"^(?P<name>[a-z]+):.*  ## ", re.MULTILINE)
-DECISION = re.compile(r"\d{4}-[a-z0-9-]+\.md")
+DECISION = re.compile(r"\d{3}-[a-z0-9-]+\.md")
 
 
 def anchors(page: Path) -> set[str]:
@@ -60,7 +60,7 @@ def test_every_page_of_docs_can_be_found_from_the_readme() -> None:
 def test_every_decision_has_a_number_of_its_own() -> None:
     names = [path.name for path in decisions()]
     assert [name for name in names if not DECISION.fullmatch(name)] == []
-    assert [number for number, times in Counter(name[:4] for name in names).items() if times > 1] == []
+    assert [number for number, times in Counter(name[:3] for name in names).items() if times > 1] == []
 
 
 def test_every_decision_fits_on_a_card() -> None:

@@ -1,0 +1,47 @@
+"""The table of states holds together: every call has an answer in every state, and every state leads to an end."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.journal.records import CLAIMABLE, FINAL, Decision, State
+from gateway.transfers.states import ANSWERS, BORN, DELIVERED, DELIVERING, TRANSITIONS, Action, Call, action, standing
+
+EVERY_STANDING = [None, *(state for state in State if state is not State.PARKED)]
+
+
+@pytest.mark.parametrize("call", list(Call))
+def test_every_call_has_an_answer_in_every_state(call: Call) -> None:
+    assert set(ANSWERS[call]) == set(EVERY_STANDING)
+
+
+def test_every_state_says_what_may_follow() -> None:
+    assert set(TRANSITIONS) == set(State)
+
+
+def test_from_every_state_an_end_can_be_reached() -> None:
+    for start in State:
+        reached = {start}
+        while grown := {after for state in reached for after in TRANSITIONS[state]} - reached:
+            reached |= grown
+        assert reached & set(FINAL), start
+
+
+def test_confirm_and_rollback_exclude_each_other() -> None:
+    """But for what a person starts again, nothing leads from one decision to the other."""
+    for one, other in ((Decision.CONFIRM, Decision.ROLLBACK), (Decision.ROLLBACK, Decision.CONFIRM)):
+        undecided = {State.PARKED}
+        reached = {DELIVERING[one]}
+        while grown := {after for state in reached for after in TRANSITIONS[state]} - reached - undecided:
+            reached |= grown
+        assert not reached & {DELIVERING[other], DELIVERED[other]}
+
+
+def test_a_parked_transfer_behaves_as_the_state_it_wants() -> None:
+    assert standing(State.PARKED, Decision.CONFIRM) is State.CONFIRMING
+    assert action(Call.ROLLBACK, State.PARKED, Decision.ROLLBACK) is Action.NOTE_AND_JOIN
+    assert action(Call.CONFIRM, State.PARKED, Decision.ROLLBACK) is Action.REFUSE_ROLLED_BACK
+
+
+def test_what_a_row_is_born_as_somebody_must_act_upon() -> None:
+    assert set(BORN) <= set(CLAIMABLE)
