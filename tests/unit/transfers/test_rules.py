@@ -1,0 +1,160 @@
+"""What is written after each step: pure rules from what was and what happened."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.journal.records import Decision, Fate, State, Verdict
+from gateway.journal.writes import Change
+from gateway.operators.errors import Kind
+from gateway.operators.outcome import Outcome
+from gateway.settings import DeliverySettings
+from gateway.transfers import rules
+from gateway.transfers.states import TRANSITIONS
+from gateway.wire.calls import WalletCall
+from tests.support.transfers import BALANCE, a_reason, a_transfer, an_attempt
+
+PLAN = DeliverySettings(jitter=0)
+NOW = 1000.0
+FAILURES = [Verdict.DECLINED, Verdict.NOT_FOUND, Verdict.UNSENT, Verdict.UNKNOWN]
+
+
+def outcome(verdict: Verdict, **fields: object) -> Outcome:
+    return Outcome(verdict=verdict, at=NOW, took_s=0.1, **fields)  # type: ignore[arg-type]  # a test's shorthand
+
+
+def test_a_hold_that_succeeded_waits_for_the_games_decision() -> None:
+    change = rules.taken(
+        a_transfer(State.SENDING), outcome(Verdict.SUCCESS, balance=BALANCE), an_attempt(Verdict.SUCCESS), NOW
+    )
+    assert (change.to, change.due_at, change.hold_balance, change.fate) == (State.HELD, None, BALANCE, Fate.TAKEN)
+
+
+@pytest.mark.parametrize("verdict", FAILURES)
+def test_a_hold_that_did_not_clearly_succeed_is_rolled_back_at_once(verdict: Verdict) -> None:
+    change = rules.not_taken(a_transfer(State.SENDING), outcome(verdict), an_attempt(verdict), a_reason(), NOW)
+    assert (change.to, change.due_at, change.decided_at, change.owner) == (State.ROLLING_BACK, NOW, NOW, None)
+    assert change.reason is not None
+
+
+@pytest.mark.parametrize(
+    "verdict, moved",
+    [
+        (Verdict.SUCCESS, True),
+        (Verdict.UNKNOWN, True),
+        (Verdict.DECLINED, False),
+        (Verdict.NOT_FOUND, False),
+        (Verdict.UNSENT, False),
+    ],
+)
+def test_only_a_proof_that_nothing_was_taken_counts_as_one(verdict: Verdict, moved: bool) -> None:
+    assert rules.may_have_moved(outcome(verdict)) is moved
+
+
+@pytest.mark.parametrize("state, end", [(State.CONFIRMING, State.CONFIRMED), (State.ROLLING_BACK, State.ROLLED_BACK)])
+def test_only_a_success_ends_a_transfer(state: State, end: State) -> None:
+    ended = rules.after_try(a_transfer(state), an_attempt(Verdict.SUCCESS), BALANCE, PLAN, NOW, 0.5)
+    assert (ended.to, ended.end_balance, ended.due_at) == (end, BALANCE, None)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DECLINED, Verdict.UNSENT, Verdict.UNKNOWN])
+@pytest.mark.parametrize("state", [State.CONFIRMING, State.ROLLING_BACK])
+def test_whatever_is_no_success_is_tried_again_on_schedule(state: State, verdict: Verdict) -> None:
+    again = rules.after_try(a_transfer(state, tries=2), an_attempt(verdict), None, PLAN, NOW, 0.5)
+    assert (again.to, again.tries, again.due_at) == (state, 3, NOW + 20)
+
+
+def test_a_confirm_that_the_operator_never_heard_of_is_tried_again() -> None:
+    again = rules.after_try(a_transfer(State.CONFIRMING), an_attempt(Verdict.NOT_FOUND), None, PLAN, NOW, 0.5)
+    assert again.to is State.CONFIRMING
+
+
+def test_a_try_at_the_games_wish_uses_up_none_of_the_schedule() -> None:
+    again = rules.after_try(
+        a_transfer(State.ROLLING_BACK, tries=2), an_attempt(Verdict.UNKNOWN), None, PLAN, NOW, 0.5, resume_at=NOW + 7
+    )
+    assert (again.tries, again.due_at) == (2, NOW + 7)
+
+
+def test_at_the_end_of_the_period_it_is_parked_with_what_it_wants() -> None:
+    late = NOW + PLAN.until
+    parked = rules.after_try(
+        a_transfer(State.ROLLING_BACK, tries=50), an_attempt(Verdict.UNKNOWN), None, PLAN, late, 0.5
+    )
+    assert (parked.to, parked.wants, parked.due_at) == (State.PARKED, Decision.ROLLBACK, None)
+
+
+class TestLateArrival:
+    """The operator never heard of a hold that may still be on its way."""
+
+    def missing(self, at: float, **fields: object) -> Change:
+        attempt = an_attempt(Verdict.NOT_FOUND, at)
+        return rules.after_try(a_transfer(State.ROLLING_BACK, **fields), attempt, None, PLAN, at, 0.5)
+
+    def test_the_rollback_is_sent_again_after_the_window(self) -> None:
+        first = self.missing(NOW)
+        assert (first.to, first.due_at, first.missing_at) == (State.ROLLING_BACK, NOW + 60, NOW)
+
+    def test_a_rollback_sent_within_the_window_does_not_count(self) -> None:
+        early = self.missing(NOW + 59, missing_at=NOW)
+        assert (early.to, early.due_at) == (State.ROLLING_BACK, NOW + 60)
+
+    def test_a_rollback_sent_after_the_window_does(self) -> None:
+        assert self.missing(NOW + 60, missing_at=NOW).to is State.ROLLED_BACK
+
+    def test_nothing_is_awaited_of_a_hold_that_was_clearly_refused(self) -> None:
+        assert self.missing(NOW, fate=Fate.REFUSED).to is State.ROLLED_BACK
+
+    def test_an_operator_that_took_the_hold_is_not_believed(self) -> None:
+        assert self.missing(NOW, fate=Fate.TAKEN).to is State.ROLLING_BACK
+
+
+def test_what_was_parked_begins_its_schedule_anew() -> None:
+    lease = rules.Lease("me", NOW + 20)
+    parked = a_transfer(State.PARKED, wants=Decision.CONFIRM, tries=50, decided_at=0.0)
+    taken_up = rules.taken_up(parked, lease, NOW)
+    assert (taken_up.to, taken_up.tries, taken_up.decided_at) == (State.CONFIRMING, 0, NOW)
+    retried = rules.retried(parked, a_reason(), NOW)
+    assert (retried.to, retried.tries, retried.due_at, retried.owner) == (State.CONFIRMING, 0, NOW, None)
+
+
+def test_a_person_can_only_vouch_for_the_end_that_was_decided() -> None:
+    resolved = rules.resolved(a_transfer(State.PARKED, wants=Decision.ROLLBACK), a_reason(), NOW)
+    assert (resolved.allowed, resolved.to) == ((State.PARKED,), State.ROLLED_BACK)
+
+
+def test_what_the_gateway_itself_puts_off_uses_up_no_try() -> None:
+    put_off = rules.postponed(a_transfer(State.CONFIRMING, tries=3), NOW + 5, NOW)
+    assert (put_off.to, put_off.tries, put_off.due_at) == (State.CONFIRMING, 3, NOW + 5)
+
+
+def test_the_kind_of_a_decline_is_kept_with_the_try() -> None:
+    attempt = rules.attempt_of(WalletCall.WITHDRAW, outcome(Verdict.DECLINED, kind=Kind.FUNDS, text="poor"), "me")
+    assert (attempt.kind, attempt.detail, attempt.instance) == ("funds", "poor", "me")
+
+
+def test_every_rule_makes_only_transitions_of_the_table() -> None:
+    lease = rules.Lease("me", NOW)
+    sending, held = a_transfer(State.SENDING), a_transfer(State.HELD)
+    parked = a_transfer(State.PARKED, wants=Decision.CONFIRM)
+    lost = outcome(Verdict.UNKNOWN)
+    changes = [
+        rules.taken(sending, lost, an_attempt(Verdict.SUCCESS), NOW),
+        rules.not_taken(sending, lost, an_attempt(Verdict.UNKNOWN), a_reason(), NOW),
+        rules.orphaned(sending, lease, a_reason(), NOW),
+        rules.disowned(sending, a_reason(), NOW),
+        rules.arrived_late(sending, lost, a_reason(), NOW),
+        rules.decided(held.key, Decision.CONFIRM, lease, NOW, amount=None, reason=None),
+        rules.decided(held.key, Decision.ROLLBACK, lease, NOW, amount=None, reason=a_reason()),
+        rules.taken_up(parked, lease, NOW),
+        rules.retried(parked, a_reason(), NOW),
+        rules.resolved(parked, a_reason(), NOW),
+        *(
+            rules.after_try(a_transfer(state, tries=tries), an_attempt(verdict), None, PLAN, NOW + tries, 0.5)
+            for state in (State.CONFIRMING, State.ROLLING_BACK)
+            for verdict in Verdict
+            for tries in (0, 3 * 86400)
+        ),
+    ]
+    illegal = [(was, change.to) for change in changes for was in change.allowed if change.to not in TRANSITIONS[was]]
+    assert illegal == []
