@@ -1,1 +1,29 @@
+"""The far side: operators behind their adapters. What the author of an adapter needs is all here."""
 
+from __future__ import annotations
+
+from gateway.journal.records import Direction, Session, Transfer
+from gateway.operators.adapter import Adapter, AdapterSettings, Answer, Http, Player, Receipt
+from gateway.operators.basic_auth import basic_auth
+from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
+from gateway.operators.exact_json import decode, encode
+
+__all__ = [
+    "Adapter",
+    "AdapterSettings",
+    "Answer",
+    "Declined",
+    "Direction",
+    "Http",
+    "Kind",
+    "OperatorError",
+    "Player",
+    "Receipt",
+    "Session",
+    "Transfer",
+    "Unclear",
+    "Unsent",
+    "basic_auth",
+    "decode",
+    "encode",
+]

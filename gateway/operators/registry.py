@@ -1,0 +1,109 @@
+"""The adapters that are installed, found by entry point; one that is broken takes down nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+from gateway.clock import Clock
+from gateway.operators.adapter import Adapter, AdapterSettings
+from gateway.operators.client import HttpClient
+from gateway.operators.operator import Operator
+from gateway.operators.tls import tls_context
+from gateway.settings import OperatorSettings
+from gateway.telemetry.metrics import Metrics
+
+GROUP: Final = "mm_gateway.adapters"
+
+
+class AdapterUnavailable(LookupError):
+    """No adapter of that name can be used; the text says why, and which there are."""
+
+
+def names() -> list[str]:
+    """The names under which adapters are installed, broken ones included."""
+    return sorted({entry.name for entry in _entries()})
+
+
+def adapters() -> dict[str, type[Adapter]]:
+    """Every adapter that works, by name."""
+    return {name: adapter(name) for name in names() if problem(name) is None}
+
+
+def problems() -> dict[str, str]:
+    """What is wrong with each adapter that does not work, by name."""
+    return {name: text for name in names() if (text := problem(name)) is not None}
+
+
+def problem(name: str) -> str | None:
+    """Why the adapter of that name cannot be used, None if it can."""
+    try:
+        adapter(name)
+    except AdapterUnavailable as error:
+        return str(error)
+    return None
+
+
+@cache
+def adapter(name: str) -> type[Adapter]:
+    """The adapter of that name, loaded when first asked for. Raises `AdapterUnavailable`."""
+    entries = {entry.value: entry for entry in _entries() if entry.name == name}
+    if not entries:
+        raise AdapterUnavailable(f"there is no adapter {name!r}; installed are: {', '.join(names()) or 'none'}")
+    if len(entries) > 1:
+        raise AdapterUnavailable(f"several plugins call themselves {name!r}: {', '.join(sorted(entries))}")
+    (entry,) = entries.values()
+    return _checked(name, entry.value, _load(entry))
+
+
+def validate(name: str, settings: Mapping[str, Any]) -> AdapterSettings:
+    """An operator's `settings:` as its adapter reads them. Raises `AdapterUnavailable`, or pydantic's `ValidationError`
+    with places relative to `settings`."""
+    return adapter(name).Settings.model_validate(dict(settings))
+
+
+def build_operator(name: str, settings: OperatorSettings, metrics: Metrics, clock: Clock) -> Operator:
+    """An operator ready for calls; nothing is connected yet.
+
+    Raises as `validate` does, and `OSError` for TLS files that do not serve.
+    """
+    adapter_settings = validate(settings.adapter, settings.settings)
+    client = HttpClient(
+        timeout_s=settings.timeout,
+        connect_timeout_s=settings.connections.connect_timeout,
+        idle_s=settings.connections.idle,
+        max_answer=settings.max_answer,
+        tls=tls_context(settings.tls.ca_file, settings.tls.cert_file, settings.tls.key_file),
+    )
+    return Operator(name, settings, adapter(settings.adapter)(adapter_settings, client), client, metrics, clock)
+
+
+def _entries() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=GROUP))
+
+
+def _load(entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:
+        raise AdapterUnavailable(f"adapter {entry.name!r} ({entry.value}) does not load: {error!r}") from error
+
+
+def _checked(name: str, place: str, found: Any) -> type[Adapter]:
+    wrong = _what_is_wrong(found)
+    if wrong:
+        raise AdapterUnavailable(f"adapter {name!r} ({place}) {wrong}")
+    return found  # type: ignore[no-any-return]  # checked just now
+
+
+def _what_is_wrong(found: Any) -> str | None:
+    if not isinstance(found, type) or not issubclass(found, Adapter):
+        return "is no Adapter; derive it from gateway.operators.Adapter"
+    if found.__abstractmethods__:
+        return f"lacks {', '.join(sorted(found.__abstractmethods__))}"
+    settings: Any = found.Settings
+    if not isinstance(settings, type) or not issubclass(settings, AdapterSettings):
+        return "has Settings that do not derive from gateway.operators.AdapterSettings"
+    return None

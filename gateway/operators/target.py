@@ -1,0 +1,84 @@
+"""The start of a request: where a URL leads, and the bytes that say so. What cannot be written safely is never sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import httptools
+import msgspec
+
+from gateway.operators.errors import Unsent
+
+_STATIC: Final = "User-Agent: mm-wallet-gateway\r\nAccept-Encoding: identity\r\n"
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*")
+_OURS: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    }
+)
+"""Headers on which the framing of a request and its answer depends, or that the gateway says itself."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a connection leads. `host` is a name or an address, without brackets."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A URL, ready to be called: `head` is the request's start up to the headers that differ from call to call."""
+
+    origin: Origin
+    head: bytes
+
+
+def target_of(method: str, url: str) -> Target:
+    """Raises `Unsent` for what is no absolute http(s) URL in ASCII. The path goes out exactly as it is written."""
+    try:
+        parts = httptools.parse_url(url.encode("ascii"))
+    except (UnicodeEncodeError, httptools.HttpParserInvalidURLError):
+        raise Unsent("the URL is not valid; it must be ASCII, without spaces, its host name in xn-- form") from None
+    scheme = (parts.schema or b"").decode().lower()
+    if scheme not in _DEFAULT_PORTS or not parts.host:
+        raise Unsent("the URL is not an absolute http or https URL")
+    if parts.userinfo:
+        raise Unsent("the URL holds credentials; they belong in a header")
+    origin = Origin(parts.host.decode().lower(), parts.port or _DEFAULT_PORTS[scheme], scheme == "https")
+    path = (parts.path or b"/").decode() + (f"?{parts.query.decode()}" if parts.query else "")
+    head = f"{method} {path} HTTP/1.1\r\nHost: {_host_header(origin)}\r\n{_STATIC}"
+    return Target(origin, head.encode())
+
+
+def request_of(head: bytes, headers: Mapping[str, str], body: bytes | None) -> bytes:
+    """The whole request. Raises `Unsent` for a header that would break out of its line or change the framing."""
+    lines = [_line(name, value) for name, value in headers.items()]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}\r\n")
+    lines.append("\r\n")
+    return head + "".join(lines).encode("latin-1") + (body or b"")
+
+
+def _line(name: str, value: str) -> str:
+    line = f"{name}: {value}"
+    if _HEADER.fullmatch(line) is None or name.lower() in _OURS:
+        raise Unsent("the adapter made a header that must not be sent")
+    return line + "\r\n"
+
+
+def _host_header(origin: Origin) -> str:
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    return host if origin.port == _DEFAULT_PORTS["https" if origin.tls else "http"] else f"{host}:{origin.port}"

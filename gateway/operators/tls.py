@@ -1,0 +1,16 @@
+"""TLS towards an operator: its certificate is always verified, ours is shown where it asks for one."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+
+def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
+    """Trusts `ca_file` instead of the system's authorities if given. Raises `OSError` for files that do not serve."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if cert_file is not None:
+        context.load_cert_chain(cert_file, key_file)
+    return context
