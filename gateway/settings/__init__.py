@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.settings.deliveries import CategorySettings, DeliverySettings, ReasonSettings
 from gateway.settings.journals import JournalSettings, key_bytes
 from gateway.settings.listeners import AdminSettings, ListenerTls, ServerSettings
+from gateway.settings.loader import Adapters, Loaded, load, read
 from gateway.settings.models import DEFAULT_JOURNAL, LogSettings, Settings
 from gateway.settings.operators import (
     BreakerSettings,
@@ -14,10 +15,12 @@ from gateway.settings.operators import (
     OperatorSettings,
     OperatorTls,
 )
+from gateway.settings.problems import Mark, Problem, SettingsError
 from gateway.settings.section import Section
 
 __all__ = [
     "DEFAULT_JOURNAL",
+    "Adapters",
     "AdminSettings",
     "BreakerSettings",
     "CategorySettings",
@@ -27,12 +30,18 @@ __all__ = [
     "JournalSettings",
     "LimitSettings",
     "ListenerTls",
+    "Loaded",
     "LogSettings",
+    "Mark",
     "OperatorSettings",
     "OperatorTls",
+    "Problem",
     "ReasonSettings",
     "Section",
     "ServerSettings",
     "Settings",
+    "SettingsError",
     "key_bytes",
+    "load",
+    "read",
 ]

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from typing import Annotated, Any, Final
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -26,9 +27,16 @@ def key_bytes(text: str) -> bytes:
 
 
 def _journal_url(value: Any) -> Any:
-    if isinstance(value, str) and re.match(_URL_PATTERN, value):
+    if isinstance(value, str) and re.match(_URL_PATTERN, value) and _splits(value):
         return value
     raise PydanticCustomError("journal_url", "must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+
+
+def _splits(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _encryption_key(value: SecretStr) -> SecretStr:
@@ -72,3 +80,9 @@ class JournalSettings(Section):
 
     statement_timeout: Timeout = 5.0
     """How long one transaction may take before the journal counts as unavailable."""
+
+    @property
+    def passwords(self) -> tuple[str, ...]:
+        """The password within `url`, as it is written and as it is meant; empty if it holds none."""
+        password = urlsplit(self.url).password
+        return (password, unquote(password)) if password else ()

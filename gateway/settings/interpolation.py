@@ -1,0 +1,69 @@
+"""Values that a configuration takes from elsewhere: ``${NAME}``, ``${NAME:-default}`` and ``${file:/run/secrets/x}``.
+
+``$$`` stands for one ``$``; a ``$`` before anything else is itself. What was put in is not looked at again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+_REFERENCE: Final = re.compile(r"\$\$|\$\{(?P<inner>[^}]*)(?P<closed>\}?)")
+_VARIABLE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+
+
+class InterpolationError(ValueError):
+    """A reference that cannot be followed; the text says which, and what to do. It holds no value."""
+
+
+def refers(text: str) -> bool:
+    """Whether part of the text comes from elsewhere."""
+    return any(match["inner"] is not None for match in _REFERENCE.finditer(text))
+
+
+def interpolate(text: str, environ: Mapping[str, str], followed: dict[str, str]) -> str:
+    """The text with every reference followed; notes in `followed` which value stands for which reference.
+
+    Raises `InterpolationError`.
+    """
+
+    def value_of(match: re.Match[str]) -> str:
+        if match["inner"] is None:
+            return "$"
+        value = _value(match, environ)
+        followed[value] = match[0]
+        return value
+
+    return _REFERENCE.sub(value_of, text)
+
+
+def _value(match: re.Match[str], environ: Mapping[str, str]) -> str:
+    inner = match["inner"]
+    if not match["closed"]:
+        raise InterpolationError('"${" is not closed; write "}" behind the name, or "$$" for a "$" itself')
+    if inner.startswith("file:"):
+        return _read(inner.removeprefix("file:"))
+    return _variable(inner, environ)
+
+
+def _variable(inner: str, environ: Mapping[str, str]) -> str:
+    match = _VARIABLE.fullmatch(inner)
+    if match is None:
+        raise InterpolationError('"${…}" must name an environment variable or, as ${file:/path}, a file')
+    name, default = match["name"], match["default"]
+    if default is not None:
+        return environ.get(name) or default
+    if name not in environ:
+        raise InterpolationError(f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}")
+    return environ[name]
+
+
+def _read(path: str) -> str:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise InterpolationError(f"the file {path} cannot be read: {why}") from None
+    return text.removesuffix("\n").removesuffix("\r")

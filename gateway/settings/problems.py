@@ -1,0 +1,42 @@
+"""What is wrong with a configuration: where, what, and what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+Place = tuple[str | int, ...]
+"""The way to a value: keys of mappings and indices of lists."""
+
+
+class Mark(NamedTuple):
+    """Where something stands in a file, both counted from 1."""
+
+    line: int
+    column: int
+
+
+class Problem(NamedTuple):
+    """One problem. `field` is empty where it concerns the file as a whole."""
+
+    file: str
+    mark: Mark
+    field: str
+    text: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.mark.line}:{self.mark.column}"
+        return f"{where}: {self.field}: {self.text}" if self.field else f"{where}: {self.text}"
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used. `problems` are all that were found, in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: problem.mark))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def dotted(place: Place) -> str:
+    """The place as people write it: ``operators.acme.allow_ips[0]``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
