@@ -1,0 +1,112 @@
+"""A simulated operator that speaks the game's own wallet format."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from adapters.quantum import messages
+from adapters.quantum.messages import WireMoney
+from gateway.journal.records import Direction
+from gateway.money import Money, MoneyError, money
+from gateway.operators.adapter import Answer
+from gateway.operators.errors import Kind
+from gateway.testing.ledger import Account
+from gateway.testing.simulated import Act, Misunderstood, Order, Request, Simulated, Unknown
+
+USERNAME: Final = "gateway"
+PASSWORD: Final = "sandbox"  # noqa: S105 - the sandbox's own, known to all
+BASIC: Final = "Basic " + b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
+
+ACTS: Final = {
+    "verifySession": (Act.VERIFY, Direction.WITHDRAW),
+    "getBalance": (Act.BALANCE, Direction.WITHDRAW),
+    "withdraw": (Act.HOLD, Direction.WITHDRAW),
+    "confirmWithdrawal": (Act.CONFIRM, Direction.WITHDRAW),
+    "rollbackWithdrawal": (Act.ROLLBACK, Direction.WITHDRAW),
+    "deposit": (Act.HOLD, Direction.DEPOSIT),
+    "confirmDeposit": (Act.CONFIRM, Direction.DEPOSIT),
+    "rollbackDeposit": (Act.ROLLBACK, Direction.DEPOSIT),
+}
+
+CODES: Final = {
+    Kind.SESSION: 101,
+    Kind.FUNDS: 102,
+    Kind.LIMIT: 103,
+    Kind.PLAYER: 104,
+    Kind.CURRENCY: 105,
+    Kind.AMOUNT: 106,
+    Kind.NOT_FOUND: 114,
+}
+"""Its error codes are those of a gateway. Any other error is 100."""
+
+OTHER: Final = 100
+
+
+class _Body(msgspec.Struct):
+    token: str
+    mmTransactionId: str = ""  # noqa: N815 - the contract's name
+    amount: WireMoney | None = None
+
+
+_read = msgspec.json.Decoder(_Body, float_hook=Decimal).decode
+
+
+class SimulatedQuantum(Simulated):
+    """The operator that the contract describes: it remembers what it was told to roll back."""
+
+    base_path = "/wallet/"
+    unknown_rollback = Unknown.ACKNOWLEDGE
+
+    @classmethod
+    def adapter_settings(cls, base_url: str) -> dict[str, Any]:
+        return {
+            "base_url": base_url,
+            "username": USERNAME,
+            "password": PASSWORD,
+            "declines": {code: str(kind) for kind, code in CODES.items()},
+        }
+
+    def understand(self, request: Request) -> Order:
+        if request.headers.get("authorization") != BASIC:
+            raise Misunderstood(Answer(401, {"www-authenticate": "Basic"}, b""))
+        endpoint = request.path.removeprefix(self.base_path)
+        if endpoint not in ACTS or request.method != "POST":
+            raise Misunderstood(Answer(404, {}, b""))
+        try:
+            return _order(endpoint, _read(request.body))
+        except (msgspec.DecodeError, MoneyError):
+            raise Misunderstood(Answer(400, {}, b"")) from None
+
+    def yes(self, order: Order, account: Account) -> Answer:
+        balance = messages.wire_money(Money(account.balance, account.currency))
+        if order.act is Act.VERIFY:
+            return _answer(200, {"token": order.token, "playerId": account.player_id, "balance": balance})
+        if order.act is Act.BALANCE:
+            return _answer(200, {"balance": balance})
+        return _answer(200, {"mmTransactionId": order.id, "balance": balance})
+
+    def no(self, order: Order, kind: Kind) -> Answer:
+        said = f"{order.call} of {order.id or order.token}: {kind}"
+        return _answer(500, {"errorCode": CODES.get(kind, OTHER), "errorDescription": said})
+
+
+def _order(endpoint: str, body: _Body) -> Order:
+    act, direction = ACTS[endpoint]
+    if act in {Act.HOLD, Act.CONFIRM} and body.amount is None:
+        raise MoneyError("no amount")
+    return Order(
+        act=act,
+        direction=direction,
+        token=body.token,
+        reference=f"{direction}:{body.mmTransactionId}",
+        id=body.mmTransactionId,
+        amount=None if body.amount is None else money(body.amount.amount, body.amount.currencyCode),
+    )
+
+
+def _answer(status: int, body: dict[str, Any]) -> Answer:
+    return Answer(status, {"content-type": "application/json"}, messages.write(body))

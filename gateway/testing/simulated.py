@@ -1,0 +1,173 @@
+"""The base of a simulated operator: one protocol's requests and answers, over a `Ledger`.
+
+It is a pure function of the request and the ledger: no sockets, no clock, no randomness. Each adapter has its
+simulated side beside it, found by the entry point group `mm_gateway.simulated` under the adapter's name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from enum import StrEnum
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from gateway.journal.records import Direction
+from gateway.money import Money
+from gateway.operators.adapter import Answer
+from gateway.operators.errors import Kind
+from gateway.testing.ledger import Account, Ledger, Refusal
+from gateway.wire.calls import WalletCall
+
+ENTRY_POINTS: Final = "mm_gateway.simulated"
+
+
+class Act(StrEnum):
+    """What a request asks for, whatever the protocol calls it."""
+
+    VERIFY = "verify"
+    BALANCE = "balance"
+    HOLD = "hold"
+    CONFIRM = "confirm"
+    ROLLBACK = "rollback"
+
+
+CALLS: Final = {
+    (Act.VERIFY, Direction.WITHDRAW): WalletCall.VERIFY_SESSION,
+    (Act.BALANCE, Direction.WITHDRAW): WalletCall.GET_BALANCE,
+    (Act.HOLD, Direction.WITHDRAW): WalletCall.WITHDRAW,
+    (Act.CONFIRM, Direction.WITHDRAW): WalletCall.CONFIRM_WITHDRAWAL,
+    (Act.ROLLBACK, Direction.WITHDRAW): WalletCall.ROLLBACK_WITHDRAWAL,
+    (Act.HOLD, Direction.DEPOSIT): WalletCall.DEPOSIT,
+    (Act.CONFIRM, Direction.DEPOSIT): WalletCall.CONFIRM_DEPOSIT,
+    (Act.ROLLBACK, Direction.DEPOSIT): WalletCall.ROLLBACK_DEPOSIT,
+}
+"""The wallet call that an act stands for; verify and balance have no direction and are filed under the first."""
+
+
+class Unknown(StrEnum):
+    """What the operator does with the rollback of a hold that it never saw."""
+
+    ACKNOWLEDGE = "acknowledge"
+    REPORT = "report"
+    FORGET = "forget"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One HTTP request: header names in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, understood. `reference` is the operator's name for the hold, `id` the game's; `echo` is what the
+    protocol wants repeated in the answer."""
+
+    act: Act
+    direction: Direction = Direction.WITHDRAW
+    token: str = ""
+    reference: str = ""
+    id: str = ""
+    amount: Money | None = None
+    echo: str = ""
+
+    @property
+    def call(self) -> WalletCall:
+        return CALLS[self.act, self.direction]
+
+
+class Misunderstood(Exception):
+    """The request is none that this operator accepts; `answer` says so."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"HTTP {answer.status}")
+        self.answer = answer
+
+
+class Simulated(ABC):
+    """One protocol, seen from the operator's side."""
+
+    base_path: ClassVar[str] = "/"
+    unknown_rollback: ClassVar[Unknown] = Unknown.REPORT
+
+    def __init__(self, ledger: Ledger, unknown_rollback: Unknown | None = None) -> None:
+        self.ledger = ledger
+        self.unknown = unknown_rollback or self.unknown_rollback
+
+    @classmethod
+    @abstractmethod
+    def adapter_settings(cls, base_url: str) -> dict[str, Any]:
+        """The `settings:` with which the adapter is let in here; `base_url` ends with `base_path`."""
+
+    @abstractmethod
+    def understand(self, request: Request) -> Order:
+        """Checks who asks and reads what. Raises `Misunderstood`."""
+
+    @abstractmethod
+    def yes(self, order: Order, account: Account) -> Answer:
+        """The answer to what was done; the account stands as it is after it."""
+
+    @abstractmethod
+    def no(self, order: Order, kind: Kind) -> Answer:
+        """The answer to what was refused; `OTHER` is an error of which the protocol says nothing more."""
+
+    def answer(self, request: Request) -> Answer:
+        """Does what is asked, and answers."""
+        try:
+            order = self.understand(request)
+        except Misunderstood as misunderstood:
+            return misunderstood.answer
+        return self.carry_out(order)
+
+    def carry_out(self, order: Order) -> Answer:
+        """Does it, and answers."""
+        try:
+            return self.yes(order, self._done(order))
+        except Refusal as refusal:
+            return self.no(order, refusal.kind)
+
+    def mistaken(self, order: Order) -> Answer:
+        """Does it, and answers as if another transfer, session or request had been meant."""
+        try:
+            account = self._done(order)
+        except Refusal as refusal:
+            return self.no(order, refusal.kind)
+        other = msgspec.structs.replace(order, token=f"{order.token}-", id=f"{order.id}-", echo=f"{order.echo}-")
+        return self.yes(other, account)
+
+    def _done(self, order: Order) -> Account:
+        match order.act:
+            case Act.VERIFY | Act.BALANCE:
+                return self.ledger.session(order.token)
+            case Act.HOLD:
+                return self._hold(order)
+            case Act.CONFIRM:
+                return self.ledger.confirm(order.reference, order.amount)
+            case Act.ROLLBACK:
+                return self._undo(order)
+
+    def _hold(self, order: Order) -> Account:
+        assert order.amount is not None
+        account = self.ledger.session(order.token)
+        return self.ledger.hold(account, order.direction, order.reference, order.id, order.amount)
+
+    def _undo(self, order: Order) -> Account:
+        if order.reference in self.ledger.holds:
+            undone = self.ledger.undo(order.reference)
+            if undone is not None:
+                return undone
+        elif self.unknown is not Unknown.FORGET:
+            self.ledger.bury(order.direction, order.reference, order.id)
+        if self.unknown is not Unknown.ACKNOWLEDGE:
+            raise Refusal(Kind.NOT_FOUND)
+        return self.ledger.session(order.token)
+
+
+def simulated_operators() -> dict[str, EntryPoint]:
+    """Every protocol with a simulated side, by its adapter's name; `load()` gives its `Simulated`."""
+    return {found.name: found for found in entry_points(group=ENTRY_POINTS)}
