@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Any, Final
 
 import msgspec
 from pydantic import Field, SecretStr
 
-from adapters.quantum import messages
-from gateway.journal.records import Session, Transfer
+from adapters.quantum.messages import Balance, Moved, Problem, Verified, wire_money
 from gateway.money import Money
-from gateway.operators.adapter import Adapter, AdapterSettings, Answer, Http, Player, Receipt
-from gateway.operators.errors import Declined, Kind, Unclear
-from gateway.operators.quoting import quote
-from gateway.operators.urls import BaseUrl
+from gateway.operators import (
+    Adapter,
+    AdapterSettings,
+    Answer,
+    BaseUrl,
+    Declined,
+    Http,
+    Kind,
+    Player,
+    Receipt,
+    Session,
+    Transfer,
+    Unclear,
+    basic_auth,
+    decode,
+    encode,
+)
 
 OK: Final = 200
 FAILED: Final = 500
@@ -39,7 +50,7 @@ class QuantumSettings(AdapterSettings):
 
 class Quantum(Adapter):
     """Success is HTTP 200 with our mmTransactionId and a balance. A decline is HTTP 500 with a code that the settings
-    name. Everything else, HTTP 401 too, is unknown: whatever answered need not have been the wallet.
+    name. Everything else, HTTP 401 too, is unknown: what answered need not have been the wallet.
     """
 
     Settings = QuantumSettings
@@ -47,15 +58,13 @@ class Quantum(Adapter):
 
     def __init__(self, settings: QuantumSettings, http: Http) -> None:
         super().__init__(settings, http)
-        self._password = settings.password.get_secret_value()
-        self._basic = b64encode(f"{settings.username}:{self._password}".encode()).decode()
-        self._headers = {"Authorization": f"Basic {self._basic}", "Content-Type": "application/json"}
+        self._basic = basic_auth(settings.username, settings.password.get_secret_value())
+        self._headers = {"Authorization": self._basic, "Content-Type": "application/json"}
 
     async def verify_session(self, session: Session) -> Player:
-        answer = await self._post("verifySession", session, {"token": session.token})
-        verified = messages.read_verified(answer.body)
-        if verified.token not in {None, session.token} or not verified.playerId:
-            raise Unclear("the answer is not about this session")
+        verified = msgspec.convert(await self._post("verifySession", {"token": session.token}), Verified)
+        if verified.token not in {None, session.token}:
+            raise Unclear("the answer is about another session")
         return Player(
             player_id=verified.playerId,
             balance=verified.balance.money(),
@@ -65,8 +74,7 @@ class Quantum(Adapter):
         )
 
     async def get_balance(self, session: Session) -> Money:
-        answer = await self._post("getBalance", session, {"token": session.token})
-        return messages.read_balance(answer.body).balance.money()
+        return msgspec.convert(await self._post("getBalance", {"token": session.token}), Balance).balance.money()
 
     async def withdraw(self, transfer: Transfer) -> Receipt:
         return await self._hold("withdraw", transfer)
@@ -91,27 +99,26 @@ class Quantum(Adapter):
 
     async def _move(self, endpoint: str, transfer: Transfer, **rest: object) -> Receipt:
         body = {"token": transfer.session.token, "mmTransactionId": transfer.id, **rest}
-        answer = await self._post(endpoint, transfer.session, body)
-        moved = messages.read_moved(answer.body)
+        moved = msgspec.convert(await self._post(endpoint, body), Moved)
         if moved.mmTransactionId != transfer.id:
             raise Unclear("the answer names another mmTransactionId")
         return Receipt(moved.balance.money())
 
-    async def _post(self, endpoint: str, session: Session, body: dict[str, Any]) -> Answer:
-        answer = await self.http.post(self.settings.base_url + endpoint, messages.write(body), self._headers)
+    async def _post(self, endpoint: str, body: dict[str, Any]) -> Any:
+        answer = await self.http.post(self.settings.base_url + endpoint, encode(body), self._headers)
         if answer.status != OK:
-            raise self._failure(answer, session)
-        return answer
+            raise self._failure(answer)
+        return decode(answer.body)
 
-    def _failure(self, answer: Answer, session: Session) -> Declined | Unclear:
+    def _failure(self, answer: Answer) -> Declined | Unclear:
         """What an answer other than 200 means."""
         if answer.status != FAILED:
             return Unclear(f"HTTP {answer.status}")
         try:
-            problem = messages.read_problem(answer.body)
-        except msgspec.DecodeError:
+            problem = msgspec.convert(decode(answer.body), Problem)
+        except (Unclear, msgspec.ValidationError):
             return Unclear("HTTP 500 without the contract's error body")
-        said = quote(problem.errorDescription, session.token, self._password, self._basic)
+        said = problem.errorDescription.replace(self._basic, "[hidden]")
         text = f"error {problem.errorCode}: {said}"
         kind = self.settings.declines.get(problem.errorCode)
         return Unclear(text) if kind is None else Declined(kind, text)
@@ -119,4 +126,4 @@ class Quantum(Adapter):
 
 def _amount(transfer: Transfer) -> object:
     assert transfer.amount is not None
-    return messages.wire_money(transfer.amount)
+    return wire_money(transfer.amount)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -54,13 +53,6 @@ class Problem(msgspec.Struct, frozen=True):
     errorDescription: str = ""  # noqa: N815 - the contract's name
 
 
-read_moved: Final = msgspec.json.Decoder(Moved, float_hook=Decimal).decode
-read_balance: Final = msgspec.json.Decoder(Balance, float_hook=Decimal).decode
-read_verified: Final = msgspec.json.Decoder(Verified, float_hook=Decimal).decode
-read_problem: Final = msgspec.json.Decoder(Problem).decode
-write: Final = msgspec.json.Encoder().encode
-
-
-def wire_money(value: Money) -> Mapping[str, Any]:
-    """Money as it is sent: without exponent."""
+def wire_money(value: Money) -> dict[str, Any]:
+    """Money as it is sent: every digit, no exponent."""
     return {"amount": msgspec.Raw(f"{value.amount:f}".encode()), "currencyCode": value.currency}

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
-from adapters.quantum import messages
-from adapters.quantum.messages import WireMoney
-from gateway.journal.records import Direction
-from gateway.money import Money, MoneyError, money
-from gateway.operators.adapter import Answer
-from gateway.operators.errors import Kind
+from adapters.quantum.messages import WireMoney, wire_money
+from gateway.money import Money, MoneyError
+from gateway.operators import Answer, Direction, Kind, Unclear, basic_auth, decode, encode
 from gateway.testing.ledger import Account
 from gateway.testing.simulated import Act, Misunderstood, Order, Request, Simulated, Unknown
 
 USERNAME: Final = "gateway"
 PASSWORD: Final = "sandbox"  # noqa: S105 - the sandbox's own, known to all
-BASIC: Final = "Basic " + b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
 
 ACTS: Final = {
     "verifySession": (Act.VERIFY, Direction.WITHDRAW),
@@ -46,13 +40,10 @@ CODES: Final = {
 OTHER: Final = 100
 
 
-class _Body(msgspec.Struct):
+class _Body(msgspec.Struct, frozen=True):
     token: str
     mmTransactionId: str = ""  # noqa: N815 - the contract's name
     amount: WireMoney | None = None
-
-
-_read = msgspec.json.Decoder(_Body, float_hook=Decimal).decode
 
 
 class SimulatedQuantum(Simulated):
@@ -63,26 +54,22 @@ class SimulatedQuantum(Simulated):
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
-        return {
-            "base_url": base_url,
-            "username": USERNAME,
-            "password": PASSWORD,
-            "declines": {code: str(kind) for kind, code in CODES.items()},
-        }
+        declines = {code: str(kind) for kind, code in CODES.items()}
+        return {"base_url": base_url, "username": USERNAME, "password": PASSWORD, "declines": declines}
 
     def understand(self, request: Request) -> Order:
-        if request.headers.get("authorization") != BASIC:
+        if request.headers.get("authorization") != basic_auth(USERNAME, PASSWORD):
             raise Misunderstood(Answer(401, {"www-authenticate": "Basic"}, b""))
         endpoint = request.path.removeprefix(self.base_path)
         if endpoint not in ACTS or request.method != "POST":
             raise Misunderstood(Answer(404, {}, b""))
         try:
-            return _order(endpoint, _read(request.body))
-        except (msgspec.DecodeError, MoneyError):
+            return _order(endpoint, msgspec.convert(decode(request.body), _Body))
+        except (Unclear, msgspec.ValidationError, MoneyError):
             raise Misunderstood(Answer(400, {}, b"")) from None
 
     def yes(self, order: Order, account: Account) -> Answer:
-        balance = messages.wire_money(Money(account.balance, account.currency))
+        balance = wire_money(Money(account.balance, account.currency))
         if order.act is Act.VERIFY:
             return _answer(200, {"token": order.token, "playerId": account.player_id, "balance": balance})
         if order.act is Act.BALANCE:
@@ -90,7 +77,7 @@ class SimulatedQuantum(Simulated):
         return _answer(200, {"mmTransactionId": order.id, "balance": balance})
 
     def no(self, order: Order, kind: Kind) -> Answer:
-        said = f"{order.call} of {order.id or order.token}: {kind}"
+        said = f"{order.call} {order.id} under {order.token}: {kind}"
         return _answer(500, {"errorCode": CODES.get(kind, OTHER), "errorDescription": said})
 
 
@@ -104,9 +91,9 @@ def _order(endpoint: str, body: _Body) -> Order:
         token=body.token,
         reference=f"{direction}:{body.mmTransactionId}",
         id=body.mmTransactionId,
-        amount=None if body.amount is None else money(body.amount.amount, body.amount.currencyCode),
+        amount=None if body.amount is None else body.amount.money(),
     )
 
 
 def _answer(status: int, body: dict[str, Any]) -> Answer:
-    return Answer(status, {"content-type": "application/json"}, messages.write(body))
+    return Answer(status, {"content-type": "application/json"}, encode(body))

@@ -7,11 +7,13 @@ from gateway.operators.adapter import Adapter, AdapterSettings, Answer, Http, Pl
 from gateway.operators.basic_auth import basic_auth
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
 from gateway.operators.exact_json import decode, encode
+from gateway.operators.urls import BaseUrl
 
 __all__ = [
     "Adapter",
     "AdapterSettings",
     "Answer",
+    "BaseUrl",
     "Declined",
     "Direction",
     "Http",
