@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from gateway.operators.adapter import Answer
 from gateway.operators.connection import Connection
+from gateway.operators.deadlines import Deadlines
 from gateway.operators.errors import Unsent
 from gateway.operators.pool import Pool
 from gateway.operators.resolver import Resolver
@@ -37,6 +38,7 @@ class HttpClient:
         self._max_answer = max_answer
         self._tls = tls
         self._pool = Pool()
+        self._deadlines = Deadlines(Connection.give_up)
         self._resolver = Resolver()
         self._target = lru_cache(maxsize=1024)(target_of)
         self._closed = False
@@ -52,6 +54,7 @@ class HttpClient:
         self._closed = True
         self._resolver.close()
         await self._pool.close()
+        self._deadlines.close()
 
     async def _call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         if self._closed:
@@ -61,7 +64,11 @@ class HttpClient:
         loop = asyncio.get_running_loop()
         started_at = loop.time()
         connection = self._pool.take(target.origin, started_at) or await self._connect(target.origin)
-        answer = await connection.exchange(request, loop, started_at + self._timeout_s)
+        self._deadlines.set(connection, started_at + self._timeout_s, loop)
+        try:
+            answer = await connection.exchange(request, loop)
+        finally:
+            self._deadlines.drop(connection)
         self._pool.give(connection, loop, connection.reusable_for_s(answer, self._idle_s))
         return answer
 

@@ -46,8 +46,8 @@ class Connection(asyncio.Protocol):
             return False
         return self._poll is None or not self._poll.poll(0)
 
-    async def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop, deadline: float) -> Answer:
-        """Writes the request and waits for the answer until `deadline` (the loop's time). Raises `Unclear`.
+    async def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> Answer:
+        """Writes the request and waits for the answer, or for `give_up`. Raises `Unclear`.
 
         Only for a connection that is `usable`. Whatever ends it but an answer, a cancelled caller included, closes
         the connection: a late answer can never be taken for the next one's.
@@ -56,7 +56,6 @@ class Connection(asyncio.Protocol):
         assert self._waiter is None
         waiter: asyncio.Future[Answer | Unclear] = loop.create_future()
         self._waiter = waiter
-        timer = loop.call_at(deadline, self._fail, "the operator did not answer in time")
         self._reader.begin()
         try:
             note_write()
@@ -66,12 +65,16 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
         finally:
-            timer.cancel()
             self._waiter = None
         if isinstance(outcome, Unclear):
             self.abort()
             raise outcome
         return outcome
+
+    def give_up(self) -> None:
+        """The time for the answer is over."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(Unclear("the operator did not answer in time"))
 
     def reusable_for_s(self, answer: Answer, idle_s: float) -> float:
         """How long this connection may wait for the next request after `answer`; 0 when it must not be used again."""
@@ -128,10 +131,6 @@ class Connection(asyncio.Protocol):
             return self._reader.end()
         except Unclear as unclear:
             return unclear
-
-    def _fail(self, text: str) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(Unclear(text))
 
     def _lose(self) -> None:
         self._reader.reusable = False

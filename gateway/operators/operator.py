@@ -14,6 +14,7 @@ from gateway.journal.records import Session, Transfer, Verdict
 from gateway.money import Money
 from gateway.operators.adapter import Adapter, Player
 from gateway.operators.client import HttpClient
+from gateway.operators.deadlines import Deadlines
 from gateway.operators.errors import Declined, OperatorError, Unclear, Unsent
 from gateway.operators.guard import Guard
 from gateway.operators.outcome import Outcome
@@ -54,6 +55,8 @@ class Operator:
         self._metrics = metrics
         self._clock = clock
         self._budget_s = settings.timeout + OVERTIME_S
+        self._overtime: Deadlines[asyncio.Task[Any]] = Deadlines(self._cut_off)
+        self._overdue: set[asyncio.Task[Any]] = set()
         self._secrets = tuple(secrets_of(adapter.settings))
         self._moves: dict[WalletCall, Method[Transfer]] = {
             WalletCall.WITHDRAW: adapter.withdraw,
@@ -98,6 +101,7 @@ class Operator:
     async def close(self) -> None:
         """Closes the operator's connections."""
         await self._client.close()
+        self._overtime.close()
 
     async def _call(
         self, call: WalletCall, method: Method[A], argument: A, checked: Callable[[Any], T], session: Session
@@ -122,19 +126,29 @@ class Operator:
 
     async def _within_time(self, method: Method[A], argument: A) -> Any:
         """What the adapter's method returns. `Unsent` only comes out if nothing at all was written for this call."""
-        use = WireUse()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        use, cancelled_before = WireUse(), task.cancelling()
         token = CURRENT_USE.set(use)
+        self._overtime.set(task, loop.time() + self._budget_s, loop)
         try:
-            async with asyncio.timeout(self._budget_s):
-                return await method(argument)
-        except TimeoutError:
-            raise Unclear("the adapter took longer than the operator's timeout") from None
+            return await method(argument)
+        except asyncio.CancelledError:
+            if task in self._overdue and task.uncancel() <= cancelled_before:
+                raise Unclear("the adapter took longer than the operator's timeout") from None
+            raise
         except Unsent as error:
             if not use.written:
                 raise
             raise Unclear(f"a later request of the same call was not sent: {error.text}") from None
         finally:
+            self._overtime.drop(task)
+            self._overdue.discard(task)
             CURRENT_USE.reset(token)
+
+    def _cut_off(self, task: asyncio.Task[Any]) -> None:
+        self._overdue.add(task)
+        task.cancel()
 
     def _fit(self, error: OperatorError, session: Session) -> OperatorError:
         """The same error, its text fit to be shown."""
