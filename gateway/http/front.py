@@ -1,0 +1,62 @@
+"""What the wallet door knows at one time: operators, their credentials and lists, and the paths.
+
+A reload replaces it whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from gateway.http.addresses import Address, AllowList, Proxies, address
+from gateway.http.credentials import Credentials, Holder
+from gateway.operators.operator import Operator
+from gateway.settings import ServerSettings
+from gateway.wire.calls import WalletCall
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A path's call, and the operator if the path names one."""
+
+    call: WalletCall
+    operator: str | None = None
+
+
+COMMON_ROUTES: Final = {f"/wallet/{call}": Route(call) for call in WalletCall}
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An operator and the addresses that may call for it."""
+
+    operator: Operator
+    allow_list: AllowList
+
+
+class Front:
+    """Built from a whole configuration."""
+
+    def __init__(self, operators: Mapping[str, Operator], server: ServerSettings) -> None:
+        self.server = server
+        self.entries = {name: Entry(one, AllowList(one.settings.allow_ips)) for name, one in operators.items()}
+        self.credentials = Credentials(
+            Holder(name, one.settings.path_only, one.settings.credentials) for name, one in operators.items()
+        )
+        self.proxies = Proxies(server.trusted_proxies)
+        self._routes = COMMON_ROUTES | {
+            f"/operators/{name}/wallet/{call}": Route(call, name) for name in operators for call in WalletCall
+        }
+
+    def route(self, target: str) -> Route | None:
+        """The route of a request's target; a query in it means nothing here."""
+        return self._routes.get(target) or self._routes.get(target.partition("?")[0])
+
+    def admits(self, peer: str) -> bool:
+        """Whether anybody may call from there; if not, not even the connection is taken."""
+        who = address(peer)
+        return self.proxies.trusts(who) or self.expects(who)
+
+    def expects(self, who: Address | None) -> bool:
+        """Whether any operator's calls may come from there."""
+        return any(entry.allow_list.allows(who) for entry in self.entries.values())

@@ -1,0 +1,207 @@
+"""The wallet door: what the game sees of the gateway.
+
+Each call passes the same way: whose is it (credentials, path, address), what does it want, carry it out, answer,
+count. Whatever comes in, what goes out is the contract's: 200 with the reply, or 400, 401 or 500 with the error body;
+and from an address that is on no list, nothing at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final, NamedTuple, cast
+
+import structlog
+from aiohttp import hdrs, web
+
+from gateway.http.addresses import Address, address
+from gateway.http.answer import Answer, bad_request, refusal
+from gateway.http.body import Bodies, TooSlow
+from gateway.http.connection import Connection, too_slow
+from gateway.http.credentials import NOTHING, Grant, TooManyChecks
+from gateway.http.dispatch import CARRY, ROLLBACKS
+from gateway.http.front import Entry, Front, Route
+from gateway.operators.operator import Operator
+from gateway.telemetry.metrics import Metrics
+from gateway.transfers.coordinator import Coordinator
+from gateway.wire import replies
+from gateway.wire.calls import WalletCall
+from gateway.wire.errors import ErrorCode, WalletError
+
+OK: Final = "ok"
+_OUTCOMES: Final = {code: code.name.lower() for code in ErrorCode}
+_UNAUTHORIZED: Final = WalletError(ErrorCode.UNAUTHORIZED, "Missing or wrong credentials; send the operator's.")
+_STOPPING: Final = WalletError(ErrorCode.NOT_SENT, "The gateway is stopping; nothing was sent to the operator.")
+_CROWDED: Final = WalletError(
+    ErrorCode.NOT_SENT, "Too many credentials are being checked; nothing was sent to the operator."
+)
+_STILL_WORKED_ON: Final = WalletError(ErrorCode.PENDING, "The call is still being worked on; ask again.")
+_NO_SUCH_CALL: Final = WalletError(
+    ErrorCode.BAD_REQUEST, "There is no such call; POST to /wallet/withdraw and the like."
+)
+_UNEXPECTED: Final = WalletError(ErrorCode.OTHER, "An unexpected internal error occurred.")
+
+log = structlog.get_logger(__name__)
+
+
+class Ignored(Exception):
+    """Whoever calls is on no list: they get no answer."""
+
+
+class Reply(NamedTuple):
+    """What came of a call: its status, its body, and its outcome as the metrics name it."""
+
+    status: int
+    content: bytes
+    outcome: str
+
+
+class Call:
+    """What is known of a call so far."""
+
+    __slots__ = ("begun", "call", "last", "operator", "who")
+
+    def __init__(self, begun: float, who: Address | None) -> None:
+        self.begun = begun
+        self.who = who
+        self.call = ""
+        self.operator = ""
+        self.last = False
+
+
+class WalletDoor:
+    """Answers the game's requests. `front` is what it knows of the configuration; `open_to` replaces that."""
+
+    def __init__(self, coordinator: Coordinator, metrics: Metrics, front: Front) -> None:
+        self._coordinator = coordinator
+        self._metrics = metrics
+        self._front = front
+        self._bodies = Bodies(front.server.max_body)
+        self._under_way: dict[asyncio.Task[Reply], Operator] = {}
+        self._stopping = False
+        self._time = asyncio.get_running_loop().time
+
+    def open_to(self, front: Front) -> None:
+        """From the next request on, this is what counts. Calls under way finish with what they began with."""
+        former, self._front = self._front, front
+        self._bodies = Bodies(front.server.max_body)
+        former.credentials.close()
+
+    def admits(self, peer: str) -> bool:
+        """Whether a connection from there is taken at all."""
+        return self._front.admits(peer)
+
+    def refuse_new_calls(self) -> None:
+        """Calls that arrive from now on get the error body, and their connections are closed."""
+        self._stopping = True
+
+    async def settled(self, operator: Operator | None = None) -> None:
+        """Returns once no call (of this operator) is under way."""
+        while tasks := list(self._tasks_of(operator)):
+            await asyncio.wait(tasks)
+
+    def close(self) -> None:
+        self._front.credentials.close()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request. Raises nothing but what aiohttp makes of a lost connection."""
+        front = self._front
+        call = Call(self._time(), self._client(front, request))
+        try:
+            reply = await self._reply(front, request, call)
+        except WalletError as error:
+            reply = _refused(error)
+            call.last = not request.content.is_eof()
+        except Ignored:
+            return _hang_up(request)
+        except TooSlow:
+            return too_slow()
+        except (web.RequestPayloadError, ConnectionError):
+            return bad_request("The body is cut off or malformed; send it whole.", last=True)
+        self._count(call, reply)
+        return Answer(reply.status, reply.content, last=call.last or self._stopping)
+
+    async def _reply(self, front: Front, request: web.BaseRequest, call: Call) -> Reply:
+        route = front.route(request.raw_path)
+        call.call = route.call if route else ""
+        entry = await self._entry(front, request, route, call.who)
+        call.operator = entry.operator.name
+        if self._stopping:
+            raise _STOPPING
+        if route is None or request.method != hdrs.METH_POST:
+            raise _NO_SUCH_CALL
+        until = (cast("Connection", request.protocol).began_at or call.begun) + front.server.read_timeout
+        body = await self._bodies.read(request, until, roomy=route.call in ROLLBACKS)
+        return await self._carried_out(entry.operator, route.call, body, front.server.request_timeout)
+
+    async def _entry(self, front: Front, request: web.BaseRequest, route: Route | None, who: Address | None) -> Entry:
+        """The operator that the call is for. Raises `Ignored` and `WalletError`."""
+        header = request.headers.get(hdrs.AUTHORIZATION)
+        grant = front.credentials.known(header)
+        if grant is None or grant is NOTHING:
+            if not front.expects(who):
+                raise Ignored
+            grant = await self._checked(front, header or "", who)
+        name = grant.operator(route.operator if route else None)
+        if name is None:
+            raise _UNAUTHORIZED
+        entry = front.entries[name]
+        if not entry.allow_list.allows(who):
+            raise Ignored
+        return entry
+
+    async def _carried_out(self, operator: Operator, call: WalletCall, body: bytes, patience_s: float) -> Reply:
+        """The call is a task of its own: whatever becomes of the connection, it is carried out to its end."""
+        task = asyncio.create_task(self._carry(operator, call, body))
+        self._under_way[task] = operator
+        task.add_done_callback(self._under_way.pop)
+        done, _ = await asyncio.wait((task,), timeout=patience_s)
+        return task.result() if done else _refused(_STILL_WORKED_ON)
+
+    async def _carry(self, operator: Operator, call: WalletCall, body: bytes) -> Reply:
+        try:
+            return Reply(200, await CARRY[call](self._coordinator, operator, body), OK)
+        except WalletError as error:
+            return _refused(error)
+        except Exception:
+            log.exception("a call failed unexpectedly", operator=operator.name, call=call)
+            return _refused(_UNEXPECTED)
+
+    def _count(self, call: Call, reply: Reply) -> None:
+        took_s = self._time() - call.begun
+        self._metrics.call(call.operator, call.call, reply.outcome, took_s)
+        log.info(
+            "call",
+            operator=call.operator,
+            call=call.call,
+            outcome=reply.outcome,
+            status=reply.status,
+            took_ms=round(1000 * took_s, 2),
+            address=str(call.who),
+        )
+
+    def _tasks_of(self, operator: Operator | None) -> Iterator[asyncio.Task[Reply]]:
+        return (task for task, whose in self._under_way.items() if operator is None or whose is operator)
+
+    @staticmethod
+    def _client(front: Front, request: web.BaseRequest) -> Address | None:
+        peer = address(request.remote or "")
+        return front.proxies.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ())) if front.proxies else peer
+
+    @staticmethod
+    async def _checked(front: Front, header: str, who: Address | None) -> Grant:
+        try:
+            return await front.credentials.check(header, str(who))
+        except TooManyChecks:
+            raise _CROWDED from None
+
+
+def _refused(error: WalletError) -> Reply:
+    return Reply(error.code.status, replies.error(error), _OUTCOMES[error.code])
+
+
+def _hang_up(request: web.BaseRequest) -> Answer:
+    """Cuts the connection; the answer that aiohttp asks for is then sent to nobody."""
+    if request.transport is not None:
+        request.transport.abort()
+    return refusal(_UNAUTHORIZED, last=True)
