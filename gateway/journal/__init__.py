@@ -1,1 +1,46 @@
+"""The memory of the gateway: finds the store that a journal's URL names."""
 
+from __future__ import annotations
+
+from gateway.clock import Clock
+from gateway.journal.interface import Journal, JournalMisconfigured
+from gateway.journal.sealing import Sealer
+from gateway.journal.sqlite.opening import migrate_sqlite, open_sqlite
+from gateway.settings import JournalSettings, key_bytes
+from gateway.telemetry.metrics import Metrics
+
+__all__ = ["migrate_journal", "open_journal", "sealer_of"]
+
+
+async def open_journal(
+    name: str, settings: JournalSettings, metrics: Metrics, clock: Clock, *, beside: bool = False
+) -> Journal:
+    """Opens the journal called `name` in the configuration; an empty SQLite file becomes one.
+
+    `beside` is for a command that looks into the journal of a running gateway: a SQLite file is else opened by one
+    process only. Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
+    """
+    if settings.url.startswith("sqlite:"):
+        return await open_sqlite(name, settings, sealer_of(settings), metrics, clock, beside=beside)
+    raise _no_store(settings)
+
+
+async def migrate_journal(settings: JournalSettings) -> list[str]:
+    """Brings the journal's schema to this program's version. Returns the names of the migrations applied.
+
+    Raises `JournalUnavailable`, `JournalMisconfigured`, or `SchemaMismatch` if the schema is newer than the program.
+    """
+    if settings.url.startswith("sqlite:"):
+        return await migrate_sqlite(settings)
+    raise _no_store(settings)
+
+
+def sealer_of(settings: JournalSettings) -> Sealer:
+    """What keeps the journal's session tokens secret."""
+    key = settings.encryption_key
+    return Sealer([] if key is None else [key_bytes(key.get_secret_value())])
+
+
+def _no_store(settings: JournalSettings) -> JournalMisconfigured:
+    scheme = settings.url.partition(":")[0]  # the rest may hold a password
+    return JournalMisconfigured(f"no journal has the URL {scheme}:…: write sqlite:///FILE or postgresql://…")

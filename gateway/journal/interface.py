@@ -13,6 +13,7 @@ from gateway.journal.records import (
     Key,
     KeyedReason,
     Reason,
+    ReasonTotal,
     Session,
     State,
     Tally,
@@ -27,12 +28,17 @@ class JournalError(Exception):
     """
     JournalError
     ├── JournalUnavailable   nothing was made durable (or it is not known to be); may pass by itself
+    ├── JournalMisconfigured the journal cannot be opened as configured; somebody must act, waiting does not help
     └── SchemaMismatch       the tables are older or newer than this program; `mm-gateway migrate` or an upgrade
     """
 
 
 class JournalUnavailable(JournalError):
     """The write is not known to be durable: disk full, database away, connection lost. Try again later."""
+
+
+class JournalMisconfigured(JournalError):
+    """The URL names no journal, another process holds it, or its key is missing; the text says what to do."""
 
 
 class SchemaMismatch(JournalError):
@@ -91,6 +97,9 @@ class Journal(Protocol):
 
     async def reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
         """Newest first."""
+
+    async def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
+        """How many reasons there are by operator, source and category, in that order."""
 
     async def tallies(self, abandoned_before: float) -> list[Tally]:
         """Of every unfinished state; finished transfers are not counted here, there may be very many."""

@@ -85,6 +85,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     player_id: str = ""
     memory: Mapping[str, str] = {}
 
+    def __repr__(self) -> str:
+        return f"Session(operator={self.operator!r}, player_id={self.player_id!r})"  # secrets must not reach a log
+
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     """A withdrawal or deposit: one row of the journal.
@@ -154,6 +157,15 @@ class KeyedReason(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Key
     reason: Reason
+
+
+class ReasonTotal(msgspec.Struct, frozen=True, kw_only=True):
+    """How many reasons of one kind there are."""
+
+    operator: str
+    source: Source
+    category: str
+    count: int
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):

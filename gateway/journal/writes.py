@@ -23,7 +23,7 @@ from gateway.money import Money
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True):
-    """Insert `transfer` unless its key is taken. Answers `Opened`."""
+    """Insert `transfer` unless its key is taken; `reason` is kept only if it was inserted. Answers `Opened`."""
 
     transfer: Transfer
     reason: Reason | None = None
@@ -73,7 +73,8 @@ class Changed(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """Keep one more reason for a transfer whose end is already decided. Answers None."""
+    """Keep one more reason for a transfer whose end is already decided (none if there is no such transfer). Answers
+    None."""
 
     key: Key
     reason: Reason
@@ -107,17 +108,23 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inherit(msgspec.Struct, frozen=True, kw_only=True):
-    """Make due at once what instances own whose lease ended before `now`, and forget them. Answers how many rows."""
+    """Make due at once, and nobody's, the claimable rows of instances whose lease ended before `now` (infinity: of
+    all), and forget those instances: the rows are due since they last changed. Revisions stay, the next claim moves
+    the fence. Answers how many rows."""
 
     now: float
 
 
 class Prune(msgspec.Struct, frozen=True, kw_only=True):
     """Delete up to `limit` final transfers last changed before `before`, with all that belongs to them, and as many
-    sessions last seen before then. Answers how many rows."""
+    sessions last seen before then. Answers how many transfers and sessions."""
 
     before: float
     limit: int
 
 
-Write = Open | Change | Note | Remember | Claim | Beat | Inherit | Prune
+class Check(msgspec.Struct, frozen=True):
+    """Write what means nothing, to see whether a write would be durable now. Answers None."""
+
+
+Write = Open | Change | Note | Remember | Claim | Beat | Inherit | Prune | Check

@@ -1,0 +1,46 @@
+"""Numbered SQL files: `0001_first.sql`, `0002_next.sql`, … in the folder `migrations` of each store's package."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Final
+
+import msgspec
+
+from gateway.journal.interface import SchemaMismatch
+
+_REMEDY_OLD: Final = "run `mm-gateway migrate` with every gateway of this journal stopped or of the new version"
+_REMEDY_NEW: Final = "upgrade this gateway, or point it at a journal of its own version"
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One step of the schema: applied once, in one transaction, in the order of its number (the first is 1)."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def migrations_of(package: str) -> list[Migration]:
+    """A store's migrations, in order."""
+    found = [
+        Migration(int(file.name.partition("_")[0]), file.name, file.read_text(encoding="utf-8"))
+        for file in files(package).joinpath("migrations").iterdir()
+        if file.name.endswith(".sql")
+    ]
+    found.sort(key=lambda migration: migration.number)
+    assert [migration.number for migration in found] == list(range(1, len(found) + 1))
+    return found
+
+
+def require_schema(journal: str, found: int, known: list[Migration]) -> None:
+    """Raises `SchemaMismatch` unless the schema found is the newest that this program knows."""
+    newest = len(known)
+    if found < newest:
+        raise SchemaMismatch(
+            f"the schema of the journal {journal} is version {found}, older than this gateway's {newest}: {_REMEDY_OLD}"
+        )
+    if found > newest:
+        raise SchemaMismatch(
+            f"the schema of the journal {journal} is version {found}, newer than this gateway's {newest}: {_REMEDY_NEW}"
+        )

@@ -1,0 +1,249 @@
+"""Records as rows: what both stores write and read, so that a journal can be moved from one to the other as it is.
+
+Amounts are exact decimal text; times are Unix seconds; enums are their text. A session's token and memory are sealed
+together in one value (`sealing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from gateway.journal.records import (
+    Attempt,
+    Decision,
+    Direction,
+    Fate,
+    Key,
+    Reason,
+    Session,
+    State,
+    Transfer,
+    Verdict,
+)
+from gateway.journal.sealing import Sealer, Unsealable
+from gateway.journal.texts import escaped, unescaped
+from gateway.money import Money
+from gateway.reasons import Source
+
+TRANSFER_COLUMNS: Final = (
+    "id",
+    "operator",
+    "direction",
+    "state",
+    "amount",
+    "currency",
+    "description",
+    "player_id",
+    "session",
+    "fingerprint",
+    "adopted",
+    "fate",
+    "wants",
+    "tries",
+    "missing_at",
+    "revision",
+    "owner",
+    "due_at",
+    "opened_at",
+    "decided_at",
+    "changed_at",
+    "hold_balance",
+    "hold_currency",
+    "end_balance",
+    "end_currency",
+)
+ATTEMPT_COLUMNS: Final = ("call", "at", "took_s", "verdict", "kind", "detail", "instance")
+REASON_COLUMNS: Final = ("text", "source", "category", "at", "who")
+
+_STATES: Final = {str(state): state for state in State}
+_DIRECTIONS: Final = {str(direction): direction for direction in Direction}
+_FATES: Final = {str(fate): fate for fate in Fate}
+_WANTS: Final = {None: None} | {str(decision): decision for decision in Decision}
+_NO_MONEY: Final = (None, None)
+
+_secrets_of: Final = msgspec.json.Decoder(tuple[str, dict[str, str]]).decode
+_secrets: Final = msgspec.json.Encoder().encode
+
+log = structlog.get_logger(__name__)
+
+
+class Rows:
+    """Turns records into rows and back; `sealer` keeps what is secret in them."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    def of_transfer(self, transfer: Transfer) -> tuple[Any, ...]:
+        """The values of `TRANSFER_COLUMNS`."""
+        session = transfer.session
+        return (
+            escaped(transfer.id),
+            transfer.operator,
+            transfer.direction,
+            transfer.state,
+            *of_money(transfer.amount),
+            escaped(transfer.description),
+            escaped(session.player_id),
+            self.of_session(session),
+            transfer.fingerprint,
+            transfer.adopted,
+            transfer.fate,
+            transfer.wants,
+            transfer.tries,
+            transfer.missing_at,
+            transfer.revision,
+            transfer.owner,
+            transfer.due_at,
+            transfer.opened_at,
+            transfer.decided_at,
+            transfer.changed_at,
+            *of_money(transfer.hold_balance),
+            *of_money(transfer.end_balance),
+        )
+
+    def transfer(self, row: Sequence[Any]) -> Transfer:
+        """The inverse of `of_transfer`."""
+        (
+            id_,
+            operator,
+            direction,
+            state,
+            amount,
+            currency,
+            description,
+            player_id,
+            session,
+            fingerprint,
+            adopted,
+            fate,
+            wants,
+            tries,
+            missing_at,
+            revision,
+            owner,
+            due_at,
+            opened_at,
+            decided_at,
+            changed_at,
+            hold_balance,
+            hold_currency,
+            end_balance,
+            end_currency,
+        ) = row
+        return Transfer(
+            operator=operator,
+            direction=_DIRECTIONS[direction],
+            id=unescaped(id_),
+            state=_STATES[state],
+            amount=_money(amount, currency),
+            description=unescaped(description),
+            session=self.session(operator, player_id, session),
+            fingerprint=fingerprint,
+            adopted=bool(adopted),
+            fate=_FATES[fate],
+            wants=_WANTS[wants],
+            tries=tries,
+            missing_at=missing_at,
+            revision=revision,
+            owner=owner,
+            due_at=due_at,
+            opened_at=opened_at,
+            decided_at=decided_at,
+            changed_at=changed_at,
+            hold_balance=_money(hold_balance, hold_currency),
+            end_balance=_money(end_balance, end_currency),
+        )
+
+    def of_session(self, session: Session) -> bytes:
+        """The session's secrets, sealed for its operator."""
+        secrets = _secrets((escaped(session.token), _each(escaped, session.memory)))
+        return self._sealer.seal(secrets, session.operator.encode())
+
+    def session(self, operator: str, player_id: str, sealed: bytes) -> Session:
+        """The inverse of `of_session`. A session whose key is gone has no token: a decision must still be delivered,
+        and one transfer that cannot must not keep the others from it."""
+        try:
+            token, memory = _secrets_of(self._sealer.open(sealed, operator.encode()))
+        except Unsealable as error:
+            log.error("session not readable", operator=operator, error=str(error))  # noqa: TRY400 - the text says it all
+            return Session(operator=operator, token="", player_id=unescaped(player_id))
+        return Session(
+            operator=operator,
+            token=unescaped(token),
+            player_id=unescaped(player_id),
+            memory=_each(unescaped, memory),
+        )
+
+    def digest(self, session: Session) -> bytes:
+        """Under which a session is written."""
+        return self._sealer.digest(_secret(session.token))
+
+    def digests(self, token: str) -> list[bytes]:
+        """Under which a session may have been written, the likeliest first."""
+        return self._sealer.digests(_secret(token))
+
+
+def of_key(key: Key) -> tuple[str, str, str]:
+    """A key as the columns `id, operator, direction`."""
+    operator, direction, id_ = key
+    return escaped(id_), operator, direction
+
+
+def of_attempt(attempt: Attempt) -> tuple[Any, ...]:
+    """The values of `ATTEMPT_COLUMNS`."""
+    return (
+        attempt.call,
+        attempt.at,
+        attempt.took_s,
+        attempt.verdict,
+        attempt.kind,
+        escaped(attempt.detail),
+        attempt.instance,
+    )
+
+
+def attempt(row: Sequence[Any]) -> Attempt:
+    """The inverse of `of_attempt`."""
+    call, at, took_s, verdict, kind, detail, instance = row
+    return Attempt(
+        call=call,
+        at=at,
+        took_s=took_s,
+        verdict=Verdict(verdict),
+        kind=kind,
+        detail=unescaped(detail),
+        instance=instance,
+    )
+
+
+def of_reason(reason: Reason) -> tuple[Any, ...]:
+    """The values of `REASON_COLUMNS`."""
+    return escaped(reason.text), reason.source, reason.category, reason.at, escaped(reason.who)
+
+
+def reason(row: Sequence[Any]) -> Reason:
+    """The inverse of `of_reason`."""
+    text, source, category, at, who = row
+    return Reason(text=unescaped(text), source=Source(source), category=category, at=at, who=unescaped(who))
+
+
+def of_money(amount: Money | None) -> tuple[str | None, str | None]:
+    """An amount as exact decimal text and its currency."""
+    return _NO_MONEY if amount is None else (f"{amount.amount:f}", escaped(amount.currency))
+
+
+def _money(amount: str | None, currency: str) -> Money | None:
+    return None if amount is None else Money(Decimal(amount), unescaped(currency))
+
+
+def _each(change: Callable[[str], str], texts: Mapping[str, str]) -> Mapping[str, str]:
+    return {change(name): change(text) for name, text in texts.items()} if texts else texts
+
+
+def _secret(token: str) -> bytes:
+    return token.encode("utf-8", "surrogatepass")

@@ -1,0 +1,1 @@
+"""The embedded journal: SQLite in a file."""

@@ -1,0 +1,100 @@
+"""Reading a SQLite journal, synchronously, on one connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+from gateway.journal.interface import ReasonFilter, TransferFilter
+from gateway.journal.records import (
+    Direction,
+    Key,
+    KeyedReason,
+    ReasonTotal,
+    Session,
+    State,
+    Tally,
+    Timeline,
+    Transfer,
+)
+from gateway.journal.rows import Rows, attempt, of_key, reason
+from gateway.journal.sqlite import filters
+from gateway.journal.sqlite.connection import named_errors
+from gateway.journal.sqlite.statements import SQL
+from gateway.journal.texts import unescaped
+from gateway.reasons import Source
+
+
+class SqliteReads:
+    """What can be asked of the journal. Every method raises `JournalUnavailable` when the file cannot be read."""
+
+    def __init__(self, connection: apsw.Connection, rows: Rows) -> None:
+        self._connection = connection
+        self._rows = rows
+        connection.create_scalar_function("contains_text", _contains_text, 2, deterministic=True)
+
+    def find(self, key: Key) -> Transfer | None:
+        rows = self._all(SQL["find"], of_key(key))
+        return self._rows.transfer(rows[0]) if rows else None
+
+    def session(self, operator: str, token: str) -> Session | None:
+        for digest in self._rows.digests(token):
+            for player_id, sealed in self._all(SQL["session"], (digest, operator)):
+                return self._rows.session(operator, player_id, sealed)
+        return None
+
+    def next_due(self, operator: str) -> float | None:
+        due_at: float | None = self._all(SQL["next_due"], (operator,))[0][0]
+        return due_at
+
+    def timeline(self, key: Key) -> Timeline | None:
+        for number, *row in self._all(SQL["find_numbered"], of_key(key)):
+            return Timeline(
+                transfer=self._rows.transfer(row),
+                attempts=[attempt(row) for row in self._all(SQL["attempts"], (number,))],
+                reasons=[reason(row) for row in self._all(SQL["reasons"], (number,))],
+            )
+        return None
+
+    def transfers(self, where: TransferFilter, limit: int, offset: int) -> list[Transfer]:
+        return [self._rows.transfer(row) for row in self._all(*filters.transfers(where, limit, offset))]
+
+    def reasons(self, where: ReasonFilter, limit: int, offset: int) -> list[KeyedReason]:
+        return [
+            KeyedReason(key=Key(operator, Direction(direction), unescaped(id_)), reason=reason(row))
+            for id_, operator, direction, *row in self._all(*filters.reasons(where, limit, offset))
+        ]
+
+    def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
+        return [
+            ReasonTotal(operator=operator, source=Source(source), category=category, count=count)
+            for operator, source, category, count in self._all(*filters.reason_totals(where))
+        ]
+
+    def tallies(self, abandoned_before: float) -> list[Tally]:
+        return [
+            Tally(
+                operator=operator,
+                direction=Direction(direction),
+                state=State(state),
+                count=count,
+                oldest_at=oldest_at,
+                abandoned=abandoned,
+            )
+            for operator, direction, state, count, oldest_at, abandoned in self._all(
+                SQL["tallies"], (abandoned_before,)
+            )
+        ]
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _all(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
+        with named_errors("reading"):
+            return self._connection.execute(statement, values).fetchall()
+
+
+def _contains_text(*texts: Any) -> bool:
+    text, folded = texts
+    return folded in unescaped(text).casefold()

@@ -1,0 +1,112 @@
+-- Every statement of the SQLite journal. A dollar name stands for what `statements.py` fills in once (lists of columns, and
+-- conditions written exactly as in the partial indexes, which is how SQLite knows that it may use those); a name in braces for
+-- what a call fills in.
+
+-- name: insert_transfer
+INSERT INTO transfers ($transfer) VALUES ($transfer_marks)
+ON CONFLICT (id, operator, direction) DO NOTHING
+
+-- name: insert_attempt
+INSERT INTO attempts (transfer, $attempt) VALUES (?, $attempt_marks)
+
+-- name: insert_reason
+INSERT INTO rollback_reasons (transfer, $reason) VALUES (?, $reason_marks)
+
+-- name: find
+SELECT $transfer FROM transfers WHERE $by_key
+
+-- name: find_numbered
+SELECT number, $transfer FROM transfers WHERE $by_key
+
+-- name: change
+UPDATE transfers SET
+    state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = revision + 1,
+    decided_at = coalesce(?, decided_at), fate = coalesce(?, fate), missing_at = coalesce(?, missing_at),
+    hold_balance = coalesce(?, hold_balance), hold_currency = coalesce(?, hold_currency),
+    end_balance = coalesce(?, end_balance), end_currency = coalesce(?, end_currency),
+    player_id = coalesce(?, player_id), session = coalesce(?, session)
+WHERE $by_key AND state IN ({allowed}){fence}{amount}
+RETURNING number, $transfer
+
+-- name: note
+INSERT INTO rollback_reasons (transfer, $reason)
+SELECT number, $reason_marks FROM transfers WHERE $by_key
+
+-- name: remember
+INSERT INTO sessions (digest, operator, player_id, session, seen_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (digest, operator) DO UPDATE
+SET player_id = excluded.player_id, session = excluded.session, seen_at = excluded.seen_at
+
+-- name: session
+SELECT player_id, session FROM sessions WHERE digest = ? AND operator = ?
+
+-- name: due
+SELECT number, $transfer FROM transfers
+WHERE operator = ? AND $is_claimable AND due_at <= ?
+ORDER BY due_at LIMIT ?
+
+-- name: take
+UPDATE transfers SET owner = ?, due_at = ?, revision = revision + 1 WHERE number = ?
+
+-- name: next_due
+SELECT min(due_at) FROM transfers WHERE operator = ? AND $is_claimable
+
+-- name: beat
+INSERT INTO instances (id, started_at, lease_until) VALUES (?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until
+
+-- name: dead
+SELECT id FROM instances WHERE lease_until < ?
+
+-- name: disown
+UPDATE transfers SET owner = NULL, due_at = min(due_at, changed_at)
+WHERE owner = ? AND $is_claimable AND owner IS NOT NULL
+
+-- name: forget
+DELETE FROM instances WHERE id = ?
+
+-- name: prunable
+SELECT number FROM transfers WHERE $is_final AND changed_at < ? ORDER BY changed_at LIMIT ?
+
+-- name: prune_attempts
+DELETE FROM attempts WHERE transfer = ?
+
+-- name: prune_reasons
+DELETE FROM rollback_reasons WHERE transfer = ?
+
+-- name: prune_transfer
+DELETE FROM transfers WHERE number = ?
+
+-- name: prunable_sessions
+SELECT digest, operator FROM sessions WHERE seen_at < ? ORDER BY seen_at LIMIT ?
+
+-- name: prune_session
+DELETE FROM sessions WHERE digest = ? AND operator = ?
+
+-- name: attempts
+SELECT $attempt FROM attempts WHERE transfer = ? ORDER BY number
+
+-- name: reasons
+SELECT $reason FROM rollback_reasons WHERE transfer = ? ORDER BY number
+
+-- name: tallies
+SELECT operator, direction, state, count(*), min(opened_at), sum(opened_at < ?) FROM transfers
+WHERE $is_unfinished GROUP BY operator, direction, state
+
+-- name: list_transfers
+SELECT $transfer FROM transfers WHERE {where}
+ORDER BY opened_at DESC, number DESC LIMIT ? OFFSET ?
+
+-- name: list_unfinished
+SELECT $transfer FROM transfers INDEXED BY transfers_unfinished WHERE {where} AND $is_unfinished
+ORDER BY opened_at DESC, number DESC LIMIT ? OFFSET ?
+
+-- name: list_reasons
+SELECT id, operator, direction, $reason FROM rollback_reasons
+JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where}
+ORDER BY at DESC, rollback_reasons.number DESC LIMIT ? OFFSET ?
+
+-- name: total_reasons
+SELECT operator, source, category, count(*) FROM rollback_reasons
+JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where}
+GROUP BY operator, source, category ORDER BY operator, source, category

@@ -1,0 +1,213 @@
+"""The journal as a plain synchronous object: one connection, one batch at a time, no threads, no clock.
+
+`SqliteJournal` runs it in a thread; a simulator runs the same object inline, on a VFS that loses what is not synced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from gateway.journal.records import Transfer
+from gateway.journal.rows import Rows, of_attempt, of_key, of_money, of_reason
+from gateway.journal.sealing import Sealer
+from gateway.journal.sqlite.connection import (
+    Place,
+    connect,
+    is_empty,
+    migrate,
+    named_errors,
+    require_journal,
+    transaction,
+)
+from gateway.journal.sqlite.reads import SqliteReads
+from gateway.journal.sqlite.statements import SQL, change
+from gateway.journal.texts import escaped
+from gateway.journal.writes import (
+    Beat,
+    Change,
+    Changed,
+    Check,
+    Claim,
+    Inherit,
+    Note,
+    Open,
+    Opened,
+    Prune,
+    Remember,
+    Write,
+)
+
+CHECKPOINT_PAGES: Final = 1000
+"""Pages in the write-ahead log from which on a checkpoint is worth its syncs."""
+
+_UNCHANGED_SESSION: Final = (None, None)
+
+
+class SqliteStore:
+    """Writes to one file, and `reads` from it. An empty file becomes a journal; any other must be one already.
+
+    Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch` when it cannot be opened.
+    """
+
+    def __init__(self, place: Place, sealer: Sealer) -> None:
+        self._connection = connect(place)
+        try:
+            if is_empty(self._connection):
+                migrate(self._connection, place.path)
+            require_journal(self._connection, place.path)
+        except BaseException:
+            self._connection.close()
+            raise
+        self._rows = Rows(sealer)
+        self.reads = SqliteReads(self._connection, self._rows)
+        self.wal_pages = 0
+        self._connection.set_wal_hook(self._note_wal)
+        self._appliers: dict[type[Write], Callable[[Any], Any]] = {
+            Open: self._open,
+            Change: self._change,
+            Note: self._note,
+            Remember: self._remember,
+            Claim: self._claim,
+            Beat: self._beat,
+            Inherit: self._inherit,
+            Prune: self._prune,
+            Check: self._check,
+        }
+
+    def apply(self, writes: Sequence[Write]) -> list[Any]:
+        """Makes all of it durable, in order, in one transaction; returns the answer to each.
+
+        Raises `JournalUnavailable`: then nothing of it is known to be durable, and the next batch may be tried.
+        """
+        appliers = self._appliers
+        with named_errors("writing"), transaction(self._connection):
+            return [appliers[type(write)](write) for write in writes]
+
+    def checkpoint(self) -> None:
+        """Moves what it can from the write-ahead log into the file, durably, and lets the log start anew.
+
+        Raises `JournalUnavailable`; nothing is lost then, the log only stays long.
+        """
+        with named_errors("checkpointing"):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self.wal_pages = 0
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _note_wal(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        self.wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _open(self, write: Open) -> Opened:
+        self._connection.execute(SQL["insert_transfer"], self._rows.of_transfer(write.transfer))
+        if not self._connection.changes():
+            return Opened(self._found(write.transfer), created=False)
+        if write.reason is not None:
+            number = self._connection.last_insert_rowid()
+            self._connection.execute(SQL["insert_reason"], (number, *of_reason(write.reason)))
+        return Opened(write.transfer, created=True)
+
+    def _found(self, transfer: Transfer) -> Transfer:
+        found = self.reads.find(transfer.key)
+        assert found is not None
+        return found
+
+    def _change(self, write: Change) -> Changed:
+        number, changed = self._moved(write)
+        if number is not None and write.attempt is not None:
+            self._connection.execute(SQL["insert_attempt"], (number, *of_attempt(write.attempt)))
+        if changed.moved and write.reason is not None:
+            self._connection.execute(SQL["insert_reason"], (number, *of_reason(write.reason)))
+        return changed
+
+    def _moved(self, write: Change) -> tuple[Any, Changed]:
+        fence, amount = write.fence, write.amount
+        statement = change(write.allowed, fenced=fence is not None, priced=amount is not None)
+        values: tuple[Any, ...] = (
+            write.to,
+            write.at,
+            write.due_at,
+            write.owner,
+            write.tries,
+            write.wants,
+            write.decided_at,
+            write.fate,
+            write.missing_at,
+            *of_money(write.hold_balance),
+            *of_money(write.end_balance),
+            *self._session_values(write),
+            *of_key(write.key),
+            *write.allowed,
+        )
+        if fence is not None:
+            values += (fence,)
+        if amount is not None:
+            values += of_money(amount)
+        for number, *row in self._connection.execute(statement, values).fetchall():
+            return number, Changed(self._rows.transfer(row), moved=True)
+        return self._unmoved(write)
+
+    def _session_values(self, write: Change) -> tuple[str | None, bytes | None]:
+        if write.session is None:
+            return _UNCHANGED_SESSION
+        return escaped(write.session.player_id), self._rows.of_session(write.session)
+
+    def _unmoved(self, write: Change) -> tuple[Any, Changed]:
+        for number, *row in self._connection.execute(SQL["find_numbered"], of_key(write.key)):
+            return number, Changed(self._rows.transfer(row), moved=False)
+        return None, Changed(None, moved=False)
+
+    def _note(self, write: Note) -> None:
+        self._connection.execute(SQL["note"], (*of_reason(write.reason), *of_key(write.key)))
+
+    def _remember(self, write: Remember) -> None:
+        session = write.session
+        self._connection.execute(
+            SQL["remember"],
+            (
+                self._rows.digest(session),
+                session.operator,
+                escaped(session.player_id),
+                self._rows.of_session(session),
+                write.at,
+            ),
+        )
+
+    def _claim(self, write: Claim) -> list[Transfer]:
+        due = self._connection.execute(SQL["due"], (write.operator, write.now, write.limit)).fetchall()
+        self._connection.executemany(SQL["take"], [(write.owner, write.lease_until, number) for number, *_ in due])
+        return [self._taken(write, row) for _, *row in due]
+
+    def _taken(self, write: Claim, row: Sequence[Any]) -> Transfer:
+        found = self._rows.transfer(row)
+        return msgspec.structs.replace(found, owner=write.owner, due_at=write.lease_until, revision=found.revision + 1)
+
+    def _beat(self, write: Beat) -> None:
+        instance = write.instance
+        self._connection.execute(SQL["beat"], (instance.id, instance.started_at, instance.lease_until))
+
+    def _inherit(self, write: Inherit) -> int:
+        inherited = 0
+        for (owner,) in self._connection.execute(SQL["dead"], (write.now,)).fetchall():
+            self._connection.execute(SQL["disown"], (owner,))
+            inherited += self._connection.changes()
+            self._connection.execute(SQL["forget"], (owner,))
+        return inherited
+
+    def _prune(self, write: Prune) -> int:
+        bounds = (write.before, write.limit)
+        numbers = self._connection.execute(SQL["prunable"], bounds).fetchall()
+        for statement in (SQL["prune_attempts"], SQL["prune_reasons"], SQL["prune_transfer"]):
+            self._connection.executemany(statement, numbers)
+        sessions = self._connection.execute(SQL["prunable_sessions"], bounds).fetchall()
+        self._connection.executemany(SQL["prune_session"], sessions)
+        return len(numbers) + len(sessions)
+
+    def _check(self, _write: Check) -> None:
+        version = self._connection.pragma("user_version")
+        self._connection.execute(f"PRAGMA user_version = {version}")
