@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.settings.deliveries import CategorySettings, DeliverySettings, ReasonSettings
 from gateway.settings.journals import JournalSettings, key_bytes
 from gateway.settings.listeners import AdminSettings, ListenerTls, ServerSettings
-from gateway.settings.loader import Adapters, Loaded, load, read
+from gateway.settings.loader import Loaded, SettingsOf, load, read
 from gateway.settings.models import DEFAULT_JOURNAL, LogSettings, Settings
 from gateway.settings.operators import (
     BreakerSettings,
@@ -16,11 +16,11 @@ from gateway.settings.operators import (
     OperatorTls,
 )
 from gateway.settings.problems import Mark, Problem, SettingsError
+from gateway.settings.schema import json_schema
 from gateway.settings.section import Section
 
 __all__ = [
     "DEFAULT_JOURNAL",
-    "Adapters",
     "AdminSettings",
     "BreakerSettings",
     "CategorySettings",
@@ -41,6 +41,8 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "SettingsError",
+    "SettingsOf",
+    "json_schema",
     "key_bytes",
     "load",
     "read",

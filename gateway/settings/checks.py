@@ -11,6 +11,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
+from argon2 import extract_parameters
+from argon2.exceptions import InvalidHashError
+
 from gateway.settings.listeners import ListenerTls
 from gateway.settings.models import DEFAULT_JOURNAL, Settings
 from gateway.settings.operators import CredentialSettings, OperatorSettings
@@ -82,9 +85,17 @@ def _credential(credential: CredentialSettings, place: Place) -> Iterator[Findin
     if (credential.password is None) is (credential.password_hash is None):
         yield Finding(place, "give either password or password_hash")
     hashed = credential.password_hash
-    if hashed is not None and not hashed.get_secret_value().startswith("$argon2"):
+    if hashed is not None and not _is_hash(hashed.get_secret_value()):
         text = "is no Argon2 hash; `mm-gateway hash-password` makes one"
         yield Finding((*place, "password_hash"), text)
+
+
+def _is_hash(text: str) -> bool:
+    try:
+        extract_parameters(text)
+    except InvalidHashError:
+        return False
+    return True
 
 
 def _shared_usernames(settings: Settings) -> Iterator[Finding]:

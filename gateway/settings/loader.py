@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -12,15 +12,15 @@ from pydantic_core import ErrorDetails
 from gateway.settings.checks import Finding, advice, contradictions
 from gateway.settings.document import Document
 from gateway.settings.models import Settings
-from gateway.settings.phrases import masking, missing_key, nearest, phrase, unknown_key
+from gateway.settings.phrases import masking, missing_key, phrase, unknown_key
 from gateway.settings.problems import Mark, Place, Problem, SettingsError, dotted
 from gateway.settings.sections import fields_at, secrets_of
 from gateway.settings.values import WRITTEN
 
 START: Final = Mark(1, 1)
 
-Adapters = Mapping[str, type[BaseModel]]
-"""What each adapter's own `settings` look like, by the adapter's name."""
+SettingsOf = Callable[[str], type[BaseModel]]
+"""What an adapter's own `settings` look like, given its name. Raises `LookupError`, whose text says what is wrong."""
 
 
 class Loaded(NamedTuple):
@@ -31,17 +31,17 @@ class Loaded(NamedTuple):
     secrets: frozenset[str]
 
 
-def load(path: Path, environ: Mapping[str, str], adapters: Adapters | None = None) -> Settings:
+def load(path: Path, environ: Mapping[str, str], settings_of: SettingsOf | None = None) -> Settings:
     """The settings alone; see `read`."""
-    return read(path, environ, adapters).settings
+    return read(path, environ, settings_of).settings
 
 
-def read(path: Path, environ: Mapping[str, str], adapters: Adapters | None = None) -> Loaded:
+def read(path: Path, environ: Mapping[str, str], settings_of: SettingsOf | None = None) -> Loaded:
     """Reads and checks a configuration. Raises `SettingsError` with everything that is wrong with it.
 
-    Without `adapters`, what stands under an operator's `adapter` and `settings` is not looked at.
+    Without `settings_of`, what stands under an operator's `adapter` and `settings` is not looked at.
     """
-    return _Reading(path, environ).loaded(adapters)
+    return _Reading(path, environ).loaded(settings_of)
 
 
 class _Reading:
@@ -54,9 +54,9 @@ class _Reading:
         self._faulty = {place for _, place, _ in self._document.faults}
         self._masked = masking(self._document.followed)
 
-    def loaded(self, adapters: Adapters | None) -> Loaded:
+    def loaded(self, settings_of: SettingsOf | None) -> Loaded:
         settings = self._settings()
-        adapter_settings = list(self._adapter_settings(adapters)) if adapters is not None else []
+        adapter_settings = list(self._adapter_settings(settings_of)) if settings_of is not None else []
         if settings is not None:
             self._problems += map(self._found, contradictions(settings))
         if self._problems or settings is None:
@@ -92,7 +92,7 @@ class _Reading:
             self._note(error, (), Settings)
             return None
 
-    def _adapter_settings(self, adapters: Adapters) -> Iterator[BaseModel]:
+    def _adapter_settings(self, settings_of: SettingsOf) -> Iterator[BaseModel]:
         """Checks what each operator tells its adapter, even where something else is wrong with the operator."""
         operators = self._value(("operators",))
         for name, operator in operators.items() if isinstance(operators, dict) else ():
@@ -100,14 +100,15 @@ class _Reading:
             adapter = operator.get("adapter") if isinstance(operator, dict) else None
             if not isinstance(adapter, str) or (*place, "adapter") in self._faulty:
                 continue
-            if adapter not in adapters:
-                text = f'there is no adapter "{adapter}"; {nearest(adapter, adapters)}'
-                self._problems.append(self._found(Finding((*place, "adapter"), text)))
+            try:
+                model = settings_of(adapter)
+            except LookupError as error:
+                self._problems.append(self._found(Finding((*place, "adapter"), str(error))))
                 continue
             try:
-                yield adapters[adapter].model_validate(operator.get("settings", {}), context=WRITTEN)
+                yield model.model_validate(operator.get("settings", {}))
             except ValidationError as error:
-                self._note(error, (*place, "settings"), adapters[adapter])
+                self._note(error, (*place, "settings"), model)
 
     def _note(self, error: ValidationError, root: Place, model: type[BaseModel]) -> None:
         for details in error.errors(include_url=False):

@@ -78,7 +78,7 @@ def unknown_key(key: str, known: Mapping[str, Any]) -> str:
 
 def missing_key(description: str | None) -> str:
     """What is wrong with a section that lacks a key, and what the key is for."""
-    return f"is missing: {description}" if description else "is missing"
+    return f"is missing: {' '.join(description.split())}" if description else "is missing"
 
 
 def nearest(word: str, known: Mapping[str, Any]) -> str:
