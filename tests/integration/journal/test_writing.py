@@ -1,0 +1,288 @@
+"""What each write does, on every store."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+import pytest
+
+from gateway.journal.interface import Journal
+from gateway.journal.records import Decision, Direction, Fate, Instance, Reason, State, Verdict
+from gateway.journal.writes import Change, Claim
+from gateway.money import Money, money
+from gateway.reasons import Source
+from tests.support.journals import ACME, ANY, NOW, a_reason, a_session, a_transfer, an_attempt, key_of
+
+
+async def test_an_opened_transfer_is_found_as_it_was_written(journal: Journal) -> None:
+    transfer = a_transfer(
+        operator="globex",
+        direction=Direction.DEPOSIT,
+        state=State.ROLLING_BACK,
+        amount=None,
+        session=a_session(operator="globex", memory={"country": "SE", "key": "geheim"}),
+        adopted=True,
+        fate=Fate.TAKEN,
+        wants=Decision.ROLLBACK,
+        tries=3,
+        missing_at=NOW + 0.125,
+        revision=7,
+        owner="instance-1",
+        due_at=NOW + 20.5,
+        decided_at=NOW + 1,
+        hold_balance=money("0.1", "XAG"),
+        end_balance=Money(Decimal("-12.5"), "EUR"),
+    )
+    opened = await journal.open(transfer)
+    assert opened.created
+    assert opened.transfer == transfer
+    assert await journal.find(transfer.key) == transfer
+
+
+async def test_a_transfer_that_was_never_opened_is_not_found(journal: Journal) -> None:
+    assert await journal.find(key_of("1")) is None
+    assert await journal.timeline(key_of("1")) is None
+
+
+async def test_a_taken_key_answers_the_row_that_is_there(journal: Journal) -> None:
+    first, second = a_transfer(), a_transfer(amount=money("1", "XAG"), description="Another")
+    await journal.open(first)
+    opened = await journal.open(second, a_reason())
+    assert not opened.created
+    assert opened.transfer == first
+    timeline = await journal.timeline(first.key)
+    assert timeline is not None
+    assert timeline.reasons == []
+
+
+async def test_the_same_id_in_another_direction_or_at_another_operator_is_another_transfer(journal: Journal) -> None:
+    for transfer in (a_transfer(), a_transfer(direction=Direction.DEPOSIT), a_transfer(operator="globex")):
+        assert (await journal.open(transfer)).created
+
+
+async def test_an_adopted_transfer_keeps_its_reason(journal: Journal) -> None:
+    transfer = a_transfer(state=State.ROLLING_BACK, adopted=True)
+    await journal.open(transfer, a_reason())
+    timeline = await journal.timeline(transfer.key)
+    assert timeline is not None
+    assert timeline.reasons == [a_reason()]
+
+
+async def test_a_change_moves_an_allowed_state_and_answers_the_row(journal: Journal) -> None:
+    await journal.open(a_transfer(owner="a", due_at=NOW, tries=4, wants=Decision.CONFIRM))
+    changed = await journal.change(
+        Change(
+            key=key_of("1234abcd"),
+            allowed=(State.SENDING, State.HELD),
+            to=State.HELD,
+            at=NOW + 1,
+            fate=Fate.TAKEN,
+            hold_balance=money("51800", "XAG"),
+            attempt=an_attempt(),
+        )
+    )
+    expected = a_transfer(
+        state=State.HELD, changed_at=NOW + 1, fate=Fate.TAKEN, hold_balance=money("51800", "XAG"), revision=1
+    )
+    assert changed.moved
+    assert changed.transfer == expected
+    assert await journal.find(expected.key) == expected
+
+
+async def test_a_change_keeps_what_it_does_not_name(journal: Journal) -> None:
+    transfer = a_transfer(
+        state=State.ROLLING_BACK,
+        decided_at=NOW,
+        fate=Fate.TAKEN,
+        missing_at=NOW + 2,
+        hold_balance=money("3", "XAG"),
+        end_balance=money("4", "XAG"),
+    )
+    await journal.open(transfer)
+    changed = await journal.change(Change(key=transfer.key, allowed=ANY, to=State.ROLLED_BACK, at=NOW + 9))
+    expected = a_transfer(
+        state=State.ROLLED_BACK,
+        decided_at=NOW,
+        fate=Fate.TAKEN,
+        missing_at=NOW + 2,
+        hold_balance=money("3", "XAG"),
+        end_balance=money("4", "XAG"),
+        changed_at=NOW + 9,
+        revision=1,
+    )
+    assert changed.transfer == expected
+
+
+async def test_a_change_sets_all_that_it_names(journal: Journal) -> None:
+    await journal.open(a_transfer(state=State.CONFIRMING))
+    session = a_session("another", player_id="player-2", memory={"a": "b"})
+    changed = await journal.change(
+        Change(
+            key=key_of("1234abcd"),
+            allowed=(State.CONFIRMING,),
+            to=State.PARKED,
+            at=NOW + 5,
+            fence=0,
+            amount=money("230.00", "XAG"),
+            due_at=NOW + 6,
+            owner="b",
+            tries=12,
+            wants=Decision.CONFIRM,
+            decided_at=NOW + 1,
+            fate=Fate.REFUSED,
+            missing_at=NOW + 2,
+            hold_balance=money("7", "XAG"),
+            end_balance=money("8", "EUR"),
+            session=session,
+        )
+    )
+    assert changed.moved
+    assert changed.transfer == a_transfer(
+        state=State.PARKED,
+        session=session,
+        revision=1,
+        due_at=NOW + 6,
+        owner="b",
+        tries=12,
+        wants=Decision.CONFIRM,
+        decided_at=NOW + 1,
+        fate=Fate.REFUSED,
+        missing_at=NOW + 2,
+        hold_balance=money("7", "XAG"),
+        end_balance=money("8", "EUR"),
+        changed_at=NOW + 5,
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(Change(key=key_of("1"), allowed=(State.SENDING,), to=State.HELD, at=NOW), id="another state"),
+        pytest.param(Change(key=key_of("1"), allowed=(), to=State.HELD, at=NOW), id="no state allowed"),
+        pytest.param(Change(key=key_of("1"), allowed=ANY, to=State.HELD, at=NOW, fence=4), id="another revision"),
+        pytest.param(
+            Change(key=key_of("1"), allowed=ANY, to=State.HELD, at=NOW, amount=money("231", "XAG")),
+            id="another amount",
+        ),
+        pytest.param(
+            Change(key=key_of("1"), allowed=ANY, to=State.HELD, at=NOW, amount=money("230", "EUR")),
+            id="another currency",
+        ),
+    ],
+)
+async def test_a_change_moves_nothing_but_what_it_compares_with(journal: Journal, change: Change) -> None:
+    transfer = a_transfer("1", state=State.CONFIRMING, revision=3)
+    await journal.open(transfer)
+    changed = await journal.change(change)
+    assert not changed.moved
+    assert changed.transfer == transfer
+    assert await journal.find(transfer.key) == transfer
+
+
+async def test_an_amount_is_compared_only_with_one_that_is_known(journal: Journal) -> None:
+    transfer = a_transfer(state=State.ROLLING_BACK, amount=None, adopted=True)
+    await journal.open(transfer)
+    changed = await journal.change(
+        Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, amount=money("1", "XAG"))
+    )
+    assert not changed.moved
+
+
+async def test_a_try_is_kept_even_if_the_transfer_did_not_move_its_reason_only_if_it_did(journal: Journal) -> None:
+    transfer = a_transfer(state=State.ROLLED_BACK)
+    await journal.open(transfer)
+    late = an_attempt(verdict=Verdict.DECLINED, kind="funds", detail="insufficient", instance="a")
+    await journal.change(
+        Change(key=transfer.key, allowed=(State.SENDING,), to=State.HELD, at=NOW, attempt=late, reason=a_reason())
+    )
+    timeline = await journal.timeline(transfer.key)
+    assert timeline is not None
+    assert timeline.attempts == [late]
+    assert timeline.reasons == []
+
+
+async def test_a_change_of_a_transfer_that_is_not_there_answers_so(journal: Journal) -> None:
+    changed = await journal.change(
+        Change(key=key_of("1"), allowed=ANY, to=State.HELD, at=NOW, attempt=an_attempt(), reason=a_reason())
+    )
+    assert changed.transfer is None
+    assert not changed.moved
+
+
+async def test_tries_and_reasons_come_in_the_order_in_which_they_were_written(journal: Journal) -> None:
+    transfer = a_transfer(state=State.ROLLING_BACK)
+    await journal.open(transfer)
+    for second in range(3):
+        await journal.change(
+            Change(
+                key=transfer.key,
+                allowed=ANY,
+                to=State.ROLLING_BACK,
+                at=NOW,
+                attempt=an_attempt(took_s=float(second)),
+                reason=a_reason(f"reason {second}"),
+            )
+        )
+    await journal.note(transfer.key, a_reason("one more", source=Source.PERSON, who="ann"))
+    timeline = await journal.timeline(transfer.key)
+    assert timeline is not None
+    assert [attempt.took_s for attempt in timeline.attempts] == [0, 1, 2]
+    assert [reason.text for reason in timeline.reasons] == ["reason 0", "reason 1", "reason 2", "one more"]
+    assert timeline.reasons[-1] == Reason(
+        text="one more", source=Source.PERSON, category="withdraw_failed", at=NOW, who="ann"
+    )
+
+
+async def test_a_note_on_a_transfer_that_is_not_there_is_nothing(journal: Journal) -> None:
+    await journal.note(key_of("1"), a_reason())
+    assert await journal.timeline(key_of("1")) is None
+
+
+async def test_a_remembered_session_is_found_by_its_token_and_replaced_by_the_next(journal: Journal) -> None:
+    session = a_session(memory={"currency": "EUR"})
+    await journal.remember(session, NOW)
+    assert await journal.session(ACME, session.token) == session
+    replaced = a_session(player_id="player-9")
+    await journal.remember(replaced, NOW + 1)
+    assert await journal.session(ACME, session.token) == replaced
+
+
+async def test_a_session_belongs_to_one_operator(journal: Journal) -> None:
+    await journal.remember(a_session("t"), NOW)
+    assert await journal.session("globex", "t") is None
+    assert await journal.session(ACME, "other") is None
+
+
+async def test_what_a_dead_instance_owned_is_due_at_once(journal: Journal) -> None:
+    await journal.beat(Instance(id="dead", started_at=NOW, lease_until=NOW + 15))
+    await journal.beat(Instance(id="alive", started_at=NOW, lease_until=NOW + 15))
+    await journal.beat(Instance(id="alive", started_at=NOW, lease_until=NOW + 90))
+    transfers = [
+        a_transfer("1", owner="dead", due_at=NOW + 500),
+        a_transfer("2", owner="alive", due_at=NOW + 500),
+        a_transfer("3", owner="dead", state=State.PARKED),
+        a_transfer("4", due_at=NOW + 500),
+    ]
+    for transfer in transfers:
+        await journal.open(transfer)
+    assert await journal.inherit(NOW + 15) == 0
+    assert await journal.inherit(NOW + 15.5) == 1
+    assert await journal.inherit(NOW + 15.5) == 0
+    assert await journal.find(key_of("1")) == a_transfer("1", due_at=NOW)
+    for transfer in transfers[1:]:
+        assert await journal.find(transfer.key) == transfer
+
+
+async def test_nobody_else_alive_means_that_everything_owned_is_due(journal: Journal) -> None:
+    for name in ("a", "b"):
+        await journal.beat(Instance(id=name, started_at=NOW, lease_until=NOW + 1e9))
+        await journal.open(a_transfer(name, owner=name, due_at=NOW + 1e9))
+    assert await journal.inherit(math.inf) == 2
+    claim = Claim(operator=ACME, owner="c", now=NOW, lease_until=NOW + 9, limit=9)
+    assert {transfer.id for transfer in await journal.claim(claim)} == {"a", "b"}
+
+
+async def test_check_returns_nothing_while_writes_are_durable(journal: Journal) -> None:
+    checked: object = await journal.check()  # type: ignore[func-returns-value]  # that it returns is the point
+    assert checked is None

@@ -1,0 +1,114 @@
+"""The stores that every journal test runs against, and records to put into them.
+
+A store joins the shared tests by adding its shelf to `SHELVES`.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from gateway.clock import SystemClock
+from gateway.journal import migrate_journal, open_journal
+from gateway.journal.interface import Journal
+from gateway.journal.records import Attempt, Direction, Key, Reason, Session, State, Transfer, Verdict
+from gateway.money import money
+from gateway.reasons import Source
+from gateway.settings import JournalSettings
+from gateway.telemetry.metrics import Metrics
+
+KEY: Final = base64.b64encode(b"k" * 32).decode()
+NOW: Final = 1_700_000_000.0
+ACME: Final = "acme"
+ANY: Final = tuple(State)
+
+
+class Shelf(Protocol):
+    """A place of one test's own, for one journal: empty before `prepare`."""
+
+    url: str
+
+    async def prepare(self) -> None: ...
+    async def contents(self) -> bytes:
+        """Everything the store keeps, as it lies there."""
+
+    async def discard(self) -> None: ...
+
+
+class SqliteShelf:
+    """A file in the test's folder."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "journal.db"
+        self.url = f"sqlite:///{self.path}"
+
+    async def prepare(self) -> None:
+        await migrate_journal(JournalSettings(url=self.url))
+
+    async def contents(self) -> bytes:
+        return b"".join(file.read_bytes() for file in self.path.parent.glob("journal.db*"))
+
+    async def discard(self) -> None:
+        """The folder goes with the test."""
+
+
+SHELVES: Final[dict[str, Callable[[Path], Shelf]]] = {"sqlite": SqliteShelf}
+
+
+class Journals:
+    """Opens journals on one shelf, any number of them side by side, and closes them after the test."""
+
+    def __init__(self, shelf: Shelf, stack: AsyncExitStack) -> None:
+        self.shelf = shelf
+        self.metrics = Metrics()
+        self._stack = stack
+        self._opened = 0
+
+    def settings(self, **changes: Any) -> JournalSettings:
+        return JournalSettings(url=self.shelf.url, **changes)
+
+    async def open(self, **changes: Any) -> Journal:
+        """Another journal on the shelf; the first is the gateway's, further ones look in beside it."""
+        journal = await open_journal(
+            "default", self.settings(**changes), self.metrics, SystemClock(), beside=self._opened > 0
+        )
+        self._opened += 1
+        self._stack.push_async_callback(journal.close)
+        return journal
+
+
+def key_of(id: str, operator: str = ACME, direction: Direction = Direction.WITHDRAW) -> Key:
+    return Key(operator, direction, id)
+
+
+def a_session(token: str = "0fabcdc4-fe07-44f2-b968-93da3b324898", operator: str = ACME, **changes: Any) -> Session:
+    return Session(operator=operator, token=token, **{"player_id": "player-1", **changes})
+
+
+def a_transfer(id: str = "1234abcd", **changes: Any) -> Transfer:
+    """A withdrawal as it is first written; `changes` replace its fields."""
+    operator = changes.get("operator", ACME)
+    fields: dict[str, Any] = {
+        "operator": operator,
+        "direction": Direction.WITHDRAW,
+        "state": State.SENDING,
+        "amount": money("230", "XAG"),
+        "description": "A sword",
+        "session": a_session(operator=operator),
+        "fingerprint": "f" * 32,
+        "opened_at": NOW,
+        "changed_at": NOW,
+    }
+    return Transfer(id=id, **{**fields, **changes})
+
+
+def a_reason(text: str = "Withdraw request failed.", **changes: Any) -> Reason:
+    return Reason(text=text, **{"source": Source.GAME, "category": "withdraw_failed", "at": NOW, **changes})
+
+
+def an_attempt(**changes: Any) -> Attempt:
+    fields: dict[str, Any] = {"call": "withdraw", "at": NOW, "took_s": 0.25, "verdict": Verdict.SUCCESS}
+    return Attempt(**{**fields, **changes})
