@@ -1,0 +1,36 @@
+"""The key with which an adapter signs for the sandbox. It is no secret: it opens nothing but a simulated operator."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SANDBOX_KEY: Final = """\
+-----BEGIN PRIVATE KEY-----
+MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7tPqN9L7/pXeA
+lB3EezRm7QqQcGXogDeyqYILOBHEcrZ9YBU9ge8bYz919tSEA9/XYhqAgx8+MBLX
+JBSVmN4S18eaSb5xxMjftPE2hUZFUI4X/ijk9ggFhmSQ2NAa06de+v1Jps8/lN57
+Qh90isMYgirpYFGWwz6IQBvs0Cbco6GdsOASNniF/SyHhk2koeW0VqKJ97B2KEgE
++Ofx60sdsTbTzAASlxGVxL9C988stoF+uGnyh70MpPIaWJvucukywXA8xlH8GIKk
+cW5GgJL39k3H5E2Ecq2IpyXqKM2GuT58FMllpRidH44mXU1Nswc283K4DekjnSWk
+X3VesHr5AgMBAAECggEAPsvUCsu3XkVYDl7++m2RYWGp6BqCLV8/wvisdd5jK0qJ
+PLZ5RKOEf7AbWfaisCuvphm+7gFv4Vkp5GnArS+AE+O2dip3mQ4Rea3KCMhbcvL5
+JpOz0K1yj46fdEnkjSUD2GW1eP9iVE4UhD3h0hZeIIPjoUHE6eAVunVgIkCcz7Em
+wtwQhOtyAtY6ad2FY7x2MzkEoleAm1TX1gNup/o3h//UzFZv2VT2Chyw3heWBC5g
+4h/z5UYKLe4P36j/sQBWYCVuW/NTpHwTCWFG5q1prcBe9iEKia5rAwdJzROgKJm+
+XKZf5BIYeiF63PbvDHxcF0dMzvTaA7hplPp0OQ0PdQKBgQD2XC0Rfn7st3WaPAed
+B+hqjyZk0lgeAqU8q70dvEWWFfZS1ab9ZepK7LkV6yx2FA/JAnGmNLxOHfisaKeE
+Clbid7gZFyzn0H4W0TKa6IqSMW1bX4shoaIdEaTnvHPhkMo9TiHiRx3bk10Ikmue
+ktA6bqlrOfHSb/uG85glhzCOKwKBgQDDDUQb6JFvmAW9wKSEiBstIPiGKeh3jR/I
+hA8BA0EiZfnQ2oGTsfplFOzBQh45ZfFgl9KKL9klxRFj4Vf9BjEe6APtruopAgEb
+ZPjV3cO+oMwHpAZzHSY8ZyYmKwckfnnSsSsv8zK7SjZ6VxoX9mIHRcS1srQB9UgM
+aCz8UPatawKBgGdnwTL6mWPajW4zjC6JRzCS7VacQ4g1LA4PN83nXH3msgGK1BDA
+WlsgiX99uqfFO+rvL6zHrdJMGjijpMxzWoysG4XMiHi0tnf1TvxeZut9+5zCua9g
+HJ9+7GyoWStwjrK0vNwxZYLok8ApVSq2DNi54jqzk6D0h+rZDB+UYvkJAoGAA7hj
+Di03aOt7YI0mFikKa6fvVY/DEVStwINUTe6j9WYAh81DH3ALmJX3lhAOx4V8Px1m
+NKCJAcFqfX800GynzzEZshTd/n49Syp33IxoSWCDw7mLLfLmYcyN27iCYF3RMQWU
+D0wSMaROubKjmsVmRUE9aUHJUSg+gY4THZTlv5UCgYEArmNqCE0KvXc+EqWT8kMs
++DR5sLJfRTY+h/r+4WJy5yO5cj+9hTBFFrNlJ1LMr3DIEzm/9pOh8cgPZps9qNj5
+Ih/evqNw/zgKq+G7gOOefnnkzzwqVRsmw33MREbhp+DiHClmKh1flRCtndFK0v5J
+TWN4QwjzE0w8/YuqBEFei38=
+-----END PRIVATE KEY-----
+"""

@@ -1,0 +1,49 @@
+"""RSA signatures over the exact bytes of a request, made beside the event loop.
+
+A signature costs more than everything else in a call. The library lets go of the interpreter while it signs, so one
+thread of its own keeps the loop free, and takes a second core where there is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+SMALLEST_KEY: Final = 2048
+"""Bits."""
+
+PADDING: Final = PKCS1v15()
+HASH: Final = SHA256()
+
+SIGNER_THREAD: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hub88-signer")
+
+
+def read_key(pem: str) -> RSAPrivateKey:
+    """Raises `ValueError` for what is no such key, without showing it."""
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError("is no private key in PEM form without a passphrase") from None
+    if not isinstance(key, RSAPrivateKey) or key.key_size < SMALLEST_KEY:
+        raise ValueError(f"is no RSA key of at least {SMALLEST_KEY} bits")
+    return key
+
+
+def sign(key: RSAPrivateKey, body: bytes) -> str:
+    """Base64 of the RSASSA-PKCS1-v1_5 signature with SHA-256: the same bytes always give the same text."""
+    return b64encode(key.sign(body, PADDING, HASH)).decode("ascii")
+
+
+async def signed(key: RSAPrivateKey, body: bytes, executor: Executor | None) -> str:
+    """The same, in this executor; None signs at once, in the caller's own thread."""
+    if executor is None:
+        return sign(key, body)
+    return await asyncio.get_running_loop().run_in_executor(executor, sign, key, body)

@@ -1,0 +1,126 @@
+"""A simulated operator that speaks Hub88's operator protocol."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from typing import Any, Final
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+
+from adapters.hub88.messages import Status
+from adapters.hub88.requests import PLACES
+from adapters.hub88.sandbox_key import SANDBOX_KEY
+from adapters.hub88.signing import HASH, PADDING, read_key
+from gateway.money import Money, scaled, unscaled
+from gateway.operators import Answer, Direction, Kind, Unclear, decode, encode
+from gateway.testing.ledger import Account
+from gateway.testing.simulated import Act, Misunderstood, Order, Request, Simulated
+
+KEY: Final = read_key(SANDBOX_KEY).public_key()
+
+STATUSES: Final = {
+    Kind.SESSION: Status.INVALID_TOKEN,
+    Kind.FUNDS: Status.NOT_ENOUGH_MONEY,
+    Kind.LIMIT: Status.LIMIT_REACHED,
+    Kind.CURRENCY: "RS_ERROR_WRONG_CURRENCY",
+    Kind.DUPLICATE: "RS_ERROR_DUPLICATE_TRANSACTION",
+    Kind.ROLLED_BACK: Status.ROLLED_BACK,
+    Kind.NOT_FOUND: Status.DOES_NOT_EXIST,
+}
+
+
+class _Body(msgspec.Struct, frozen=True):
+    """Any request. What a kind of request does not have is empty."""
+
+    token: str
+    request_uuid: str
+    game_code: str
+    transaction_uuid: str = ""
+    reference_transaction_uuid: str = ""
+    supplier_transaction_id: str = ""
+    round: str = ""
+    currency: str = ""
+    amount: int = 0
+    is_supplier_promo: bool = False
+
+
+class SimulatedHub88(Simulated):
+    """It has never heard of what it is told to roll back in vain, says so, and remembers."""
+
+    base_path = "/hub88/"
+
+    @classmethod
+    def adapter_settings(cls, base_url: str) -> dict[str, Any]:
+        return {"base_url": base_url, "private_key": SANDBOX_KEY, "game_code": "sandbox_game"}
+
+    def understand(self, request: Request) -> Order:
+        try:
+            KEY.verify(b64decode(request.headers.get("x-hub88-signature", "")), request.body, PADDING, HASH)
+        except (InvalidSignature, ValueError):
+            raise Misunderstood(_answer({"status": "RS_ERROR_INVALID_SIGNATURE"})) from None
+        endpoint = request.path.removeprefix(self.base_path)
+        if endpoint not in _ORDERS or request.method != "POST":
+            raise Misunderstood(Answer(404, {}, b""))
+        try:
+            return _ORDERS[endpoint](msgspec.convert(decode(request.body), _Body))
+        except (Unclear, ValueError):
+            raise Misunderstood(_answer({"status": "RS_ERROR_WRONG_SYNTAX"})) from None
+
+    def yes(self, order: Order, account: Account) -> Answer:
+        return _answer(
+            {"status": Status.OK, "request_uuid": order.echo, "user": account.player_id, **_balance(account)}
+        )
+
+    def no(self, order: Order, kind: Kind) -> Answer:
+        return _answer({"status": STATUSES.get(kind, "RS_ERROR_UNKNOWN"), "request_uuid": order.echo})
+
+
+def _look(body: _Body) -> Order:
+    return Order(act=Act.BALANCE, token=body.token, echo=body.request_uuid)
+
+
+def _bet(body: _Body) -> Order:
+    return _order(body, Act.HOLD, Direction.WITHDRAW, body.transaction_uuid)
+
+
+def _win(body: _Body) -> Order:
+    """A promotion gives money; a win of nothing ends its bet."""
+    if body.is_supplier_promo:
+        return _order(body, Act.HOLD, Direction.DEPOSIT, body.transaction_uuid)
+    if body.amount or not body.reference_transaction_uuid:
+        raise ValueError("a win that this game does not have")
+    return _order(body, Act.CONFIRM, Direction.WITHDRAW, body.reference_transaction_uuid)
+
+
+def _rollback(body: _Body) -> Order:
+    direction = Direction(body.supplier_transaction_id.partition(":")[0])
+    return _order(body, Act.ROLLBACK, direction, body.reference_transaction_uuid)
+
+
+_ORDERS: Final = {
+    "user/balance": _look,
+    "transaction/bet": _bet,
+    "transaction/win": _win,
+    "transaction/rollback": _rollback,
+}
+
+
+def _order(body: _Body, act: Act, direction: Direction, reference: str) -> Order:
+    return Order(
+        act=act,
+        direction=direction,
+        token=body.token,
+        reference=reference,
+        id=body.round,
+        amount=Money(unscaled(body.amount, PLACES), body.currency) if act is Act.HOLD else None,
+        echo=body.request_uuid,
+    )
+
+
+def _balance(account: Account) -> dict[str, Any]:
+    return {"currency": account.currency, "balance": scaled(account.balance, PLACES)}
+
+
+def _answer(body: dict[str, Any]) -> Answer:
+    return Answer(200, {"content-type": "application/json"}, encode(body))
