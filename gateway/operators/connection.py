@@ -32,14 +32,18 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[Answer | Unclear] | None = None
         self._poll: select.poll | None = None
+        self._socket = -1
+        self._fresh_tls = False
         self.keep_until = 0.0
 
     # What the client calls.
 
     def usable(self) -> bool:
-        """Whether a request may be written now: the operator has not closed it, as far as this machine knows.
+        """Whether a request may be written now: the operator has neither closed it nor spoken unasked, as far as this
+        machine knows.
 
-        Asks the system too: the operator's end may have arrived since the loop last looked.
+        Asks the system too: something may have arrived since the loop last looked, and an old answer would be taken
+        for the new one's.
         """
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -69,6 +73,9 @@ class Connection(asyncio.Protocol):
         if isinstance(outcome, Unclear):
             self.abort()
             raise outcome
+        if self._fresh_tls and self._poll is not None:
+            self._poll.modify(self._socket, _PEER_CLOSED | select.POLLIN)
+            self._fresh_tls = False
         return outcome
 
     def give_up(self) -> None:
@@ -95,8 +102,11 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         socket = transport.get_extra_info("socket")
         if socket is not None and hasattr(select, "poll"):
+            self._socket = socket.fileno()
+            # What a fresh TLS connection has to read may be session tickets, which are no answers.
+            self._fresh_tls = transport.get_extra_info("ssl_object") is not None
             self._poll = select.poll()
-            self._poll.register(socket.fileno(), _PEER_CLOSED)
+            self._poll.register(self._socket, _PEER_CLOSED | (0 if self._fresh_tls else select.POLLIN))
 
     def data_received(self, data: bytes) -> None:
         waiter = self._waiter

@@ -91,7 +91,7 @@ class AnswerReader:
         self._head_size += len(name) + len(value)
         if self._head_size > HEAD_LIMIT:
             raise _too_long()
-        key, text = _lower(name), value.decode("latin-1")
+        key, text = _lower(name), value.decode("latin-1").rstrip(" \t")
         known = self._headers.get(key)
         self._headers[key] = text if known is None else f"{known}, {text}"
 

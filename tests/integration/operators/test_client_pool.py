@@ -1,0 +1,144 @@
+"""A connection that waits for the next call never costs it: what the operator closed, or spoke on, is not used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from gateway.operators.client import HttpClient
+from tests.support.rude_operator import ANSWER, Behaviour, Line, polite, rude_operator
+
+MakeClient = Callable[..., HttpClient]
+CLOSING_ANSWER = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def answer_and(end: Callable[[Line], None], answer: bytes = ANSWER) -> Behaviour:
+    async def behave(line: Line) -> None:
+        await line.request()
+        line.writer.write(answer)
+        end(line)
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        pytest.param(answer_and(Line.close), id="closes without saying so"),
+        pytest.param(answer_and(Line.close, CLOSING_ANSWER), id="closes as it said"),
+        pytest.param(answer_and(lambda line: line.writer.write_eof()), id="closes its side only"),
+        pytest.param(answer_and(lambda line: line.writer.write(b"x")), id="speaks unasked"),
+    ],
+)
+async def test_200_calls_to_an_operator_that_closes_after_each_answer_all_succeed(
+    make_client: MakeClient, behave: Behaviour
+) -> None:
+    async with rude_operator(behave) as operator:
+        client = make_client()
+        for _ in range(200):
+            assert (await client.post(operator.url, b"{}", {})).status == 200
+        assert len(operator.requests) == operator.connections == 200
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda writer: writer.transport.abort(), id="closed"),
+        pytest.param(lambda writer: writer.write(ANSWER), id="answered twice"),
+    ],
+)
+async def test_what_the_loop_has_not_seen_yet_is_seen_before_writing(
+    make_client: MakeClient, spoil: Callable[[asyncio.StreamWriter], None]
+) -> None:
+    closing = asyncio.Event()
+    closed = asyncio.Event()
+
+    async def behave(line: Line) -> None:
+        await line.request()
+        await line.send(ANSWER)
+        await closing.wait()
+        spoil(line.writer)
+        closed.set()
+        await line.request()
+
+    async with rude_operator(behave) as operator:
+        client = make_client()
+        for call in range(100):
+            assert (await client.post(operator.url, b"{}", {})).status == 200
+            closing.set()
+            await closed.wait()  # the same turn of the loop: the client has had no chance to notice
+            closing.clear()
+            closed.clear()
+            assert len(operator.requests) == call + 1
+
+
+async def test_a_connection_is_kept_no_longer_than_its_idle_time(make_client: MakeClient) -> None:
+    async with rude_operator(polite) as operator:
+        client = make_client(idle_s=0.1)
+        await client.post(operator.url, b"{}", {})
+        await client.post(operator.url, b"{}", {})
+        assert operator.connections == 1
+        await asyncio.sleep(0.15)
+        await client.post(operator.url, b"{}", {})
+        assert operator.connections == 2
+
+
+async def test_an_idle_time_of_nothing_keeps_no_connection(make_client: MakeClient) -> None:
+    async with rude_operator(polite) as operator:
+        client = make_client(idle_s=0.0)
+        for _ in range(3):
+            await client.post(operator.url, b"{}", {})
+        assert operator.connections == 3
+
+
+@pytest.mark.parametrize("header, kept", [(b"timeout=5, max=100", True), (b"timeout=1", False), (b"max=3", True)])
+async def test_an_operator_that_tells_its_idle_time_is_believed(
+    make_client: MakeClient, header: bytes, kept: bool
+) -> None:
+    async def behave(line: Line) -> None:
+        while True:
+            await line.request()
+            await line.send(b"HTTP/1.1 200 OK\r\nKeep-Alive: %b\r\nContent-Length: 0\r\n\r\n" % header)
+
+    async with rude_operator(behave) as operator:
+        client = make_client()
+        await client.post(operator.url, b"{}", {})
+        await client.post(operator.url, b"{}", {})
+        assert operator.connections == (1 if kept else 2)
+
+
+async def test_connections_that_nobody_uses_are_closed_without_another_call(make_client: MakeClient) -> None:
+    all_gone = asyncio.Event()
+
+    async def behave(line: Line) -> None:
+        await line.request()
+        await line.send(ANSWER)
+        await line.client_is_gone()
+        all_gone.set()
+
+    async with rude_operator(behave) as operator:
+        await make_client(idle_s=0.05).post(operator.url, b"{}", {})
+        await asyncio.wait_for(all_gone.wait(), 5)
+
+
+async def test_closing_the_client_closes_every_connection(make_client: MakeClient) -> None:
+    async with rude_operator(polite) as operator:
+        client = make_client()
+        await asyncio.gather(*(client.post(operator.url, b"{}", {}) for _ in range(8)))
+        await client.close()
+        assert client._pool._open == {}
+        await client.close()
+        while operator.gone < operator.connections:  # noqa: ASYNC110 - the operator's side of the same close
+            await asyncio.sleep(0)
+        assert operator.gone == 8
+
+
+async def test_operators_at_two_addresses_do_not_share_connections(make_client: MakeClient) -> None:
+    async with rude_operator(polite) as one, rude_operator(polite) as other:
+        client = make_client()
+        for operator in (one, other, one, other):
+            await client.post(operator.url, b"{}", {})
+        assert (one.connections, other.connections) == (1, 1)
+        assert (len(one.requests), len(other.requests)) == (2, 2)
