@@ -33,7 +33,7 @@ class Delivery:
         self._context = context
         self._deliverer = deliverer
         self._operator = operator
-        self._under_way: set[asyncio.Task[None]] = set()
+        self.under_way: set[asyncio.Task[None]] = set()
         self._poked = asyncio.Event()
 
     def poke(self) -> None:
@@ -53,8 +53,8 @@ class Delivery:
 
     async def settled(self) -> None:
         """Returns once no try is under way."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
+        while self.under_way:
+            await asyncio.wait(self.under_way)
 
     async def _round(self) -> float:
         """Claims what there is room for. Returns for how many seconds nothing more can be done."""
@@ -74,8 +74,8 @@ class Delivery:
     async def _room(self, operator: Operator) -> int:
         """How many may be claimed, once that is worth a claim: one row at a time would cost a commit each."""
         most = operator.settings.delivery.concurrency
-        while (free := most - len(self._under_way)) < min(CLAIM_LIMIT, most) // 2 or free == 0:
-            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+        while (free := most - len(self.under_way)) < min(CLAIM_LIMIT, most) // 2 or free == 0:
+            await asyncio.wait(self.under_way, return_when=asyncio.FIRST_COMPLETED)
         return min(CLAIM_LIMIT, free)
 
     async def _claim(self, operator: Operator, limit: int) -> list[Transfer]:
@@ -88,8 +88,8 @@ class Delivery:
 
     def _start(self, operator: Operator, transfer: Transfer) -> None:
         task = asyncio.create_task(self._bring(operator, transfer))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        self.under_way.add(task)
+        task.add_done_callback(self.under_way.discard)
 
     async def _bring(self, operator: Operator, transfer: Transfer) -> None:
         """One claimed transfer, one try. What fails here is tried again once the lease is over."""

@@ -55,7 +55,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jump.time
 
-    def run_in_executor(self, executor: Executor | None, func: Callable[..., Any], *args: Any) -> Never:
+    def run_in_executor(  # type: ignore[override]  # never returns
+        self, executor: Executor | None, func: Callable[..., Any], *args: Any
+    ) -> Never:
         raise AssertionError(f"{func} would run in a thread, whose time is not virtual")
 
 
@@ -96,4 +98,5 @@ def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
-    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks))

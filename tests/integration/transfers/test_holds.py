@@ -1,0 +1,325 @@
+"""Withdraws: written first, sent once, undone by the gateway itself when they did not clearly succeed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.journal.records import Decision, Direction, Fate, Key, State, Transfer, Verdict
+from gateway.money import money
+from gateway.operators.adapter import Receipt
+from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
+from gateway.transfers.recovery import INSTANCE_LEASE_S
+from gateway.wire.calls import WalletCall
+from gateway.wire.errors import ErrorCode
+from tests.support.transfers import BALANCE, OPERATOR, PRICE
+from tests.support.world import World, code, play, refusal
+
+WITHDRAW, ROLLBACK = WalletCall.WITHDRAW, WalletCall.ROLLBACK_WITHDRAWAL
+FAILURES = [
+    (Declined(Kind.FUNDS, "poor"), ErrorCode.FUNDS, Fate.REFUSED),
+    (Declined(Kind.OTHER, "no"), ErrorCode.OTHER, Fate.REFUSED),
+    (Unsent("refused"), ErrorCode.NOT_SENT, Fate.REFUSED),
+    (Unclear("cut"), ErrorCode.UNCLEAR, Fate.UNKNOWN),
+]
+
+
+def gateway_key(id: str, direction: Direction = Direction.WITHDRAW) -> Key:
+    return Key(OPERATOR, direction, id)
+
+
+def test_a_withdraw_is_durable_before_it_is_sent(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        async def looks(transfer: Transfer) -> Receipt:
+            assert (await world.row()).state is State.SENDING
+            return Receipt(BALANCE)
+
+        world.far_side.then(WITHDRAW, looks)
+        assert await world.instance().withdraw() == BALANCE
+        assert (await world.row()).state is State.HELD
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("failure, told, fate", FAILURES)
+def test_a_withdraw_that_did_not_clearly_succeed_is_rolled_back_without_being_asked(
+    tmp_path: Path, failure: OperatorError, told: ErrorCode, fate: Fate
+) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        world.far_side.then(WITHDRAW, failure)
+        assert await code(gateway.withdraw()) is told
+        ended = await world.reaches(State.ROLLED_BACK)
+        assert ended.fate is fate
+        assert [call for call, _ in world.far_side.sent] == [WITHDRAW, ROLLBACK]
+        (reason,) = (await world.timeline()).reasons
+        assert (reason.source, reason.text) == ("gateway", f"withdraw failed: {failure.text}")
+
+    play(tmp_path, scenario)
+
+
+def test_a_withdraw_that_may_still_be_on_its_way_is_rolled_back_again_after_the_window(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        world.far_side.then(WITHDRAW, Unclear("cut"))
+        world.far_side.then(ROLLBACK, Declined(Kind.NOT_FOUND, "never heard of it"))
+        await refusal(gateway.withdraw())
+        await asyncio.sleep(59)
+        assert (await world.row()).state is State.ROLLING_BACK
+        await world.reaches(State.ROLLED_BACK, within_s=3)
+        assert world.far_side.calls(ROLLBACK) == 2
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("failure", [None, *(failure for failure, _, _ in FAILURES)])
+def test_a_hundred_at_once_are_sent_once_and_get_the_same_answer(tmp_path: Path, failure: OperatorError | None) -> None:
+    async def scenario(world: World) -> None:
+        async def slowly(transfer: Transfer) -> Receipt:
+            await asyncio.sleep(0.3)
+            if failure is not None:
+                raise failure
+            return Receipt(BALANCE)
+
+        gateways = [world.instance(), world.instance()]
+        world.far_side.then(WITHDRAW, slowly)
+        calls = [gateways[number % 2].withdraw() for number in range(100)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        assert world.far_side.calls(WITHDRAW) == 1
+        assert {str(answer) for answer in answers} == {str(answers[0])}
+        assert (answers[0] == BALANCE) is (failure is None)
+
+    play(tmp_path, scenario)
+
+
+def test_a_repeat_is_answered_from_the_journal(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        assert await gateway.withdraw() == await gateway.withdraw() == BALANCE
+        await gateway.confirm()
+        assert await gateway.withdraw() == BALANCE
+        assert world.far_side.calls(WITHDRAW) == 1
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("other", [{"amount": money("231", "XAG")}, {"text": "two gems"}, {"token": "another"}])
+def test_an_id_is_not_used_twice_for_other_content(tmp_path: Path, other: dict[str, object]) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        await gateway.withdraw()
+        assert await code(gateway.withdraw(**other)) is ErrorCode.ID_REUSED  # type: ignore[arg-type]  # table's values
+        assert world.far_side.calls(WITHDRAW) == 1
+
+    play(tmp_path, scenario)
+
+
+def test_a_repeat_after_the_rollback_is_refused(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        await gateway.withdraw()
+        await gateway.roll_back()
+        assert await code(gateway.withdraw()) is ErrorCode.ROLLED_BACK
+        assert world.far_side.calls(WITHDRAW) == 1
+
+    play(tmp_path, scenario)
+
+
+def test_without_a_journal_nothing_is_sent(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        world.journal.away = "disk full"
+        assert await code(gateway.withdraw()) is ErrorCode.JOURNAL_UNAVAILABLE
+        assert world.far_side.sent == []
+        world.journal.away = ""
+        assert await gateway.withdraw() == BALANCE
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("ambiguous", [False, True])
+def test_a_success_that_could_not_be_recorded_is_undone_once_the_journal_is_back(
+    tmp_path: Path, ambiguous: bool
+) -> None:
+    async def scenario(world: World) -> None:
+        async def journal_goes(transfer: Transfer) -> Receipt:
+            world.journal.away, world.journal.ambiguous = "disk full", ambiguous
+            return Receipt(BALANCE)
+
+        gateway = world.instance()
+        world.far_side.then(WITHDRAW, journal_goes)
+        assert await code(gateway.withdraw()) is ErrorCode.JOURNAL_UNAVAILABLE
+        await asyncio.sleep(7)
+        assert world.far_side.calls(ROLLBACK) == 0
+        world.journal.away = ""
+        await world.reaches(State.ROLLED_BACK)
+        await gateway.coordinator.settled()
+        assert [call for call, _ in world.far_side.sent] == [WITHDRAW, ROLLBACK]
+
+    play(tmp_path, scenario)
+
+
+def test_a_full_operator_refuses_without_a_row(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        never = asyncio.Event()
+
+        async def hangs(transfer: Transfer) -> Receipt:
+            await never.wait()
+            return Receipt(BALANCE)
+
+        gateway = world.instance(limits={"concurrency": 1, "waiting": 0})
+        world.far_side.then(WITHDRAW, hangs)
+        first = asyncio.create_task(gateway.withdraw("first"))
+        await asyncio.sleep(0.1)
+        assert await code(gateway.withdraw("second")) is ErrorCode.NOT_SENT
+        assert await world.journal.find(gateway_key("second")) is None
+        never.set()
+        assert await first == BALANCE
+
+    play(tmp_path, scenario)
+
+
+def test_a_repeat_that_finds_no_place_is_still_answered(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(limits={"concurrency": 1, "waiting": 0})
+        await gateway.withdraw()
+        await gateway.operator.guard.enter()
+        assert await gateway.withdraw() == BALANCE
+
+    play(tmp_path, scenario)
+
+
+def test_a_hold_whose_gateway_died_is_rolled_back_by_another(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        async def hangs(transfer: Transfer) -> Receipt:
+            await asyncio.sleep(1000)
+            return Receipt(BALANCE)
+
+        dying = world.instance()
+        world.far_side.then(WITHDRAW, hangs)
+        call = asyncio.create_task(dying.withdraw())
+        await asyncio.sleep(0.1)
+        call.cancel()
+        await dying.kill()
+        heir = world.instance()
+        ended = await world.reaches(State.ROLLED_BACK, within_s=2 * INSTANCE_LEASE_S)
+        assert (ended.fate, ended.wants) == (Fate.UNKNOWN, None)
+        (reason,) = (await world.timeline()).reasons
+        assert "interrupted" in reason.text
+        assert heir.metric("rollback_reasons_total", source="gateway", category="other") == 1
+
+    play(tmp_path, scenario)
+
+
+def test_who_slept_through_the_lease_before_sending_sends_nothing(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(started=False)
+        stand_still = gateway.context.journal(gateway.operator).open
+
+        async def slept_after(*args: object) -> object:
+            opened = await stand_still(*args)  # type: ignore[arg-type]  # passed through
+            gateway.clock.skew_s += 3600
+            return opened
+
+        world.journal.open = slept_after  # type: ignore[assignment,method-assign]  # the pause
+        assert await code(gateway.withdraw()) is ErrorCode.NOT_SENT
+        assert world.far_side.sent == []
+        assert (await world.row()).state is State.ROLLING_BACK
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("answer", [None, Unclear("cut")])
+def test_who_slept_while_sending_has_the_rollback_sent_once_more(tmp_path: Path, answer: OperatorError | None) -> None:
+    async def scenario(world: World) -> None:
+        async def slow(transfer: Transfer) -> Receipt:
+            await world.reaches(State.ROLLED_BACK)
+            if answer is not None:
+                raise answer
+            return Receipt(BALANCE)
+
+        sleeper, other = world.instance(started=False, timeout=30), world.instance()
+        other.clock.skew_s = 3600
+        world.far_side.then(WITHDRAW, slow)
+        assert await code(sleeper.withdraw()) is ErrorCode.ROLLED_BACK
+        await sleeper.coordinator.settled()
+        await asyncio.sleep(90)
+        assert (await world.row()).state is State.ROLLED_BACK
+        assert [call for call, _ in world.far_side.sent] == [WITHDRAW, ROLLBACK, ROLLBACK]
+        assert sleeper.metric("late_arrivals_total") == 1
+        assert other.metric("deliveries_total", decision="rollback") == 2
+
+    play(tmp_path, scenario)
+
+
+def test_who_slept_while_the_operator_refused_leaves_it_at_that(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        async def slow(transfer: Transfer) -> Receipt:
+            await world.reaches(State.ROLLED_BACK)
+            raise Declined(Kind.FUNDS, "poor")
+
+        sleeper, other = world.instance(started=False, timeout=30), world.instance()
+        other.clock.skew_s = 3600
+        world.far_side.then(WITHDRAW, slow)
+        assert await code(sleeper.withdraw()) is ErrorCode.ROLLED_BACK
+        assert world.far_side.calls(ROLLBACK) == 1
+
+    play(tmp_path, scenario)
+
+
+def test_an_adopted_rollback_refuses_the_withdraw_that_went_astray(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        await gateway.roll_back()
+        assert await code(gateway.withdraw()) is ErrorCode.ROLLED_BACK
+        assert world.far_side.calls(WITHDRAW) == 0
+
+    play(tmp_path, scenario)
+
+
+def test_an_adopted_confirm_answers_the_withdraw_that_went_astray_with_the_operators_balance(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        world.far_side.balance = money("7", "XAG")
+        await gateway.confirm()
+        assert await gateway.withdraw() == money("7", "XAG")
+        assert await code(gateway.withdraw(amount=money("1", "XAG"))) is ErrorCode.ID_REUSED
+        world.far_side.balance = Unclear("cut")
+        assert await code(gateway.withdraw()) is ErrorCode.UNCLEAR
+        assert world.far_side.calls(WITHDRAW) == 0
+
+    play(tmp_path, scenario)
+
+
+def test_every_try_is_in_the_timeline(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        world.far_side.then(WITHDRAW, Declined(Kind.FUNDS, "poor"))
+        world.far_side.then(ROLLBACK, Unclear("cut"))
+        await refusal(gateway.withdraw())
+        await world.reaches(State.ROLLED_BACK)
+        tries = [(attempt.call, attempt.verdict, attempt.kind) for attempt in (await world.timeline()).attempts]
+        assert tries == [
+            (WITHDRAW, Verdict.DECLINED, "funds"),
+            (ROLLBACK, Verdict.UNKNOWN, ""),
+            (ROLLBACK, Verdict.SUCCESS, ""),
+        ]
+        assert gateway.metric("delivery_tries_total", decision=Decision.ROLLBACK, verdict="unknown") == 1
+
+    play(tmp_path, scenario)
+
+
+def test_deposits_go_the_same_way(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        hold = gateway.coordinator.hold
+        deposit = {"token": "t", "id": "d1", "amount": PRICE, "description": "bonus"}
+        world.far_side.then(WalletCall.DEPOSIT, Unclear("cut"))
+        failing = hold(gateway.operator, Direction.DEPOSIT, **deposit)  # type: ignore[arg-type]  # shorthand
+        assert await code(failing) is ErrorCode.UNCLEAR
+        await world.reaches(State.ROLLED_BACK, gateway_key("d1", Direction.DEPOSIT))
+        assert [call for call, _ in world.far_side.sent] == [WalletCall.DEPOSIT, WalletCall.ROLLBACK_DEPOSIT]
+
+    play(tmp_path, scenario)

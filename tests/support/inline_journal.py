@@ -1,0 +1,93 @@
+"""The real SQLite store without its threads: every commit happens on the loop, in virtual time, in the same order."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Self
+
+from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
+from gateway.journal.interface import JournalUnavailable, ReasonFilter, TransferFilter
+from gateway.journal.records import Key, KeyedReason, ReasonTotal, Session, Tally, Timeline, Transfer
+from gateway.journal.sealing import Sealer
+from gateway.journal.sqlite.connection import Place
+from gateway.journal.sqlite.store import SqliteStore
+from gateway.journal.writes import Check
+from gateway.telemetry.metrics import Metrics
+
+
+class InlineJournal(GroupedWrites):
+    """`Journal` over one store that several instances of a simulation may share. A commit takes `commit_s`.
+
+    While `away` is set, writes and reads fail with its text; with `ambiguous` they are made durable all the same.
+    """
+
+    exclusive = False
+
+    @classmethod
+    def at(cls, path: Path, commit_s: float = 0.001) -> Self:
+        return cls(SqliteStore(Place(str(path), exclusive=True), Sealer([])), commit_s)
+
+    def __init__(self, store: SqliteStore, commit_s: float = 0.001) -> None:
+        self._store = store
+        self._reads = store.reads
+        self._commit_s = commit_s
+        self._loop = asyncio.get_running_loop()
+        self.away = ""
+        self.ambiguous = False
+        super().__init__(GroupCommit("default", self._send, Metrics()))
+
+    async def find(self, key: Key) -> Transfer | None:
+        self._require()
+        return self._reads.find(key)
+
+    async def session(self, operator: str, token: str) -> Session | None:
+        self._require()
+        return self._reads.session(operator, token)
+
+    async def next_due(self, operator: str) -> float | None:
+        self._require()
+        return self._reads.next_due(operator)
+
+    async def timeline(self, key: Key) -> Timeline | None:
+        self._require()
+        return self._reads.timeline(key)
+
+    async def transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
+        self._require()
+        return self._reads.transfers(where, limit, offset)
+
+    async def reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
+        self._require()
+        return self._reads.reasons(where, limit, offset)
+
+    async def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
+        self._require()
+        return self._reads.reason_totals(where)
+
+    async def tallies(self, abandoned_before: float) -> list[Tally]:
+        self._require()
+        return self._reads.tallies(abandoned_before)
+
+    async def check(self) -> None:
+        await self._group.write(Check())
+
+    async def close(self) -> None:
+        await self._group.close()
+
+    def _send(self, batch: Batch) -> None:
+        self._loop.call_later(self._commit_s, self._commit, batch)
+
+    def _commit(self, batch: Batch) -> None:
+        if self.away and not self.ambiguous:
+            self._group.fail(batch, JournalUnavailable(self.away))
+            return
+        answers = self._store.apply(batch.writes)
+        if self.away:
+            self._group.fail(batch, JournalUnavailable(self.away))
+        else:
+            self._group.settle(batch, answers, self._commit_s)
+
+    def _require(self) -> None:
+        if self.away:
+            raise JournalUnavailable(self.away)
