@@ -73,18 +73,19 @@ class SqliteReads:
         ]
 
     def tallies(self, abandoned_before: float) -> list[Tally]:
+        rows = self._all(SQL["tallies"], (abandoned_before,))
         return [
             Tally(
                 operator=operator,
-                direction=Direction(direction),
+                direction=direction,
                 state=State(state),
                 count=count,
                 oldest_at=oldest_at,
                 abandoned=abandoned,
             )
-            for operator, direction, state, count, oldest_at, abandoned in self._all(
-                SQL["tallies"], (abandoned_before,)
-            )
+            for operator, state, *counts in rows
+            for direction, (count, oldest_at, abandoned) in zip(Direction, (counts[:3], counts[3:]), strict=True)
+            if count
         ]
 
     def close(self) -> None:

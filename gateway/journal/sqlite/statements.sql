@@ -42,14 +42,26 @@ SELECT player_id, session FROM sessions WHERE digest = ? AND operator = ?
 
 -- name: due
 SELECT number, $transfer FROM transfers
-WHERE operator = ? AND $is_claimable AND due_at <= ?
-ORDER BY due_at LIMIT ?
+WHERE operator = ?1 AND state = 'sending' AND $is_unfinished AND due_at <= ?2
+UNION ALL
+SELECT number, $transfer FROM transfers
+WHERE operator = ?1 AND state = 'confirming' AND $is_unfinished AND due_at <= ?2
+UNION ALL
+SELECT number, $transfer FROM transfers
+WHERE operator = ?1 AND state = 'rolling_back' AND $is_unfinished AND due_at <= ?2
+ORDER BY due_at LIMIT ?3
 
 -- name: take
 UPDATE transfers SET owner = ?, due_at = ?, revision = revision + 1 WHERE number = ?
 
 -- name: next_due
-SELECT min(due_at) FROM transfers WHERE operator = ? AND $is_claimable
+SELECT min(due_at) FROM (
+    SELECT min(due_at) AS due_at FROM transfers WHERE operator = ?1 AND state = 'sending' AND $is_unfinished
+    UNION ALL
+    SELECT min(due_at) FROM transfers WHERE operator = ?1 AND state = 'confirming' AND $is_unfinished
+    UNION ALL
+    SELECT min(due_at) FROM transfers WHERE operator = ?1 AND state = 'rolling_back' AND $is_unfinished
+)
 
 -- name: beat
 INSERT INTO instances (id, started_at, lease_until) VALUES (?, ?, ?)
@@ -60,7 +72,7 @@ SELECT id FROM instances WHERE lease_until < ?
 
 -- name: disown
 UPDATE transfers SET owner = NULL, due_at = min(due_at, changed_at)
-WHERE owner = ? AND $is_claimable AND owner IS NOT NULL
+WHERE number IN (SELECT number FROM transfers WHERE $is_unfinished AND $is_claimable AND owner = ?)
 
 -- name: forget
 DELETE FROM instances WHERE id = ?
@@ -90,8 +102,14 @@ SELECT $attempt FROM attempts WHERE transfer = ? ORDER BY number
 SELECT $reason FROM rollback_reasons WHERE transfer = ? ORDER BY number
 
 -- name: tallies
-SELECT operator, direction, state, count(*), min(opened_at), sum(opened_at < ?) FROM transfers
-WHERE $is_unfinished GROUP BY operator, direction, state
+SELECT operator, state,
+    count(*) FILTER (WHERE direction = 'withdraw'),
+    min(opened_at) FILTER (WHERE direction = 'withdraw'),
+    count(*) FILTER (WHERE direction = 'withdraw' AND opened_at < ?1),
+    count(*) FILTER (WHERE direction = 'deposit'),
+    min(opened_at) FILTER (WHERE direction = 'deposit'),
+    count(*) FILTER (WHERE direction = 'deposit' AND opened_at < ?1)
+FROM transfers WHERE $is_unfinished GROUP BY operator, state
 
 -- name: list_transfers
 SELECT $transfer FROM transfers WHERE {where}
@@ -103,10 +121,10 @@ ORDER BY opened_at DESC, number DESC LIMIT ? OFFSET ?
 
 -- name: list_reasons
 SELECT id, operator, direction, $reason FROM rollback_reasons
-JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where}
+CROSS JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where}
 ORDER BY at DESC, rollback_reasons.number DESC LIMIT ? OFFSET ?
 
 -- name: total_reasons
 SELECT operator, source, category, count(*) FROM rollback_reasons
-JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where}
+CROSS JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where}
 GROUP BY operator, source, category ORDER BY operator, source, category

@@ -33,12 +33,10 @@ CREATE UNIQUE INDEX transfers_key ON transfers (id, operator, direction);
 
 CREATE INDEX transfers_opened ON transfers (opened_at);
 
--- These hold unfinished transfers alone: what is finished costs a claim, a look at what is due or a tally nothing.
-CREATE INDEX transfers_due ON transfers (operator, due_at)
-    WHERE state IN ('sending', 'confirming', 'rolling_back');
-CREATE INDEX transfers_owned ON transfers (owner)
-    WHERE state IN ('sending', 'confirming', 'rolling_back') AND owner IS NOT NULL;
-CREATE INDEX transfers_unfinished ON transfers (operator, direction, state, opened_at)
+-- Unfinished transfers alone: what is finished costs a claim, a look at what is due or a tally nothing. One index for
+-- all of these, since every change of a transfer pays for each: the due ones lie in order within operator and state,
+-- and the rest of the columns spare tallies and inheritance the way to the table.
+CREATE INDEX transfers_unfinished ON transfers (operator, state, due_at, direction, opened_at, owner)
     WHERE state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked');
 
 -- What may be pruned, oldest first.
