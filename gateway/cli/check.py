@@ -1,0 +1,98 @@
+"""`mm-gateway check`: whether a configuration can be used, and whether what it names can be reached."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Annotated, Final, NamedTuple
+
+import typer
+
+from gateway.cli.configuration import load_all
+from gateway.cli.errors import CommandFailed
+from gateway.cli.journals import missing_file
+from gateway.cli.options import Config
+from gateway.cli.printing import print_line, print_table
+from gateway.clock import SystemClock
+from gateway.journal import open_journal
+from gateway.journal.interface import JournalError
+from gateway.journal.records import Session
+from gateway.operators.errors import Declined, OperatorError, Unsent
+from gateway.operators.registry import build_operator
+from gateway.settings import JournalSettings, OperatorSettings, Settings
+from gateway.telemetry.metrics import Metrics
+
+PROBE_TOKEN: Final = "mm-gateway-probe"  # noqa: S105 - a session that no player has
+
+
+class Finding(NamedTuple):
+    """What a probe came to."""
+
+    what: str
+    well: bool
+    text: str
+
+
+def check(
+    *,
+    config: Config = None,
+    probe: Annotated[bool, typer.Option("--probe", help="Also try journals and operators. Moves no money.")] = False,
+) -> None:
+    """Check the configuration: every problem with its line and its remedy."""
+    loaded = load_all(config)
+    for problem in loaded.advice:
+        sys.stderr.write(f"{problem}\n")
+    settings = loaded.settings
+    counts = f"{len(settings.operators)} operators, {len(settings.every_journal)} journals"
+    print_line(f"the configuration can be used: {counts}")
+    if probe:
+        _report(asyncio.run(_probed(settings)))
+
+
+def _report(findings: list[Finding]) -> None:
+    rows = [
+        {"probed": each.what, "result": "well" if each.well else "FAILED", "detail": each.text} for each in findings
+    ]
+    print_table(rows, ("probed", "result", "detail"))
+    if failed := sum(not each.well for each in findings):
+        raise CommandFailed(f"{failed} of {len(findings)} probes failed")
+
+
+async def _probed(settings: Settings) -> list[Finding]:
+    journals = [_journal(name, journal) for name, journal in settings.every_journal.items()]
+    operators = [_operator(name, operator) for name, operator in settings.operators.items()]
+    return list(await asyncio.gather(*journals, *operators))
+
+
+async def _journal(name: str, settings: JournalSettings) -> Finding:
+    what = f"journal {name}"
+    if (file := missing_file(settings)) is not None:
+        return Finding(what, well=True, text=f"there is no file {file} yet; the gateway will create it")
+    try:
+        journal = await open_journal(name, settings, Metrics(), SystemClock(), beside=True)
+    except JournalError as error:
+        return Finding(what, well=False, text=str(error))
+    try:
+        await journal.check()
+    except JournalError as error:
+        return Finding(what, well=False, text=str(error))
+    finally:
+        await journal.close()
+    return Finding(what, well=True, text="writes are durable")
+
+
+async def _operator(name: str, settings: OperatorSettings) -> Finding:
+    """Asks whose session one is that nobody has: an operator that says no to that is there, and speaks the protocol."""
+    what = f"operator {name}"
+    operator = build_operator(name, settings, Metrics(), SystemClock())
+    try:
+        await operator.verify_session(Session(operator=name, token=PROBE_TOKEN))
+    except Declined as declined:
+        return Finding(what, well=True, text=f"reached; declined a session that nobody has: {declined.text}")
+    except Unsent as unsent:
+        return Finding(what, well=False, text=f"not reached: {unsent.text}")
+    except OperatorError as error:
+        return Finding(what, well=False, text=f"reached, but gave no clear answer: {error.text}")
+    finally:
+        await operator.close()
+    return Finding(what, well=True, text="reached; it took a session that nobody has")

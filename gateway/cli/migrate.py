@@ -1,0 +1,17 @@
+"""`mm-gateway migrate`: brings journals to this program's schema."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.cli.configuration import load_settings
+from gateway.cli.options import Config
+from gateway.cli.printing import print_line
+from gateway.journal import migrate_journal
+
+
+def migrate(config: Config = None) -> None:
+    """Bring every journal's tables to this program's version, creating them where there are none."""
+    for name, journal in load_settings(config).every_journal.items():
+        applied = asyncio.run(migrate_journal(journal))
+        print_line(f"{name}: applied {', '.join(applied)}" if applied else f"{name}: up to date")

@@ -1,0 +1,67 @@
+"""`mm-gateway resolve`: a person vouches for the end of a parked transfer."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from gateway.cli.configuration import load_settings
+from gateway.cli.errors import CommandFailed
+from gateway.cli.journals import Journals, asking
+from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
+from gateway.cli.parked import move, persons_reason, the_one_parked
+from gateway.cli.printing import print_line, shown
+from gateway.journal.records import State, Transfer
+from gateway.transfers import rules
+from gateway.transfers.states import DELIVERED
+
+
+class End(StrEnum):
+    """How the operator ended it."""
+
+    CONFIRMED = State.CONFIRMED
+    ROLLED_BACK = State.ROLLED_BACK
+
+
+def resolve(
+    transfer_id: Annotated[str, typer.Argument(metavar="ID", help="The mmTransactionId.")],
+    *,
+    end: Annotated[End, typer.Option("--as", help="How the operator has ended it.")],
+    who: Who,
+    why: Why,
+    config: Config = None,
+    operator: OperatorName = None,
+    direction: DirectionName = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Record that a parked transfer has ended at the operator, as somebody found out there. Nothing is sent."""
+    settings = load_settings(config)
+    reason = persons_reason(settings, who, why)
+
+    async def act(journals: Journals) -> Transfer:
+        transfer = await the_one_parked(journals, transfer_id, operator, direction)
+        _require_decided(transfer, end)
+        if not yes:
+            typer.confirm(_question(transfer, end), abort=True)
+        return await move(journals, transfer, reason, rules.resolved)
+
+    resolved = asking(settings, act)
+    print_line(f"{resolved.id} is {resolved.state.replace('_', ' ')}")
+
+
+def _require_decided(transfer: Transfer, end: End) -> None:
+    """A decision that was made durable, and perhaps answered, is never turned round."""
+    assert transfer.wants is not None
+    decided = DELIVERED[transfer.wants]
+    if decided.value != end.value:
+        raise CommandFailed(
+            f"{transfer.id} was decided to be {decided.replace('_', ' ')}, which nobody can turn round; "
+            f"retry it, or settle the difference with {transfer.operator} and resolve it --as {decided}"
+        )
+
+
+def _question(transfer: Transfer, end: End) -> str:
+    what = f"{transfer.direction} {transfer.id} of {transfer.amount or 'an unknown amount'} at {transfer.operator}"
+    return shown(f"Record {what} as {end.replace('_', ' ')}? Nothing will be sent.")

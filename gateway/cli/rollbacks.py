@@ -1,0 +1,57 @@
+"""`mm-gateway rollbacks`: why transfers were rolled back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+import typer
+
+from gateway.cli.configuration import load_settings
+from gateway.cli.errors import CommandMisused
+from gateway.cli.journals import asking
+from gateway.cli.options import LISTED, AsJson, Config, Limit, OperatorName, Since, Until
+from gateway.cli.printing import Row, print_csv, print_json, print_shown, print_table
+from gateway.cli.views import keyed_reason_view
+from gateway.journal.interface import ReasonFilter
+from gateway.reasons import Source
+
+COLUMNS: Final = ("at", "operator", "direction", "id", "source", "category", "who", "text")
+TOTALS: Final = ("operator", "source", "category", "count")
+
+
+def rollbacks(  # noqa: PLR0913 - a command's arguments are its options
+    *,
+    config: Config = None,
+    operator: OperatorName = None,
+    category: Annotated[str | None, typer.Option("--category", metavar="NAME", help="Of this category.")] = None,
+    source: Annotated[Source | None, typer.Option("--source", help="Given by whom.")] = None,
+    text: Annotated[str | None, typer.Option("--text", help="With this anywhere in them, whatever its case.")] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = LISTED,
+    total: Annotated[bool, typer.Option("--sum", help="Count them by operator, source and category.")] = False,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="For spreadsheets.")] = False,
+) -> None:
+    """List the reasons that were given for rolling back, newest first, or count them."""
+    if as_json and as_csv:
+        raise CommandMisused("give either --json or --csv")
+    where = ReasonFilter(operator=operator, source=source, category=category, text=text, since=since, until=until)
+    settings = load_settings(config)
+    if total:
+        totals = asking(settings, lambda journals: journals.reason_totals(where))
+        _print([msgspec.structs.asdict(each) for each in totals], TOTALS, as_json=as_json, as_csv=as_csv)
+        return
+    found = asking(settings, lambda journals: journals.reasons(where, limit))
+    _print([keyed_reason_view(each) for each in found], COLUMNS, as_json=as_json, as_csv=as_csv)
+    print_shown(len(found), limit)
+
+
+def _print(rows: list[Row], columns: tuple[str, ...], *, as_json: bool, as_csv: bool) -> None:
+    if as_json:
+        print_json(rows)
+    elif as_csv:
+        print_csv(rows, columns)
+    else:
+        print_table(rows, columns)

@@ -1,0 +1,61 @@
+"""`mm-gateway sandbox`: a simulated operator, to try a gateway against."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.errors import CommandFailed
+from gateway.cli.printing import print_line
+from gateway.money import Money, MoneyError, parse
+from gateway.sandbox import SandboxError, serve
+from gateway.testing.server import SandboxServer
+from gateway.testing.simulated import Unknown
+
+
+def _money(text: str) -> Money:
+    try:
+        return parse(text)
+    except MoneyError as error:
+        raise typer.BadParameter(f'{text!r} is no amount: {error}; write e.g. "1000 XAG"') from None
+
+
+def sandbox(
+    protocol: Annotated[str, typer.Argument(help="The protocol it speaks: the name of an adapter.")] = "quantum",
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9100,
+    ledger: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep its books in this file.")] = None,
+    players: Annotated[
+        int, typer.Option(min=0, help="How many have accounts: player-1 with the session token-1 …")
+    ] = 10,
+    balance: Annotated[
+        Money, typer.Option(parser=_money, metavar="AMOUNT", help="What each begins with.")
+    ] = "1000 XAG",  # type: ignore[assignment]  # typer parses defaults too
+    unknown_rollback: Annotated[
+        Unknown | None, typer.Option(help="How it answers a rollback of what it never saw.")
+    ] = None,
+) -> None:
+    """Serve a simulated operator with books of its own, and faults to switch on while it runs."""
+    try:
+        asyncio.run(
+            serve(
+                protocol,
+                host=host,
+                port=port,
+                ledger_path=ledger,
+                players=players,
+                balance=balance,
+                unknown_rollback=unknown_rollback,
+                announce=_announce,
+            )
+        )
+    except SandboxError as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _announce(server: SandboxServer) -> None:
+    print_line(f"a simulated operator listens on {server.url}")

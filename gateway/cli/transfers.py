@@ -1,0 +1,85 @@
+"""`mm-gateway transfers`: finds transfers, and shows one with all that happened to it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from gateway.cli.configuration import load_settings
+from gateway.cli.errors import CommandFailed
+from gateway.cli.journals import asking
+from gateway.cli.options import LISTED, AsJson, Config, DirectionName, Limit, OperatorName, Since, Until
+from gateway.cli.printing import print_json, print_line, print_shown, print_table
+from gateway.cli.views import events, state_text, timeline_view, transfer_view
+from gateway.journal.interface import TransferFilter
+from gateway.journal.records import State, Timeline
+
+COLUMNS: Final = ("opened_at", "operator", "direction", "id", "state", "amount", "player", "tries", "due_at")
+FACTS: Final = ("operator", "direction", "id", "state", "amount", "player", "fate", "tries", "due_at")
+
+app = typer.Typer(help="Find transfers, and see what happened to one.", rich_markup_mode=None)
+
+
+@app.callback(invoke_without_command=True)
+def transfers(  # noqa: PLR0913 - a command's arguments are its options
+    context: typer.Context,
+    *,
+    config: Config = None,
+    operator: OperatorName = None,
+    direction: DirectionName = None,
+    state: Annotated[list[State] | None, typer.Option("--state", help="In this state, or one of several.")] = None,
+    player: Annotated[str | None, typer.Option("--player", metavar="ID", help="Of this player.")] = None,
+    transfer_id: Annotated[str | None, typer.Option("--id", metavar="ID", help="With this mmTransactionId.")] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = LISTED,
+    as_json: AsJson = False,
+) -> None:
+    """List transfers, newest first; `show ID` shows one with all that happened to it."""
+    if context.invoked_subcommand is not None:
+        return
+    where = TransferFilter(
+        operator=operator,
+        direction=direction,
+        id=transfer_id,
+        player_id=player,
+        states=tuple(state or ()),
+        since=since,
+        until=until,
+    )
+    found = asking(load_settings(config), lambda journals: journals.transfers(where, limit))
+    if as_json:
+        print_json([transfer_view(transfer) for transfer in found])
+        return
+    print_table([{**transfer_view(transfer), "state": state_text(transfer)} for transfer in found], COLUMNS)
+    print_shown(len(found), limit)
+
+
+@app.command("show")
+def show(
+    transfer_id: Annotated[str, typer.Argument(metavar="ID", help="The mmTransactionId.")],
+    *,
+    config: Config = None,
+    operator: OperatorName = None,
+    direction: DirectionName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show everything that is known of one transfer, whichever journal it is in."""
+    where = TransferFilter(id=transfer_id, operator=operator, direction=direction)
+    found = asking(load_settings(config), lambda journals: journals.timelines(where, LISTED))
+    if not found:
+        raise CommandFailed(f"there is no transfer {transfer_id}")
+    if as_json:
+        print_json([timeline_view(timeline) for timeline in found])
+        return
+    for timeline in found:
+        _print_timeline(timeline)
+
+
+def _print_timeline(timeline: Timeline) -> None:
+    facts = {**transfer_view(timeline.transfer), "state": state_text(timeline.transfer)}
+    print_table([facts], FACTS)
+    print_line("")
+    print_table(events(timeline), ("at", "what", "detail"))
+    print_line("")

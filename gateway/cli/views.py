@@ -1,0 +1,102 @@
+"""Transfers, attempts and reasons as rows to print: times in UTC, money exact, no token in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.cli.times import time_text
+from gateway.journal.records import Attempt, KeyedReason, Reason, State, Timeline, Transfer
+
+View = dict[str, Any]
+
+
+def state_text(transfer: Transfer) -> str:
+    """The state; of a parked transfer also what it waits for."""
+    return f"parked ({transfer.wants} undelivered)" if transfer.state is State.PARKED else transfer.state.value
+
+
+def transfer_view(transfer: Transfer) -> View:
+    """Everything about a transfer but its session's secrets. Amounts are texts: JSON readers round numbers."""
+    return {
+        "operator": transfer.operator,
+        "direction": transfer.direction,
+        "id": transfer.id,
+        "state": transfer.state,
+        "wants": transfer.wants,
+        "amount": _text(transfer.amount),
+        "player": transfer.session.player_id,
+        "description": transfer.description,
+        "fate": transfer.fate,
+        "adopted": transfer.adopted,
+        "tries": transfer.tries,
+        "opened_at": time_text(transfer.opened_at),
+        "decided_at": time_text(transfer.decided_at) or None,
+        "changed_at": time_text(transfer.changed_at),
+        "due_at": time_text(transfer.due_at) or None,
+        "balance_after_hold": _text(transfer.hold_balance),
+        "balance_after_end": _text(transfer.end_balance),
+    }
+
+
+def attempt_view(attempt: Attempt) -> View:
+    """One try at the operator."""
+    return {
+        "at": time_text(attempt.at),
+        "call": attempt.call,
+        "verdict": attempt.verdict,
+        "kind": attempt.kind or None,
+        "took_s": round(attempt.took_s, 6),
+        "detail": attempt.detail,
+        "instance": attempt.instance,
+    }
+
+
+def reason_view(reason: Reason) -> View:
+    """A reason, whole."""
+    return {
+        "at": time_text(reason.at),
+        "source": reason.source,
+        "category": reason.category,
+        "who": reason.who or None,
+        "text": reason.text,
+    }
+
+
+def keyed_reason_view(keyed: KeyedReason) -> View:
+    """A reason, whole, with the transfer it belongs to."""
+    operator, direction, id_ = keyed.key
+    return {"operator": operator, "direction": direction, "id": id_, **reason_view(keyed.reason)}
+
+
+def timeline_view(timeline: Timeline) -> View:
+    """A transfer with all that belongs to it."""
+    return {
+        "transfer": transfer_view(timeline.transfer),
+        "attempts": [attempt_view(attempt) for attempt in timeline.attempts],
+        "reasons": [reason_view(reason) for reason in timeline.reasons],
+    }
+
+
+def events(timeline: Timeline) -> list[View]:
+    """What happened to a transfer, in the order in which it happened."""
+    transfer = timeline.transfer
+    happened = [(transfer.opened_at, "taken over" if transfer.adopted else "opened", transfer.description)]
+    happened += [(attempt.at, f"{attempt.call}: {attempt.verdict}", _tried(attempt)) for attempt in timeline.attempts]
+    happened += [
+        (reason.at, f"reason of {reason.who or f'the {reason.source}'}", _said(reason)) for reason in timeline.reasons
+    ]
+    happened.sort(key=lambda event: event[0])
+    return [{"at": time_text(at), "what": what, "detail": detail} for at, what, detail in happened]
+
+
+def _tried(attempt: Attempt) -> str:
+    detail = f"{attempt.took_s * 1000:.1f} ms"
+    return f"{detail}, {attempt.detail}" if attempt.detail else detail
+
+
+def _said(reason: Reason) -> str:
+    return f"[{reason.category}] {reason.text}"
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
