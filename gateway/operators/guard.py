@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 from gateway.clock import Clock
@@ -83,7 +84,8 @@ class Guard:
             refused = await waiter
         except asyncio.CancelledError:
             if waiter.cancelled():
-                self._waiting.remove(waiter)
+                with suppress(ValueError):  # somebody who handed out places may have passed over it already
+                    self._waiting.remove(waiter)
             elif waiter.result() is None:
                 self.leave()  # the place came in the very moment of the cancellation
             raise
