@@ -83,9 +83,9 @@ class WalletDoor:
 
     def open_to(self, front: Front) -> None:
         """From the next request on, this is what counts. Calls under way finish with what they began with."""
-        former, self._front = self._front, front
+        self.close()
+        self._front = front
         self._bodies = Bodies(front.server.max_body)
-        former.credentials.close()
 
     def admits(self, peer: str) -> bool:
         """Whether a connection from there is taken at all."""
@@ -101,6 +101,7 @@ class WalletDoor:
             await asyncio.wait(tasks)
 
     def close(self) -> None:
+        """Lets go of what checking credentials takes."""
         self._front.credentials.close()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -151,12 +152,30 @@ class WalletDoor:
         return entry
 
     async def _carried_out(self, operator: Operator, call: WalletCall, body: bytes, patience_s: float) -> Reply:
-        """The call is a task of its own: whatever becomes of the connection, it is carried out to its end."""
-        task = asyncio.create_task(self._carry(operator, call, body))
+        """The call is a task of its own: whatever becomes of the connection, it is carried out to its end.
+
+        A bare future and a timer: `asyncio.wait` would cost twice as much, a tenth of the whole call.
+        """
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Reply] = loop.create_future()
+
+        def answer(task: asyncio.Task[Reply]) -> None:
+            del self._under_way[task]
+            if not answered.done():
+                answered.set_result(task.result())
+
+        def lose_patience() -> None:
+            if not answered.done():
+                answered.set_result(_refused(_STILL_WORKED_ON))
+
+        task = loop.create_task(self._carry(operator, call, body))
         self._under_way[task] = operator
-        task.add_done_callback(self._under_way.pop)
-        done, _ = await asyncio.wait((task,), timeout=patience_s)
-        return task.result() if done else _refused(_STILL_WORKED_ON)
+        task.add_done_callback(answer)
+        timer = loop.call_later(patience_s, lose_patience)
+        try:
+            return await answered
+        finally:
+            timer.cancel()
 
     async def _carry(self, operator: Operator, call: WalletCall, body: bytes) -> Reply:
         try:

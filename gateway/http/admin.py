@@ -1,0 +1,73 @@
+"""The admin door: health, readiness and metrics, for whoever runs the gateway."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from aiohttp import hdrs, web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from pydantic import SecretStr
+
+
+class Health(Protocol):
+    """What the running gateway says of itself."""
+
+    def ailments(self) -> list[str]:
+        """Why this process should be restarted; empty while it is alive."""
+
+    async def hindrances(self) -> list[str]:
+        """Why no calls should be sent here now; empty while it is ready."""
+
+
+class AdminDoor:
+    """`/healthz` and `/readyz` answer everybody; everything else asks for the token, if there is one."""
+
+    def __init__(self, health: Health, registry: CollectorRegistry, token: SecretStr | None) -> None:
+        self._health = health
+        self._registry = registry
+        self.token = token
+        self._pages: dict[str, Callable[[web.BaseRequest], Awaitable[web.Response]]] = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+        }
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One request."""
+        page = self._pages.get(request.path)
+        is_open = page in (self._healthz, self._readyz)
+        if not is_open and not self._authorized(request):
+            return web.json_response({"error": "send the bearer token"}, status=401, headers=_ASK_FOR_TOKEN)
+        if page is None:
+            return web.json_response({"error": "there is no such page", "pages": sorted(self._pages)}, status=404)
+        if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
+            return web.json_response({"error": "use GET"}, status=405, headers={hdrs.ALLOW: "GET, HEAD"})
+        return await page(request)
+
+    async def _healthz(self, _request: web.BaseRequest) -> web.Response:
+        return _state("alive", self._health.ailments())
+
+    async def _readyz(self, _request: web.BaseRequest) -> web.Response:
+        return _state("ready", await self._health.hindrances())
+
+    async def _metrics(self, request: web.BaseRequest) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
+        return web.Response(body=encode(self._registry), headers={hdrs.CONTENT_TYPE: content_type})
+
+    def _authorized(self, request: web.BaseRequest) -> bool:
+        if self.token is None:
+            return True
+        scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        expected = self.token.get_secret_value().encode()
+        same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), expected)
+        return same and scheme.lower() == "bearer"
+
+
+_ASK_FOR_TOKEN = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="admin"'}
+
+
+def _state(name: str, problems: list[str]) -> web.Response:
+    return web.json_response({name: not problems, "problems": problems}, status=503 if problems else 200)

@@ -1,0 +1,116 @@
+"""The gateway as a process: one line once it serves, SIGTERM and SIGINT to stop it, SIGHUP to reload it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import structlog
+
+from gateway.runtime import notify
+from gateway.runtime.errors import Unusable
+from gateway.runtime.runtime import Runtime
+from gateway.settings import Loaded, SettingsError
+from gateway.telemetry import logs
+
+Read = Callable[[], Loaded]
+"""Reads the configuration anew. Raises `SettingsError`."""
+
+INTERRUPTED = 130
+
+log = structlog.get_logger(__name__)
+
+
+def run(read: Read) -> None:
+    """Serves until a signal ends it. Raises `SettingsError`, `Unusable` or `JournalError` if it cannot start."""
+    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        runner.run(serve(read))
+
+
+async def serve(read: Read) -> None:
+    """As `run`, on the running loop."""
+    loaded = read()
+    _take_up(loaded)
+    runtime = Runtime(loaded.settings)
+    wallet, admin = await runtime.start()
+    signals = _Signals(runtime, read)
+    signals.listen()
+    sys.stdout.write(f"mm-gateway serving on {wallet}, admin on {admin}\n")
+    sys.stdout.flush()
+    notify.ready()
+    await signals.told_to_stop.wait()
+    notify.stopping()
+    log.info("stopping")
+    await runtime.stop()
+    log.info("stopped")
+
+
+class _Signals:
+    """What the process is told to do."""
+
+    def __init__(self, runtime: Runtime, read: Read) -> None:
+        self.told_to_stop = asyncio.Event()
+        self._runtime = runtime
+        self._read = read
+        self._reloads: set[asyncio.Task[None]] = set()
+
+    def listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        loop.add_signal_handler(signal.SIGINT, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+
+    def _stop(self) -> None:
+        """The second time it is meant: the journal has all that matters."""
+        if self.told_to_stop.is_set():
+            os._exit(INTERRUPTED)
+        self.told_to_stop.set()
+
+    def _begin_reload(self) -> None:
+        task = asyncio.create_task(self._reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload(self) -> None:
+        notify.reloading()
+        problems = await self._reloaded()
+        self._runtime.metrics.config_reloaded(ok=not problems)
+        if problems:
+            log.error("reload refused: nothing has changed", problems=problems)
+        else:
+            log.info("reloaded")
+        notify.ready()
+
+    async def _reloaded(self) -> list[str]:
+        """What is wrong; empty if the configuration is in force."""
+        try:
+            loaded = await asyncio.to_thread(self._read)
+            await self._runtime.reload(loaded.settings)
+        except SettingsError as error:
+            return str(error).splitlines()
+        except Unusable as error:
+            return list(error.problems)
+        except Exception as error:
+            log.exception("reload failed")
+            return [f"unexpected {type(error).__name__}"]
+        _take_up(loaded)
+        return []
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where there is one; None stands for Python's own."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _take_up(loaded: Loaded) -> None:
+    log_settings = loaded.settings.log
+    logs.configure(log_settings.level, log_settings.format, loaded.secrets)
+    for problem in loaded.advice:
+        log.warning("configuration", advice=str(problem))

@@ -1,0 +1,172 @@
+"""The gateway while it runs: put together at the start, changed whole by a reload, brought to rest by a stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from contextlib import suppress
+
+import msgspec
+import structlog
+
+from gateway.clock import Clock, SystemClock
+from gateway.http.admin import AdminDoor
+from gateway.http.front import Front
+from gateway.http.wallet import WalletDoor
+from gateway.operators.operator import Operator
+from gateway.reasons import Categories, Category
+from gateway.runtime.changes import beyond_reload
+from gateway.runtime.doors import Doors, Tls
+from gateway.runtime.errors import Unusable
+from gateway.runtime.journals import Journals
+from gateway.runtime.roster import Roster
+from gateway.runtime.supervision import Supervisor
+from gateway.settings import Settings
+from gateway.telemetry.metrics import Metrics
+from gateway.transfers.context import Context
+from gateway.transfers.coordinator import Coordinator
+from gateway.transfers.deliverer import Deliverer
+from gateway.transfers.delivery import Delivery
+from gateway.transfers.reasoning import Reasoning
+
+log = structlog.get_logger(__name__)
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """All that a configuration needs, made before anything is changed."""
+
+    settings: Settings
+    operators: dict[str, Operator]
+    front: Front
+    tls: Tls
+
+
+class Runtime:
+    """One gateway. `start` once, then `reload` as often as need be, then `stop` once."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None, metrics: Metrics | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.metrics = metrics or Metrics(self.clock.now)
+        self.instance = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._supervisor = Supervisor()
+        self._journals = Journals(self.metrics, self.clock, self.instance, self._supervisor)
+        deliveries: dict[str, Delivery] = {}
+        self._reasoning = Reasoning(_categories(settings), self.clock, self.metrics)
+        context = Context(
+            journals=self._journals.open,
+            reasoning=self._reasoning,
+            metrics=self.metrics,
+            clock=self.clock,
+            instance=self.instance,
+            poke=lambda name: deliveries[name].poke(),
+            patience_s=settings.server.request_timeout,
+        )
+        deliverer = Deliverer(context)
+        self._coordinator = Coordinator(context, deliverer)
+        self._wallet = WalletDoor(self._coordinator, self.metrics, Front({}, settings.server))
+        self._admin = AdminDoor(self, self.metrics.registry, settings.admin.token)
+        self._roster = Roster(context, deliverer, deliveries, self._supervisor, self._wallet.settled)
+        self._changing = asyncio.Lock()
+        self._stopping = False
+
+    async def start(self) -> tuple[str, str]:
+        """Serves calls from now on. Returns the addresses of the wallet and the admin door.
+
+        Raises `Unusable` or `JournalError`; nothing is left open then.
+        """
+        self._doors = Doors(self.settings)
+        try:
+            prepared = await self._prepared(self.settings)
+            await self._journals.begin(self.settings)
+            await self._put_in_force(prepared)
+            await self._doors.open(self._wallet, self._admin, self.settings, prepared.tls)
+        except BaseException:
+            await self._let_go()
+            raise
+        addresses = self._doors.addresses(self.settings)
+        log.info("serving", wallet=addresses[0], admin=addresses[1], instance=self.instance)
+        return addresses
+
+    async def reload(self, settings: Settings) -> None:
+        """Puts another configuration in force; calls under way finish by the old one.
+
+        Raises `Unusable`, and then nothing has changed.
+        """
+        async with self._changing:
+            if problems := beyond_reload(self.settings, settings):
+                raise Unusable(problems)
+            prepared = await self._prepared(settings)
+            former, self.settings = self.settings, settings
+            await self._put_in_force(prepared)
+            await self._journals.keep_house_by(settings)
+            if (former.server, former.admin) != (settings.server, settings.admin) or prepared.tls != Tls(None, None):
+                await self._doors.open(self._wallet, self._admin, settings, prepared.tls)
+
+    async def stop(self) -> None:
+        """Refuses new calls, finishes those under way within `stop_timeout`, and leaves the rest to the journal."""
+        async with self._changing:
+            self._stopping = True
+            self._wallet.refuse_new_calls()
+            self._doors.accept_no_more_calls()
+            await self._roster.stop_deliveries()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.server.stop_timeout):
+                    await self._settled()
+            await self._let_go()
+
+    def ailments(self) -> list[str]:
+        """Why this process should be restarted."""
+        return [f"{work} fails again and again" for work in self._supervisor.hopeless()]
+
+    async def hindrances(self) -> list[str]:
+        """Why no calls should be sent here now."""
+        stopping = ["the gateway is stopping"] if self._stopping else []
+        troubled = [f"{work} has failed lately" for work in self._supervisor.troubled()]
+        return stopping + troubled + await self._journals.problems()
+
+    async def _prepared(self, settings: Settings) -> Prepared:
+        """Raises `Unusable`; nothing is left open then."""
+        tls = Tls.read(settings)
+        operators = await self._roster.built(settings.operators)
+        try:
+            front = await asyncio.to_thread(Front, operators, settings.server)
+        except ValueError as error:
+            await self._roster.discard(operators)
+            raise Unusable([f"operators: a password_hash is no Argon2 hash ({type(error).__name__})"]) from error
+        return Prepared(settings, operators, front, tls)
+
+    async def _put_in_force(self, prepared: Prepared) -> None:
+        self._reasoning.categories = _categories(prepared.settings)
+        self._admin.token = prepared.settings.admin.token
+        self._wallet.open_to(prepared.front)
+        self._warn_of_the_left_behind(prepared)
+        await self._roster.swap(prepared.operators)
+
+    def _warn_of_the_left_behind(self, prepared: Prepared) -> None:
+        for tally in self._journals.tallies():
+            if tally.operator not in prepared.operators:
+                log.warning(
+                    "unfinished transfers of an operator that is not configured",
+                    operator=tally.operator,
+                    state=tally.state,
+                    transfers=tally.count,
+                )
+
+    async def _settled(self) -> None:
+        await self._wallet.settled()
+        await self._roster.deliveries_settled()
+        await self._coordinator.settled()
+
+    async def _let_go(self) -> None:
+        await self._supervisor.close()
+        self._wallet.close()
+        await self._doors.close()
+        await self._roster.close()
+        await self._journals.close()
+
+
+def _categories(settings: Settings) -> Categories:
+    return Categories(Category(one.name, one.match) for one in settings.rollback_reasons.categories)
