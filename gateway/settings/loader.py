@@ -41,15 +41,30 @@ def read(path: Path, environ: Mapping[str, str], settings_of: SettingsOf | None 
 
     Without `settings_of`, what stands under an operator's `adapter` and `settings` is not looked at.
     """
-    return _Reading(path, environ).loaded(settings_of)
+    return parse(_content(path), str(path), environ, settings_of)
+
+
+def parse(text: str, file: str, environ: Mapping[str, str], settings_of: SettingsOf | None = None) -> Loaded:
+    """As `read`, for the text of the file that is called `file` in what is said about it."""
+    return _Reading(text, file, environ).loaded(settings_of)
+
+
+def _content(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        text = f"cannot be read: {error.strerror}"
+    except ValueError:
+        text = "cannot be read: it is no UTF-8 text"
+    raise SettingsError([Problem(str(path), START, "", text)])
 
 
 class _Reading:
     """One reading of one file, which collects problems while it goes."""
 
-    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
-        self._file = str(path)
-        self._document = Document(self._content(path), environ)
+    def __init__(self, text: str, file: str, environ: Mapping[str, str]) -> None:
+        self._file = file
+        self._document = Document(text, environ)
         self._problems = [self._problem(mark, place, text) for mark, place, text in self._document.faults]
         self._faulty = {place for _, place, _ in self._document.faults}
         self._masked = masking(self._document.followed)
@@ -64,15 +79,6 @@ class _Reading:
         passwords = (password for journal in settings.every_journal.values() for password in journal.passwords)
         secrets = {*secrets_of(settings), *secrets_of(adapter_settings), *passwords}
         return Loaded(settings, tuple(map(self._found, advice(settings))), frozenset(secrets))
-
-    def _content(self, path: Path) -> str:
-        try:
-            return path.read_text(encoding="utf-8")
-        except OSError as error:
-            text = f"cannot be read: {error.strerror}"
-        except ValueError:
-            text = "cannot be read: it is no UTF-8 text"
-        raise SettingsError([Problem(self._file, START, "", text)])
 
     def _value(self, place: Place) -> Any:
         value = self._document.data
