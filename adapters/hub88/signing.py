@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -26,8 +27,12 @@ HASH: Final = SHA256()
 SIGNER_THREAD: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hub88-signer")
 
 
+@lru_cache(maxsize=32)
 def read_key(pem: str) -> RSAPrivateKey:
-    """Raises `ValueError` for what is no such key, without showing it."""
+    """Raises `ValueError` for what is no such key, without showing it.
+
+    Checking a key takes a tenth of a second, so each is read once, whatever builds or reloads its operator.
+    """
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

@@ -19,7 +19,7 @@ from gateway.testing.ledger import Seen
 from gateway.testing.simulated import Act, Misunderstood, Order, Request, Simulated
 from gateway.wire.calls import WalletCall
 
-HUGE: Final = 32 * 1024 * 1024
+HUGE: Final = 8 * 1024 * 1024
 """Bytes of white space after the answer of the fault of that name."""
 
 

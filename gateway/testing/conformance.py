@@ -1,0 +1,248 @@
+"""What every adapter must hold to, as tests that pytest collects from three lines:
+
+    class TestAcme(Conformance):
+        adapter = Acme
+        simulated = SimulatedAcme
+
+Each test drives the adapter through the gateway's own operator and client, over real sockets, against its simulated
+side. Amounts that a protocol cannot carry must be declined before anything is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from contextlib import AbstractAsyncContextManager
+from typing import ClassVar, Final
+
+import pytest
+
+from gateway.journal.records import Direction, Session, Transfer, Verdict
+from gateway.money import Money, money
+from gateway.operators.adapter import Adapter
+from gateway.operators.errors import Kind, OperatorError
+from gateway.operators.outcome import Outcome
+from gateway.operators.texts import secrets_of
+from gateway.testing.faults import Fault
+from gateway.testing.ledger import HoldState
+from gateway.testing.simulated import Simulated
+from gateway.testing.workbench import HOLDS, PLAYER, TOKEN, Workbench, build, workbench
+from gateway.wire.calls import WalletCall
+
+PATIENT_S: Final = 10.0
+HASTY_S: Final = 0.2
+
+AMOUNTS: Final = ("0.1", "230.00", "1234567890123456.78", "99999999999999999999.99999999", "1e2", "1e-8")
+
+CURRENCY: Final = "XAG"
+PLENTY: Final = money("1e25", CURRENCY)
+SOME: Final = money("2.5", CURRENCY)
+NOBODY: Final = "nobody"
+
+CONFIRMS: Final = {Direction.WITHDRAW: WalletCall.CONFIRM_WITHDRAWAL, Direction.DEPOSIT: WalletCall.CONFIRM_DEPOSIT}
+ROLLBACKS: Final = {Direction.WITHDRAW: WalletCall.ROLLBACK_WITHDRAWAL, Direction.DEPOSIT: WalletCall.ROLLBACK_DEPOSIT}
+MOVES: Final = tuple(HOLDS.items()) + tuple(CONFIRMS.items()) + tuple(ROLLBACKS.items())
+
+HARMLESS: Final = (Fault.DELAY, Fault.DUPLICATE)
+"""Faults under which the answer is still a clear yes."""
+
+HANGING: Final = (Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.LATE)
+
+every_direction = pytest.mark.parametrize("direction", list(Direction))
+every_move = pytest.mark.parametrize("direction, call", MOVES)
+
+
+class Conformance:
+    """Derive from it, and name the two classes."""
+
+    adapter: ClassVar[type[Adapter]]
+    simulated: ClassVar[type[Simulated]]
+
+    def test_a_session_is_verified(self) -> None:
+        async def check() -> None:
+            async with self.bench() as bench:
+                player = await bench.verify()
+                assert (player.player_id, player.balance) == (PLAYER, PLENTY)
+
+        asyncio.run(check())
+
+    def test_an_unknown_session_is_nobodys(self) -> None:
+        async def check() -> None:
+            async with self.bench() as bench:
+                with pytest.raises(OperatorError):
+                    await bench.operator.verify_session(Session(operator="workbench", token=NOBODY))
+
+        asyncio.run(check())
+
+    @pytest.mark.parametrize("amount", AMOUNTS)
+    @every_direction
+    def test_an_amount_arrives_exactly_or_is_declined_unsent(self, direction: Direction, amount: str) -> None:
+        async def check() -> None:
+            async with self.bench() as bench:
+                await bench.verify()
+                transfer = bench.transfer(direction, money(amount, CURRENCY))
+                outcome = await bench.attempt(HOLDS[direction], transfer)
+                if outcome.verdict is Verdict.DECLINED:
+                    assert outcome.kind is Kind.AMOUNT
+                    assert bench.wire(HOLDS[direction]) == []
+                else:
+                    assert (outcome.verdict, outcome.balance) == (Verdict.SUCCESS, bench.balance)
+                    assert _held(bench, transfer) == (HoldState.HELD, money(amount, CURRENCY))
+
+        asyncio.run(check())
+
+    @every_direction
+    def test_a_confirmed_transfer_has_moved_the_money(self, direction: Direction) -> None:
+        async def check() -> None:
+            async with self.bench() as bench:
+                transfer = await _begun(bench, direction)
+                after_hold = bench.balance
+                outcome = await bench.attempt(CONFIRMS[direction], transfer)
+                assert (outcome.verdict, outcome.balance) == (Verdict.SUCCESS, after_hold)
+                assert after_hold != PLENTY
+                assert bench.balance == after_hold
+                assert bench.ledger.violations() == []
+
+        asyncio.run(check())
+
+    @every_direction
+    def test_a_rolled_back_transfer_has_moved_nothing(self, direction: Direction) -> None:
+        async def check() -> None:
+            async with self.bench() as bench:
+                transfer = await _begun(bench, direction)
+                outcome = await bench.attempt(ROLLBACKS[direction], transfer)
+                assert (outcome.verdict, outcome.balance) == (Verdict.SUCCESS, PLENTY)
+                assert _held(bench, transfer) == (HoldState.UNDONE, SOME)
+                assert bench.balance == PLENTY
+
+        asyncio.run(check())
+
+    @pytest.mark.parametrize("ends", [CONFIRMS, ROLLBACKS], ids=["confirm", "rollback"])
+    @every_direction
+    def test_a_repeated_end_succeeds_again(self, direction: Direction, ends: dict[Direction, WalletCall]) -> None:
+        async def check() -> None:
+            async with self.bench() as bench:
+                transfer = await _begun(bench, direction)
+                first = await bench.attempt(ends[direction], transfer)
+                again = await bench.attempt(ends[direction], transfer)
+                assert (again.verdict, again.balance) == (Verdict.SUCCESS, first.balance)
+                assert bench.ledger.violations() == []
+
+        asyncio.run(check())
+
+    @every_direction
+    def test_the_rollback_of_what_never_came_finds_nothing_to_undo(self, direction: Direction) -> None:
+        async def check() -> None:
+            async with self.bench() as bench:
+                await bench.verify()
+                outcome = await bench.attempt(ROLLBACKS[direction], bench.transfer(direction, SOME))
+                assert outcome.verdict in {Verdict.SUCCESS, Verdict.NOT_FOUND}
+                assert bench.balance == PLENTY
+
+        asyncio.run(check())
+
+    def test_too_little_money_is_a_decline(self) -> None:
+        async def check() -> None:
+            async with self.bench(balance=money("1", CURRENCY)) as bench:
+                await bench.verify()
+                outcome = await bench.attempt(WalletCall.WITHDRAW, bench.transfer(Direction.WITHDRAW, SOME))
+                assert (outcome.verdict, outcome.kind) == (Verdict.DECLINED, Kind.FUNDS)
+                assert bench.ledger.holds == {}
+
+        asyncio.run(check())
+
+    @pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in (*HARMLESS, Fault.DECLINE)])
+    @every_move
+    def test_what_is_no_clear_answer_is_unknown(self, direction: Direction, call: WalletCall, fault: Fault) -> None:
+        async def check() -> None:
+            async with self.bench(timeout_s=HASTY_S if fault in HANGING else PATIENT_S) as bench:
+                transfer = await _ready(bench, direction, call)
+                bench.go_wrong(fault)
+                outcome = await bench.attempt(call, transfer)
+                assert (outcome.verdict, outcome.balance) == (Verdict.UNKNOWN, None)
+                assert outcome.text
+                assert _told(bench, outcome) == []
+
+        asyncio.run(check())
+
+    @pytest.mark.parametrize("fault", HARMLESS)
+    @every_move
+    def test_what_is_late_or_came_twice_still_counts_once(
+        self, direction: Direction, call: WalletCall, fault: Fault
+    ) -> None:
+        async def check() -> None:
+            async with self.bench() as bench:
+                transfer = await _ready(bench, direction, call)
+                bench.go_wrong(fault)
+                outcome = await bench.attempt(call, transfer)
+                assert (outcome.verdict, outcome.balance) == (Verdict.SUCCESS, bench.balance)
+                assert bench.ledger.violations() == []
+
+        asyncio.run(check())
+
+    @every_move
+    def test_a_declined_call_never_counts_as_done(self, direction: Direction, call: WalletCall) -> None:
+        async def check() -> None:
+            async with self.bench() as bench:
+                transfer = await _ready(bench, direction, call)
+                bench.go_wrong(Fault.DECLINE)
+                outcome = await bench.attempt(call, transfer)
+                assert outcome.verdict in {Verdict.DECLINED, Verdict.UNKNOWN}
+                assert outcome.text
+                assert _told(bench, outcome) == []
+
+        asyncio.run(check())
+
+    @every_move
+    def test_every_try_is_the_same_whichever_process_makes_it(self, direction: Direction, call: WalletCall) -> None:
+        async def check() -> None:
+            async with self.bench() as bench:
+                transfer = await _ready(bench, direction, call)
+                before = len(list(bench.ledger.wire()))
+                await bench.attempt(call, transfer)
+                sent = _requests(bench)[before:]
+                other = build(self.adapter, self.simulated.adapter_settings(bench.server.base_url), PATIENT_S)
+                await other.attempt(call, transfer)
+                await other.close()
+                assert sent
+                assert _requests(bench)[before + len(sent) :] == sent
+                assert len(bench.ledger.holds) == 1
+
+        asyncio.run(check())
+
+    def bench(self, *, balance: Money = PLENTY, timeout_s: float = PATIENT_S) -> AbstractAsyncContextManager[Workbench]:
+        """A workbench with this adapter."""
+        return workbench(self.adapter, self.simulated, balance, timeout_s=timeout_s)
+
+
+async def _begun(bench: Workbench, direction: Direction) -> Transfer:
+    """A transfer that the operator has taken."""
+    await bench.verify()
+    transfer = bench.transfer(direction, SOME)
+    outcome = await bench.attempt(HOLDS[direction], transfer)
+    assert outcome.verdict is Verdict.SUCCESS, outcome.text
+    return transfer
+
+
+async def _ready(bench: Workbench, direction: Direction, call: WalletCall) -> Transfer:
+    """A transfer for which this call comes next."""
+    if call is not HOLDS[direction]:
+        return await _begun(bench, direction)
+    await bench.verify()
+    return bench.transfer(direction, SOME)
+
+
+def _held(bench: Workbench, transfer: Transfer) -> tuple[HoldState, Money | None] | None:
+    hold = bench.hold(transfer)
+    return None if hold is None else (hold.state, hold.amount)
+
+
+def _requests(bench: Workbench) -> list[tuple[str, bytes]]:
+    return [(seen.path, seen.body) for seen in bench.ledger.wire()]
+
+
+def _told(bench: Workbench, outcome: Outcome) -> list[str]:
+    """The session's and the settings' secrets that the outcome tells, plain or as Basic authentication carries them."""
+    plain = [TOKEN, *secrets_of(bench.operator.adapter.settings)]
+    encoded = [b64encode(secret.encode()).decode().rstrip("=") for secret in plain]
+    return [secret for secret in plain + encoded if secret in outcome.text]
