@@ -18,7 +18,7 @@ _HIDDEN: Final = "[hidden]"
 
 def fit_text(text: str, secrets: Iterable[str] = ()) -> str:
     """The text with secrets blotted out, control characters replaced, and no longer than `TEXT_LIMIT`."""
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, _HIDDEN)
     clean = _UNPRINTABLE.sub(" ", text).strip()

@@ -38,7 +38,7 @@ def as_money(answer: Any) -> Money:
     """The same, if it is money that can be kept and shown. Raises `Unclear`."""
     if not isinstance(answer, Money) or not _holds(answer.amount, Decimal) or not _holds(answer.currency, str):
         raise Unclear("the adapter returned a balance that is no money")
-    if not answer.amount.is_finite() or len(f"{answer.amount}") > _LONGEST_NUMBER or not answer.currency:
+    if not _can_be_written(answer.amount) or not answer.currency:
         raise Unclear("the adapter returned a balance that is no amount of money")
     return answer
 
@@ -51,6 +51,11 @@ def as_player(answer: Any) -> Player:
         raise Unclear("the adapter wants something remembered that is not text")
     as_money(answer.balance)
     return answer
+
+
+def _can_be_written(amount: Decimal) -> bool:
+    """A short exponent notation may stand for very many digits."""
+    return amount.is_finite() and len(str(amount)) <= _LONGEST_NUMBER and abs(amount.adjusted()) <= INTEGER_DIGITS
 
 
 def _holds(value: object, kind: type) -> bool:

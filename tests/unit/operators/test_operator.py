@@ -1,0 +1,380 @@
+"""Whatever an adapter does, the heart gets a plain outcome: no exception, no secret, nothing made up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+import structlog
+from prometheus_client import generate_latest
+from pydantic import SecretStr
+
+from gateway.journal.records import Session, Transfer, Verdict
+from gateway.money import Money, money
+from gateway.operators import Adapter, AdapterSettings, Declined, Kind, Player, Receipt, Unclear, Unsent
+from gateway.operators.client import HttpClient
+from gateway.operators.errors import OperatorError, Refused
+from gateway.operators.operator import Operator
+from gateway.operators.outcome import Outcome
+from gateway.operators.tls import tls_context
+from gateway.operators.wire_use import note_write
+from gateway.settings import BreakerSettings, LimitSettings, OperatorSettings
+from gateway.telemetry.metrics import Metrics
+from gateway.wire.calls import WalletCall
+from tests.support.transfers import BALANCE, SESSION, TOKEN, a_transfer
+from tests.support.virtual_time import EPOCH, VirtualClock, run
+
+PASSWORD = "correct horse"
+MOVES = [call for call in WalletCall if call not in {WalletCall.VERIFY_SESSION, WalletCall.GET_BALANCE}]
+ROLLBACKS = [WalletCall.ROLLBACK_WITHDRAWAL, WalletCall.ROLLBACK_DEPOSIT]
+
+Answering = Callable[[], Awaitable[Any]]
+
+
+class SecretSettings(AdapterSettings):
+    password: SecretStr = SecretStr(PASSWORD)
+
+
+class Puppet(Adapter):
+    """Every call does the same: what the test says."""
+
+    def __init__(self, answer: Answering) -> None:
+        super().__init__(SecretSettings(), cast("Any", None))
+        self._answer = answer
+        self.seen: list[tuple[str, object]] = []
+
+    async def _do(self, call: str, argument: object) -> Any:
+        self.seen.append((call, argument))
+        return await self._answer()
+
+    async def verify_session(self, session: Session) -> Player:
+        return cast("Player", await self._do("verifySession", session))
+
+    async def get_balance(self, session: Session) -> Money:
+        return cast("Money", await self._do("getBalance", session))
+
+    async def withdraw(self, transfer: Transfer) -> Receipt:
+        return cast("Receipt", await self._do("withdraw", transfer))
+
+    async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
+        return cast("Receipt", await self._do("confirmWithdrawal", transfer))
+
+    async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
+        return cast("Receipt", await self._do("rollbackWithdrawal", transfer))
+
+    async def deposit(self, transfer: Transfer) -> Receipt:
+        return cast("Receipt", await self._do("deposit", transfer))
+
+    async def confirm_deposit(self, transfer: Transfer) -> Receipt:
+        return cast("Receipt", await self._do("confirmDeposit", transfer))
+
+    async def rollback_deposit(self, transfer: Transfer) -> Receipt:
+        return cast("Receipt", await self._do("rollbackDeposit", transfer))
+
+
+def returning(answer: object) -> Answering:
+    async def do() -> object:
+        return answer
+
+    return do
+
+
+def raising(error: BaseException) -> Answering:
+    async def do() -> object:
+        raise error
+
+    return do
+
+
+def operator(answer: Answering, metrics: Metrics | None = None, *, failures: int = 3) -> Operator:
+    client = HttpClient(
+        timeout_s=5.0, connect_timeout_s=1.0, idle_s=1.0, max_answer=1000, tls=tls_context(None, None, None)
+    )
+    settings = OperatorSettings(
+        adapter="puppet",
+        timeout=5.0,
+        limits=LimitSettings(concurrency=2, waiting=1),
+        breaker=BreakerSettings(failures=failures, open_for=5.0),
+    )
+    clock = VirtualClock(asyncio.get_running_loop())
+    return Operator("acme", settings, Puppet(answer), client, metrics or Metrics(), clock)
+
+
+def attempted(answer: Answering, call: WalletCall = WalletCall.WITHDRAW, transfer: Transfer | None = None) -> Outcome:
+    async def scenario() -> Outcome:
+        return await operator(answer).attempt(call, transfer or a_transfer())
+
+    return run(scenario)
+
+
+@pytest.mark.parametrize("call", MOVES)
+def test_each_call_reaches_its_method_with_the_whole_transfer(call: WalletCall) -> None:
+    async def scenario() -> None:
+        ours = operator(returning(Receipt(BALANCE)))
+        transfer = a_transfer()
+        outcome = await ours.attempt(call, transfer)
+        assert cast("Puppet", ours.adapter).seen == [(call, transfer)]
+        assert (outcome.verdict, outcome.balance, outcome.text) == (Verdict.SUCCESS, BALANCE, "")
+
+    run(scenario)
+
+
+def test_an_outcome_says_when_it_began_and_how_long_it_took() -> None:
+    async def slow() -> Receipt:
+        await asyncio.sleep(1.5)
+        return Receipt(BALANCE)
+
+    outcome = attempted(slow)
+    assert (outcome.at, outcome.took_s) == (EPOCH, 1.5)
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("call", MOVES)
+def test_a_decline_keeps_its_kind_and_never_heard_of_it_means_something_only_on_a_rollback(
+    call: WalletCall, kind: Kind
+) -> None:
+    outcome = attempted(raising(Declined(kind, "no")), call)
+    nothing_to_undo = kind is Kind.NOT_FOUND and call in ROLLBACKS
+    assert outcome.verdict is (Verdict.NOT_FOUND if nothing_to_undo else Verdict.DECLINED)
+    assert (outcome.kind, outcome.text, outcome.balance) == (kind, "no", None)
+
+
+@pytest.mark.parametrize(
+    "error, verdict",
+    [
+        (Unsent("refused"), Verdict.UNSENT),
+        (Unclear("HTTP 502"), Verdict.UNKNOWN),
+        (OperatorError("odd"), Verdict.UNKNOWN),
+        (Refused("not an adapter's to say", 0.0), Verdict.UNKNOWN),
+    ],
+)
+def test_what_the_client_says_is_believed(error: OperatorError, verdict: Verdict) -> None:
+    outcome = attempted(raising(error))
+    assert (outcome.verdict, outcome.text, outcome.kind) == (verdict, error.text, None)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError(TOKEN),
+        ValueError(PASSWORD),
+        AssertionError(),
+        TimeoutError(),
+        RecursionError(),
+        StopIteration(),
+        ExceptionGroup("several", [Declined(Kind.FUNDS, "no")]),
+    ],
+)
+def test_anything_else_an_adapter_throws_is_unknown_and_only_its_class_is_told(error: Exception) -> None:
+    with structlog.testing.capture_logs() as logs:
+        outcome = attempted(raising(error))
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert TOKEN not in outcome.text
+    assert PASSWORD not in outcome.text
+    assert "adapter" in outcome.text
+    assert [entry["event"] for entry in logs] == ["adapter failed"]
+    assert TOKEN not in repr(logs)
+    assert PASSWORD not in repr(logs)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        True,
+        BALANCE,
+        {"balance": 1},
+        Receipt(cast("Money", None)),
+        Receipt(cast("Money", Decimal(1))),
+        Receipt(Money(cast("Decimal", 1.5), "XAG")),
+        Receipt(Money(Decimal("NaN"), "XAG")),
+        Receipt(Money(Decimal("Infinity"), "XAG")),
+        Receipt(Money(Decimal("1E+100000"), "XAG")),
+        Receipt(Money(Decimal("1" * 100), "XAG")),
+        Receipt(Money(Decimal(1), "")),
+        Receipt(Money(Decimal(1), cast("str", None))),
+    ],
+)
+def test_an_answer_that_is_no_receipt_with_money_is_unknown(answer: object) -> None:
+    assert attempted(returning(answer)).verdict is Verdict.UNKNOWN
+
+
+def test_a_negative_balance_is_a_balance() -> None:
+    assert attempted(returning(Receipt(money("-0.5", "XAG")))).balance == money("-0.5", "XAG")
+
+
+def test_an_unsent_request_after_one_that_was_written_is_unknown() -> None:
+    async def two_requests() -> Receipt:
+        note_write()
+        raise Unsent("connection refused")
+
+    outcome = attempted(two_requests)
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert "later request" in outcome.text
+
+
+def test_a_write_in_a_task_of_the_adapter_counts_too() -> None:
+    async def two_requests() -> Receipt:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(write())
+        raise Unsent("connection refused")
+
+    async def write() -> None:
+        note_write()
+
+    assert attempted(two_requests).verdict is Verdict.UNKNOWN
+
+
+def test_what_one_call_wrote_does_not_count_for_the_next() -> None:
+    async def scenario() -> None:
+        ours = operator(returning(Receipt(BALANCE)))
+
+        async def write() -> Receipt:
+            note_write()
+            return Receipt(BALANCE)
+
+        adapter = cast("Puppet", ours.adapter)
+        adapter._answer = write
+        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        adapter._answer = raising(Unsent("refused"))
+        assert (await ours.attempt(WalletCall.WITHDRAW, a_transfer())).verdict is Verdict.UNSENT
+
+    run(scenario)
+
+
+def test_secrets_that_the_operator_repeats_are_hidden() -> None:
+    session = Session(operator="acme", token=TOKEN, memory={"wallet": "wallet-secret", "n": "1"})
+    said = f"no session {TOKEN} with {PASSWORD}\r\nX: wallet-secret 1"
+    outcome = attempted(raising(Declined(Kind.SESSION, said)), transfer=a_transfer(session=session))
+    assert outcome.text == "no session [hidden] with [hidden] X: [hidden] 1"
+
+
+def test_a_long_text_is_cut() -> None:
+    assert len(attempted(raising(Unclear("x" * 100_000))).text) == 300
+
+
+def test_an_adapter_that_takes_too_long_is_cut_off_as_unknown() -> None:
+    async def hang() -> Receipt:
+        await asyncio.sleep(1000)
+        return Receipt(BALANCE)
+
+    outcome = attempted(hang)
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert outcome.took_s == pytest.approx(6.0, abs=0.01)
+
+
+def test_a_cancelled_caller_is_cancelled_and_nothing_is_recorded() -> None:
+    async def scenario() -> None:
+        ours = operator(lambda: asyncio.sleep(3), failures=1)
+        call = asyncio.ensure_future(ours.attempt(WalletCall.WITHDRAW, a_transfer()))
+        await asyncio.sleep(1)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await asyncio.sleep(10)
+        assert ours.guard.closed_until() is None
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "answer, opens",
+    [
+        (returning(Receipt(BALANCE)), False),
+        (raising(Declined(Kind.FUNDS, "no")), False),
+        (raising(Declined(Kind.NOT_FOUND, "no")), False),
+        (raising(Unsent("refused")), True),
+        (raising(Unclear("HTTP 502")), True),
+        (raising(KeyError("x")), True),
+    ],
+)
+def test_only_failures_to_answer_open_the_breaker(answer: Answering, opens: bool) -> None:
+    async def scenario() -> None:
+        ours = operator(answer)
+        for _ in range(3):
+            await ours.attempt(WalletCall.ROLLBACK_WITHDRAWAL, a_transfer())
+        assert (ours.guard.closed_until() is not None) == opens
+
+    run(scenario)
+
+
+def test_every_call_is_measured_by_its_verdict() -> None:
+    metrics = Metrics()
+
+    async def scenario() -> None:
+        ours = operator(raising(Unclear("HTTP 502")), metrics)
+        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        with pytest.raises(Unclear):
+            await ours.get_balance(SESSION)
+
+    run(scenario)
+    text = generate_latest(metrics.registry).decode()
+    for call in ("withdraw", "getBalance"):
+        labels = f'call="{call}",operator="acme",verdict="unknown"'
+        assert f"mm_gateway_operator_call_seconds_count{{{labels}}} 1.0" in text
+
+
+PLAYER = Player(player_id="p1", balance=BALANCE, memory={"wallet": "w"})
+
+
+def test_a_session_is_verified_and_a_balance_read_behind_the_guard() -> None:
+    async def scenario() -> None:
+        ours = operator(returning(PLAYER))
+        assert await ours.verify_session(SESSION) == PLAYER
+        cast("Puppet", ours.adapter)._answer = returning(BALANCE)
+        assert await ours.get_balance(SESSION) == BALANCE
+        assert cast("Puppet", ours.adapter).seen == [("verifySession", SESSION), ("getBalance", SESSION)]
+        assert ours.guard.read()[:2] == (0, 0)
+
+    run(scenario)
+
+
+def test_a_read_waits_for_a_place_and_is_refused_when_there_is_no_room() -> None:
+    async def scenario() -> None:
+        async def slow() -> Money:
+            await asyncio.sleep(1)
+            return BALANCE
+
+        ours = operator(slow)
+        calls = [asyncio.ensure_future(ours.get_balance(SESSION)) for _ in range(4)]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert results[:3] == [BALANCE] * 3
+        assert isinstance(results[3], Refused)
+        assert ours.guard.read()[:2] == (0, 0)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        BALANCE,
+        Player(player_id="", balance=BALANCE),
+        Player(player_id=cast("str", 7), balance=BALANCE),
+        Player(player_id="p1", balance=cast("Money", 7)),
+        Player(player_id="p1", balance=BALANCE, memory=cast("Mapping[str, str]", {"a": 1})),
+        Player(player_id="p1", balance=BALANCE, memory=cast("Mapping[str, str]", ["a"])),
+    ],
+)
+def test_a_player_that_cannot_be_kept_is_unclear(answer: object) -> None:
+    async def scenario() -> None:
+        with pytest.raises(Unclear, match="adapter"):
+            await operator(returning(answer)).verify_session(SESSION)
+
+    run(scenario)
+
+
+def test_an_error_of_a_read_is_fit_to_be_shown() -> None:
+    async def scenario() -> None:
+        with pytest.raises(Declined) as caught:
+            await operator(raising(Declined(Kind.SESSION, f"who is {TOKEN}?"))).get_balance(SESSION)
+        assert caught.value.text == str(caught.value) == "who is [hidden]?"
+        with pytest.raises(Unclear) as unclear:
+            await operator(raising(KeyError(TOKEN))).get_balance(SESSION)
+        assert TOKEN not in str(unclear.value)
+
+    run(scenario)
