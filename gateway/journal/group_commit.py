@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.records import Instance, Key, Reason, Session, Transfer
+from gateway.journal.records import Instance, Key, Reason, Session, Timeline, Transfer
 from gateway.journal.writes import (
     Beat,
     Change,
     Changed,
     Claim,
+    Import,
     Inherit,
     Note,
     Open,
@@ -152,6 +153,10 @@ class GroupedWrites:
     async def claim(self, claim: Claim) -> list[Transfer]:
         claimed: list[Transfer] = await self._group.write(claim)
         return claimed
+
+    async def import_timeline(self, timeline: Timeline) -> Opened:
+        opened: Opened = await self._group.write(Import(timeline))
+        return opened
 
     async def beat(self, instance: Instance) -> None:
         await self._group.write(Beat(instance=instance))

@@ -176,6 +176,21 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[Reason]
 
 
+class SeenSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A remembered session, when it was last seen, and the digest of its token that the journal keeps it under."""
+
+    session: Session
+    seen_at: float
+    digest: bytes
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """How many rows of each kind a journal holds."""
+
+    transfers: int
+    sessions: int
+
+
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """A running gateway: alive until `lease_until` unless it says so again."""
 

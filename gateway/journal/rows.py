@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from gateway.journal.interface import JournalMisconfigured
 from gateway.journal.records import (
     Attempt,
     Decision,
@@ -178,6 +179,15 @@ class Rows:
             player_id=unescaped(player_id),
             memory=_each(unescaped, memory),
         )
+
+    def require_key(self, operator: str, sealed: bytes) -> None:
+        """Raises `JournalMisconfigured` if a sealed session cannot be opened: better at the start than at a call."""
+        try:
+            self._sealer.open(sealed, operator.encode())
+        except Unsealable as error:
+            raise JournalMisconfigured(
+                f"{error}: configure the journal's encryption_key that it was written with"
+            ) from None
 
     def digest(self, session: Session) -> bytes:
         """Under which a session is written."""

@@ -17,6 +17,7 @@ from gateway.journal.records import (
     Reason,
     Session,
     State,
+    Timeline,
     Transfer,
 )
 from gateway.money import Money
@@ -123,8 +124,14 @@ class Prune(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
 
 
+class Import(msgspec.Struct, frozen=True):
+    """Insert a transfer of another journal, with its tries and reasons, unless its key is taken. Answers `Opened`."""
+
+    timeline: Timeline
+
+
 class Check(msgspec.Struct, frozen=True):
     """Write what means nothing, to see whether a write would be durable now. Answers None."""
 
 
-Write = Open | Change | Note | Remember | Claim | Beat | Inherit | Prune | Check
+Write = Open | Change | Note | Remember | Claim | Beat | Inherit | Prune | Import | Check

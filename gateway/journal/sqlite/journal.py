@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Self
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import NamedTuple, Self
 
 from gateway.clock import Clock
 from gateway.journal.group_commit import GroupCommit, GroupedWrites
-from gateway.journal.interface import ReasonFilter, TransferFilter
-from gateway.journal.records import Key, KeyedReason, ReasonTotal, Session, Tally, Timeline, Transfer
+from gateway.journal.interface import JournalMisconfigured, ReasonFilter, TransferFilter
+from gateway.journal.records import (
+    Extent,
+    Key,
+    KeyedReason,
+    ReasonTotal,
+    SeenSession,
+    Session,
+    Tally,
+    Timeline,
+    Transfer,
+)
 from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import Place, connect
-from gateway.journal.sqlite.lock import FileLock
+from gateway.journal.sqlite.lock import locked
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.sqlite.threads import ReadingThread, WritingThread
 from gateway.journal.writes import Check
 from gateway.telemetry.metrics import Metrics
+
+
+class _Opened(NamedTuple):
+    """What a journal holds open; leaving `held` lets go of all of it."""
+
+    store: SqliteStore
+    short: SqliteReads
+    long: SqliteReads
+    held: ExitStack
 
 
 class SqliteJournal(GroupedWrites):
@@ -26,36 +47,23 @@ class SqliteJournal(GroupedWrites):
 
     @classmethod
     async def open_at(
-        cls, name: str, place: Place, sealer: Sealer, metrics: Metrics, clock: Clock, *, lock: FileLock | None
+        cls, name: str, place: Place, sealer: Sealer, metrics: Metrics, clock: Clock, *, beside: bool = False
     ) -> Self:
-        """Opens the file, which `lock` guards; the journal lets go of it when closed."""
-        try:
-            store = await asyncio.to_thread(SqliteStore, place, sealer)
-        except BaseException:
-            if lock is not None:
-                lock.release()
-            raise
-        return cls(name, place, store, sealer, metrics, clock, lock)
+        """Opens the file, and locks it unless this is to look in `beside` the gateway that has it.
 
-    def __init__(
-        self,
-        name: str,
-        place: Place,
-        store: SqliteStore,
-        sealer: Sealer,
-        metrics: Metrics,
-        clock: Clock,
-        lock: FileLock | None,
-    ) -> None:
-        self.exclusive = lock is not None
-        self._store = store
-        self._lock = lock
-        self._writing = WritingThread(name, store, clock)
+        Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
+        """
+        opened = await asyncio.to_thread(_opened, place, sealer, beside=beside)
+        return cls(name, opened, metrics, clock, exclusive=not beside)
+
+    def __init__(self, name: str, opened: _Opened, metrics: Metrics, clock: Clock, *, exclusive: bool) -> None:
+        self.exclusive = exclusive
+        self._held = opened.held
+        self._writing = WritingThread(name, opened.store, clock)
         super().__init__(GroupCommit(name, self._writing.send, metrics))
         self._writing.start(self._group)
-        rows = Rows(sealer)
-        self._short = SqliteReads(connect(place), rows)
-        self._long = SqliteReads(connect(place), rows)
+        self._short = opened.short
+        self._long = opened.long
         self._short_thread = ReadingThread(f"journal-{name}-read")
         self._long_thread = ReadingThread(f"journal-{name}-list")
 
@@ -83,15 +91,33 @@ class SqliteJournal(GroupedWrites):
     async def tallies(self, abandoned_before: float) -> list[Tally]:
         return await self._long_thread.call(self._long.tallies, abandoned_before)
 
+    async def extent(self) -> Extent:
+        return await self._long_thread.call(self._long.extent)
+
+    async def export_timelines(self, after: Key | None, limit: int) -> list[Timeline]:
+        return await self._long_thread.call(self._long.export_timelines, after, limit)
+
+    async def export_sessions(self, after: SeenSession | None, limit: int) -> list[SeenSession]:
+        return await self._long_thread.call(self._long.export_sessions, after, limit)
+
     async def check(self) -> None:
         await self._group.write(Check())
 
     async def close(self) -> None:
         await self._group.close()
-        await self._writing.stop()
-        for thread, reads in ((self._short_thread, self._short), (self._long_thread, self._long)):
+        for thread in (self._writing, self._short_thread, self._long_thread):
             await thread.stop()
-            reads.close()
-        self._store.close()
-        if self._lock is not None:
-            self._lock.release()
+        await asyncio.to_thread(self._held.close)
+
+
+def _opened(place: Place, sealer: Sealer, *, beside: bool) -> _Opened:
+    with ExitStack() as stack:
+        if not beside:
+            stack.enter_context(locked(place.path))
+        elif not Path(place.path).exists():
+            raise JournalMisconfigured(f"there is no journal at {place.path} yet: the gateway makes it when it starts")
+        store = stack.enter_context(closing(SqliteStore(place, sealer)))
+        short, long = (
+            stack.enter_context(closing(SqliteReads(connect(place), Rows(sealer)))) for _ in ("short", "long")
+        )
+        return _Opened(store, short, long, stack.pop_all())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from typing import Final
 
 from gateway.clock import Clock
@@ -10,7 +11,7 @@ from gateway.journal.interface import JournalMisconfigured
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import Place, connect, migrate
 from gateway.journal.sqlite.journal import SqliteJournal
-from gateway.journal.sqlite.lock import FileLock
+from gateway.journal.sqlite.lock import locked
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 
@@ -30,8 +31,7 @@ async def open_sqlite(
 ) -> SqliteJournal:
     """Opens the file; `beside` a gateway that has it open already, without its lock."""
     place = place_of(settings)
-    lock = None if beside else FileLock(place.path)
-    return await SqliteJournal.open_at(name, place, sealer, metrics, clock, lock=lock)
+    return await SqliteJournal.open_at(name, place, sealer, metrics, clock, beside=beside)
 
 
 async def migrate_sqlite(settings: JournalSettings) -> list[str]:
@@ -40,12 +40,5 @@ async def migrate_sqlite(settings: JournalSettings) -> list[str]:
 
 
 def _migrate(place: Place) -> list[str]:
-    lock = FileLock(place.path)
-    try:
-        connection = connect(place)
-        try:
-            return [migration.name for migration in migrate(connection, place.path)]
-        finally:
-            connection.close()
-    finally:
-        lock.release()
+    with locked(place.path), closing(connect(place)) as connection:
+        return [migration.name for migration in migrate(connection, place.path)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
@@ -9,9 +10,11 @@ import apsw
 from gateway.journal.interface import ReasonFilter, TransferFilter
 from gateway.journal.records import (
     Direction,
+    Extent,
     Key,
     KeyedReason,
     ReasonTotal,
+    SeenSession,
     Session,
     State,
     Tally,
@@ -34,6 +37,11 @@ class SqliteReads:
         self._rows = rows
         connection.create_scalar_function("contains_text", _contains_text, 2, deterministic=True)
 
+    def require_key(self) -> None:
+        """Raises `JournalMisconfigured` if the newest session in the journal cannot be opened."""
+        for operator, sealed in self._all(SQL["newest_session"], ()):
+            self._rows.require_key(operator, sealed)
+
     def find(self, key: Key) -> Transfer | None:
         rows = self._all(SQL["find"], of_key(key))
         return self._rows.transfer(rows[0]) if rows else None
@@ -49,12 +57,8 @@ class SqliteReads:
         return due_at
 
     def timeline(self, key: Key) -> Timeline | None:
-        for number, *row in self._all(SQL["find_numbered"], of_key(key)):
-            return Timeline(
-                transfer=self._rows.transfer(row),
-                attempts=[attempt(row) for row in self._all(SQL["attempts"], (number,))],
-                reasons=[reason(row) for row in self._all(SQL["reasons"], (number,))],
-            )
+        for row in self._all(SQL["find_numbered"], of_key(key)):
+            return self._timeline(row)
         return None
 
     def transfers(self, where: TransferFilter, limit: int, offset: int) -> list[Transfer]:
@@ -88,8 +92,36 @@ class SqliteReads:
             if count
         ]
 
+    def extent(self) -> Extent:
+        return Extent(*self._all(SQL["extent"], ())[0])
+
+    def export_timelines(self, after: Key | None, limit: int) -> list[Timeline]:
+        if after is None:
+            rows = self._all(SQL["first_transfers"], (limit,))
+        else:
+            rows = self._all(SQL["next_transfers"], (*of_key(after), limit))
+        return [self._timeline(row) for row in rows]
+
+    def export_sessions(self, after: SeenSession | None, limit: int) -> list[SeenSession]:
+        if after is None:
+            rows = self._all(SQL["first_sessions"], (limit,))
+        else:
+            rows = self._all(SQL["next_sessions"], (after.digest, after.session.operator, limit))
+        return [
+            SeenSession(session=self._rows.session(operator, player_id, sealed), seen_at=seen_at, digest=digest)
+            for digest, operator, player_id, sealed, seen_at in rows
+        ]
+
     def close(self) -> None:
         self._connection.close()
+
+    def _timeline(self, numbered: Sequence[Any]) -> Timeline:
+        number, *row = numbered
+        return Timeline(
+            transfer=self._rows.transfer(row),
+            attempts=[attempt(row) for row in self._all(SQL["attempts"], (number,))],
+            reasons=[reason(row) for row in self._all(SQL["reasons"], (number,))],
+        )
 
     def _all(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
         with named_errors("reading"):

@@ -18,6 +18,9 @@ SELECT $transfer FROM transfers WHERE $by_key
 -- name: find_numbered
 SELECT number, $transfer FROM transfers WHERE $by_key
 
+-- name: newest_session
+SELECT operator, session FROM transfers ORDER BY number DESC LIMIT 1
+
 -- name: change
 UPDATE transfers SET
     state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = revision + 1,
@@ -94,6 +97,23 @@ SELECT digest, operator FROM sessions WHERE seen_at < ? ORDER BY seen_at LIMIT ?
 
 -- name: prune_session
 DELETE FROM sessions WHERE digest = ? AND operator = ?
+
+-- name: extent
+SELECT (SELECT count(*) FROM transfers), (SELECT count(*) FROM sessions)
+
+-- name: first_transfers
+SELECT number, $transfer FROM transfers ORDER BY id, operator, direction LIMIT ?
+
+-- name: next_transfers
+SELECT number, $transfer FROM transfers WHERE (id, operator, direction) > (?, ?, ?)
+ORDER BY id, operator, direction LIMIT ?
+
+-- name: first_sessions
+SELECT digest, operator, player_id, session, seen_at FROM sessions ORDER BY digest, operator LIMIT ?
+
+-- name: next_sessions
+SELECT digest, operator, player_id, session, seen_at FROM sessions WHERE (digest, operator) > (?, ?)
+ORDER BY digest, operator LIMIT ?
 
 -- name: attempts
 SELECT $attempt FROM attempts WHERE transfer = ? ORDER BY number

@@ -32,6 +32,7 @@ from gateway.journal.writes import (
     Changed,
     Check,
     Claim,
+    Import,
     Inherit,
     Note,
     Open,
@@ -59,12 +60,14 @@ class SqliteStore:
             if is_empty(self._connection):
                 migrate(self._connection, place.path)
             require_journal(self._connection, place.path)
+            self._rows = Rows(sealer)
+            self.reads = SqliteReads(self._connection, self._rows)
+            self.reads.require_key()
         except BaseException:
             self._connection.close()
             raise
-        self._rows = Rows(sealer)
-        self.reads = SqliteReads(self._connection, self._rows)
-        self.wal_pages = 0
+        self._wal_pages = 0
+        self._checkpoint_pages = CHECKPOINT_PAGES
         self._connection.set_wal_hook(self._note_wal)
         self._appliers: dict[type[Write], Callable[[Any], Any]] = {
             Open: self._open,
@@ -75,6 +78,7 @@ class SqliteStore:
             Beat: self._beat,
             Inherit: self._inherit,
             Prune: self._prune,
+            Import: self._import,
             Check: self._check,
         }
 
@@ -87,20 +91,29 @@ class SqliteStore:
         with named_errors("writing"), transaction(self._connection):
             return [appliers[type(write)](write) for write in writes]
 
-    def checkpoint(self) -> None:
-        """Moves what it can from the write-ahead log into the file, durably, and lets the log start anew.
+    @property
+    def checkpoint_due(self) -> bool:
+        """Whether the write-ahead log is long enough for a `checkpoint` to be worth its syncs."""
+        return self._wal_pages >= self._checkpoint_pages
 
+    def checkpoint(self) -> None:
+        """Moves what it can from the write-ahead log into the file, durably; the log begins anew if that was all.
+
+        A long read keeps the rest from being moved: then it is tried again once the log has grown by as much.
         Raises `JournalUnavailable`; nothing is lost then, the log only stays long.
         """
+        self._checkpoint_pages = self._wal_pages + CHECKPOINT_PAGES
         with named_errors("checkpointing"):
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        self.wal_pages = 0
+            pages, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        if pages == moved:
+            self._wal_pages = 0
+            self._checkpoint_pages = CHECKPOINT_PAGES
 
     def close(self) -> None:
         self._connection.close()
 
     def _note_wal(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
-        self.wal_pages = pages
+        self._wal_pages = pages
         return apsw.SQLITE_OK
 
     def _open(self, write: Open) -> Opened:
@@ -207,6 +220,19 @@ class SqliteStore:
         sessions = self._connection.execute(SQL["prunable_sessions"], bounds).fetchall()
         self._connection.executemany(SQL["prune_session"], sessions)
         return len(numbers) + len(sessions)
+
+    def _import(self, write: Import) -> Opened:
+        timeline = write.timeline
+        opened = self._open(Open(transfer=timeline.transfer))
+        if opened.created:
+            number = self._connection.last_insert_rowid()
+            self._connection.executemany(
+                SQL["insert_attempt"], [(number, *of_attempt(each)) for each in timeline.attempts]
+            )
+            self._connection.executemany(
+                SQL["insert_reason"], [(number, *of_reason(each)) for each in timeline.reasons]
+            )
+        return opened
 
     def _check(self, _write: Check) -> None:
         version = self._connection.pragma("user_version")

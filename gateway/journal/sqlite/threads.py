@@ -17,7 +17,7 @@ import structlog
 from gateway.clock import Clock
 from gateway.journal.group_commit import BATCH_LIMIT, Batch, GroupCommit
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.sqlite.store import CHECKPOINT_PAGES, SqliteStore
+from gateway.journal.sqlite.store import SqliteStore
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class WritingThread:
     def _run(self) -> None:
         while (batch := self._next()) is not None:
             self._commit(batch)
-            if self._store.wal_pages >= CHECKPOINT_PAGES:
+            if self._store.checkpoint_due:
                 self._checkpoint()
 
     def _next(self) -> Batch | None:
