@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from gateway.clock import Clock
 from gateway.journal.interface import Journal, JournalMisconfigured
+from gateway.journal.postgres.journal import migrate_postgres, open_postgres
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.opening import migrate_sqlite, open_sqlite
 from gateway.settings import JournalSettings, key_bytes
 from gateway.telemetry.metrics import Metrics
 
 __all__ = ["migrate_journal", "open_journal", "sealer_of"]
+
+_POSTGRES: Final = ("postgresql:", "postgres:")
 
 
 async def open_journal(
@@ -22,6 +27,8 @@ async def open_journal(
     """
     if settings.url.startswith("sqlite:"):
         return await open_sqlite(name, settings, sealer_of(settings), metrics, clock, beside=beside)
+    if settings.url.startswith(_POSTGRES):
+        return await open_postgres(name, settings, sealer_of(settings), metrics, clock)
     raise _no_store(settings)
 
 
@@ -32,6 +39,8 @@ async def migrate_journal(settings: JournalSettings) -> list[str]:
     """
     if settings.url.startswith("sqlite:"):
         return await migrate_sqlite(settings)
+    if settings.url.startswith(_POSTGRES):
+        return await migrate_postgres(settings)
     raise _no_store(settings)
 
 

@@ -19,6 +19,7 @@ from gateway.money import money
 from gateway.reasons import Source
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
+from tests.support.postgres_shelf import PostgresShelf
 
 KEY: Final = base64.b64encode(b"k" * 32).decode()
 NOW: Final = 1_700_000_000.0
@@ -55,7 +56,7 @@ class SqliteShelf:
         """The folder goes with the test."""
 
 
-SHELVES: Final[dict[str, Callable[[Path], Shelf]]] = {"sqlite": SqliteShelf}
+SHELVES: Final[dict[str, Callable[[Path], Shelf]]] = {"sqlite": SqliteShelf, "postgres": PostgresShelf}
 
 
 class Journals:

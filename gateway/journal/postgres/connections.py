@@ -1,0 +1,147 @@
+"""Connections to PostgreSQL: opened when needed, checked once, dropped when in doubt, and never more than allowed.
+
+Nothing that runs on a connection leaves a trace in its session: PgBouncer may give every transaction another server
+connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from gateway.clock import Clock
+from gateway.journal.interface import JournalError, JournalMisconfigured, JournalUnavailable
+from gateway.journal.postgres.errors import named_errors, named_refusals
+from gateway.journal.postgres.schema import require_journal
+
+IDLE_S: Final = 60.0
+"""A connection that was idle for longer may have been cut by a firewall that told nobody: a new one is opened."""
+
+PAUSE_S: Final = 0.1
+"""After a failure to connect nobody tries for this long: a database that comes back is not stormed."""
+
+_GUARANTEES: Final = "SELECT current_setting('fsync'), current_setting('transaction_isolation')"
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the database is and how long it may take. `name` is the journal's, for errors: the URL holds a password."""
+
+    name: str
+    url: str
+    connect_timeout_s: float
+    statement_timeout_s: float
+
+
+class Connections:
+    """At most `limit` connections, each lent to one user at a time."""
+
+    def __init__(self, server: Server, limit: int, clock: Clock) -> None:
+        self._server = server
+        self._clock = clock
+        self._idle: list[tuple[asyncpg.Connection, float]] = []
+        self._places = asyncio.Semaphore(limit)
+        self._failure = ""
+        self._failed_at = float("-inf")
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of one's own until the block is left; an error in the block drops it.
+
+        Raises `JournalUnavailable` when there is none to be had, and in place of what a statement fails with.
+        """
+        async with self._place():
+            connection = self._kept() or await self._connect()
+            try:
+                with named_errors("the statement"):
+                    yield connection
+            except BaseException:
+                connection.terminate()
+                raise
+            self._idle.append((connection, self._clock.monotonic()))
+
+    async def close(self) -> None:
+        """Lets go of the idle connections. Those still lent are not waited for."""
+        while self._idle:
+            connection, _ = self._idle.pop()
+            await close(connection, self._server)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        with named_errors("waiting for a connection"):
+            async with asyncio.timeout(self._server.statement_timeout_s):
+                await self._places.acquire()
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def _kept(self) -> asyncpg.Connection | None:
+        """The connection that was used last, if it is still good."""
+        while self._idle:
+            connection, since = self._idle.pop()
+            if not connection.is_closed() and self._clock.monotonic() - since < IDLE_S:
+                return connection
+            connection.terminate()
+        return None
+
+    async def _connect(self) -> asyncpg.Connection:
+        if self._clock.monotonic() - self._failed_at < PAUSE_S:
+            raise JournalUnavailable(self._failure)
+        try:
+            return await connect(self._server)
+        except JournalError as error:
+            self._failure, self._failed_at = str(error), self._clock.monotonic()
+            raise JournalUnavailable(self._failure) from error
+
+
+async def connect(server: Server) -> asyncpg.Connection:
+    """A connection to a server that keeps what it commits and has this program's tables. The caller closes it.
+
+    Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
+    """
+    connection = await connect_anyhow(server)
+    try:
+        with named_refusals():
+            async with asyncio.timeout(server.connect_timeout_s):
+                _require_guarantees(*await connection.fetchrow(_GUARANTEES))
+                await require_journal(connection, server.name)
+        return connection
+    except BaseException:
+        connection.terminate()
+        raise
+
+
+async def connect_anyhow(server: Server) -> asyncpg.Connection:
+    """A connection to whatever is there, so long as it takes writes."""
+    with named_refusals():
+        return await asyncpg.connect(
+            server.url,
+            timeout=server.connect_timeout_s,
+            target_session_attrs=None if "target_session_attrs" in server.url else "read-write",
+        )
+
+
+async def close(connection: asyncpg.Connection, server: Server) -> None:
+    """Says goodbye, if the server still listens."""
+    try:
+        await connection.close(timeout=server.connect_timeout_s)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        connection.terminate()
+
+
+def _require_guarantees(fsync: str, isolation: str) -> None:
+    if fsync != "on":
+        raise JournalMisconfigured(
+            "the PostgreSQL server runs with fsync off: a power cut takes back what it calls committed, and money that "
+            "moved would be forgotten; set fsync = on"
+        )
+    if isolation != "read committed":
+        raise JournalMisconfigured(
+            f"the database's default transaction isolation is {isolation}: set default_transaction_isolation to "
+            "'read committed' for the gateway's user"
+        )

@@ -1,0 +1,112 @@
+"""Reading a PostgreSQL journal."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from gateway.journal.interface import ReasonFilter, TransferFilter
+from gateway.journal.postgres import filters
+from gateway.journal.postgres.connections import Connections
+from gateway.journal.postgres.errors import named_errors
+from gateway.journal.postgres.statements import SQL
+from gateway.journal.records import (
+    Direction,
+    Key,
+    KeyedReason,
+    ReasonTotal,
+    Session,
+    State,
+    Tally,
+    Timeline,
+    Transfer,
+)
+from gateway.journal.rows import Rows, attempt, of_key, reason
+from gateway.journal.texts import unescaped
+from gateway.reasons import Source
+
+LIST_PATIENCE: Final = 6
+"""How many times longer than a call's statement one may take that looks through many rows for a person."""
+
+
+class PostgresReads:
+    """What can be asked of the journal. Every method raises `JournalUnavailable` when there is no answer in time."""
+
+    def __init__(self, connections: Connections, rows: Rows, statement_timeout_s: float, lists: int) -> None:
+        """At most so many `lists` at once: they must not take the connections of those who wait for one row."""
+        self._connections = connections
+        self._rows = rows
+        self._timeout_s = statement_timeout_s
+        self._lists = asyncio.Semaphore(lists)
+
+    async def find(self, key: Key) -> Transfer | None:
+        records = await self._all(SQL["find"], *of_key(key))
+        return self._rows.transfer(records[0]) if records else None
+
+    async def session(self, operator: str, token: str) -> Session | None:
+        for digest in self._rows.digests(token):
+            for player_id, sealed in await self._all(SQL["session"], digest, operator):
+                return self._rows.session(operator, player_id, sealed)
+        return None
+
+    async def next_due(self, operator: str) -> float | None:
+        records = await self._all(SQL["next_due"], operator)
+        return records[0][0] if records else None
+
+    async def timeline(self, key: Key) -> Timeline | None:
+        for *row, number in await self._all(SQL["find_numbered"], *of_key(key)):
+            attempts = await self._all(SQL["attempts"], number)
+            reasons = await self._all(SQL["reasons"], *of_key(key))
+            return Timeline(
+                transfer=self._rows.transfer(row),
+                attempts=[attempt(record) for record in attempts],
+                reasons=[reason(record) for record in reasons],
+            )
+        return None
+
+    async def transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
+        return [self._rows.transfer(record) for record in await self._list(*filters.transfers(where, limit, offset))]
+
+    async def reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
+        return [
+            KeyedReason(key=Key(operator, Direction(direction), unescaped(id_)), reason=reason(record))
+            for id_, operator, direction, *record in await self._list(*filters.reasons(where, limit, offset))
+        ]
+
+    async def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
+        return [
+            ReasonTotal(operator=operator, source=Source(source), category=category, count=count)
+            for operator, source, category, count in await self._list(*filters.reason_totals(where))
+        ]
+
+    async def tallies(self, abandoned_before: float) -> list[Tally]:
+        return [
+            Tally(
+                operator=operator,
+                direction=Direction(direction),
+                state=State(state),
+                count=count,
+                oldest_at=oldest_at,
+                abandoned=abandoned,
+            )
+            for operator, direction, state, count, oldest_at, abandoned in await self._list(
+                SQL["tallies"], [abandoned_before]
+            )
+        ]
+
+    async def _all(self, statement: str, *values: Any) -> list[Any]:
+        async with self._connections.one() as connection:
+            return list(await connection.fetch(statement, *values, timeout=self._timeout_s))
+
+    async def _list(self, statement: str, values: list[Any]) -> list[Any]:
+        """Within its own time on the server, which stops it there even if nobody listens any more."""
+        patience_s = self._timeout_s * LIST_PATIENCE
+        with named_errors("waiting for other lists"):
+            async with asyncio.timeout(patience_s):
+                await self._lists.acquire()
+        try:
+            async with self._connections.one() as connection, connection.transaction(readonly=True):
+                await connection.execute(f"SET LOCAL statement_timeout = {int(patience_s * 1000)}")
+                return list(await connection.fetch(statement, *values, timeout=patience_s + self._timeout_s))
+        finally:
+            self._lists.release()

@@ -1,0 +1,42 @@
+-- Every statement that reads the PostgreSQL journal. {transfer}, {attempt} and {reason} stand for lists of columns, {where} and
+-- {page} for what a list narrows; what is about unfinished transfers repeats their partial index's condition word for word.
+
+-- name: find
+SELECT {transfer} FROM transfers WHERE id = $1 AND operator = $2 AND direction = $3
+
+-- name: find_numbered
+SELECT {transfer}, number FROM transfers WHERE id = $1 AND operator = $2 AND direction = $3
+
+-- name: attempts
+SELECT {attempt} FROM attempts WHERE transfer = $1 ORDER BY number
+
+-- name: reasons
+SELECT {reason} FROM rollback_reasons WHERE id = $1 AND operator = $2 AND direction = $3 ORDER BY number
+
+-- name: session
+SELECT player_id, session FROM sessions WHERE digest = $1 AND operator = $2
+
+-- name: next_due
+SELECT due_at FROM transfers
+WHERE operator = $1 AND due_at IS NOT NULL AND state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked')
+ORDER BY due_at LIMIT 1
+
+-- name: tallies
+SELECT operator, direction, state, count(*), min(opened_at), count(*) FILTER (WHERE opened_at < $1) FROM transfers
+WHERE state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked')
+GROUP BY operator, direction, state
+
+-- name: list_transfers
+SELECT {transfer} FROM transfers WHERE {where} ORDER BY opened_at DESC, number DESC {page}
+
+-- name: list_unfinished
+SELECT {transfer} FROM transfers
+WHERE {where} AND state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked')
+ORDER BY opened_at DESC, number DESC {page}
+
+-- name: list_reasons
+SELECT id, operator, direction, {reason} FROM rollback_reasons WHERE {where} ORDER BY at DESC, number DESC {page}
+
+-- name: total_reasons
+SELECT operator, source, category, count(*) FROM rollback_reasons WHERE {where}
+GROUP BY operator, source, category ORDER BY operator, source, category

@@ -1,0 +1,135 @@
+"""Sends batches to the database, a few side by side, each in one round trip and one transaction.
+
+No two batches under way hold writes about the same transfer, so those keep their order. Writes about different
+transfers have none to keep: nobody has been answered yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any, Final
+
+import structlog
+
+from gateway.clock import Clock
+from gateway.journal.group_commit import Batch, GroupCommit
+from gateway.journal.interface import JournalUnavailable
+from gateway.journal.postgres.batches import WRITE, Arguments, answers, key_of
+from gateway.journal.postgres.connections import Connections
+from gateway.journal.postgres.errors import Conflict, Unstorable
+from gateway.journal.records import Key
+from gateway.journal.rows import Rows
+from gateway.journal.writes import Write
+
+LARGEST: Final = 256
+"""Writes in one transaction. More would hold their rows' locks for longer and cost each no less."""
+
+TRIES: Final = 5
+"""How often a batch is sent that others' transactions make fail; each time nothing of it was done."""
+
+LOCK_SHARE: Final = 0.8
+"""Of the time for a statement, how much it may wait for a lock: the server then gives up before we do."""
+
+log = structlog.get_logger(__name__)
+
+
+class Writing:
+    """Sends what `GroupCommit` hands over, at most `abreast` batches at a time; what waits meanwhile goes together."""
+
+    def __init__(
+        self, connections: Connections, rows: Rows, clock: Clock, statement_timeout_s: float, abreast: int
+    ) -> None:
+        self._connections = connections
+        self._rows = rows
+        self._clock = clock
+        self._timeout_s = statement_timeout_s
+        self._lock_timeout = f"{int(statement_timeout_s * LOCK_SHARE * 1000)}ms"
+        self._abreast = abreast
+        self._waiting = Batch()
+        self._busy: set[Key] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, group: GroupCommit) -> None:
+        self._group = group
+
+    def send(self, batch: Batch) -> None:
+        """For `GroupCommit`."""
+        self._waiting.extend(batch)
+        self._depart()
+
+    def _depart(self) -> None:
+        while len(self._tasks) < self._abreast and self._waiting.writes:
+            batch, keys = self._next()
+            if not batch.writes:
+                return
+            task = asyncio.create_task(self._bring(batch, keys))
+            self._tasks.add(task)
+
+    def _next(self) -> tuple[Batch, list[Key]]:
+        """What can go now: at most one write about each transfer, and none about one that is on its way."""
+        waiting, going, staying, keys = self._waiting, Batch(), Batch(), []
+        for write, waiter in zip(waiting.writes, waiting.waiters, strict=True):
+            key = key_of(write)
+            goes = len(going.writes) < LARGEST and key not in self._busy
+            batch = going if goes else staying
+            batch.writes.append(write)
+            batch.waiters.append(waiter)
+            if goes and key is not None:
+                self._busy.add(key)
+                keys.append(key)
+        self._waiting = staying
+        return going, keys
+
+    async def _bring(self, batch: Batch, keys: list[Key]) -> None:
+        try:
+            await self._commit(batch)
+        finally:
+            self._busy.difference_update(keys)
+            self._tasks.discard(asyncio.current_task())
+            self._depart()
+
+    async def _commit(self, batch: Batch) -> None:
+        """Settles or fails every write of the batch, whatever happens."""
+        began = self._clock.monotonic()
+        try:
+            answered = await self._durably(batch.writes)
+        except Unstorable as error:
+            await self._apart(batch, error)
+        except JournalUnavailable as error:
+            self._group.fail(batch, error)
+        except BaseException as error:
+            log.exception("writing to the journal failed")
+            self._group.fail(batch, JournalUnavailable(f"writing failed: {type(error).__name__}"))
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._group.settle(batch, answered, self._clock.monotonic() - began)
+
+    async def _apart(self, batch: Batch, error: Unstorable) -> None:
+        """One write that the database will not take must not fail the others: they go in ever smaller batches."""
+        if len(batch) == 1:
+            log.error("the journal cannot store a write", write=type(batch.writes[0]).__name__, error=str(error))
+            self._group.fail(batch, error)
+            return
+        middle = len(batch) // 2
+        for part in (slice(None, middle), slice(middle, None)):
+            half = Batch()
+            half.writes, half.waiters = batch.writes[part], batch.waiters[part]
+            await self._commit(half)
+
+    async def _durably(self, writes: list[Write]) -> list[Any]:
+        """The answers, once all of it is committed."""
+        arguments = Arguments(self._rows, writes).values()
+        for _ in range(TRIES - 1):
+            try:
+                return await self._once(writes, arguments)
+            except Conflict as error:
+                log.info("writing to the journal again", error=str(error))
+                await asyncio.sleep(random.random() * 0.02)  # noqa: S311 - apart from whoever it collided with
+        return await self._once(writes, arguments)
+
+    async def _once(self, writes: list[Write], arguments: list[str | None]) -> list[Any]:
+        async with self._connections.one() as connection:
+            records = await connection.fetch(WRITE, self._lock_timeout, *arguments, timeout=self._timeout_s)
+        return answers(self._rows, writes, records)
