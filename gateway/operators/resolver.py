@@ -30,12 +30,13 @@ class Resolver:
         learned_at, addresses = self._known.get(origin, (0.0, []))
         if addresses and asyncio.get_running_loop().time() - learned_at < FRESH_S:
             return addresses
-        try:
-            return await asyncio.shield(self._lookup(origin))
-        except OSError:
-            if not addresses:
-                raise
+        lookup = self._lookup(origin)
+        await asyncio.wait([lookup])  # unlike awaiting it, this leaves it alone when the caller is cancelled
+        if lookup.cancelled():
+            raise OSError("the client was closed")
+        if addresses and lookup.exception() is not None:
             return addresses
+        return lookup.result()
 
     def close(self) -> None:
         for lookup in self._lookups.values():
