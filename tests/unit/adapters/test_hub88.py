@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from pydantic import ValidationError
+
+from adapters.hub88 import Hub88, Hub88Settings
+from adapters.hub88.sandbox_key import SANDBOX_KEY
+from adapters.hub88.signing import HASH, PADDING, SIGNER_THREAD, read_key, sign, signed
+from gateway.money import money
+from gateway.operators import Answer, Declined, Direction, Kind, OperatorError, Receipt, Session, Unclear
+from tests.support.adapters import ScriptedHttp
+from tests.support.transfers import SESSION, TOKEN, a_transfer
+from tests.support.vectors import HUB88_PUBLIC_KEY, HUB88_SIGNATURES
+
+ANONYMOUS = Session(operator=SESSION.operator, token=TOKEN)
+PUBLIC_KEY = read_key(SANDBOX_KEY).public_key()
+UNITS = 5180000000
+LARGEST = money("92233720368547.75807", "XAG")
+
+WITHDRAWAL = a_transfer()
+DEPOSIT = a_transfer(direction=Direction.DEPOSIT)
+
+
+class Operator(ScriptedHttp):
+    """Answers each request with a status and members, and with the request's own request_uuid."""
+
+    def __init__(self, *said: dict[str, Any]) -> None:
+        super().__init__()
+        self._said = list(said)
+
+    async def post(self, url: str, body: bytes, headers: Any) -> Answer:
+        echo = {"request_uuid": json.loads(body)["request_uuid"]}
+        self._answers.append(Answer(200, {}, json.dumps({**echo, **self._said.pop(0)}).encode()))
+        return await super().post(url, body, headers)
+
+    @property
+    def endpoints(self) -> list[str]:
+        return [posted.url.removeprefix("https://acme.example/hub88/") for posted in self.posted]
+
+
+def ok(**members: object) -> dict[str, Any]:
+    return {"status": "RS_OK", "user": "p1", "currency": "XAG", "balance": UNITS, **members}
+
+
+def no(status: str, **members: object) -> dict[str, Any]:
+    return {"status": status, **members}
+
+
+def hub88(*said: dict[str, Any], **settings: Any) -> tuple[Hub88, Operator]:
+    http = Operator(*said)
+    return Hub88(configured(**settings), http), http
+
+
+def configured(**settings: Any) -> Hub88Settings:
+    usual = {"base_url": "https://acme.example/hub88/", "private_key": SANDBOX_KEY, "game_code": "mm_game"}
+    return Hub88Settings.model_validate({**usual, **settings})
+
+
+@pytest.mark.parametrize("message, signature", HUB88_SIGNATURES)
+def test_the_vendors_published_signatures_are_of_our_kind(message: str, signature: str) -> None:
+    key: Any = load_pem_public_key(HUB88_PUBLIC_KEY.encode())
+    key.verify(b64decode(signature), message.encode(), PADDING, HASH)
+    assert len(b64decode(signature)) == key.key_size // 8
+
+
+def test_a_signature_is_of_these_bytes_and_no_others() -> None:
+    key = read_key(SANDBOX_KEY)
+    PUBLIC_KEY.verify(b64decode(sign(key, b'{"a":1}')), b'{"a":1}', PADDING, HASH)
+    assert sign(key, b'{"a":1}') == sign(key, b'{"a":1}')
+    assert sign(key, b'{"a":1}') != sign(key, b'{"a": 1}')
+
+
+async def test_a_signature_is_the_same_wherever_it_is_made() -> None:
+    key = read_key(SANDBOX_KEY)
+    assert await signed(key, b"{}", SIGNER_THREAD) == await signed(key, b"{}", None)
+
+
+async def test_every_request_is_signed_over_the_bytes_that_are_sent() -> None:
+    adapter, http = hub88(ok(), ok(), ok())
+    await adapter.withdraw(WITHDRAWAL)
+    await adapter.confirm_withdrawal(WITHDRAWAL)
+    await adapter.rollback_withdrawal(WITHDRAWAL)
+    for posted in http.posted:
+        PUBLIC_KEY.verify(b64decode(posted.headers["X-Hub88-Signature"]), posted.body, PADDING, HASH)
+    assert len(http.posted) == 3
+
+
+# The ids stand here in full: were a new release to derive others, whatever is under way would be lost.
+async def test_a_withdraw_is_a_bet_that_leaves_its_round_open() -> None:
+    adapter, http = hub88(ok())
+    receipt = await adapter.withdraw(a_transfer(amount=money("3.56", "XAG")))
+    assert receipt == Receipt(money("51800", "XAG"))
+    assert http.endpoints == ["transaction/bet"]
+    assert http.posted[0].json == {
+        "user": "p1",
+        "transaction_uuid": "de0fc18e-893e-5d69-9f90-f78a3306c480",
+        "supplier_transaction_id": "withdraw:1234abcd",
+        "token": TOKEN,
+        "round": "1234abcd",
+        "request_uuid": "fda30f70-081b-55de-87bf-07f05d09393c",
+        "game_code": "mm_game",
+        "currency": "XAG",
+        "amount": 356000,
+        "round_closed": False,
+        "is_free": False,
+    }
+
+
+async def test_a_confirm_closes_the_bets_round_with_a_win_of_nothing() -> None:
+    adapter, http = hub88(ok(), ok())
+    await adapter.withdraw(WITHDRAWAL)
+    await adapter.confirm_withdrawal(WITHDRAWAL)
+    bet, win = (posted.json for posted in http.posted)
+    assert http.endpoints == ["transaction/bet", "transaction/win"]
+    assert win["reference_transaction_uuid"] == bet["transaction_uuid"] != win["transaction_uuid"]
+    assert (win["amount"], win["round_closed"], win["round"]) == (0, True, "1234abcd")
+
+
+async def test_a_rollback_names_the_bet_and_has_an_id_of_its_own() -> None:
+    adapter, http = hub88(ok(), ok())
+    await adapter.withdraw(WITHDRAWAL)
+    await adapter.rollback_withdrawal(WITHDRAWAL)
+    bet, rollback = (posted.json for posted in http.posted)
+    assert http.endpoints[1] == "transaction/rollback"
+    assert rollback["reference_transaction_uuid"] == bet["transaction_uuid"] != rollback["transaction_uuid"]
+    assert "amount" not in rollback
+
+
+async def test_a_deposit_is_a_promotions_win_that_needs_no_bet() -> None:
+    adapter, http = hub88(ok(), ok())
+    await adapter.deposit(DEPOSIT)
+    await adapter.rollback_deposit(DEPOSIT)
+    win, rollback = (posted.json for posted in http.posted)
+    assert http.endpoints == ["transaction/win", "transaction/rollback"]
+    assert (win["is_supplier_promo"], win["amount"], win["supplier_transaction_id"]) == (
+        True,
+        23000000,
+        "deposit:1234abcd",
+    )
+    assert "reference_transaction_uuid" not in win
+    assert rollback["reference_transaction_uuid"] == win["transaction_uuid"]
+
+
+async def test_no_two_steps_share_an_id() -> None:
+    adapter, http = hub88(*[ok()] * 5)
+    other = a_transfer(id="1234abce")
+    for each in (WITHDRAWAL, other):
+        await adapter.withdraw(each)
+        await adapter.rollback_withdrawal(each)
+    await adapter.deposit(DEPOSIT)
+    ids = [posted.json[name] for posted in http.posted for name in ("transaction_uuid", "request_uuid")]
+    assert len(set(ids)) == len(ids) == 10
+
+
+@pytest.mark.parametrize(
+    "amount, units",
+    [("0.1", 10000), ("230.00", 23000000), ("0.00001", 1), (str(LARGEST.amount), 2**63 - 1)],
+)
+async def test_amounts_are_counted_in_hundred_thousandths(amount: str, units: int) -> None:
+    adapter, http = hub88(ok(balance=units))
+    receipt = await adapter.withdraw(a_transfer(amount=money(amount, "XAG")))
+    assert http.posted[0].json["amount"] == units
+    assert receipt.balance == money(amount, "XAG")
+
+
+@pytest.mark.parametrize("amount", ["0.000001", "1.123456", "92233720368547.75808", "1234567890123456.78"])
+@pytest.mark.parametrize("direction", Direction)
+async def test_an_amount_that_cannot_be_written_is_declined_and_nothing_is_sent(
+    direction: Direction, amount: str
+) -> None:
+    adapter, http = hub88()
+    transfer = a_transfer(amount=money(amount, "XAG"), direction=direction, session=ANONYMOUS)
+    with pytest.raises(Declined) as raised:
+        await (adapter.withdraw(transfer) if direction is Direction.WITHDRAW else adapter.deposit(transfer))
+    assert raised.value.kind is Kind.AMOUNT
+    assert http.posted == []
+
+
+async def test_a_balance_may_be_below_nothing_and_larger_than_an_amount() -> None:
+    adapter, _ = hub88(ok(balance=-150000), ok(balance=2**70))
+    assert (await adapter.get_balance(SESSION)).amount == Decimal("-1.5")
+    assert (await adapter.get_balance(SESSION)).amount == Decimal(2**70) / 100000
+
+
+async def test_a_session_is_whose_balance_it_shows() -> None:
+    adapter, http = hub88(ok())
+    player = await adapter.verify_session(ANONYMOUS)
+    assert (player.player_id, player.balance) == ("p1", money("51800", "XAG"))
+    assert http.endpoints == ["user/balance"]
+    assert "user" not in http.posted[0].json
+
+
+async def test_a_withdraw_of_a_session_never_seen_asks_first_whose_it_is() -> None:
+    adapter, http = hub88(ok(user="p2"), ok(user="p2"))
+    await adapter.withdraw(a_transfer(session=ANONYMOUS))
+    assert http.endpoints == ["user/balance", "transaction/bet"]
+    assert http.posted[1].json["user"] == "p2"
+
+
+async def test_currencies_are_translated_both_ways() -> None:
+    adapter, http = hub88(ok(currency="USD"), currencies={"XAG": "USD"})
+    receipt = await adapter.withdraw(WITHDRAWAL)
+    assert http.posted[0].json["currency"] == "USD"
+    assert receipt.balance == money("51800", "XAG")
+
+
+@pytest.mark.parametrize(
+    "status, kind", [("RS_ERROR_NOT_ENOUGH_MONEY", Kind.FUNDS), ("RS_ERROR_LIMIT_REACHED", Kind.LIMIT)]
+)
+async def test_a_bet_is_declined_only_where_the_contract_needs_no_rollback(status: str, kind: Kind) -> None:
+    adapter, _ = hub88(no(status, balance=1))
+    with pytest.raises(Declined) as raised:
+        await adapter.withdraw(WITHDRAWAL)
+    assert raised.value.kind is kind
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        "RS_ERROR_UNKNOWN",
+        "RS_ERROR_INVALID_TOKEN",
+        "RS_ERROR_TOKEN_EXPIRED",
+        "RS_ERROR_USER_DISABLED",
+        "RS_ERROR_DUPLICATE_TRANSACTION",
+        "RS_ERROR_TRANSACTION_ROLLED_BACK",
+        "RS_ERROR_TRANSACTION_DOES_NOT_EXIST",
+        "RS_ERROR_TIMEOUT",
+        "rs_ok",
+        "",
+    ],
+)
+@pytest.mark.parametrize("call", ["withdraw", "confirm_withdrawal", "deposit"])
+async def test_any_other_status_is_unknown(call: str, status: str) -> None:
+    adapter, _ = hub88(no(status))
+    with pytest.raises(Unclear):
+        await getattr(adapter, call)(WITHDRAWAL)
+
+
+@pytest.mark.parametrize(
+    "status, kind",
+    [
+        ("RS_ERROR_INVALID_TOKEN", Kind.SESSION),
+        ("RS_ERROR_TOKEN_EXPIRED", Kind.SESSION),
+        ("RS_ERROR_USER_DISABLED", Kind.PLAYER),
+    ],
+)
+async def test_a_look_at_the_balance_moves_nothing_so_a_refusal_is_a_decline(status: str, kind: Kind) -> None:
+    adapter, _ = hub88(no(status))
+    with pytest.raises(Declined) as raised:
+        await adapter.get_balance(SESSION)
+    assert raised.value.kind is kind
+
+
+async def test_the_rollback_of_a_bet_that_does_not_exist_finds_nothing() -> None:
+    adapter, _ = hub88(no("RS_ERROR_TRANSACTION_DOES_NOT_EXIST"))
+    with pytest.raises(Declined) as raised:
+        await adapter.rollback_withdrawal(WITHDRAWAL)
+    assert raised.value.kind is Kind.NOT_FOUND
+
+
+async def test_a_rollback_that_was_done_before_is_done() -> None:
+    adapter, http = hub88(no("RS_ERROR_TRANSACTION_ROLLED_BACK"), ok(balance=700000))
+    assert await adapter.rollback_withdrawal(WITHDRAWAL) == Receipt(money("7", "XAG"))
+    assert http.endpoints == ["transaction/rollback", "user/balance"]
+
+
+@pytest.mark.parametrize("call", ["confirm_withdrawal", "confirm_deposit"])
+async def test_where_there_is_no_confirm_the_balance_is_looked_up(call: str) -> None:
+    adapter, http = hub88(ok(balance=700000), confirm="none")
+    assert await getattr(adapter, call)(WITHDRAWAL) == Receipt(money("7", "XAG"))
+    assert http.endpoints == ["user/balance"]
+
+
+async def test_where_nothing_is_left_to_do_an_ended_session_gives_the_holds_own_balance() -> None:
+    adapter, _ = hub88(no("RS_ERROR_TOKEN_EXPIRED"), confirm="none")
+    held = a_transfer(hold_balance=money("9", "XAG"))
+    assert await adapter.confirm_withdrawal(held) == Receipt(money("9", "XAG"))
+
+
+async def test_where_no_balance_is_known_at_all_there_is_no_receipt() -> None:
+    adapter, _ = hub88(no("RS_ERROR_TOKEN_EXPIRED"), confirm="none")
+    with pytest.raises(Declined):
+        await adapter.confirm_withdrawal(WITHDRAWAL)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(ok(request_uuid="583c985f-fee6-4c0e-bbf5-308aad6265af"), id="another request"),
+        pytest.param(ok(request_uuid=None), id="no request"),
+        pytest.param(ok(user="p2"), id="another user"),
+        pytest.param(ok(currency="USD"), id="another currency"),
+        pytest.param(ok(currency=None), id="no currency"),
+        pytest.param(ok(balance=None), id="no balance"),
+        pytest.param(ok(balance=1.5), id="a fraction"),
+        pytest.param(ok(balance="5180000000"), id="a text"),
+        pytest.param(ok(balance=10**60), id="too many digits"),
+        pytest.param(ok(status=None), id="no status"),
+        pytest.param(no("RS_ERROR_NOT_ENOUGH_MONEY", request_uuid="x"), id="another request's decline"),
+    ],
+)
+async def test_what_is_no_clear_answer_is_no_success_and_no_decline(said: dict[str, Any]) -> None:
+    adapter, _ = hub88(said)
+    with pytest.raises((OperatorError, ValueError)) as raised:
+        await adapter.withdraw(WITHDRAWAL)
+    assert not isinstance(raised.value, Declined)
+
+
+@pytest.mark.parametrize("status", [201, 400, 500])
+async def test_an_http_status_other_than_200_is_unknown_whatever_it_says(status: int) -> None:
+    http = ScriptedHttp(Answer(status, {}, json.dumps(ok()).encode()))
+    with pytest.raises(Unclear, match=f"HTTP {status}"):
+        await Hub88(configured(), http).withdraw(WITHDRAWAL)
+
+
+@pytest.mark.parametrize(
+    "pem", ["", "secret", HUB88_PUBLIC_KEY, SANDBOX_KEY[:-200]], ids=["empty", "no pem", "public", "cut off"]
+)
+def test_a_key_that_cannot_sign_is_refused_unseen(pem: str) -> None:
+    with pytest.raises(ValidationError, match="private key in PEM form") as raised:
+        configured(private_key=pem)
+    assert pem == "" or pem not in raised.value.errors(include_input=False)[0]["msg"]
+
+
+def test_two_currencies_with_one_code_are_refused() -> None:
+    with pytest.raises(ValidationError, match="same code"):
+        configured(currencies={"XAG": "USD", "XAU": "USD"})
