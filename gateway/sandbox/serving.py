@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -47,9 +48,10 @@ async def serve(
         ledger.enrol(f"player-{number}", f"token-{number}", balance)
     server = SandboxServer(operator(ledger, unknown_rollback))
     try:
-        await server.start(host, port)
-        announce(server)
-        await _until_stopped()
+        with _stopping() as stopped:
+            await server.start(host, port)
+            announce(server)
+            await stopped.wait()
     except OSError as error:
         raise SandboxError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     finally:
@@ -72,13 +74,15 @@ def _ledger(path: Path | None) -> Ledger:
         raise SandboxError(f"{path} cannot be used as a ledger: {error}") from error
 
 
-async def _until_stopped() -> None:
+@contextmanager
+def _stopping() -> Iterator[asyncio.Event]:
+    """An event that is set when the process is asked to stop."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in STOPPING:
         loop.add_signal_handler(sign, stopped.set)
     try:
-        await stopped.wait()
+        yield stopped
     finally:
         for sign in STOPPING:
             loop.remove_signal_handler(sign)

@@ -14,6 +14,8 @@ POST    `players`   enrol one: `{"player_id": "p", "token": "t", "balance": "100
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -29,6 +31,9 @@ from gateway.testing.simulated import Request, Simulated
 
 ADMIN: Final = "/_sandbox/"
 SHUTDOWN_S: Final = 0.1
+
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+"""Closing with this sends a reset instead of a goodbye."""
 
 
 class Enrolment(msgspec.Struct, forbid_unknown_fields=True):
@@ -138,6 +143,7 @@ async def _carried_out(reply: Reply, request: web.BaseRequest) -> web.StreamResp
 def _cut(transport: asyncio.Transport | None) -> web.Response:
     """Resets the connection; the response goes nowhere."""
     if transport is not None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         transport.abort()
     return web.Response()
 
