@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from gateway.clock import SystemClock
 from gateway.journal import migrate_journal, open_journal
-from gateway.journal.interface import Journal
+from gateway.journal.copy import Movable
 from gateway.journal.records import Attempt, Direction, Key, Reason, Session, State, Transfer, Verdict
 from gateway.money import money
 from gateway.reasons import Source
@@ -71,7 +71,7 @@ class Journals:
     def settings(self, **changes: Any) -> JournalSettings:
         return JournalSettings(url=self.shelf.url, **changes)
 
-    async def open(self, **changes: Any) -> Journal:
+    async def open(self, **changes: Any) -> Movable:
         """Another journal on the shelf; the first is the gateway's, further ones look in beside it."""
         journal = await open_journal(
             "default", self.settings(**changes), self.metrics, SystemClock(), beside=self._opened > 0
@@ -79,6 +79,11 @@ class Journals:
         self._opened += 1
         self._stack.push_async_callback(journal.close)
         return journal
+
+    async def close(self) -> None:
+        """Closes them all; the next that is opened is the gateway's again."""
+        self._opened = 0
+        await self._stack.aclose()
 
 
 def key_of(id: str, operator: str = ACME, direction: Direction = Direction.WITHDRAW) -> Key:

@@ -14,10 +14,10 @@ Query = tuple[str, tuple[Any, ...]]
 def transfers(where: TransferFilter, limit: int, offset: int) -> Query:
     """Newest first. What asks for unfinished transfers alone is answered from them alone."""
     conditions: list[tuple[str, tuple[Any, ...]]] = [
-        ("operator = ?", _given(where.operator)),
+        ("operator = ?", _text(where.operator)),
         ("direction = ?", _given(where.direction)),
-        ("id = ?", _given(where.id and escaped(where.id))),
-        ("player_id = ?", _given(where.player_id and escaped(where.player_id))),
+        ("id = ?", _text(where.id)),
+        ("player_id = ?", _text(where.player_id)),
         ("wants = ?", _given(where.wants)),
         ("opened_at >= ?", _given(where.since)),
         ("opened_at < ?", _given(where.until)),
@@ -43,13 +43,17 @@ def reason_totals(where: ReasonFilter) -> Query:
 
 def _of_reasons(where: ReasonFilter) -> list[tuple[str, tuple[Any, ...]]]:
     return [
-        ("operator = ?", _given(where.operator)),
+        ("operator = ?", _text(where.operator)),
         ("source = ?", _given(where.source)),
-        ("category = ?", _given(where.category)),
-        ("contains_text(text, ?)", _given(where.text and where.text.casefold())),
+        ("category = ?", _text(where.category)),
+        ("contains_text(text, ?)", _text(where.text and where.text.casefold())),
         ("at >= ?", _given(where.since)),
         ("at < ?", _given(where.until)),
     ]
+
+
+def _text(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (escaped(value),)
 
 
 def _given(value: Any) -> tuple[Any, ...]:

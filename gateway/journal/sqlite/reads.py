@@ -130,4 +130,4 @@ class SqliteReads:
 
 def _contains_text(*texts: Any) -> bool:
     text, folded = texts
-    return folded in unescaped(text).casefold()
+    return unescaped(folded) in unescaped(text).casefold()

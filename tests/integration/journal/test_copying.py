@@ -1,0 +1,99 @@
+"""A journal moved from one store to another, for every pair of stores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from gateway.journal import copy
+from gateway.journal.copy import CopyError, Movable, Progress, copy_journal
+from gateway.journal.records import Extent, State
+from gateway.journal.writes import Change
+from tests.support.journals import (
+    ACME,
+    ANY,
+    KEY,
+    NOW,
+    SHELVES,
+    Journals,
+    a_reason,
+    a_session,
+    a_transfer,
+    an_attempt,
+)
+
+TRANSFERS = 25
+SESSIONS = 12
+
+
+@pytest.fixture(params=sorted(SHELVES))
+async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Movable]:
+    folder = tmp_path / "target"
+    folder.mkdir()
+    shelf = SHELVES[request.param](folder)
+    await shelf.prepare()
+    try:
+        async with AsyncExitStack() as stack:
+            yield await Journals(shelf, stack).open(encryption_key=KEY)
+    finally:
+        await shelf.discard()
+
+
+@pytest.fixture
+async def source(journals: Journals, monkeypatch: pytest.MonkeyPatch) -> Movable:
+    monkeypatch.setattr(copy, "PAGE", 10)
+    journal = await journals.open()
+    for number in range(TRANSFERS):
+        transfer = a_transfer(f"{number} \x00", operator=f"operator {number % 3}", revision=number)
+        await journal.open(transfer, a_reason(str(number)))
+        for _ in range(number % 3):
+            await journal.change(
+                Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, attempt=an_attempt(), reason=a_reason())
+            )
+    for number in range(SESSIONS):
+        await journal.remember(a_session(f"token {number}", memory={"a": str(number)}), NOW + number)
+    return journal
+
+
+async def test_everything_is_in_the_target_afterwards(source: Movable, target: Movable) -> None:
+    reports: list[Progress] = []
+    whole = Extent(TRANSFERS, SESSIONS)
+    assert await copy_journal(source, target, reports.append) == whole
+    assert [report.done for report in reports] == [
+        Extent(0, 10), Extent(0, 12), Extent(10, 12), Extent(20, 12), whole
+    ]  # fmt: skip
+    assert {report.total for report in reports} == {whole}
+    assert await target.extent() == whole
+    copied = {each.transfer.key: each for each in await target.export_timelines(None, 99)}
+    assert copied == {each.transfer.key: each for each in await source.export_timelines(None, 99)}
+    for number in range(SESSIONS):
+        token = f"token {number}"
+        assert await target.session(ACME, token) == await source.session(ACME, token)
+    seen = {each.session.token: each.seen_at for each in await target.export_sessions(None, 99)}
+    assert seen == {f"token {number}": NOW + number for number in range(SESSIONS)}
+
+
+async def test_a_copy_that_was_broken_off_is_finished_by_the_next(source: Movable, target: Movable) -> None:
+    def broken_off(progress: Progress) -> None:
+        if progress.done.transfers:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await copy_journal(source, target, broken_off)
+    assert (await target.extent()).transfers == 10
+    assert await copy_journal(source, target, lambda _: None) == Extent(TRANSFERS, SESSIONS)
+    assert await target.extent() == Extent(TRANSFERS, SESSIONS)
+
+
+async def test_a_transfer_that_differs_in_the_target_is_refused_and_left_as_it_is(
+    source: Movable, target: Movable
+) -> None:
+    other = a_transfer("7 \x00", operator="operator 1", description="Another")
+    await target.open(other)
+    with pytest.raises(CopyError, match="is another transfer in the target journal"):
+        await copy_journal(source, target, lambda _: None)
+    assert await target.find(other.key) == other

@@ -1,0 +1,150 @@
+"""Lists, timelines and tallies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
+from gateway.journal.records import Decision, Direction, KeyedReason, ReasonTotal, State, Tally
+from gateway.reasons import Source
+from tests.support.journals import ACME, NOW, a_reason, a_session, a_transfer, key_of
+
+TRANSFERS = [
+    a_transfer("1", opened_at=NOW, state=State.CONFIRMED),
+    a_transfer("2", opened_at=NOW + 1, state=State.PARKED, wants=Decision.ROLLBACK),
+    a_transfer("3", opened_at=NOW + 2, direction=Direction.DEPOSIT, state=State.HELD),
+    a_transfer("4", opened_at=NOW + 3, operator="globex", state=State.ROLLING_BACK),
+    a_transfer("5", opened_at=NOW + 4, session=a_session(player_id="player-2"), state=State.ROLLED_BACK),
+]
+
+
+@pytest.mark.parametrize(
+    "where, ids",
+    [
+        pytest.param({}, "54321", id="all"),
+        pytest.param({"operator": ACME}, "5321", id="operator"),
+        pytest.param({"direction": Direction.DEPOSIT}, "3", id="direction"),
+        pytest.param({"id": "4"}, "4", id="id"),
+        pytest.param({"id": "4", "states": (State.ROLLING_BACK,)}, "4", id="id and state"),
+        pytest.param({"player_id": "player-2"}, "5", id="player"),
+        pytest.param({"states": (State.PARKED, State.HELD)}, "32", id="unfinished states"),
+        pytest.param({"states": (State.PARKED,), "operator": "globex"}, "", id="unfinished states of an operator"),
+        pytest.param({"states": (State.CONFIRMED, State.PARKED)}, "21", id="any states"),
+        pytest.param({"wants": Decision.ROLLBACK}, "2", id="wants"),
+        pytest.param({"since": NOW + 1, "until": NOW + 4}, "432", id="time"),
+        pytest.param(
+            {"operator": ACME, "since": NOW + 1, "states": (State.PARKED, State.CONFIRMED)}, "2", id="several"
+        ),
+    ],
+)
+async def test_transfers_are_listed_newest_first_and_narrowed(
+    journal: Journal, where: dict[str, Any], ids: str
+) -> None:
+    for transfer in TRANSFERS:
+        await journal.open(transfer)
+    listed = await journal.transfers(TransferFilter(**where), limit=10)
+    assert "".join(transfer.id for transfer in listed) == ids
+    assert all(transfer in TRANSFERS for transfer in listed)
+
+
+async def test_transfers_are_listed_page_by_page(journal: Journal) -> None:
+    for transfer in TRANSFERS:
+        await journal.open(transfer)
+    pages = [await journal.transfers(TransferFilter(), limit=2, offset=offset) for offset in (0, 2, 4, 6)]
+    assert [[transfer.id for transfer in page] for page in pages] == [["5", "4"], ["3", "2"], ["1"], []]
+
+
+async def test_transfers_opened_at_the_same_time_are_listed_last_written_first(journal: Journal) -> None:
+    for id_ in "bca":
+        await journal.open(a_transfer(id_))
+    assert [transfer.id for transfer in await journal.transfers(TransferFilter(), limit=3)] == ["a", "c", "b"]
+
+
+REASONS = [
+    ("1", a_reason("Withdraw request failed.", at=NOW)),
+    ("1", a_reason("Überfällig: STRASSE", at=NOW + 1, category="other")),
+    ("2", a_reason("withdraw timed out", at=NOW + 2, source=Source.GATEWAY, category="timeout")),
+    ("3", a_reason("100%_sure", at=NOW + 3, source=Source.PERSON, category="other", who="ann")),
+]
+
+
+@pytest.fixture
+async def reasoned(journal: Journal) -> Journal:
+    for transfer in TRANSFERS[:3]:
+        await journal.open(transfer)
+    await journal.open(a_transfer("1", operator="globex"), a_reason(at=NOW - 1))
+    for id_, reason in REASONS:
+        await journal.note(key_of(id_, direction=Direction.DEPOSIT if id_ == "3" else Direction.WITHDRAW), reason)
+    return journal
+
+
+@pytest.mark.parametrize(
+    "where, times",
+    [
+        pytest.param({}, [3, 2, 1, 0, -1], id="all"),
+        pytest.param({"operator": "globex"}, [-1], id="operator"),
+        pytest.param({"source": Source.GATEWAY}, [2], id="source"),
+        pytest.param({"category": "other"}, [3, 1], id="category"),
+        pytest.param({"text": "WITHDRAW"}, [2, 0, -1], id="text, whatever its case"),
+        pytest.param({"text": "überFÄLLIG"}, [1], id="text with umlauts"),
+        pytest.param({"text": "%"}, [3], id="text that a pattern would read otherwise"),
+        pytest.param({"text": "h_i"}, [], id="text that a pattern would find"),
+        pytest.param({"since": NOW, "until": NOW + 2}, [1, 0], id="time"),
+        pytest.param({"text": "withdraw", "operator": ACME, "since": NOW + 1}, [2], id="several"),
+    ],
+)
+async def test_reasons_are_listed_newest_first_and_narrowed(
+    reasoned: Journal, where: dict[str, Any], times: list[int]
+) -> None:
+    listed = await reasoned.reasons(ReasonFilter(**where), limit=10)
+    assert [each.reason.at - NOW for each in listed] == times
+
+
+async def test_a_listed_reason_is_whole_and_names_its_transfer(reasoned: Journal) -> None:
+    (listed,) = await reasoned.reasons(ReasonFilter(source=Source.PERSON), limit=10)
+    assert listed == KeyedReason(key=key_of("3", direction=Direction.DEPOSIT), reason=REASONS[3][1])
+
+
+async def test_reasons_are_listed_page_by_page(reasoned: Journal) -> None:
+    pages = [await reasoned.reasons(ReasonFilter(), limit=3, offset=offset) for offset in (0, 3, 6)]
+    assert [[each.reason.at - NOW for each in page] for page in pages] == [[3, 2, 1], [0, -1], []]
+
+
+async def test_reasons_are_summed_by_operator_source_and_category(reasoned: Journal) -> None:
+    assert await reasoned.reason_totals(ReasonFilter()) == [
+        ReasonTotal(operator=ACME, source=Source.GAME, category="other", count=1),
+        ReasonTotal(operator=ACME, source=Source.GAME, category="withdraw_failed", count=1),
+        ReasonTotal(operator=ACME, source=Source.GATEWAY, category="timeout", count=1),
+        ReasonTotal(operator=ACME, source=Source.PERSON, category="other", count=1),
+        ReasonTotal(operator="globex", source=Source.GAME, category="withdraw_failed", count=1),
+    ]
+    assert await reasoned.reason_totals(ReasonFilter(text="no such text")) == []
+
+
+async def test_unfinished_transfers_are_tallied_finished_ones_are_not(journal: Journal) -> None:
+    for transfer in TRANSFERS:
+        await journal.open(transfer)
+    await journal.open(a_transfer("6", opened_at=NOW + 9, state=State.PARKED))
+    tallies = await journal.tallies(abandoned_before=NOW + 2)
+
+    def tally(operator: str, direction: Direction, state: State, count: int, oldest: int, abandoned: int) -> Tally:
+        return Tally(
+            operator=operator,
+            direction=direction,
+            state=state,
+            count=count,
+            oldest_at=NOW + oldest,
+            abandoned=abandoned,
+        )
+
+    assert sorted(tallies, key=str) == [
+        tally(ACME, Direction.DEPOSIT, State.HELD, 1, 2, 0),
+        tally(ACME, Direction.WITHDRAW, State.PARKED, 2, 1, 1),
+        tally("globex", Direction.WITHDRAW, State.ROLLING_BACK, 1, 3, 0),
+    ]
+
+
+async def test_an_empty_journal_tallies_nothing(journal: Journal) -> None:
+    assert await journal.tallies(NOW) == []

@@ -1,0 +1,67 @@
+"""Session tokens at rest."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from gateway.journal.interface import JournalMisconfigured
+from gateway.journal.records import State
+from gateway.journal.writes import Change
+from tests.support.journals import ACME, ANY, KEY, NOW, Journals, a_session, a_transfer
+
+TOKEN = "very-secret-token-0001"
+MEMORY = "very-secret-memory-0002"
+NEW_TOKEN = "very-secret-token-0003"
+SECRETS = (TOKEN, MEMORY, NEW_TOKEN)
+OTHER_KEY = base64.b64encode(b"o" * 32).decode()
+
+
+async def written(journals: Journals, **settings: str) -> None:
+    """A journal with secrets in every place, closed again."""
+    journal = await journals.open(**settings)
+    session = a_session(TOKEN, memory={"key": MEMORY})
+    await journal.remember(session, NOW)
+    transfer = a_transfer(session=session)
+    await journal.open(transfer)
+    renewed = a_session(NEW_TOKEN)
+    await journal.change(Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, session=renewed))
+    assert await journal.session(ACME, TOKEN) == session
+    found = await journal.find(transfer.key)
+    assert found is not None
+    assert found.session == renewed
+    await journals.close()
+
+
+async def test_with_a_key_no_secret_is_in_the_bytes_of_the_journal(journals: Journals) -> None:
+    await written(journals, encryption_key=KEY)
+    contents = await journals.shelf.contents()
+    assert b"player-1" in contents
+    assert [secret for secret in SECRETS if secret.encode() in contents] == []
+    assert [secret for secret in SECRETS if secret.encode().hex().encode() in contents] == []
+
+
+async def test_without_a_key_secrets_are_kept_as_they_are(journals: Journals) -> None:
+    await written(journals)
+    contents = await journals.shelf.contents()
+    assert NEW_TOKEN.encode() in contents or NEW_TOKEN.encode().hex().encode() in contents
+
+
+async def test_a_journal_without_a_key_may_get_one(journals: Journals) -> None:
+    await written(journals)
+    journal = await journals.open(encryption_key=KEY)
+    assert await journal.session(ACME, TOKEN) == a_session(TOKEN, memory={"key": MEMORY})
+
+
+async def test_a_journal_is_not_opened_without_the_key_it_was_written_with(journals: Journals) -> None:
+    await written(journals, encryption_key=KEY)
+    for settings in ({}, {"encryption_key": OTHER_KEY}):
+        with pytest.raises(JournalMisconfigured, match="encryption_key"):
+            await journals.open(**settings)
+
+
+async def test_a_session_shows_no_secret_of_its_own(journals: Journals) -> None:
+    shown = repr(a_transfer(session=a_session(TOKEN, memory={"key": MEMORY})))
+    assert "player-1" in shown
+    assert [secret for secret in SECRETS if secret in shown] == []
