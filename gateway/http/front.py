@@ -18,13 +18,14 @@ from gateway.wire.calls import WalletCall
 
 
 class Route(msgspec.Struct, frozen=True):
-    """A path's call, and the operator if the path names one."""
+    """What a path asks for: the call (None: there is no such call), and the operator if the path names one."""
 
-    call: WalletCall
+    call: WalletCall | None
     operator: str | None = None
 
 
 COMMON_ROUTES: Final = {f"/wallet/{call}": Route(call) for call in WalletCall}
+_OPERATORS: Final = "/operators/"
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -45,12 +46,13 @@ class Front:
         )
         self.proxies = Proxies(server.trusted_proxies)
         self._routes = COMMON_ROUTES | {
-            f"/operators/{name}/wallet/{call}": Route(call, name) for name in operators for call in WalletCall
+            f"{_OPERATORS}{name}/wallet/{call}": Route(call, name) for name in operators for call in WalletCall
         }
 
-    def route(self, target: str) -> Route | None:
+    def route(self, target: str) -> Route:
         """The route of a request's target; a query in it means nothing here."""
-        return self._routes.get(target) or self._routes.get(target.partition("?")[0])
+        path = target.partition("?")[0]
+        return self._routes.get(path) or Route(None, path.split("/", 3)[2] if path.startswith(_OPERATORS) else None)
 
     def admits(self, peer: str) -> bool:
         """Whether anybody may call from there; if not, not even the connection is taken."""

@@ -124,18 +124,18 @@ class WalletDoor:
 
     async def _reply(self, front: Front, request: web.BaseRequest, call: Call) -> Reply:
         route = front.route(request.raw_path)
-        call.call = route.call if route else ""
+        call.call = route.call or ""
         entry = await self._entry(front, request, route, call.who)
         call.operator = entry.operator.name
         if self._stopping:
             raise _STOPPING
-        if route is None or request.method != hdrs.METH_POST:
+        if route.call is None or request.method != hdrs.METH_POST:
             raise _NO_SUCH_CALL
         until = (cast("Connection", request.protocol).began_at or call.begun) + front.server.read_timeout
         body = await self._bodies.read(request, until, roomy=route.call in ROLLBACKS)
         return await self._carried_out(entry.operator, route.call, body, front.server.request_timeout)
 
-    async def _entry(self, front: Front, request: web.BaseRequest, route: Route | None, who: Address | None) -> Entry:
+    async def _entry(self, front: Front, request: web.BaseRequest, route: Route, who: Address | None) -> Entry:
         """The operator that the call is for. Raises `Ignored` and `WalletError`."""
         header = request.headers.get(hdrs.AUTHORIZATION)
         grant = front.credentials.known(header)
@@ -143,7 +143,7 @@ class WalletDoor:
             if not front.expects(who):
                 raise Ignored
             grant = await self._checked(front, header or "", who)
-        name = grant.operator(route.operator if route else None)
+        name = grant.operator(route.operator)
         if name is None:
             raise _UNAUTHORIZED
         entry = front.entries[name]
