@@ -26,7 +26,7 @@ from gateway.settings import CredentialSettings
 CHECKED_AT_ONCE: Final = 2
 WAITING_PER_SOURCE: Final = 8
 WAITING: Final = 256
-_REMEMBERED: Final = 4096
+REMEMBERED: Final = 4096
 
 
 class TooManyChecks(Exception):
@@ -73,6 +73,7 @@ class Credentials:
     """All operators' credentials."""
 
     def __init__(self, holders: Iterable[Holder]) -> None:
+        """Raises `ValueError` for a hash that is none."""
         self._key = secrets.token_bytes(32)
         self._open: dict[bytes, Grant] = {}
         self._hashed: dict[bytes, list[_Hashed]] = {}
@@ -127,7 +128,7 @@ class Credentials:
             if not self._waiting[source]:
                 del self._waiting[source]
         self._verified[digest] = grant
-        if len(self._verified) > _REMEMBERED:
+        if len(self._verified) > REMEMBERED:
             self._forget_one()
         return grant
 
@@ -157,6 +158,7 @@ class Credentials:
             self._open[digest] = self._open.get(digest, NOTHING).plus(grant)
         if credential.password_hash is not None:
             hashed = _Hashed(credential.password_hash.get_secret_value(), grant)
+            extract_parameters(hashed.secret_hash)
             self._hashed.setdefault(username, []).append(hashed)
 
     def _digest(self, header: bytes) -> bytes:

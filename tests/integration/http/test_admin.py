@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter
+from pydantic import SecretStr
+
+from gateway.http.admin import AdminDoor
+from gateway.http.listening import Listener
+from tests.support.doors import Answered, Client
+
+
+class ScriptedHealth:
+    def __init__(self) -> None:
+        self.ailing: list[str] = []
+        self.hindered: list[str] = []
+
+    def ailments(self) -> list[str]:
+        return self.ailing
+
+    async def hindrances(self) -> list[str]:
+        return self.hindered
+
+
+class Operating:
+    """Whoever runs the gateway, at its admin door."""
+
+    def __init__(self, health: ScriptedHealth, port: int) -> None:
+        self.health = health
+        self._port = port
+
+    async def get(self, path: str, method: str = "GET", **headers: str) -> Answered:
+        client = Client(*await asyncio.open_connection("127.0.0.1", self._port))
+        fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        answered = await client.asked(f"{method} {path} HTTP/1.1\r\nHost: g\r\n{fields}\r\n".encode())
+        await client.close()
+        return answered
+
+
+@asynccontextmanager
+async def admin_door(token: str | None = None) -> AsyncIterator[Operating]:
+    registry = CollectorRegistry()
+    Counter("mm_things", "Things.", registry=registry).inc()
+    health = ScriptedHealth()
+    door = AdminDoor(health, registry, None if token is None else SecretStr(token))
+    server = web.Server(door.handle, access_log=None)
+    listener = Listener.bind("127.0.0.1", 0)
+    await listener.serve(server, None, 5)
+    try:
+        yield Operating(health, listener.port)
+    finally:
+        listener.close()
+        server.pre_shutdown()
+        await server.shutdown(1)
+
+
+async def test_health_and_readiness_say_what_is_wrong() -> None:
+    async with admin_door() as admin:
+        assert [(await admin.get(page)).status for page in ("/healthz", "/readyz")] == [200, 200]
+        admin.health.ailing = ["delivery to acme fails again and again"]
+        admin.health.hindered = ["journal default: the disk is full"]
+        alive, ready = await admin.get("/healthz"), await admin.get("/readyz")
+        assert (alive.status, json.loads(alive.body)) == (
+            503,
+            {"alive": False, "problems": ["delivery to acme fails again and again"]},
+        )
+        assert (ready.status, json.loads(ready.body)) == (
+            503,
+            {"ready": False, "problems": ["journal default: the disk is full"]},
+        )
+
+
+@pytest.mark.parametrize(
+    "accept, kind, end",
+    [
+        ("*/*", "text/plain", b"mm_things_total 1.0\n"),
+        ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text", b"# EOF\n"),
+    ],
+)
+async def test_metrics_come_in_the_form_that_is_asked_for(accept: str, kind: str, end: bytes) -> None:
+    async with admin_door() as admin:
+        answered = await admin.get("/metrics", Accept=accept)
+        assert answered.status == 200
+        assert answered.headers["content-type"].startswith(kind)
+        assert end in answered.body
+
+
+@pytest.mark.parametrize(
+    "header, status",
+    [
+        ("Bearer s3cret", 200),
+        ("bearer  s3cret", 200),
+        ("Bearer wrong", 401),
+        ("Bearer s3cret2", 401),
+        ("Basic s3cret", 401),
+        ("Bearer", 401),
+        ("", 401),
+        ("Bearer \xff", 401),
+    ],
+)
+async def test_the_token_is_asked_for_where_there_is_one(header: str, status: int) -> None:
+    async with admin_door("s3cret") as admin:
+        assert (await admin.get("/metrics", Authorization=header)).status == status
+
+
+async def test_health_is_told_to_everybody_and_nothing_else_is() -> None:
+    async with admin_door("s3cret") as admin:
+        answered = {page: (await admin.get(page)).status for page in ("/healthz", "/readyz", "/metrics", "/nothing")}
+        assert answered == {"/healthz": 200, "/readyz": 200, "/metrics": 401, "/nothing": 401}
+        assert (await admin.get("/metrics")).headers["www-authenticate"] == 'Bearer realm="admin"'
+
+
+async def test_other_pages_and_methods_are_refused() -> None:
+    async with admin_door() as admin:
+        missing, posted = await admin.get("/nothing"), await admin.get("/metrics", "DELETE")
+        assert (missing.status, json.loads(missing.body)["pages"]) == (404, ["/healthz", "/metrics", "/readyz"])
+        assert (posted.status, posted.headers["allow"]) == (405, "GET, HEAD")

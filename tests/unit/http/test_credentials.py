@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError
+from pydantic import SecretStr
+
+from gateway.http import credentials
+from gateway.http.credentials import NOTHING, Credentials, Grant, Holder, TooManyChecks
+from gateway.settings import CredentialSettings
+from tests.support.doors import basic
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def hashed(*passwords: str) -> Credentials:
+    secrets = [
+        CredentialSettings(username="u", password_hash=SecretStr(CHEAP.hash(password))) for password in passwords
+    ]
+    return Credentials([Holder("acme", path_only=False, credentials=tuple(secrets))])
+
+
+ACME = Grant(frozenset({"acme"}), "acme")
+
+
+async def test_what_was_checked_once_is_known_be_it_right_or_wrong() -> None:
+    keeper = hashed("p")
+    assert keeper.known(basic("u:p")) is None
+    assert await keeper.check(basic("u:p"), "here") == ACME
+    assert await keeper.check(basic("u:q"), "here") == NOTHING
+    assert (keeper.known(basic("u:p")), keeper.known(basic("u:q"))) == (ACME, NOTHING)
+    keeper.close()
+
+
+async def test_of_what_is_known_the_wrong_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "REMEMBERED", 3)
+    keeper = hashed("p", "q", "r", "s")
+    for password in ("p", "q", "wrong", "r"):
+        await keeper.check(basic(f"u:{password}"), "here")
+    assert [keeper.known(basic(f"u:{password}")) for password in ("p", "wrong", "q", "r")] == [ACME, None, ACME, ACME]
+    await keeper.check(basic("u:s"), "here")
+    assert [keeper.known(basic(f"u:{password}")) for password in ("p", "q", "s")] == [None, ACME, ACME]
+    keeper.close()
+
+
+async def test_no_source_and_no_crowd_of_them_may_have_checks_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "WAITING_PER_SOURCE", 1)
+    monkeypatch.setattr(credentials, "WAITING", 2)
+    keeper = hashed("p")
+    first = keeper.check(basic("u:1"), "here")
+    second = keeper.check(basic("u:2"), "there")
+    running = [asyncio.ensure_future(first), asyncio.ensure_future(second)]
+    await asyncio.sleep(0)
+    for source in ("here", "elsewhere"):
+        with pytest.raises(TooManyChecks):
+            await keeper.check(basic("u:3"), source)
+    assert await asyncio.gather(*running) == [NOTHING, NOTHING]
+    assert await keeper.check(basic("u:3"), "here") == NOTHING
+    keeper.close()
+
+
+async def test_a_hash_that_is_none_is_refused_at_once() -> None:
+    broken = CredentialSettings(username="u", password_hash=SecretStr("$argon2id$broken"))
+    with pytest.raises(InvalidHashError):
+        Credentials([Holder("acme", path_only=False, credentials=(broken,))])
