@@ -170,7 +170,7 @@ class Rows:
         and one transfer that cannot must not keep the others from it."""
         try:
             token, memory = _secrets_of(self._sealer.open(sealed, operator.encode()))
-        except Unsealable as error:
+        except (Unsealable, msgspec.DecodeError) as error:
             log.error("session not readable", operator=operator, error=str(error))  # noqa: TRY400 - the text says it all
             return Session(operator=operator, token="", player_id=unescaped(player_id))
         return Session(

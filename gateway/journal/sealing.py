@@ -70,7 +70,7 @@ class Sealer:
         cipher = self._cipher_of(sealed[1:_SALT_END])
         try:
             return cipher.decrypt(_NONCE_PADDING + sealed[_SALT_END:_COUNT_END], sealed[_COUNT_END:], context)
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise Unsealable("a sealed session does not open: it was changed, or belongs to another operator") from None
 
     def digest(self, secret: bytes) -> bytes:

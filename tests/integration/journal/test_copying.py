@@ -97,3 +97,25 @@ async def test_a_transfer_that_differs_in_the_target_is_refused_and_left_as_it_i
     with pytest.raises(CopyError, match="is another transfer in the target journal"):
         await copy_journal(source, target, lambda _: None)
     assert await target.find(other.key) == other
+
+
+async def test_a_row_that_is_not_read_back_as_it_was_is_not_called_copied(
+    source: Movable, target: Movable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for method in ("session", "timeline"):
+
+        async def lost(*_: object) -> None:
+            return None
+
+        with monkeypatch.context() as patched:
+            patched.setattr(target, method, lost)
+            with pytest.raises(CopyError, match="not read back"):
+                await copy_journal(source, target, lambda _: None)
+
+
+async def test_a_session_that_cannot_be_read_is_not_copied_as_an_empty_one(journals: Journals, target: Movable) -> None:
+    journal = await journals.open()
+    await journal.open(a_transfer(session=a_session("")))
+    with pytest.raises(CopyError, match="cannot be read"):
+        await copy_journal(journal, target, lambda _: None)
+    assert (await target.extent()).transfers == 0
