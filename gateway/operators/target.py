@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import httptools
@@ -72,6 +73,7 @@ def request_of(head: bytes, headers: Mapping[str, str], body: bytes | None) -> b
     return head + "".join(lines).encode("latin-1") + (body or b"")
 
 
+@lru_cache(maxsize=256)
 def _line(name: str, value: str) -> str:
     line = f"{name}: {value}"
     if _HEADER.fullmatch(line) is None or name.lower() in _OURS:

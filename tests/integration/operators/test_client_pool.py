@@ -120,7 +120,7 @@ async def test_connections_that_nobody_uses_are_closed_without_another_call(make
 
     async with rude_operator(behave) as operator:
         await make_client(idle_s=0.05).post(operator.url, b"{}", {})
-        await asyncio.wait_for(all_gone.wait(), 5)
+        assert await asyncio.wait_for(all_gone.wait(), 5)
 
 
 async def test_closing_the_client_closes_every_connection(make_client: MakeClient) -> None:
