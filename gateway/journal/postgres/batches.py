@@ -30,6 +30,7 @@ from gateway.journal.writes import (
     Changed,
     Check,
     Claim,
+    Import,
     Inherit,
     Note,
     Open,
@@ -38,8 +39,6 @@ from gateway.journal.writes import (
     Remember,
     Write,
 )
-
-WRITE: Final = "SELECT * FROM journal_write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 
 _KINDS: Final = (
     "opens", "changes", "attempts", "reasons", "sessions", "beats", "inherits", "claims", "prunes", "checks",
@@ -58,7 +57,9 @@ def key_of(write: Write) -> Key | None:
     """The transfer that a write is about; no batch may hold two writes about one."""
     if isinstance(write, Change | Note):
         return write.key
-    return write.transfer.key if isinstance(write, Open) else None
+    if isinstance(write, Open):
+        return write.transfer.key
+    return write.timeline.transfer.key if isinstance(write, Import) else None
 
 
 class Arguments:
@@ -76,6 +77,7 @@ class Arguments:
             Beat: self._beat,
             Inherit: self._inherit,
             Prune: self._prune,
+            Import: self._import,
             Check: self._check,
         }
         for place, write in enumerate(writes):
@@ -96,13 +98,25 @@ class Arguments:
         self._arrays.setdefault(kind, []).append((order, fields))
 
     def _open(self, place: int, write: Open) -> None:
-        row = self._rows.of_transfer(write.transfer)
-        fields = _present(TRANSFER_COLUMNS, row)
+        key = self._transfer(place, write.transfer)
+        if write.reason is not None:
+            self._reason(key, write.reason, in_any_case=False)
+
+    def _import(self, place: int, write: Import) -> None:
+        timeline = write.timeline
+        key = self._transfer(place, timeline.transfer)
+        for attempt in timeline.attempts:
+            self._attempt(key, attempt, in_any_case=False)
+        for reason in timeline.reasons:
+            self._reason(key, reason, in_any_case=False)
+
+    def _transfer(self, place: int, transfer: Transfer) -> tuple[str, ...]:
+        row = self._rows.of_transfer(transfer)
+        fields = {name: value for name, value in zip(TRANSFER_COLUMNS, row, strict=True) if value is not None}
         fields["place"] = place
         fields["session"] = _bytes(row[_SESSION])
         self._add("opens", row[:3], fields)
-        if write.reason is not None:
-            self._reason(row[:3], write.reason, in_any_case=False)
+        return row[:3]
 
     def _change(self, place: int, write: Change) -> None:
         key = id_, operator, direction = of_key(write.key)
@@ -132,20 +146,27 @@ class Arguments:
             fields["session"] = _bytes(self._rows.of_session(write.session))
         self._add("changes", key, fields)
         if write.attempt is not None:
-            self._attempt(key, write.attempt)
+            self._attempt(key, write.attempt, in_any_case=True)
         if write.reason is not None:
             self._reason(key, write.reason, in_any_case=False)
 
     def _note(self, _place: int, write: Note) -> None:
         self._reason(of_key(write.key), write.reason, in_any_case=True)
 
-    def _attempt(self, key: tuple[str, ...], attempt: Attempt) -> None:
-        self._add("attempts", key, _keyed(key) | dict(zip(ATTEMPT_COLUMNS, of_attempt(attempt), strict=True)))
+    def _attempt(self, key: tuple[str, ...], attempt: Attempt, *, in_any_case: bool) -> None:
+        fields = dict(zip(ATTEMPT_COLUMNS, of_attempt(attempt), strict=True))
+        self._belonging("attempts", key, fields, in_any_case=in_any_case)
 
     def _reason(self, key: tuple[str, ...], reason: Reason, *, in_any_case: bool) -> None:
         fields = dict(zip(REASON_COLUMNS, of_reason(reason), strict=True))
         fields["folded"] = escaped(reason.text.casefold())
-        self._add("reasons", key, _keyed(key) | fields | {"in_any_case": in_any_case})
+        self._belonging("reasons", key, fields, in_any_case=in_any_case)
+
+    def _belonging(self, kind: str, key: tuple[str, ...], fields: dict[str, Any], *, in_any_case: bool) -> None:
+        """What belongs to a transfer: kept only if this batch writes that, or `in_any_case`."""
+        fields["id"], fields["operator"], fields["direction"] = key
+        fields["in_any_case"] = in_any_case
+        self._add(kind, key, fields)
 
     def _remember(self, _place: int, write: Remember) -> None:
         session = write.session
@@ -203,6 +224,10 @@ def _opened(rows: Rows, write: Open, records: list[Record]) -> Opened:
     return Opened(transfer_of(rows, records[0]), created=False) if records else Opened(write.transfer, created=True)
 
 
+def _imported(rows: Rows, write: Import, records: list[Record]) -> Opened:
+    return _opened(rows, Open(transfer=write.timeline.transfer), records)
+
+
 def _changed(rows: Rows, _write: Change, records: list[Record]) -> Changed:
     record = records[0]
     transfer = None if record[_FIRST_COLUMN] is None else transfer_of(rows, record)
@@ -222,15 +247,6 @@ def _done(_rows: Rows, _write: Write, records: list[Record]) -> None:
     assert not records
 
 
-def _keyed(key: tuple[str, ...]) -> dict[str, Any]:
-    id_, operator, direction = key
-    return {"id": id_, "operator": operator, "direction": direction}
-
-
-def _present(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
-
-
 def _bytes(value: bytes) -> str:
     """As PostgreSQL reads them from text."""
     return "\\x" + value.hex()
@@ -246,5 +262,6 @@ _READERS: Final[Mapping[type[Write], Callable[[Rows, Any, list[Record]], Any]]] 
     Beat: _done,
     Inherit: _counted,
     Prune: _counted,
+    Import: _imported,
     Check: _done,
 }

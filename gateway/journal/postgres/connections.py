@@ -1,7 +1,8 @@
 """Connections to PostgreSQL: opened when needed, checked once, dropped when in doubt, and never more than allowed.
 
-Nothing that runs on a connection leaves a trace in its session: PgBouncer may give every transaction another server
-connection.
+Nothing that runs on a connection leaves a trace in its session, so that a pooler such as PgBouncer may give every
+transaction another server connection. Statements are sent unnamed; only the one that writes is prepared, and only
+where no pooler stands in between: that saves it a round trip.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import msgspec
@@ -25,7 +26,10 @@ IDLE_S: Final = 60.0
 PAUSE_S: Final = 0.1
 """After a failure to connect nobody tries for this long: a database that comes back is not stormed."""
 
-_GUARANTEES: Final = "SELECT current_setting('fsync'), current_setting('transaction_isolation')"
+WRITE: Final = "SELECT * FROM journal_write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+
+_GUARANTEES: Final = """
+SELECT pg_backend_pid(), current_setting('fsync'), current_setting('transaction_isolation')"""
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,38 +41,57 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     statement_timeout_s: float
 
 
+class Line:
+    """One open connection. `writing` is the prepared statement that writes, None where there must be none."""
+
+    def __init__(self, connection: asyncpg.Connection, writing: Any) -> None:
+        self.connection = connection
+        self.idle_since = 0.0
+        self._writing = writing
+
+    async def write(self, *arguments: str | None, timeout_s: float) -> list[Any]:
+        """What `journal_write` answers."""
+        if self._writing is None:
+            return list(await self.connection.fetch(WRITE, *arguments, timeout=timeout_s))
+        return list(await self._writing.fetch(*arguments, timeout=timeout_s))
+
+
 class Connections:
     """At most `limit` connections, each lent to one user at a time."""
 
     def __init__(self, server: Server, limit: int, clock: Clock) -> None:
         self._server = server
         self._clock = clock
-        self._idle: list[tuple[asyncpg.Connection, float]] = []
+        self._idle: list[Line] = []
         self._places = asyncio.Semaphore(limit)
         self._failure = ""
         self._failed_at = float("-inf")
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[asyncpg.Connection]:
+    async def one(self) -> AsyncIterator[Line]:
         """A connection of one's own until the block is left; an error in the block drops it.
 
         Raises `JournalUnavailable` when there is none to be had, and in place of what a statement fails with.
         """
         async with self._place():
-            connection = self._kept() or await self._connect()
+            line = self._kept() or await self._connect()
             try:
                 with named_errors("the statement"):
-                    yield connection
+                    yield line
             except BaseException:
-                connection.terminate()
+                line.connection.terminate()
                 raise
-            self._idle.append((connection, self._clock.monotonic()))
+            self.keep(line)
+
+    def keep(self, line: Line) -> None:
+        """Takes an idle connection to be lent later."""
+        line.idle_since = self._clock.monotonic()
+        self._idle.append(line)
 
     async def close(self) -> None:
         """Lets go of the idle connections. Those still lent are not waited for."""
         while self._idle:
-            connection, _ = self._idle.pop()
-            await close(connection, self._server)
+            await close(self._idle.pop().connection, self._server)
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -80,16 +103,16 @@ class Connections:
         finally:
             self._places.release()
 
-    def _kept(self) -> asyncpg.Connection | None:
+    def _kept(self) -> Line | None:
         """The connection that was used last, if it is still good."""
         while self._idle:
-            connection, since = self._idle.pop()
-            if not connection.is_closed() and self._clock.monotonic() - since < IDLE_S:
-                return connection
-            connection.terminate()
+            line = self._idle.pop()
+            if not line.connection.is_closed() and self._clock.monotonic() - line.idle_since < IDLE_S:
+                return line
+            line.connection.terminate()
         return None
 
-    async def _connect(self) -> asyncpg.Connection:
+    async def _connect(self) -> Line:
         if self._clock.monotonic() - self._failed_at < PAUSE_S:
             raise JournalUnavailable(self._failure)
         try:
@@ -99,7 +122,7 @@ class Connections:
             raise JournalUnavailable(self._failure) from error
 
 
-async def connect(server: Server) -> asyncpg.Connection:
+async def connect(server: Server) -> Line:
     """A connection to a server that keeps what it commits and has this program's tables. The caller closes it.
 
     Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
@@ -108,9 +131,11 @@ async def connect(server: Server) -> asyncpg.Connection:
     try:
         with named_refusals():
             async with asyncio.timeout(server.connect_timeout_s):
-                _require_guarantees(*await connection.fetchrow(_GUARANTEES))
+                process, fsync, isolation = await connection.fetchrow(_GUARANTEES)
+                _require_guarantees(fsync, isolation)
                 await require_journal(connection, server.name)
-        return connection
+                pooled = process != connection.get_server_pid()
+                return Line(connection, None if pooled else await connection.prepare(WRITE))
     except BaseException:
         connection.terminate()
         raise
@@ -122,6 +147,7 @@ async def connect_anyhow(server: Server) -> asyncpg.Connection:
         return await asyncpg.connect(
             server.url,
             timeout=server.connect_timeout_s,
+            statement_cache_size=0,
             target_session_attrs=None if "target_session_attrs" in server.url else "read-write",
         )
 

@@ -31,7 +31,6 @@ _UNSTORABLE: Final = (
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
 )
-_UNPOOLED: Final = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
 _ANY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, EOFError)
 
 
@@ -44,11 +43,6 @@ def named_errors(doing: str) -> Iterator[None]:
         raise Conflict(f"{doing} failed: {_said(error)}") from error
     except _UNSTORABLE as error:
         raise Unstorable(f"{doing} failed: the value cannot be stored ({type(error).__name__})") from error
-    except _UNPOOLED as error:
-        raise JournalUnavailable(
-            f"{doing} failed: a pooler lost a prepared statement; PgBouncer in transaction mode must be 1.21 or newer, "
-            "with max_prepared_statements above 0"
-        ) from error
     except TimeoutError as error:
         raise JournalUnavailable(f"{doing} failed: no answer in time") from error
     except _ANY as error:

@@ -24,6 +24,10 @@ class _Conditions:
         if value is not None:
             self._texts.append(text.replace("$", self.parameter(value)))
 
+    def add_text(self, text: str, value: str | None) -> None:
+        """The same for a text as it is kept."""
+        self.add(text, None if value is None else escaped(value))
+
     def parameter(self, value: Any) -> str:
         self.values.append(value)
         return f"${len(self.values)}"
@@ -35,10 +39,10 @@ class _Conditions:
 def transfers(where: TransferFilter, limit: int, offset: int) -> Query:
     """Newest first. What asks for unfinished transfers alone is answered from their index."""
     given = _Conditions()
-    given.add("id = $", where.id and escaped(where.id))
-    given.add("operator = $", where.operator)
+    given.add_text("id = $", where.id)
+    given.add_text("operator = $", where.operator)
     given.add("direction = $", where.direction)
-    given.add("player_id = $", where.player_id and escaped(where.player_id))
+    given.add_text("player_id = $", where.player_id)
     given.add("wants = $", where.wants)
     given.add("opened_at >= $", where.since)
     given.add("opened_at < $", where.until)
@@ -65,10 +69,10 @@ def _page(name: str, given: _Conditions, limit: int, offset: int) -> Query:
 
 def _of_reasons(where: ReasonFilter) -> _Conditions:
     given = _Conditions()
-    given.add("operator = $", where.operator)
+    given.add_text("operator = $", where.operator)
     given.add("source = $", where.source)
-    given.add("category = $", where.category)
-    given.add("strpos(folded, $) > 0", where.text and escaped(where.text.casefold()))
+    given.add_text("category = $", where.category)
+    given.add_text("strpos(folded, $) > 0", where.text and where.text.casefold())
     given.add("at >= $", where.since)
     given.add("at < $", where.until)
     return given

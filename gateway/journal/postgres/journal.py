@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.clock import Clock
 from gateway.journal.group_commit import GroupCommit, GroupedWrites
-from gateway.journal.postgres.connections import Connections, Server, close, connect, connect_anyhow
+from gateway.journal.postgres.connections import Connections, Line, Server, close, connect, connect_anyhow
 from gateway.journal.postgres.errors import named_refusals
 from gateway.journal.postgres.reads import PostgresReads
 from gateway.journal.postgres.schema import migrate
@@ -26,12 +26,15 @@ class PostgresJournal(GroupedWrites, PostgresReads):
 
     exclusive = False
 
-    def __init__(self, server: Server, connections: int, sealer: Sealer, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self, server: Server, first: Line, connections: int, sealer: Sealer, metrics: Metrics, clock: Clock
+    ) -> None:
         abreast = min(ABREAST, connections - 1)
         reading = connections - abreast
         rows = Rows(sealer)
         self._writing_connections = Connections(server, abreast, clock)
         self._reading_connections = Connections(server, reading, clock)
+        self._reading_connections.keep(first)
         writing = Writing(self._writing_connections, rows, clock, server.statement_timeout_s, abreast)
         PostgresReads.__init__(self, self._reading_connections, rows, server.statement_timeout_s, (reading + 1) // 2)
         GroupedWrites.__init__(self, GroupCommit(server.name, writing.send, metrics))
@@ -54,8 +57,14 @@ async def open_postgres(
     Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
     """
     server = _server_of(name, settings)
-    await close(await connect(server), server)
-    return PostgresJournal(server, settings.connections, sealer, metrics, clock)
+    line = await connect(server)
+    journal = PostgresJournal(server, line, settings.connections, sealer, metrics, clock)
+    try:
+        await journal.require_key()
+    except BaseException:
+        await journal.close()
+        raise
+    return journal
 
 
 async def migrate_postgres(settings: JournalSettings) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from typing import Any, Final
 
 from gateway.journal.interface import ReasonFilter, TransferFilter
@@ -11,10 +12,14 @@ from gateway.journal.postgres.connections import Connections
 from gateway.journal.postgres.errors import named_errors
 from gateway.journal.postgres.statements import SQL
 from gateway.journal.records import (
+    Attempt,
     Direction,
+    Extent,
     Key,
     KeyedReason,
+    Reason,
     ReasonTotal,
+    SeenSession,
     Session,
     State,
     Tally,
@@ -54,15 +59,8 @@ class PostgresReads:
         return records[0][0] if records else None
 
     async def timeline(self, key: Key) -> Timeline | None:
-        for *row, number in await self._all(SQL["find_numbered"], *of_key(key)):
-            attempts = await self._all(SQL["attempts"], number)
-            reasons = await self._all(SQL["reasons"], *of_key(key))
-            return Timeline(
-                transfer=self._rows.transfer(row),
-                attempts=[attempt(record) for record in attempts],
-                reasons=[reason(record) for record in reasons],
-            )
-        return None
+        timelines = await self._timelines(await self._all(SQL["find_numbered"], *of_key(key)))
+        return timelines[0] if timelines else None
 
     async def transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
         return [self._rows.transfer(record) for record in await self._list(*filters.transfers(where, limit, offset))]
@@ -94,9 +92,49 @@ class PostgresReads:
             )
         ]
 
+    async def require_key(self) -> None:
+        """Raises `JournalMisconfigured` if the newest session in the journal cannot be opened."""
+        for operator, sealed in await self._all(SQL["newest_session"]):
+            self._rows.require_key(operator, sealed)
+
+    async def extent(self) -> Extent:
+        return Extent(*(await self._list(SQL["extent"], []))[0])
+
+    async def export_timelines(self, after: Key | None, limit: int) -> list[Timeline]:
+        if after is None:
+            return await self._timelines(await self._all(SQL["first_transfers"], limit))
+        return await self._timelines(await self._all(SQL["next_transfers"], *of_key(after), limit))
+
+    async def export_sessions(self, after: SeenSession | None, limit: int) -> list[SeenSession]:
+        if after is None:
+            records = await self._all(SQL["first_sessions"], limit)
+        else:
+            records = await self._all(SQL["next_sessions"], after.digest, after.session.operator, limit)
+        return [
+            SeenSession(session=self._rows.session(operator, player_id, sealed), seen_at=seen_at, digest=digest)
+            for digest, operator, player_id, sealed, seen_at in records
+        ]
+
+    async def _timelines(self, numbered: list[Any]) -> list[Timeline]:
+        """Of rows that are a transfer followed by its number."""
+        if not numbered:
+            return []
+        tried: dict[Any, list[Attempt]] = defaultdict(list)
+        reasoned: dict[Any, list[Reason]] = defaultdict(list)
+        numbers = [number for *_, number in numbered]
+        for number, *row in await self._all(SQL["attempts"], numbers):
+            tried[number].append(attempt(row))
+        keys = [(row[0], row[1], row[2]) for row in numbered]
+        for id_, operator, direction, *row in await self._all(SQL["reasons"], *map(list, zip(*keys, strict=True))):
+            reasoned[id_, operator, direction].append(reason(row))
+        return [
+            Timeline(transfer=self._rows.transfer(row), attempts=tried[number], reasons=reasoned[key])
+            for key, (*row, number) in zip(keys, numbered, strict=True)
+        ]
+
     async def _all(self, statement: str, *values: Any) -> list[Any]:
-        async with self._connections.one() as connection:
-            return list(await connection.fetch(statement, *values, timeout=self._timeout_s))
+        async with self._connections.one() as line:
+            return list(await line.connection.fetch(statement, *values, timeout=self._timeout_s))
 
     async def _list(self, statement: str, values: list[Any]) -> list[Any]:
         """Within its own time on the server, which stops it there even if nobody listens any more."""
@@ -105,8 +143,8 @@ class PostgresReads:
             async with asyncio.timeout(patience_s):
                 await self._lists.acquire()
         try:
-            async with self._connections.one() as connection, connection.transaction(readonly=True):
-                await connection.execute(f"SET LOCAL statement_timeout = {int(patience_s * 1000)}")
-                return list(await connection.fetch(statement, *values, timeout=patience_s + self._timeout_s))
+            async with self._connections.one() as line, line.connection.transaction(readonly=True):
+                await line.connection.execute(f"SET LOCAL statement_timeout = {int(patience_s * 1000)}")
+                return list(await line.connection.fetch(statement, *values, timeout=patience_s + self._timeout_s))
         finally:
             self._lists.release()

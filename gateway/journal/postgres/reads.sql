@@ -8,17 +8,40 @@ SELECT {transfer} FROM transfers WHERE id = $1 AND operator = $2 AND direction =
 SELECT {transfer}, number FROM transfers WHERE id = $1 AND operator = $2 AND direction = $3
 
 -- name: attempts
-SELECT {attempt} FROM attempts WHERE transfer = $1 ORDER BY number
+SELECT transfer, {attempt} FROM attempts WHERE transfer = ANY ($1::bigint[]) ORDER BY transfer, number
 
 -- name: reasons
-SELECT {reason} FROM rollback_reasons WHERE id = $1 AND operator = $2 AND direction = $3 ORDER BY number
+SELECT id, operator, direction, {reason}
+FROM rollback_reasons JOIN unnest($1::text[], $2::text[], $3::text[]) AS keys (id, operator, direction)
+    USING (id, operator, direction)
+ORDER BY number
+
+-- name: newest_session
+SELECT operator, session FROM transfers ORDER BY opened_at DESC LIMIT 1
+
+-- name: extent
+SELECT (SELECT count(*) FROM transfers), (SELECT count(*) FROM sessions)
+
+-- name: first_transfers
+SELECT {transfer}, number FROM transfers ORDER BY id, operator, direction LIMIT $1
+
+-- name: next_transfers
+SELECT {transfer}, number FROM transfers WHERE (id, operator, direction) > ($1, $2, $3)
+ORDER BY id, operator, direction LIMIT $4
+
+-- name: first_sessions
+SELECT digest, operator, player_id, session, seen_at FROM sessions ORDER BY digest, operator LIMIT $1
+
+-- name: next_sessions
+SELECT digest, operator, player_id, session, seen_at FROM sessions WHERE (digest, operator) > ($1, $2)
+ORDER BY digest, operator LIMIT $3
 
 -- name: session
 SELECT player_id, session FROM sessions WHERE digest = $1 AND operator = $2
 
 -- name: next_due
 SELECT due_at FROM transfers
-WHERE operator = $1 AND due_at IS NOT NULL AND state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked')
+WHERE operator = $1 AND due_at IS NOT NULL AND state IN ('sending', 'confirming', 'rolling_back')
 ORDER BY due_at LIMIT 1
 
 -- name: tallies

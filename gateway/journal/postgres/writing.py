@@ -15,7 +15,7 @@ import structlog
 from gateway.clock import Clock
 from gateway.journal.group_commit import Batch, GroupCommit
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.postgres.batches import WRITE, Arguments, answers, key_of
+from gateway.journal.postgres.batches import Arguments, answers, key_of
 from gateway.journal.postgres.connections import Connections
 from gateway.journal.postgres.errors import Conflict, Unstorable
 from gateway.journal.records import Key
@@ -130,6 +130,6 @@ class Writing:
         return await self._once(writes, arguments)
 
     async def _once(self, writes: list[Write], arguments: list[str | None]) -> list[Any]:
-        async with self._connections.one() as connection:
-            records = await connection.fetch(WRITE, self._lock_timeout, *arguments, timeout=self._timeout_s)
+        async with self._connections.one() as line:
+            records = await line.write(self._lock_timeout, *arguments, timeout_s=self._timeout_s)
         return answers(self._rows, writes, records)

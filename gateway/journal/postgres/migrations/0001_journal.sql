@@ -263,10 +263,11 @@ BEGIN
         INSERT INTO attempts (transfer, call, at, took_s, verdict, kind, detail, instance)
         SELECT t.number, given.call, given.at, given.took_s, given.verdict, given.kind, given.detail, given.instance
         FROM json_to_recordset(attempts) AS given (
-            id text, operator text, direction text, call text, at double precision, took_s double precision,
-            verdict text, kind text, detail text, instance text
+            id text, operator text, direction text, in_any_case boolean, call text, at double precision,
+            took_s double precision, verdict text, kind text, detail text, instance text
         )
-        JOIN transfers t ON t.id = given.id AND t.operator = given.operator AND t.direction = given.direction;
+        JOIN transfers t ON t.id = given.id AND t.operator = given.operator AND t.direction = given.direction
+        WHERE given.in_any_case OR t.xmin = pg_current_xact_id_if_assigned()::xid;
     END IF;
 
     IF reasons IS NOT NULL THEN
