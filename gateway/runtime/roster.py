@@ -44,7 +44,7 @@ class Roster:
         self._deliveries = deliveries
         self._supervisor = supervisor
         self._settled = settled
-        self._leaving: set[asyncio.Task[None]] = set()
+        self.leaving: set[asyncio.Task[None]] = set()
 
     async def built(self, settings: Mapping[str, OperatorSettings]) -> dict[str, Operator]:
         """The operators that these settings describe: those in force where nothing changed, else new ones.
@@ -98,9 +98,9 @@ class Roster:
 
     async def close(self) -> None:
         """Closes all operators at once."""
-        for task in self._leaving:
+        for task in self.leaving:
             task.cancel()
-        await asyncio.gather(*self._leaving, return_exceptions=True)
+        await asyncio.gather(*self.leaving, return_exceptions=True)
         for operator in self.operators.values():
             await operator.close()
 
@@ -118,8 +118,8 @@ class Roster:
 
     def _leave(self, operator: Operator) -> None:
         task = asyncio.create_task(self._closed_when_idle(operator))
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+        self.leaving.add(task)
+        task.add_done_callback(self.leaving.discard)
 
     async def _closed_when_idle(self, operator: Operator) -> None:
         try:

@@ -71,6 +71,7 @@ class Runtime:
         self._roster = Roster(context, deliverer, deliveries, self._supervisor, self._wallet.settled)
         self._changing = asyncio.Lock()
         self._stopping = False
+        self.stopped = False
 
     async def start(self) -> tuple[str, str]:
         """Serves calls from now on. Returns the addresses of the wallet and the admin door.
@@ -116,6 +117,7 @@ class Runtime:
                 async with asyncio.timeout(self.settings.server.stop_timeout):
                     await self._settled()
             await self._let_go()
+            self.stopped = True
 
     def ailments(self) -> list[str]:
         """Why this process should be restarted."""
