@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
@@ -31,12 +31,13 @@ def secrets_of(value: Any) -> Iterator[str]:
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
     elif isinstance(value, BaseModel):
-        yield from secrets_of(value.__dict__.values())
+        yield from secrets_of(value.__dict__)
     elif isinstance(value, Mapping):
-        yield from secrets_of(value.values())
-    elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        for item in value:
-            yield from secrets_of(item)
+        for inner in value.values():
+            yield from secrets_of(inner)
+    elif isinstance(value, list | tuple | set | frozenset):  # not whatever can be walked: a network holds its addresses
+        for inner in value:
+            yield from secrets_of(inner)
 
 
 def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
