@@ -55,9 +55,7 @@ class AnswerReader:
         self._not_body += len(data)
         try:
             self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self.reusable = False
-        except HttpParserError as error:
+        except (HttpParserError, HttpParserUpgrade) as error:
             self.reusable = False
             if not self._complete:
                 raise _cause_of(error) from None
@@ -118,7 +116,7 @@ class AnswerReader:
             self.reusable = self._parser.should_keep_alive()
 
 
-def _cause_of(error: HttpParserError) -> Unclear:
+def _cause_of(error: Exception) -> Unclear:
     """What a callback raised, or what the parser did not understand; never the bytes themselves."""
     if isinstance(error.__context__, Unclear):
         return error.__context__
