@@ -1,0 +1,94 @@
+"""Runs the scenarios, writes what they found, and ends with a summary line and a true exit status.
+
+`--quick` takes under a minute and only shows that everything works: a missed target is then no failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from bench import cores, machine, report
+from bench.measuring import Bench
+from bench.processes import Failed, run
+from bench.results import Outcome, Results
+from bench.scenarios import hanging, hub88, latency, postgres, proxies, rows
+from bench.sizes import FULL, QUICK
+from tests.support.postgres import PostgresServer
+
+HERE: Final = Path(__file__).parent
+ROOT: Final = HERE.parent
+HOME: Final = ROOT / ".bench"
+BENCH_PYTHON: Final = ROOT / ".venv-bench/bin/python"
+
+Scenario = Callable[[Bench, PostgresServer], list[Outcome]]
+
+SCENARIOS: Final[dict[str, Scenario]] = {
+    "proxies": proxies.run,
+    "hub88": lambda bench, _: hub88.run(bench),
+    "latency": lambda bench, _: latency.run(bench),
+    "hanging": lambda bench, _: hanging.run(bench),
+    "postgres": postgres.run,
+    "rows": lambda bench, _: rows.run(bench),
+}
+
+
+def main() -> int:
+    """The command line. Returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", choices=SCENARIOS, action="append", help="one scenario; may be given several times")
+    given = parser.parse_args()
+    HOME.mkdir(exist_ok=True)
+    try:
+        results = _measured(given.only or list(SCENARIOS), quick=given.quick)
+    except Failed as failure:
+        sys.stderr.write(f"make bench: failed: {failure}\n")
+        return 1
+    _keep(results)
+    sys.stdout.write(report.page(results) + "\n" + report.summary(results) + "\n")
+    met = all(finding.met for outcome in results.outcomes for finding in outcome.findings)
+    return 0 if met or given.quick else 1
+
+
+def _measured(names: list[str], *, quick: bool) -> Results:
+    chosen = cores.choose()
+    os.sched_setaffinity(0, {chosen.database})  # PostgreSQL inherits it
+    began, clock = datetime.now(UTC), time.monotonic()
+    facts = machine.describe(HOME)
+    database = PostgresServer.start(HOME)
+    os.sched_setaffinity(0, {chosen.load})
+    bench = Bench(chosen, HOME, BENCH_PYTHON, QUICK if quick else FULL)
+    try:
+        outcomes = [outcome for name in names for outcome in _scenario(name, bench, database)]
+    finally:
+        bench.close()
+        database.remove()
+    took_s = time.monotonic() - clock
+    return Results(machine=facts, quick=quick, began=began.isoformat("T", "seconds"), took_s=took_s, outcomes=outcomes)
+
+
+def _scenario(name: str, bench: Bench, database: PostgresServer) -> Iterator[Outcome]:
+    sys.stderr.write(f"bench: {name}\n")
+    yield from SCENARIOS[name](bench, database)
+
+
+def _keep(results: Results) -> None:
+    """A quick run's figures are no record: they stay out of the project's files."""
+    folder = HOME if results.quick else HERE
+    kept = folder / "results.json"
+    kept.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
+    (folder / "results.md").write_text(report.page(results), encoding="utf-8")
+    run([BENCH_PYTHON, HERE / "plots.py", kept, folder / "plots"], HOME / "plots.log")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

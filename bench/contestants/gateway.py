@@ -1,0 +1,39 @@
+"""Starting the gateway itself, as it ships, with everything on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from adapters.hub88.sandbox_key import SANDBOX_KEY
+from bench.contestants.contestant import HERE, Contestant, Place, Running
+from bench.load.flows import PASSWORD
+from bench.processes import Program, free_port
+
+PROGRAM: Final = Path(sys.executable).with_name("mm-gateway")
+
+
+def gateway(
+    journal: str, *, name: str = "gateway", title: str = "this gateway", second_core: bool = False, hanging: int = 9
+) -> Contestant:
+    """The gateway over the journal of this URL. `hanging` is the port of an operator that never answers."""
+
+    def start(place: Place) -> Running:
+        port, admin_port = free_port(), free_port()
+        template = (HERE / "ours/gateway.yaml").read_text(encoding="utf-8")
+        config = place.home / f"{name}.yaml"
+        config.write_text(
+            template.format(
+                port=port, admin_port=admin_port, journal=journal, operator=place.operator_port,
+                hanging=hanging, password=PASSWORD, key=json.dumps(SANDBOX_KEY),
+            ),
+            encoding="utf-8",
+        )  # fmt: skip
+        cores = place.cores.both if second_core else {place.cores.subject}
+        program = Program([PROGRAM, "serve", "--config", config], cores, place.home / f"{name}.log")
+        program.listening(port)
+        return Running(name, program, port)
+
+    return Contestant(name, title, start)
