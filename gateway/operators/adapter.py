@@ -29,7 +29,8 @@ class Answer(msgspec.Struct, frozen=True):
 class Http(Protocol):
     """One operator's HTTP client: owns time budget, pool, TLS, body limit. Never follows, retries or repeats.
 
-    Raises `Unsent` or `Unclear`.
+    Raises `Unsent` or `Unclear`; every status is an `Answer`. URLs are ASCII and go out as they are written. The client
+    itself says Host, Content-Length and what else concerns the connection; `headers` holds the rest, Content-Type too.
     """
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer: ...
