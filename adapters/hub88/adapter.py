@@ -17,7 +17,7 @@ from adapters.hub88 import requests
 from adapters.hub88.messages import Said, Status
 from adapters.hub88.requests import PLACES, Body
 from adapters.hub88.settings import Confirm, Hub88Settings
-from adapters.hub88.signing import SIGNER_THREAD, read_key, signed
+from adapters.hub88.signing import SIGNER, read_key, signed
 from gateway.money import Money, unscaled
 from gateway.operators import (
     Adapter,
@@ -63,8 +63,8 @@ class Hub88(Adapter):
     Settings = Hub88Settings
     settings: Hub88Settings
 
-    signer: ClassVar[Executor | None] = SIGNER_THREAD
-    """Where signatures are made. None: in the loop's own thread, for a simulation that must not have a second one."""
+    signer: ClassVar[Executor | None] = SIGNER
+    """Where signatures are made. A simulation, in which nothing may run beside the loop, sets None."""
 
     def __init__(self, settings: Hub88Settings, http: Http) -> None:
         super().__init__(settings, http)

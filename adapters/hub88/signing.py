@@ -1,12 +1,13 @@
-"""RSA signatures over the exact bytes of a request, made beside the event loop.
+"""RSA signatures over the exact bytes of a request, made beside the event loop where that helps.
 
-A signature costs more than everything else in a call. The library lets go of the interpreter while it signs, so one
-thread of its own keeps the loop free, and takes a second core where there is one.
+A signature costs more than everything else in a call. The library lets go of the interpreter while it signs, so where
+there is a second core a thread of its own takes it. See `docs/decisions/042-signing-beside-the-loop.md`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from base64 import b64encode
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import lru_cache
@@ -24,7 +25,14 @@ SMALLEST_KEY: Final = 2048
 PADDING: Final = PKCS1v15()
 HASH: Final = SHA256()
 
-SIGNER_THREAD: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hub88-signer")
+
+def _cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+SIGNER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hub88-signer") if _cores() > 1 else None
+"""Where signatures are made; None: where they are asked for, since there is no core to spare."""
 
 
 @lru_cache(maxsize=32)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from adapters.hub88 import Hub88, Hub88Settings
 from adapters.hub88.sandbox_key import SANDBOX_KEY
-from adapters.hub88.signing import HASH, PADDING, SIGNER_THREAD, read_key, sign, signed
+from adapters.hub88.signing import HASH, PADDING, read_key, sign, signed
 from gateway.money import money
 from gateway.operators import Answer, Declined, Direction, Kind, OperatorError, Receipt, Session, Unclear
 from tests.support.adapters import ScriptedHttp
@@ -78,7 +79,8 @@ def test_a_signature_is_of_these_bytes_and_no_others() -> None:
 
 async def test_a_signature_is_the_same_wherever_it_is_made() -> None:
     key = read_key(SANDBOX_KEY)
-    assert await signed(key, b"{}", SIGNER_THREAD) == await signed(key, b"{}", None)
+    with ThreadPoolExecutor(1) as thread:
+        assert await signed(key, b"{}", thread) == await signed(key, b"{}", None)
 
 
 async def test_every_request_is_signed_over_the_bytes_that_are_sent() -> None:
