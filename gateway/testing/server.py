@@ -68,7 +68,7 @@ class SandboxServer:
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, reuse_address=True).start()
         host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
     def base_url(self) -> str:
