@@ -75,6 +75,8 @@ class Document:
             self._fault(Mark(1, 1), (), "is no valid YAML: it holds characters that are not allowed")
         except (_TooMuch, RecursionError):
             self._fault(Mark(1, 1), (), "is too large or too deeply nested, or an alias contains itself")
+        if self.data is None and not self.faults:
+            self._fault(Mark(1, 1), (), "is empty; write at least an operator into it")
 
     def _fault(self, mark: Mark, place: Place, text: str) -> None:
         self.faults.append((mark, place, text))

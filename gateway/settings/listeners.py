@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from gateway.settings.section import Section
-from gateway.settings.values import Network, Port, Size, Timeout
+from gateway.settings.values import Network, Port, Secret, Size, Timeout
 
 
 class ListenerTls(Section):
@@ -72,7 +72,7 @@ class AdminSettings(Section):
     port: Port = 9090
     """Port to listen on; 0 lets the system choose one."""
 
-    token: SecretStr | None = None
+    token: Secret | None = None
     """Bearer token that is asked for everywhere but on /healthz and /readyz. Without it nothing is asked for."""
 
     tls: ListenerTls | None = None

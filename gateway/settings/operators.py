@@ -5,23 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from gateway.settings.deliveries import DeliverySettings
 from gateway.settings.section import Section
-from gateway.settings.values import Duration, Name, Network, Size, Timeout
+from gateway.settings.values import Duration, Name, Network, Secret, Size, Timeout, Username
 
 
 class CredentialSettings(Section):
     """What the game authenticates with (HTTP Basic). Give `password` or `password_hash`."""
 
-    username: Annotated[str, Field(min_length=1, pattern=r"^[^:\x00-\x1f\x7f]+$")]
+    username: Username
     """The user name; it also chooses the operator, so no other operator may have the same."""
 
-    password: SecretStr | None = None
+    password: Secret | None = None
     """The password itself."""
 
-    password_hash: SecretStr | None = None
+    password_hash: Secret | None = None
     """Its Argon2 hash, as `mm-gateway hash-password` prints it."""
 
 

@@ -44,7 +44,7 @@ _HIDING: Final[dict[str, str]] = {
     "string_too_short": "must not be empty",
     "string_pattern_mismatch": "must match the pattern {pattern}",
     "path_type": "must be the path of a file",
-    "too_short": "needs at least {min_length} of them",
+    "too_short": "must not be empty",
     "model_type": "must be a mapping; write its keys indented below it",
     "model_attributes_type": "must be a mapping; write its keys indented below it",
     "dict_type": "must be a mapping; write its keys indented below it",

@@ -11,7 +11,7 @@ from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 WRITTEN: Final = "written"
@@ -24,6 +24,7 @@ _BYTES: Final = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 DURATION_PATTERN: Final = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 SIZE_PATTERN: Final = r"^\d+(B|KiB|MiB|GiB)$"
 NAME_PATTERN: Final = r"^[a-z0-9_-]{1,64}$"
+USERNAME_PATTERN: Final = r"^[^:\x00-\x1f\x7f]*$"
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _SIZE_PARTS: Final = re.compile(r"(\d+)(B|KiB|MiB|GiB)", re.ASCII)
 
@@ -100,6 +101,12 @@ def _name(value: Any) -> Any:
     raise PydanticCustomError("name", "is no name; use 1 to 64 of a-z, 0-9, - and _")
 
 
+def _username(value: Any) -> Any:
+    if not isinstance(value, str) or re.fullmatch(USERNAME_PATTERN, value):
+        return value
+    raise PydanticCustomError("username", "must have neither : nor control characters")
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -128,6 +135,17 @@ Network = Annotated[
 
 Name = Annotated[str, BeforeValidator(_name), _schema(NAME_PATTERN, "acme")]
 """Lower-case and fit for a path, a label and a file."""
+
+Username = Annotated[
+    str,
+    Field(min_length=1),
+    BeforeValidator(_username),
+    WithJsonSchema({"type": "string", "minLength": 1, "pattern": USERNAME_PATTERN}),
+]
+"""Fit for HTTP Basic, where a colon ends it."""
+
+Secret = Annotated[SecretStr, Field(min_length=1)]
+"""Never shown. An empty one is a variable that somebody forgot to set."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 """0 lets the system choose."""
