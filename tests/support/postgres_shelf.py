@@ -39,11 +39,13 @@ def server_url() -> str:
 class PostgresShelf:
     """A schema of one test's own."""
 
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(self, tmp_path: Path, server: str | None = None) -> None:
+        """In the database at the URL `server`, or on the server that tests share."""
         self.url = ""
+        self._server = server
 
     async def prepare(self) -> None:
-        self.url = await create_schema(server_url())
+        self.url = await create_schema(self._server or server_url())
         await migrate_journal(JournalSettings(url=self.url))
 
     async def contents(self) -> bytes:

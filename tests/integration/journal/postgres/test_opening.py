@@ -1,0 +1,133 @@
+"""Schemas, and servers that a journal must not be kept on."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from gateway.journal import migrate_journal
+from gateway.journal.interface import JournalMisconfigured, JournalUnavailable, SchemaMismatch
+from gateway.journal.postgres.schema import MIGRATIONS
+from gateway.journal.rows import TRANSFER_COLUMNS
+from gateway.settings import JournalSettings
+from tests.support.journals import Journals, a_transfer
+from tests.support.postgres import PostgresServer, create_schema, drop_schema
+from tests.support.postgres_shelf import server_url
+
+NEWEST = [migration.name for migration in MIGRATIONS]
+
+
+@pytest.fixture
+async def empty() -> str:
+    return await create_schema(server_url())
+
+
+async def value(url: str, query: str) -> object:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+async def test_ten_that_migrate_at_once_migrate_once(empty: str) -> None:
+    settings = JournalSettings(url=empty)
+    applied = await asyncio.gather(*(migrate_journal(settings) for _ in range(10)))
+    assert sorted(applied) == [[]] * 9 + [NEWEST]
+    assert await value(empty, "SELECT count(*) FROM journal_migrations") == len(NEWEST)
+    await drop_schema(empty)
+
+
+async def test_a_database_without_tables_is_refused_with_the_remedy(empty: str, journals: Journals) -> None:
+    journals.shelf.url, prepared = empty, journals.shelf.url
+    with pytest.raises(SchemaMismatch, match="mm-gateway migrate"):
+        await journals.open()
+    journals.shelf.url = prepared
+    await drop_schema(empty)
+
+
+async def test_a_newer_schema_is_refused_by_gateway_and_migration(journals: Journals) -> None:
+    await value(journals.shelf.url, "INSERT INTO journal_migrations (number, name) VALUES (999, 'later')")
+    with pytest.raises(SchemaMismatch, match="newer"):
+        await journals.open()
+    with pytest.raises(SchemaMismatch, match="newer"):
+        await migrate_journal(journals.settings())
+
+
+async def test_a_schema_that_changes_under_a_gateway_stops_its_next_connection(journals: Journals) -> None:
+    journal = await journals.open()
+    await journal.check()
+    await value(journals.shelf.url, "INSERT INTO journal_migrations (number, name) VALUES (999, 'later')")
+    await value(
+        journals.shelf.url,
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
+    )
+    with pytest.raises(JournalUnavailable):
+        await journal.check()
+    with pytest.raises(JournalUnavailable, match="newer"):
+        await journal.open(a_transfer())
+
+
+async def test_the_tables_have_the_columns_that_are_written(journals: Journals) -> None:
+    columns = "SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND attrelid = {}"
+    table = await value(journals.shelf.url, columns.format("'transfers'::regclass"))
+    answer = await value(
+        journals.shelf.url, columns.format("(SELECT typrelid FROM pg_type WHERE oid = 'journal_answer'::regtype)")
+    )
+    assert table == [*TRANSFER_COLUMNS, "number"]
+    assert answer == ["place", "outcome", *TRANSFER_COLUMNS, "number"]
+
+
+async def test_a_server_without_fsync_is_refused(tmp_path: Path, journals: Journals) -> None:
+    server = PostgresServer.start(tmp_path, settings={"fsync": "off"})
+    try:
+        await migrate_journal(JournalSettings(url=server.url))
+        journals.shelf.url, prepared = server.url, journals.shelf.url
+        with pytest.raises(JournalMisconfigured, match="set fsync = on"):
+            await journals.open()
+        journals.shelf.url = prepared
+    finally:
+        server.remove()
+
+
+async def test_another_default_isolation_is_refused(journals: Journals) -> None:
+    journals.shelf.url += "&default_transaction_isolation=serializable"
+    with pytest.raises(JournalMisconfigured, match="read committed"):
+        await journals.open()
+    journals.shelf.url = journals.shelf.url.partition("&")[0]
+
+
+async def test_a_database_that_is_not_there_is_named(journals: Journals) -> None:
+    journals.shelf.url, prepared = journals.shelf.url.replace("/postgres?", "/nowhere?"), journals.shelf.url
+    with pytest.raises(JournalMisconfigured, match="nowhere"):
+        await journals.open()
+    with pytest.raises(JournalMisconfigured, match="nowhere"):
+        await migrate_journal(journals.settings())
+    journals.shelf.url = prepared
+
+
+async def test_a_server_that_is_not_there_is_unavailable_and_its_password_unsaid(journals: Journals) -> None:
+    prepared = journals.shelf.url
+    journals.shelf.url = "postgresql://gateway:sesame@127.0.0.1:1/journal"
+    with pytest.raises(JournalUnavailable) as refusal:
+        await journals.open()
+    assert "sesame" not in str(refusal.value)
+    journals.shelf.url = prepared
+
+
+async def test_what_is_committed_is_on_disk_even_where_the_server_would_not_wait_for_it(journals: Journals) -> None:
+    connection = await asyncpg.connect(f"{journals.shelf.url}&synchronous_commit=off")
+    try:
+        async with connection.transaction():
+            nothing = [None] * 9
+            await connection.fetch(
+                "SELECT * FROM journal_write('1s', $1, $2, $3, $4, $5, $6, $7, $8, $9, '[]')", *nothing
+            )
+            assert await connection.fetchval("SHOW synchronous_commit") == "on"
+        assert await connection.fetchval("SHOW synchronous_commit") == "off"
+    finally:
+        await connection.close()
