@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -25,7 +25,7 @@ T = TypeVar("T")
 class Journals:
     """What the commands ask of all journals together."""
 
-    def __init__(self, journals: dict[str, Journal]) -> None:
+    def __init__(self, journals: Mapping[str, Journal]) -> None:
         self._journals = journals
 
     async def transfers(self, where: TransferFilter, limit: int) -> list[Transfer]:
@@ -75,7 +75,7 @@ async def opened(settings: Settings) -> AsyncIterator[Journals]:
     async with AsyncExitStack() as stack:
         journals = {}
         for name, journal in settings.every_journal.items():
-            _require_file(name, journal)
+            require_file(name, journal)
             journals[name] = await open_journal(name, journal, metrics, clock, beside=True)
             stack.push_async_callback(journals[name].close)
         yield Journals(journals)
@@ -97,7 +97,7 @@ def missing_file(journal: JournalSettings) -> Path | None:
     return file if journal.url.startswith(SQLITE_FILE) and not file.exists() else None
 
 
-def _require_file(name: str, journal: JournalSettings) -> None:
+def require_file(name: str, journal: JournalSettings) -> None:
     """A command that looks does not create what it looks for: it was probably run in another folder."""
     if (file := missing_file(journal)) is not None:
         raise CommandFailed(f"the journal {name} has no file {file} in {Path.cwd()}; has a gateway run there?")

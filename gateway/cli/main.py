@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from gateway.cli import (
     check,
+    copying,
     hashing,
     migrate,
     resolve,
@@ -18,6 +19,7 @@ from gateway.cli import (
     rollbacks,
     sandbox,
     schema,
+    serve,
     transfers,
 )
 from gateway.cli.errors import FAILED, MISUSED, CommandFailed, CommandMisused
@@ -33,6 +35,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.command("migrate")(migrate.migrate)
 app.command("schema")(schema.schema)
@@ -40,6 +43,7 @@ app.add_typer(transfers.app, name="transfers")
 app.command("rollbacks")(rollbacks.rollbacks)
 app.command("retry")(retry.retry)
 app.command("resolve")(resolve.resolve)
+app.add_typer(copying.app, name="journal")
 app.command("sandbox")(sandbox.sandbox)
 app.command("hash-password")(hashing.hash_password)
 

@@ -1,0 +1,16 @@
+"""`mm-gateway serve`: runs the gateway."""
+
+from __future__ import annotations
+
+from gateway import runtime
+from gateway.cli.configuration import load_all
+from gateway.cli.errors import CommandMisused
+from gateway.cli.options import Config
+
+
+def serve(*, config: Config = None) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
+    try:
+        runtime.run(lambda: load_all(config))
+    except runtime.Unusable as error:
+        raise CommandMisused(str(error)) from error
