@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from gateway.clock import Clock, SystemClock
+from gateway.http.access import AccessLog
 from gateway.http.admin import AdminDoor
 from gateway.http.front import Front
 from gateway.http.wallet import WalletDoor
@@ -61,12 +62,13 @@ class Runtime:
             metrics=self.metrics,
             clock=self.clock,
             instance=self.instance,
-            poke=lambda name: deliveries[name].poke(),
+            poke=lambda name, due_at: deliveries[name].poke(due_at),
             patience_s=settings.server.request_timeout,
         )
         deliverer = Deliverer(context)
         self._coordinator = Coordinator(context, deliverer)
-        self._wallet = WalletDoor(self._coordinator, self.metrics, Front({}, settings.server))
+        access, front = AccessLog(settings.log), Front({}, settings.server)
+        self._wallet = WalletDoor(self._coordinator, self.metrics, access, front)
         self._admin = AdminDoor(self, self.metrics.registry, settings.admin.token)
         self._roster = Roster(context, deliverer, deliveries, self._supervisor, self._wallet.settled)
         self._changing = asyncio.Lock()
@@ -143,6 +145,7 @@ class Runtime:
     async def _put_in_force(self, prepared: Prepared) -> None:
         self._reasoning.categories = _categories(prepared.settings)
         self._admin.token = prepared.settings.admin.token
+        self._wallet.access = AccessLog(prepared.settings.log)
         self._wallet.open_to(prepared.front)
         self._warn_of_the_left_behind(prepared)
         await self._roster.swap(prepared.operators)

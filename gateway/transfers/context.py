@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """`journals` are by name; `instance` is the id under which this process owns rows; `poke` tells an operator's
-    delivery, by name, that something has become due; `chance` gives random numbers from 0 to 1; `patience_s` is how
+    delivery, by name, when something falls due; `chance` gives random numbers from 0 to 1; `patience_s` is how
     long a call waits for another one's end."""
 
     journals: Mapping[str, Journal]
@@ -32,7 +32,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Metrics
     clock: Clock
     instance: str
-    poke: Callable[[str], None]
+    poke: Callable[[str, float], None]
     patience_s: float = 10.0
     chance: Callable[[], float] = random.random
     flights: Flights = msgspec.field(default_factory=Flights)

@@ -37,6 +37,8 @@ class Deliverer:
         crash_point("delivery.recorded")
         if changed.moved:
             self._count(change)
+        if change.due_at is not None:
+            self._context.poke(operator.name, change.due_at)
         return changed.transfer or transfer
 
     async def recover(self, operator: Operator, transfer: Transfer) -> Transfer | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -17,7 +18,8 @@ from gateway.transfers.context import Context
 from gateway.transfers.deliverer import Deliverer
 
 CLAIM_LIMIT: Final = 32
-POLL_S: Final = 1.0
+POLL_S: Final = 5.0
+"""How long what another instance left due may lie unnoticed; this one's own is poked or foreseen."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,14 +37,17 @@ class Delivery:
         self._operator = operator
         self.under_way: set[asyncio.Task[None]] = set()
         self._poked = asyncio.Event()
+        self._wakes_at = math.inf
 
-    def poke(self) -> None:
-        """Something of this operator has just become due."""
-        self._poked.set()
+    def poke(self, due_at: float) -> None:
+        """Something of this operator falls due then, which may be sooner than was foreseen."""
+        if due_at < self._wakes_at:
+            self._poked.set()
 
     async def run(self) -> None:
         """Runs until cancelled; tries under way are then left to finish (see `settled`)."""
         while True:
+            self._wakes_at = math.inf
             self._poked.clear()
             try:
                 wait_s = await self._round()
@@ -60,9 +65,10 @@ class Delivery:
         """Claims what there is room for. Returns for how many seconds nothing more can be done."""
         operator = self._operator()
         now = self._context.clock.now()
-        if (retry_at := operator.guard.closed_until()) is not None:
-            return min(POLL_S, retry_at - now)
-        room = await self._room(operator)
+        probe_at = operator.guard.closed_until()
+        if probe_at is not None and probe_at > now:
+            return min(POLL_S, probe_at - now)
+        room = await self._room(operator) if probe_at is None else 1
         claimed = await self._claim(operator, room)
         for transfer in claimed:
             self._start(operator, transfer)
@@ -108,6 +114,7 @@ class Delivery:
         if wait_s <= 0:
             await asyncio.sleep(0)
             return
+        self._wakes_at = self._context.clock.now() + wait_s
         try:
             async with asyncio.timeout(wait_s):
                 await self._poked.wait()

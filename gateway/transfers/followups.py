@@ -60,7 +60,7 @@ class Followups:
         crash_point("followup.recorded")
         if changed.moved and change.reason is not None:
             self._context.reasoning.count(operator.name, change.reason)
-            self._context.poke(operator.name)
+            self._context.poke(operator.name, change.at)
 
     async def _written(self, operator: Operator, change: Change) -> Changed:
         pause_s = FIRST_PAUSE_S

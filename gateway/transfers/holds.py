@@ -110,7 +110,7 @@ class Holds:
             self._context.reasoning.count(operator.name, change.reason)
         if outcome.balance is not None:
             return outcome.balance
-        self._context.poke(operator.name)
+        self._context.poke(operator.name, now)
         crash_point("hold.refused")
         raise answers.of_failed_hold(transfer, attempt)
 

@@ -44,24 +44,24 @@ class Instance:
             metrics=self.metrics,
             clock=self.clock,
             instance=name,
-            poke=lambda _: self.delivery.poke(),
+            poke=lambda _, due_at: self.delivery.poke(due_at),
             chance=lambda: 0.5,
         )
         self.deliverer = Deliverer(self.context)
         self.coordinator = Coordinator(self.context, self.deliverer)
         self.delivery = Delivery(self.context, self.deliverer, lambda: self.operator)
         self.housekeeping = Housekeeping(world.journal, self.clock, name, keep_s=None, abandoned_after_s=3600)
-        self._tasks: list[asyncio.Task[None]] = []
+        self.tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begins to deliver and to keep house."""
-        self._tasks = [asyncio.create_task(self.delivery.run()), asyncio.create_task(self.housekeeping.run())]
+        self.tasks = [asyncio.create_task(self.delivery.run()), asyncio.create_task(self.housekeeping.run())]
 
     async def kill(self) -> None:
         """Stops at once, wherever it is."""
-        for task in [*self._tasks, *self.delivery.under_way]:
+        for task in [*self.tasks, *self.delivery.under_way]:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def withdraw(self, id: str = ID, amount: Money = PRICE, token: str = TOKEN, text: str = "a gem") -> Money:
         return await self.coordinator.hold(
@@ -115,7 +115,7 @@ class World:
                 transfer = await self.journal.find(key)
                 if transfer is not None and transfer.state is state:
                     return transfer
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(within_s / 5000)
 
     async def end(self) -> None:
         for instance in self.instances:
