@@ -1,4 +1,4 @@
-"""Delivery: every try falls where the contract says, over restarts, until success or parking; nothing else is slowed."""
+"""Every try falls where the contract says, over restarts, until success or parking; nothing else is slowed."""
 
 from __future__ import annotations
 

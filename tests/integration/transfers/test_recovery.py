@@ -1,4 +1,4 @@
-"""Housekeeping: what dead instances leave is taken over, old ends are pruned, and a journal that is away is waited for."""
+"""What dead instances leave is taken over, old ends are pruned, and a journal that is away is waited for."""
 
 from __future__ import annotations
 
