@@ -47,8 +47,8 @@ async def migrate_journal(settings: JournalSettings) -> list[str]:
 
 def sealer_of(settings: JournalSettings) -> Sealer:
     """What keeps the journal's session tokens secret."""
-    key = settings.encryption_key
-    return Sealer([] if key is None else [key_bytes(key.get_secret_value())])
+    keys = (settings.encryption_key, *settings.former_encryption_keys)
+    return Sealer([key_bytes(key.get_secret_value()) for key in keys if key is not None])
 
 
 def _no_store(settings: JournalSettings) -> JournalMisconfigured:

@@ -186,7 +186,7 @@ class Rows:
             self._sealer.open(sealed, operator.encode())
         except Unsealable as error:
             raise JournalMisconfigured(
-                f"{error}: configure the journal's encryption_key that it was written with"
+                f"{error}: give the key as encryption_key, or among former_encryption_keys"
             ) from None
 
     def digest(self, session: Session) -> bytes:

@@ -68,6 +68,9 @@ class JournalSettings(Section):
     encryption_key: EncryptionKey | None = None
     """Encrypts session tokens at rest: 32 random bytes in base64. Without it they are kept as they are."""
 
+    former_encryption_keys: tuple[EncryptionKey, ...] = ()
+    """Keys that were `encryption_key` before: they still open what they sealed, until that is pruned."""
+
     keep: Timeout | None = None
     """How long finished transfers are kept; without it for ever. A call about a transfer that is forgotten is treated
     as one about a transfer that was never seen (see unknown_transfers)."""

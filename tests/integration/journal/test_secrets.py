@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ SECRETS = (TOKEN, MEMORY, NEW_TOKEN)
 OTHER_KEY = base64.b64encode(b"o" * 32).decode()
 
 
-async def written(journals: Journals, **settings: str) -> None:
+async def written(journals: Journals, **settings: Any) -> None:
     """A journal with secrets in every place, closed again."""
     journal = await journals.open(**settings)
     session = a_session(TOKEN, memory={"key": MEMORY})
@@ -59,6 +60,16 @@ async def test_a_journal_is_not_opened_without_the_key_it_was_written_with(journ
     for settings in ({}, {"encryption_key": OTHER_KEY}):
         with pytest.raises(JournalMisconfigured, match="encryption_key"):
             await journals.open(**settings)
+
+
+async def test_after_a_change_of_keys_what_the_former_one_sealed_still_opens(journals: Journals) -> None:
+    await written(journals, encryption_key=KEY)
+    journal = await journals.open(encryption_key=OTHER_KEY, former_encryption_keys=[KEY])
+    former = a_session(TOKEN, memory={"key": MEMORY})
+    assert await journal.session(ACME, TOKEN) == former
+    renewed = a_session(TOKEN, player_id="player-9")
+    await journal.remember(renewed, NOW + 1)
+    assert await journal.session(ACME, TOKEN) == renewed
 
 
 async def test_a_session_shows_no_secret_of_its_own(journals: Journals) -> None:
