@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
@@ -16,7 +17,7 @@ from gateway.cli.options import Config
 from gateway.cli.printing import print_line
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
-from gateway.journal.copy import Progress, copy_journal
+from gateway.journal.copy import Movable, Progress, copy_journal
 from gateway.journal.records import Extent
 from gateway.settings import DEFAULT_JOURNAL, Settings
 from gateway.telemetry.metrics import Metrics
@@ -52,13 +53,17 @@ def copy(
 
 async def _copy(settings: Settings, source: str, target: str) -> Extent:
     require_file(source, settings.every_journal[source])
-    metrics, clock = Metrics(), SystemClock()
-    async with AsyncExitStack() as stack:
-        opened = []
-        for name in (source, target):
-            opened.append(await open_journal(name, settings.every_journal[name], metrics, clock))
-            stack.push_async_callback(opened[-1].close)
-        return await copy_journal(*opened, _Reporter())
+    async with _opened(settings, source) as origin, _opened(settings, target) as goal:
+        return await copy_journal(origin, goal, _Reporter())
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, name: str) -> AsyncIterator[Movable]:
+    journal = await open_journal(name, settings.every_journal[name], Metrics(), SystemClock())
+    try:
+        yield journal
+    finally:
+        await journal.close()
 
 
 class _Reporter:

@@ -57,7 +57,8 @@ class Redaction:
 
 def _forms(secret: str) -> set[str]:
     """How a text may look in a finished line."""
-    return {secret, _escaped(secret), repr(secret)[1:-1], msgspec.json.encode(secret).decode()[1:-1]}
+    plain = {secret, _escaped(secret)}
+    return plain | {repr(each)[1:-1] for each in plain} | {msgspec.json.encode(secret).decode()[1:-1]}
 
 
 @lru_cache(maxsize=1024)
