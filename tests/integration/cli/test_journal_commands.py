@@ -1,0 +1,152 @@
+"""Commands that read journals, as real processes on real files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from gateway.journal.records import Decision, Reason, State
+from gateway.reasons import Source
+from tests.support.commands import TOKEN, Deployment, a_timeline, run
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Deployment:
+    made = Deployment(tmp_path)
+    made.keep("default", a_timeline("old", age_s=7200), a_timeline("held", state=State.HELD, wants=None))
+    made.keep("big", a_timeline("new", operator="beta", age_s=60, state=State.CONFIRMED, wants=None))
+    made.keep("spare")
+    return made
+
+
+def test_transfers_of_all_journals_are_listed_newest_first(deployment: Deployment) -> None:
+    ran = deployment.run("transfers")
+    assert ran.status == 0
+    assert [(row[0], row[1], row[3]) for row in ran.table[1:]] == [
+        ("2026-01-01T00:00:00.000Z", "acme", "held"),
+        ("2025-12-31T23:59:00.000Z", "beta", "new"),
+        ("2025-12-31T22:00:00.000Z", "acme", "old"),
+    ]
+    assert "parked (rollback undelivered)" in ran.out
+    assert ran.err == "3 shown\n"
+
+
+@pytest.mark.parametrize(
+    "options, ids",
+    [
+        (["--operator", "acme"], ["held", "old"]),
+        (["--state", "parked"], ["old"]),
+        (["--state", "held", "--state", "confirmed"], ["held", "new"]),
+        (["--direction", "deposit"], []),
+        (["--player", "player-1", "--id", "new"], ["new"]),
+        (["--since", "2025-12-31T23:00Z"], ["held", "new"]),
+        (["--until", "2025-12-31T23:00"], ["old"]),
+        (["--limit", "1"], ["held"]),
+    ],
+)
+def test_transfers_are_found_by_what_is_known_of_them(
+    deployment: Deployment, options: list[str], ids: list[str]
+) -> None:
+    assert [each["id"] for each in deployment.run("transfers", "--json", *options).json] == ids
+
+
+def test_one_transfer_is_shown_with_all_that_happened_to_it_and_without_its_token(deployment: Deployment) -> None:
+    ran = deployment.run("transfers", "show", "old")
+    assert ran.status == 0
+    assert "1234567890123456.78 XAG" in ran.out
+    assert "2025-12-31T22:00:00.000Z  opened" in ran.out
+    assert "withdraw: unknown" in ran.out
+    assert "5000.0 ms, timed out" in ran.out
+    assert "[withdraw_failed] Withdraw request failed: old." in ran.out
+    assert TOKEN not in ran.out + deployment.run("transfers", "show", "old", "--json").out
+
+
+def test_a_transfer_is_found_in_whichever_journal_it_is(deployment: Deployment) -> None:
+    (shown,) = deployment.run("transfers", "show", "new", "--json").json
+    assert shown["transfer"]["operator"] == "beta"
+    assert shown["transfer"]["amount"] == "1234567890123456.78 XAG"
+    assert shown["attempts"][0]["verdict"] == "unknown"
+    assert shown["reasons"][0]["text"] == "Withdraw request failed: new."
+
+
+def test_a_transfer_that_is_nowhere_is_a_failure_in_one_line(deployment: Deployment) -> None:
+    assert deployment.run("transfers", "show", "none") == (1, "", "mm-gateway: there is no transfer none\n")
+
+
+def test_rollback_reasons_are_listed_filtered_and_summed(deployment: Deployment) -> None:
+    person = Reason(text="=1+1 told \x1b[31m us", source=Source.PERSON, category="other", at=1.0, who="anna")
+    timeline = a_timeline("third", operator="beta")
+    timeline.reasons.append(person)
+    deployment.keep("big", timeline)
+
+    assert len(deployment.run("rollbacks").table) == 6
+    assert "\\x1b[31m us" in deployment.run("rollbacks", "--source", "person").out
+    listed = deployment.run("rollbacks", "--json", "--operator", "beta", "--text", "REQUEST FAILED: N").json
+    assert [each["id"] for each in listed] == ["new"]
+    rows = list(csv.DictReader(io.StringIO(deployment.run("rollbacks", "--csv", "--category", "other").out)))
+    assert [(row["id"], row["who"], row["text"]) for row in rows] == [("third", "anna", person.text)]
+    assert deployment.run("rollbacks", "--sum", "--json").json == [
+        {"operator": "acme", "source": "game", "category": "withdraw_failed", "count": 2},
+        {"operator": "beta", "source": "game", "category": "withdraw_failed", "count": 2},
+        {"operator": "beta", "source": "person", "category": "other", "count": 1},
+    ]
+
+
+def test_a_journal_is_copied_and_can_be_copied_again(deployment: Deployment) -> None:
+    first = deployment.run("journal", "copy", "--to", "spare")
+    assert (first.status, first.out) == (0, "copied and compared 2 transfers and 0 sessions\n")
+    assert "100 %: 2 of 2 rows" in first.err
+    assert deployment.run("journal", "copy", "--from", "default", "--to", "spare").status == 0
+    assert (
+        deployment.run("transfers", "--id", "old", "--json").json[0]
+        == deployment.run("transfers", "--id", "old", "--json").json[1]
+    )
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (["--to", "none"], "the configuration has no journal 'none', but default, big, spare"),
+        (["--to", "default"], "--from and --to are the same journal"),
+        ([], "Missing option '--to'."),
+    ],
+)
+def test_a_journal_is_not_copied_to_nowhere_or_onto_itself(
+    deployment: Deployment, options: list[str], said: str
+) -> None:
+    assert deployment.run("journal", "copy", *options) == (2, "", f"mm-gateway: {said}\n")
+
+
+def test_a_command_that_looks_creates_no_journal(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    ran = deployment.run("transfers")
+    assert ran.status == 1
+    assert ran.err.startswith(f"mm-gateway: the journal default has no file {tmp_path / 'default.db'}")
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_migrate_creates_what_is_missing_and_says_what_it_did(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    first, second = deployment.run("migrate"), deployment.run("migrate")
+    assert first.status == second.status == 0
+    assert first.out.startswith("default: applied ")
+    assert second.out == "default: up to date\nbig: up to date\nspare: up to date\n"
+
+
+def test_the_configuration_may_be_named_by_the_environment(deployment: Deployment) -> None:
+    ran = run("transfers", "--json", environ={"MM_GATEWAY_CONFIG": str(deployment.config)})
+    assert len(ran.json) == 3
+    assert run("transfers") == (
+        2,
+        "",
+        "mm-gateway: which configuration? Give --config FILE, or set MM_GATEWAY_CONFIG\n",
+    )
+
+
+def test_a_parked_confirm_shows_what_it_waits_for(deployment: Deployment) -> None:
+    deployment.keep("default", a_timeline("parked", wants=Decision.CONFIRM))
+    (shown,) = deployment.run("transfers", "--id", "parked", "--json").json
+    assert (shown["state"], shown["wants"]) == ("parked", "confirm")
