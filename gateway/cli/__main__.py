@@ -1,0 +1,7 @@
+"""`python -m gateway.cli` is `mm-gateway`, wherever its script was installed."""
+
+from __future__ import annotations
+
+from gateway.cli.main import main
+
+main()
