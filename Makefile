@@ -15,6 +15,8 @@ RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
+BENCH := .venv-bench/.installed
+
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
 	--no-annotate --no-header
 
@@ -38,6 +40,12 @@ $(DEV): requirements/dev.txt $(RUN)
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(BENCH): bench/requirements.txt $(DEV)
+	@echo "setting up .venv-bench"
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r bench/requirements.txt
+	@touch $@
+
 .PHONY: test
 test: lint  ## set up, lint, and run every test with coverage
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= $(PYTEST_ARGS)
@@ -52,14 +60,19 @@ lint: $(DEV)  ## style, types, and direction of imports
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/hadolint Dockerfile
 
+.PHONY: bench
+bench: $(DEV) $(BENCH)  ## how fast it is beside its alternatives, ten minutes; QUICK=1: that the bench works, one minute
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(BENCH_ARGS)
+
 .PHONY: lock
 lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
 	$(LOCK) requirements/run.in -o requirements/run.txt
 	$(LOCK) requirements/build.in -o requirements/build.txt
 	$(LOCK) requirements/dev.in -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt
+	$(LOCK) bench/requirements.in -o bench/requirements.txt
 	@echo "make lock: requirements/*.txt are up to date"
 
 .PHONY: clean
 clean:  ## remove what make has set up and measured
-	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .bench build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find gateway adapters tests -name __pycache__ -prune -exec rm -rf {} +

@@ -60,7 +60,7 @@ class Bench:
                     self.missing.append(f"{contestant.title}: {why}")
                     continue
                 stack.callback(running.program.stop)
-                started.append(running)
+                started.append(running._replace(name=contestant.name))
             yield started
 
     def take_turns(self, runners: Sequence[Running], flow: str) -> dict[str, list[Played]]:

@@ -10,7 +10,7 @@ from typing import Final
 from adapters.hub88.sandbox_key import SANDBOX_KEY
 from bench.contestants.contestant import HERE, Contestant, Place, Running
 from bench.load.flows import PASSWORD
-from bench.processes import Program, free_port
+from bench.processes import Program, free_port, run
 
 PROGRAM: Final = Path(sys.executable).with_name("mm-gateway")
 
@@ -31,6 +31,7 @@ def gateway(
             ),
             encoding="utf-8",
         )  # fmt: skip
+        run([PROGRAM, "migrate", "--config", config], place.home / "migrate.log")
         cores = place.cores.both if second_core else {place.cores.subject}
         program = Program([PROGRAM, "serve", "--config", config], cores, place.home / f"{name}.log")
         program.listening(port)
