@@ -65,10 +65,12 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Let a fault happen to `calls` (empty: all of them) with this chance, `times` times (None: without end)."""
+    """Let a fault happen to `calls` (empty: all of them) about the transfers `ids` (empty: whichever) with this chance,
+    `times` times (None: without end)."""
 
     fault: Fault
     calls: tuple[WalletCall, ...] = ()
+    ids: tuple[str, ...] = ()
     chance: float = 1.0
     times: int | None = None
     delay_s: float = 1.0
@@ -80,12 +82,16 @@ class _Switched(msgspec.Struct):
     rule: FaultRule
     left: int | None
 
-    def strikes(self, call: WalletCall, chance: Callable[[], float]) -> bool:
-        if self.left == 0 or (self.rule.calls and call not in self.rule.calls) or chance() >= self.rule.chance:
+    def strikes(self, order: Order, chance: Callable[[], float]) -> bool:
+        if self.left == 0 or not self._is_about(order) or chance() >= self.rule.chance:
             return False
         if self.left is not None:
             self.left -= 1
         return True
+
+    def _is_about(self, order: Order) -> bool:
+        calls, ids = self.rule.calls, self.rule.ids
+        return (not calls or order.call in calls) and (not ids or order.id in ids)
 
 
 class FaultyOperator:
@@ -118,7 +124,7 @@ class FaultyOperator:
         except Misunderstood as misunderstood:
             self._saw(request)
             return Reply(misunderstood.answer)
-        rule = next((each.rule for each in self._switched if each.strikes(order.call, self._chance)), None)
+        rule = next((each.rule for each in self._switched if each.strikes(order, self._chance)), None)
         self._saw(request, order, rule)
         reply = self._carry_out(order, rule)
         if order.act is Act.ROLLBACK and reply.answer is not None:

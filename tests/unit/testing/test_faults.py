@@ -118,6 +118,14 @@ def test_a_rule_strikes_only_its_calls_and_only_so_often() -> None:
     assert [seen.fault for seen in faulty.simulated.ledger.wire()] == ["", "garbage", "garbage", ""]
 
 
+def test_a_rule_strikes_only_its_transfers() -> None:
+    faulty = operator()
+    faulty.switch([FaultRule(fault=Fault.GARBAGE, ids=("b", "c"))])
+    for id in "abcd":
+        faulty.handle(request(mmTransactionId=id))
+    assert [seen.fault for seen in faulty.simulated.ledger.wire()] == ["", "garbage", "garbage", ""]
+
+
 def test_a_rule_strikes_with_its_chance() -> None:
     faulty = operator(chances=iter([0.29, 0.3, 0.99, 0.0]))
     faulty.switch([FaultRule(fault=Fault.GARBAGE, chance=0.3)])
