@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from gateway.cli.errors import CommandFailed
@@ -58,4 +60,8 @@ def sandbox(
 
 
 def _announce(server: SandboxServer) -> None:
+    """Where it is, and what an operator's configuration needs: YAML, since JSON is."""
+    settings = server.operator.simulated.adapter_settings(server.base_url)
     print_line(f"a simulated operator listens on {server.url}")
+    print_line(f"settings: {msgspec.json.encode(settings).decode()}")
+    sys.stdout.flush()

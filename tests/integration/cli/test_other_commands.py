@@ -1,0 +1,154 @@
+"""Commands around configuration and processes, as real processes."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from argon2 import PasswordHasher
+
+from gateway.journal.records import Decision, Fate, State
+from tests.support.commands import PROGRAM, Deployment, a_timeline, key, operator, run
+
+SIGNED = ("--who", "anna", "--why", "The operator is back")
+
+
+@contextmanager
+def running(*arguments: str, lines: int = 1) -> Iterator[str]:
+    """The command as it runs; gives the last of its first lines."""
+    process = subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    try:
+        yield [process.stdout.readline() for _ in range(lines)][-1]
+    finally:
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+        process.stdout.close()
+
+
+def test_check_says_that_a_configuration_can_be_used(tmp_path: Path) -> None:
+    assert Deployment(tmp_path).run("check") == (
+        0,
+        "the configuration can be used: 2 operators, 3 journals\n",
+        f"{tmp_path}/gateway.yaml:9:5: journals.spare: no operator uses this journal\n",
+    )
+
+
+def test_check_names_every_problem_and_ends_with_status_2(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    deployment.config.write_text("server: {prot: 1}\noperators: {acme: {adapter: quantm}}\n", encoding="utf-8")
+    ran = deployment.run("check")
+    assert (ran.status, ran.out) == (2, "")
+    first, second = ran.err.splitlines()
+    assert first.endswith('gateway.yaml:1:10: server.prot: unknown key; did you mean "port"?')
+    assert "gateway.yaml:2:29: operators.acme.adapter: there is no adapter 'quantm'; installed are: " in second
+
+
+def test_check_of_a_file_that_is_not_there_says_so() -> None:
+    assert run("check", "--config", "/no/such.yaml") == (
+        2,
+        "",
+        "mm-gateway: /no/such.yaml:1:1: cannot be read: No such file or directory\n",
+    )
+
+
+def test_a_probe_tells_who_cannot_be_reached_and_moves_nothing(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    deployment.keep("default")
+    ran = deployment.run("check", "--probe")
+    assert ran.status == 1
+    probes = [" ".join(words) for words in ran.table]
+    assert "journal default well writes are durable" in probes
+    assert f"journal big well there is no file {tmp_path}/big.db yet; the gateway will create it" in probes
+    assert [line[:34] for line in probes if "not reached" in line] == [
+        "operator acme FAILED not reached: ",
+        "operator beta FAILED not reached: ",
+    ]
+    assert ran.err.endswith("mm-gateway: 2 of 5 probes failed\n")
+    assert "far-secret" not in ran.out + ran.err
+
+
+def test_a_probe_of_a_journal_that_is_none_fails(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    (tmp_path / "default.db").write_bytes(b"no database at all, but long enough to be read as one" * 20)
+    probes = [" ".join(words) for words in deployment.run("check", "--probe").table]
+    assert "journal default FAILED the file is no SQLite database" in probes
+
+
+def test_schema_knows_the_installed_adapters_unless_asked_for_the_general_one() -> None:
+    whole, general = run("schema").json, run("schema", "--general").json
+    assert "quantum" in whole["$defs"]
+    assert "quantum" not in general["$defs"]
+    assert set(general["$defs"]) < set(whole["$defs"])
+
+
+def test_a_hashed_password_is_one_that_the_gateway_takes(tmp_path: Path) -> None:
+    hashed = run("hash-password", stdin="pass word\n").out.strip()
+    assert PasswordHasher().verify(hashed, "pass word")
+    deployment = Deployment(tmp_path)
+    credentials = [{"username": "JohnDoe", "password_hash": hashed}]
+    deployment.configure(operators={"acme": operator("JohnDoe", credentials=credentials)})
+    assert deployment.run("check").status == 0
+    assert run("hash-password") == (2, "", "mm-gateway: there is no password on standard input\n")
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["nonsense"], "No such command 'nonsense'."),
+        (["transfers", "--since", "yesterday"], "'yesterday' is no time; write e.g. 2026-01-31T08:00Z, or 2h"),
+        (["transfers", "--state", "lost"], "'lost' is not one of"),
+        (["sandbox", "--balance", "much"], "'much' is no amount"),
+        (["rollbacks", "--json", "--csv"], "give either --json or --csv"),
+    ],
+)
+def test_a_misused_command_says_so_in_one_line_with_status_2(arguments: list[str], said: str) -> None:
+    ran = run(*arguments)
+    assert (ran.status, ran.out) == (2, "")
+    assert said in ran.err
+    assert ran.err.startswith("mm-gateway: ")
+    assert ran.err.count("\n") == 1
+
+
+def test_a_sandbox_that_does_not_exist_is_a_failure() -> None:
+    ran = run("sandbox", "morse")
+    assert ran.status == 1
+    assert ran.err.startswith("mm-gateway: no simulated operator speaks 'morse'")
+
+
+def test_whoever_reads_only_the_first_lines_sees_no_error(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    deployment.keep("default", *(a_timeline(f"id-{number}") for number in range(900)))
+    deployment.keep("big")
+    deployment.keep("spare")
+    command = f"{PROGRAM} transfers --config {deployment.config} --limit 900 | head -n 1"
+    ended = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout.startswith("opened at")
+    assert "Error" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_gateway_delivers_what_is_retried_beside_it(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    with running("sandbox", "--port", "0", "--players", "1", lines=2) as sandbox:
+        deployment.configure(journals={}, operators={"acme": operator("JohnDoe", **yaml.safe_load(sandbox))})
+        deployment.keep("default", a_timeline("parked", wants=Decision.ROLLBACK, fate=Fate.REFUSED, token="token-1"))
+        with running("serve", "--config", str(deployment.config)) as serving:
+            assert serving.startswith("mm-gateway serving on http://127.0.0.1:")
+            assert "in use by process" in deployment.run("serve").err
+            assert deployment.run("retry", "parked", *SIGNED) == (0, "1 will be sent again\n", "")
+            assert is_rolled_back(deployment, "parked")
+    found = deployment.find("default", key("parked"))
+    assert found is not None
+    assert [attempt.call for attempt in found.attempts] == ["withdraw", "rollbackWithdrawal"]
+    assert found.reasons[-1].who == "anna"
+
+
+def is_rolled_back(deployment: Deployment, id: str) -> bool:
+    """Whether it ends like that while the gateway runs, as often as one would look."""
+    looks = (deployment.run("transfers", "show", id, "--json").json[0] for _ in range(30))
+    return any(shown["transfer"]["state"] == State.ROLLED_BACK for shown in looks)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+import typer
+
+from gateway.cli.printing import print_csv, print_json, print_table, shown
+from gateway.cli.times import parse_time, time_text
+
+
+@pytest.mark.parametrize(
+    "text, at",
+    [
+        ("2026-01-01", 1_767_225_600.0),
+        ("2026-01-01T01:00", 1_767_229_200.0),
+        ("2026-01-01T01:00Z", 1_767_229_200.0),
+        ("2026-01-01T01:00+01:00", 1_767_225_600.0),
+        ("2026-01-01T00:00:00.250Z", 1_767_225_600.25),
+    ],
+)
+def test_a_time_is_utc_unless_it_says_otherwise(text: str, at: float) -> None:
+    assert parse_time(text) == at
+
+
+def test_a_duration_is_so_long_ago() -> None:
+    assert parse_time("2h") == pytest.approx(time.time() - 7200, abs=60)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "25:00", "2026-13-01"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is no time; write"):
+        parse_time(text)
+
+
+def test_a_time_is_shown_in_utc_to_the_millisecond() -> None:
+    assert time_text(1_767_225_600.25) == "2026-01-01T00:00:00.250Z"
+    assert time_text(None) == ""
+
+
+@pytest.mark.parametrize(
+    "value, line",
+    [(None, ""), (3, "3"), ("päth", "päth"), ("a\nb", "a\\nb"), ("\x1b[31m", "\\x1b[31m"), ("\u202e", "\\u202e")],
+)
+def test_nothing_that_is_shown_is_obeyed_by_a_terminal(value: object, line: str) -> None:
+    assert shown(value) == line
+
+
+def test_a_table_is_not_cut_where_nobody_reads_it_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table([{"id": "x" * 500, "text": "[bold]as it is[/bold]"}, {"text": None}], ["id", "text"])
+    assert "x" * 500 + "  [bold]as it is[/bold]" in capsys.readouterr().out
+
+
+def test_csv_quotes_what_needs_it(capsys: pytest.CaptureFixture[str]) -> None:
+    print_csv([{"id": 1, "text": 'a "b",\nc', "more": "x"}], ["id", "text"])
+    assert capsys.readouterr().out == 'id,text\n1,"a ""b"",\nc"\n'
+
+
+def test_json_is_indented(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": ["ä"]})
+    assert capsys.readouterr().out == '{\n  "a": [\n    "ä"\n  ]\n}\n'
