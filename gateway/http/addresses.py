@@ -30,6 +30,10 @@ def address(text: str) -> Address | None:
     return getattr(found, "ipv4_mapped", None) or found
 
 
+written = lru_cache(_REMEMBERED)(str)
+"""An address as text."""
+
+
 class AllowList:
     """The addresses from which calls are answered. Empty: all of them."""
 

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, cast
 import structlog
 from aiohttp import hdrs, web
 
+from gateway.http.access import AccessLog
 from gateway.http.addresses import Address, address
 from gateway.http.answer import Answer, bad_request, refusal
 from gateway.http.body import Bodies, TooSlow
@@ -72,7 +73,8 @@ class Call:
 class WalletDoor:
     """Answers the game's requests. `front` is what it knows of the configuration; `open_to` replaces that."""
 
-    def __init__(self, coordinator: Coordinator, metrics: Metrics, front: Front) -> None:
+    def __init__(self, coordinator: Coordinator, metrics: Metrics, access: AccessLog, front: Front) -> None:
+        self.access = access
         self._coordinator = coordinator
         self._metrics = metrics
         self._front = front
@@ -189,15 +191,7 @@ class WalletDoor:
     def _count(self, call: Call, reply: Reply) -> None:
         took_s = self._time() - call.begun
         self._metrics.call(call.operator, call.call, reply.outcome, took_s)
-        log.info(
-            "call",
-            operator=call.operator,
-            call=call.call,
-            outcome=reply.outcome,
-            status=reply.status,
-            took_ms=round(1000 * took_s, 2),
-            address=str(call.who),
-        )
+        self.access.call(call.operator, call.call, reply.outcome, reply.status, took_s, call.who)
 
     def _tasks_of(self, operator: Operator | None) -> Iterator[asyncio.Task[Reply]]:
         return (task for task, whose in self._under_way.items() if operator is None or whose is operator)

@@ -11,6 +11,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -106,7 +107,7 @@ def configure(
             _redaction.of_values,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=_Lines(out),
         cache_logger_on_first_use=False,  # a reload may change the level
     )
     _take_over_logging(least)
@@ -152,6 +153,26 @@ def _printable(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 
 def _escaped(text: str) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+class _Lines:
+    """Where lines go: a structlog logger, and the factory of itself.
+
+    A line that cannot be written is lost. Nobody's money may wait for a log that is gone or full.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def __call__(self, *_: Any) -> _Lines:
+        return self
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError, ValueError):
+            self._out.write(f"{line}\n")
+            self._out.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 class _Routed(logging.Handler):

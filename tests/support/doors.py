@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
+from gateway.http.access import AccessLog
 from gateway.http.connection import Connections
 from gateway.http.front import Front
 from gateway.http.listening import Listener
@@ -19,13 +20,14 @@ from gateway.journal.records import Decision, Direction
 from gateway.money import Money, money
 from gateway.operators.adapter import Player
 from gateway.operators.operator import Operator
-from gateway.settings import OperatorSettings, ServerSettings
+from gateway.settings import LogSettings, OperatorSettings, ServerSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.coordinator import Coordinator
 
 BALANCE = money("51800", "XAG")
 ROLLBACK = b'{"token": "t", "mmTransactionId": "1234abcd", "rollbackReason": "Withdraw request failed."}'
 WITHDRAW = b'{"token": "t", "mmTransactionId": "1234abcd", "amount": {"amount": 1.50, "currencyCode": "XAG"}}'
+PATIENCE_S = 20.0
 REPLY = b'{"mmTransactionId":"1234abcd","balance":{"amount":51800,"currencyCode":"XAG"}}'
 
 
@@ -106,7 +108,11 @@ class Client:
         await self.writer.drain()
 
     async def answer(self) -> Answered:
-        """The next answer, whole. Raises `IncompleteReadError` if there is none."""
+        """The next answer, whole. Raises `IncompleteReadError` if there is none, `TimeoutError` if none comes."""
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._answer()
+
+    async def _answer(self) -> Answered:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:-2])}
         body = await self.reader.readexactly(int(headers["content-length"]))
@@ -115,11 +121,10 @@ class Client:
     async def rest(self) -> bytes:
         """All that comes until the connection ends, however it ends."""
         received = b""
-        try:
-            while chunk := await self.reader.read(65536):
-                received += chunk
-        except ConnectionError:
-            pass
+        with suppress(ConnectionError):
+            async with asyncio.timeout(PATIENCE_S):
+                while chunk := await self.reader.read(65536):
+                    received += chunk
         return received
 
     async def asked(self, data: bytes) -> Answered:
@@ -196,7 +201,9 @@ async def wallet_door(
     """Opens the door of one operator, `acme` (or of those given), on 127.0.0.1."""
     settings = ServerSettings.model_validate(server)
     coordinator, metrics = ScriptedCoordinator(), Metrics()
-    door = WalletDoor(cast("Coordinator", coordinator), metrics, front(settings, operators or {"acme": operator()}))
+    ours = front(settings, operators or {"acme": operator()})
+    access = AccessLog(LogSettings(level="error"))
+    door = WalletDoor(cast("Coordinator", coordinator), metrics, access, ours)
     connections = Connections(door.handle, settings, door.admits)
     listener = Listener.bind("127.0.0.1", 0)
     await listener.serve(connections, tls, settings.read_timeout)
