@@ -103,7 +103,7 @@ class Program:
 def run(command: Sequence[str | Path], log: Path, **options: Any) -> None:
     """Runs a program to its end. Raises `Failed` when it says that it did not succeed."""
     with log.open("ab") as out:
-        done = subprocess.run([str(part) for part in command], check=False, stdout=out, stderr=out, **options)  # noqa: S603
+        done = subprocess.run([str(part) for part in command], check=False, stdout=out, stderr=out, **options)  # noqa: S603 - the bench's own list of programs
     if done.returncode:
         raise Failed(f"{command[0]} failed: {log.read_text(errors='replace')[-2000:]}")
 

