@@ -6,6 +6,7 @@ it comes by that point. Unarmed, a point costs one comparison.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from typing import Final
@@ -14,18 +15,28 @@ ENVIRONMENT: Final = "MM_GATEWAY_CRASH_AT"
 
 POINTS: Final = frozenset(
     {
+        # A call comes in, and goes out again.
+        "door.read",
+        "door.answering",
+        "door.answered",
+        "session.remembered",
+        # A withdraw or deposit.
         "hold.begun",
         "hold.admitted",
         "hold.durable",
         "hold.answered",
         "hold.recorded",
         "hold.refused",
+        "followup.begun",
+        "followup.recorded",
+        # A confirm or rollback.
         "end.begun",
         "end.decided",
         "end.adopted",
         "end.joined",
         "end.noted",
         "end.delivered",
+        # A decision on its way to the operator.
         "delivery.claimed",
         "delivery.recovered",
         "delivery.admitted",
@@ -33,9 +44,31 @@ POINTS: Final = frozenset(
         "delivery.recorded",
         "delivery.postponed",
         "delivery.parked",
-        "followup.recorded",
+        # The operator's side of the wire.
+        "client.writing",
+        "client.written",
+        "client.answered",
+        # The journal.
+        "journal.handed_over",
+        "journal.durable",
+        "sqlite.uncommitted",
+        "sqlite.committed",
+        "sqlite.checkpointing",
+        "sqlite.checkpointed",
+        "postgres.sending",
+        "postgres.sent",
+        "postgres.answered",
+        # The process as a whole.
+        "start.inherited",
+        "start.serving",
+        "recovery.beaten",
         "recovery.inherited",
         "recovery.pruned",
+        "reload.prepared",
+        "reload.swapped",
+        "stop.refusing",
+        "stop.settled",
+        "stop.told",
     }
 )
 
@@ -54,8 +87,15 @@ def crash_point(name: str) -> None:
         _pass_armed()
 
 
+def crash_point_once_written(name: str) -> None:
+    """As `crash_point`, but dies only after the loop has given the system what was written to sockets before this."""
+    if name == _name:
+        asyncio.get_running_loop().call_soon(_pass_armed)
+
+
 def _pass_armed() -> None:
     global _times_left  # noqa: PLW0603 - one process, one armed point
     _times_left -= 1
     if _times_left == 0:
+        os.write(2, f"killed at crash point {_name}\n".encode())
         os.kill(os.getpid(), signal.SIGKILL)

@@ -14,6 +14,7 @@ from typing import Final
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
+from gateway.crashpoints import crash_point, crash_point_once_written
 from gateway.wire import replies
 from gateway.wire.errors import ErrorCode, WalletError
 
@@ -42,7 +43,9 @@ class Answer(web.StreamResponse):
         self._keep_alive = keep = request.keep_alive and not self._last
         persists = keep and request.version == HttpVersion11
         head = self.head("" if persists else f"Connection: {'keep-alive' if keep else 'close'}\r\n")
+        crash_point("door.answering")
         await request.writer.write(head if request.method == "HEAD" else head + self._content)
+        crash_point_once_written("door.answered")
         if request.protocol.writing_paused:
             await _read_by_client(request)
         return request.writer

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, cast
 import structlog
 from aiohttp import hdrs, web
 
+from gateway.crashpoints import crash_point
 from gateway.http.access import AccessLog
 from gateway.http.addresses import Address, address
 from gateway.http.answer import Answer, bad_request, refusal
@@ -85,7 +86,7 @@ class WalletDoor:
 
     def open_to(self, front: Front) -> None:
         """From the next request on, this is what counts. Calls under way finish with what they began with."""
-        self.close()
+        self._front.credentials.close()
         self._front = front
         self._bodies = Bodies(front.server.max_body)
 
@@ -103,8 +104,9 @@ class WalletDoor:
             await asyncio.wait(tasks)
 
     def close(self) -> None:
-        """Lets go of what checking credentials takes."""
+        """Lets go of what checking credentials takes, and writes the last lines of the log."""
         self._front.credentials.close()
+        self.access.flush()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request. Raises nothing but what aiohttp makes of a lost connection."""
@@ -135,6 +137,7 @@ class WalletDoor:
             raise _NO_SUCH_CALL
         until = (cast("Connection", request.protocol).began_at or call.begun) + front.server.read_timeout
         body = await self._bodies.read(request, until, roomy=route.call in ROLLBACKS)
+        crash_point("door.read")
         return await self._carried_out(entry.operator, route.call, body, front.server.request_timeout)
 
     async def _entry(self, front: Front, request: web.BaseRequest, route: Route, who: Address | None) -> Entry:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.records import Instance, Key, Reason, Session, Timeline, Transfer
 from gateway.journal.writes import (
@@ -92,6 +93,7 @@ class GroupCommit:
     def settle(self, batch: Batch, answers: Sequence[Any], took_s: float) -> None:
         """The batch is durable. `took_s` is how long its transaction took."""
         assert len(answers) == len(batch)
+        crash_point("journal.durable")
         self._metrics.commit(self._name, len(batch), took_s)
         for waiter, answer in zip(batch.waiters, answers, strict=True):
             if not waiter.done():
@@ -118,6 +120,7 @@ class GroupCommit:
             self._next = Batch()
             self._idle.clear()
             self._send(batch)
+            crash_point("journal.handed_over")
 
     def _left(self, count: int) -> None:
         self._waiting -= count

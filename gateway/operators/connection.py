@@ -7,6 +7,7 @@ import select
 from collections.abc import Callable
 from typing import Final, cast
 
+from gateway.crashpoints import crash_point, crash_point_once_written
 from gateway.operators.adapter import Answer
 from gateway.operators.errors import Unclear
 from gateway.operators.reader import AnswerReader
@@ -63,8 +64,11 @@ class Connection(asyncio.Protocol):
         self._reader.begin()
         try:
             note_write()
+            crash_point("client.writing")
             self._transport.write(request)
+            crash_point_once_written("client.written")
             outcome = await waiter
+            crash_point("client.answered")
         except BaseException:
             self.abort()
             raise

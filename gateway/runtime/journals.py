@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from gateway.clock import Clock
+from gateway.crashpoints import crash_point
 from gateway.journal import open_journal
 from gateway.journal.interface import Journal, JournalError, JournalUnavailable
 from gateway.journal.records import Instance, Tally
@@ -43,6 +44,7 @@ class Journals:
         self._houses = self._houses_of(settings)
         for house in self._houses.values():
             await house.begin()
+        crash_point("start.inherited")
         self._keep_house()
         self._supervisor.keep("count of transfers", self._count)
 
@@ -70,6 +72,7 @@ class Journals:
         """Says that this instance is gone, so that others take over at once; then closes all."""
         for journal in self.open.values():
             await self._say_farewell(journal)
+            crash_point("stop.told")
             await journal.close()
         self.open.clear()
 

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from gateway.clock import Clock, SystemClock
+from gateway.crashpoints import crash_point
 from gateway.http.access import AccessLog
 from gateway.http.admin import AdminDoor
 from gateway.http.front import Front
@@ -86,6 +87,7 @@ class Runtime:
             await self._journals.begin(self.settings)
             await self._put_in_force(prepared)
             await self._doors.open(self._wallet, self._admin, self.settings, prepared.tls)
+            crash_point("start.serving")
         except BaseException:
             await self._let_go()
             raise
@@ -102,8 +104,10 @@ class Runtime:
             if problems := beyond_reload(self.settings, settings):
                 raise Unusable(problems)
             prepared = await self._prepared(settings)
+            crash_point("reload.prepared")
             former, self.settings = self.settings, settings
             await self._put_in_force(prepared)
+            crash_point("reload.swapped")
             await self._journals.keep_house_by(settings)
             if (former.server, former.admin) != (settings.server, settings.admin) or prepared.tls != Tls(None, None):
                 await self._doors.open(self._wallet, self._admin, settings, prepared.tls)
@@ -114,10 +118,12 @@ class Runtime:
             self._stopping = True
             self._wallet.refuse_new_calls()
             self._doors.accept_no_more_calls()
+            crash_point("stop.refusing")
             await self._roster.stop_deliveries()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.server.stop_timeout):
                     await self._settled()
+            crash_point("stop.settled")
             await self._let_go()
             self.stopped = True
 

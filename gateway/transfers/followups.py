@@ -55,6 +55,7 @@ class Followups:
         task.add_done_callback(self._under_way.discard)
 
     async def _write(self, operator: Operator, change: Change) -> None:
+        crash_point("followup.begun")
         with self._context.flights.flying(change.key):
             changed = await self._written(operator, change)
         crash_point("followup.recorded")

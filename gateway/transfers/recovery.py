@@ -62,6 +62,7 @@ class Housekeeping:
         await self._journal.beat(
             Instance(id=self._instance, started_at=self._started_at, lease_until=now + INSTANCE_LEASE_S)
         )
+        crash_point("recovery.beaten")
 
     async def _inherit(self, now: float) -> None:
         rows = await self._journal.inherit(now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
+from gateway.crashpoints import crash_point
 from gateway.journal.records import Session
 from gateway.operators.operator import Operator
 from gateway.transfers.context import Context, recorded
@@ -41,6 +42,7 @@ class Sessions:
             self._context.journal(operator).remember(session, self._context.clock.now()),
             "the session was not remembered",
         )
+        crash_point("session.remembered")
         self._keep(session)
 
     def _keep(self, session: Session) -> None:

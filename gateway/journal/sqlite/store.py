@@ -11,6 +11,7 @@ from typing import Any, Final
 import apsw
 import msgspec
 
+from gateway.crashpoints import crash_point
 from gateway.journal.records import Transfer
 from gateway.journal.rows import Rows, of_attempt, of_key, of_money, of_reason
 from gateway.journal.sealing import Sealer
@@ -89,7 +90,9 @@ class SqliteStore:
         """
         appliers = self._appliers
         with named_errors("writing"), transaction(self._connection):
-            return [appliers[type(write)](write) for write in writes]
+            answers = [appliers[type(write)](write) for write in writes]
+            crash_point("sqlite.uncommitted")
+            return answers
 
     @property
     def checkpoint_due(self) -> bool:
@@ -103,8 +106,10 @@ class SqliteStore:
         Raises `JournalUnavailable`; nothing is lost then, the log only stays long.
         """
         self._checkpoint_pages = self._wal_pages + CHECKPOINT_PAGES
+        crash_point("sqlite.checkpointing")
         with named_errors("checkpointing"):
             pages, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        crash_point("sqlite.checkpointed")
         if pages == moved:
             self._wal_pages = 0
             self._checkpoint_pages = CHECKPOINT_PAGES

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 import structlog
 
 from gateway.clock import Clock
+from gateway.crashpoints import crash_point
 from gateway.journal.group_commit import BATCH_LIMIT, Batch, GroupCommit
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.sqlite.store import SqliteStore
@@ -76,6 +77,7 @@ class WritingThread:
             log.exception("writing to the journal failed")
             _tell(self._loop, self._group.fail, batch, JournalUnavailable(f"writing failed: {type(error).__name__}"))
         else:
+            crash_point("sqlite.committed")
             _tell(self._loop, self._group.settle, batch, answers, self._clock.monotonic() - began)
 
     def _checkpoint(self) -> None:
