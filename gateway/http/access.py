@@ -19,6 +19,9 @@ import structlog
 from gateway.http.addresses import Address, written
 from gateway.settings import LogSettings
 
+GATHERED_S: Final = 0.05
+"""How long lines are gathered before they are written."""
+
 _encode: Final = msgspec.json.Encoder().encode
 
 log = structlog.get_logger(__name__)
@@ -39,7 +42,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessLog:
-    """Writes what was answered to standard error, all lines of one turn of the loop at once."""
+    """Writes what was answered to standard error, in batches: a system call a line costs more than making the line."""
 
     def __init__(self, settings: LogSettings) -> None:
         self._wanted = logging.getLevelNamesMapping()[settings.level.upper()] <= logging.INFO
@@ -67,10 +70,11 @@ class AccessLog:
 
     def _write(self, line: Line) -> None:
         if not self._lines:
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_later(GATHERED_S, self.flush)
         self._lines.append(_encode(line))
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Writes what has been gathered."""
         lines, self._lines = self._lines, []
         with suppress(OSError, ValueError):  # a log that is gone or full stops no call
             sys.stderr.write(b"\n".join([*lines, b""]).decode())

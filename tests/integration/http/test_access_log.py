@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from gateway.http.access import AccessLog
+from gateway.http.access import GATHERED_S, AccessLog
 from gateway.settings import LogSettings
 from gateway.telemetry import logs
 from tests.support.doors import ROLLBACK, Game
@@ -23,7 +23,7 @@ async def logged(game: Game, capsys: pytest.CaptureFixture[str], settings: LogSe
     game.door.access = AccessLog(settings)
     await game.post(CALL, ROLLBACK)
     await game.post(CALL, ROLLBACK, "JohnDoe:hunter2")
-    await asyncio.sleep(0)
+    await asyncio.sleep(2 * GATHERED_S)
     return capsys.readouterr().err.splitlines()
 
 
@@ -45,6 +45,13 @@ async def test_every_call_leaves_a_line_that_says_whose_it_was_and_how_it_ended_
     }
     assert (refused["operator"], refused["outcome"], refused["status"]) == ("", "unauthorized", 401)
     assert not any(secret in "".join(lines) for secret in ("MyPass", "hunter2", "Sm9obkRvZ", '"t"'))
+
+
+async def test_the_last_lines_are_written_when_the_door_closes(game: Game, capsys: pytest.CaptureFixture[str]) -> None:
+    game.door.access = AccessLog(LogSettings())
+    await game.post(CALL, ROLLBACK)
+    game.door.close()
+    assert '"outcome":"ok"' in capsys.readouterr().err
 
 
 async def test_calls_leave_no_line_where_only_warnings_are_wanted(
