@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import structlog
 
 from gateway.clock import Clock
+from gateway.crashpoints import crash_point, crash_point_once_written
 from gateway.journal.group_commit import Batch, GroupCommit
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.postgres.batches import Arguments, answers, key_of
@@ -32,6 +34,13 @@ LOCK_SHARE: Final = 0.8
 """Of the time for a statement, how much it may wait for a lock: the server then gives up before we do."""
 
 log = structlog.get_logger(__name__)
+
+
+class _Flight(NamedTuple):
+    """A task's work: what is still to be sent, and the transfers that nobody else may write about meanwhile."""
+
+    parts: list[Batch]
+    keys: list[Key]
 
 
 class Writing:
@@ -60,18 +69,19 @@ class Writing:
 
     def _depart(self) -> None:
         while len(self._tasks) < self._abreast and self._waiting.writes:
-            batch, keys = self._next()
-            if not batch.writes:
+            flight = self._next()
+            if not flight.parts[0].writes:
                 return
-            task = asyncio.create_task(self._bring(batch, keys))
+            task = asyncio.create_task(self._fly(flight))
             self._tasks.add(task)
+            task.add_done_callback(partial(self._landed, flight))
 
-    def _next(self) -> tuple[Batch, list[Key]]:
+    def _next(self) -> _Flight:
         """What can go now: at most one write about each transfer, and none about one that is on its way."""
         waiting, going, staying, keys = self._waiting, Batch(), Batch(), []
         for write, waiter in zip(waiting.writes, waiting.waiters, strict=True):
             key = key_of(write)
-            goes = len(going.writes) < LARGEST and key not in self._busy
+            goes = len(going) < LARGEST and key not in self._busy
             batch = going if goes else staying
             batch.writes.append(write)
             batch.waiters.append(waiter)
@@ -79,44 +89,46 @@ class Writing:
                 self._busy.add(key)
                 keys.append(key)
         self._waiting = staying
-        return going, keys
+        return _Flight([going], keys)
 
-    async def _bring(self, batch: Batch, keys: list[Key]) -> None:
-        try:
-            await self._commit(batch)
-        finally:
-            self._busy.difference_update(keys)
-            self._tasks.discard(asyncio.current_task())
-            self._depart()
+    async def _fly(self, flight: _Flight) -> None:
+        """Settles or fails part after part; a part is left in the flight until that is done."""
+        while flight.parts:
+            part = flight.parts[-1]
+            began = self._clock.monotonic()
+            try:
+                answered = await self._durably(part.writes)
+            except Unstorable as error:
+                flight.parts[-1:] = self._halves(part, error)
+                continue
+            except JournalUnavailable as error:
+                self._group.fail(part, error)
+            else:
+                self._group.settle(part, answered, self._clock.monotonic() - began)
+            flight.parts.pop()
 
-    async def _commit(self, batch: Batch) -> None:
-        """Settles or fails every write of the batch, whatever happens."""
-        began = self._clock.monotonic()
-        try:
-            answered = await self._durably(batch.writes)
-        except Unstorable as error:
-            await self._apart(batch, error)
-        except JournalUnavailable as error:
-            self._group.fail(batch, error)
-        except BaseException as error:
-            log.exception("writing to the journal failed")
-            self._group.fail(batch, JournalUnavailable(f"writing failed: {type(error).__name__}"))
-            if not isinstance(error, Exception):
-                raise
-        else:
-            self._group.settle(batch, answered, self._clock.monotonic() - began)
+    def _landed(self, flight: _Flight, task: asyncio.Task[None]) -> None:
+        """However the task ended, even cancelled before it began: nobody is left waiting, and the next may go."""
+        if flight.parts:
+            error = asyncio.CancelledError() if task.cancelled() else task.exception()
+            log.error("writing to the journal failed", exc_info=error)
+            for part in flight.parts:
+                self._group.fail(part, JournalUnavailable(f"writing failed: {type(error).__name__}"))
+        self._busy.difference_update(flight.keys)
+        self._tasks.discard(task)
+        self._depart()
 
-    async def _apart(self, batch: Batch, error: Unstorable) -> None:
+    def _halves(self, batch: Batch, error: Unstorable) -> list[Batch]:
         """One write that the database will not take must not fail the others: they go in ever smaller batches."""
         if len(batch) == 1:
             log.error("the journal cannot store a write", write=type(batch.writes[0]).__name__, error=str(error))
             self._group.fail(batch, error)
-            return
+            return []
         middle = len(batch) // 2
-        for part in (slice(None, middle), slice(middle, None)):
-            half = Batch()
-            half.writes, half.waiters = batch.writes[part], batch.waiters[part]
-            await self._commit(half)
+        first, second = Batch(), Batch()
+        first.writes, first.waiters = batch.writes[:middle], batch.waiters[:middle]
+        second.writes, second.waiters = batch.writes[middle:], batch.waiters[middle:]
+        return [second, first]
 
     async def _durably(self, writes: list[Write]) -> list[Any]:
         """The answers, once all of it is committed."""
@@ -131,5 +143,8 @@ class Writing:
 
     async def _once(self, writes: list[Write], arguments: list[str | None]) -> list[Any]:
         async with self._connections.one() as line:
+            crash_point("postgres.sending")
+            crash_point_once_written("postgres.sent")
             records = await line.write(self._lock_timeout, *arguments, timeout_s=self._timeout_s)
+            crash_point("postgres.answered")
         return answers(self._rows, writes, records)

@@ -1,0 +1,154 @@
+"""Every hot statement is an index lookup, whatever the statistics, so that its cost does not grow with the table."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from gateway.journal.postgres.schema import MIGRATIONS
+from gateway.journal.postgres.statements import SQL
+from gateway.journal.records import Instance, State
+from gateway.journal.writes import Change, Claim
+from tests.support.journals import ACME, ANY, NOW, Journals, a_reason, a_session, a_transfer, an_attempt
+
+FINISHED = 5000
+
+VARIABLES = {
+    "dead": "text[]",
+    "one.operator": "text",
+    "one.owner": "text",
+    "one.now": "double precision",
+    "one.lease_until": "double precision",
+    "one.before": "double precision",
+    'one."limit"': "integer",
+    "one.place": "integer",
+}
+
+# Within a function, since asyncpg would want values for the parameters.
+EXPLAINED = """
+CREATE FUNCTION pg_temp.explained(statement text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE 'EXPLAIN (GENERIC_PLAN) ' || statement;
+END $$"""
+
+FILL = f"""
+INSERT INTO transfers (
+    id, operator, direction, state, description, player_id, session, fingerprint, adopted, fate, tries, revision,
+    opened_at, changed_at
+)
+SELECT
+    number::text, 'acme', 'withdraw', CASE WHEN number % 50 = 0 THEN 'held' ELSE 'confirmed' END, '', '',
+    '\\x005b2274222c7b7d5d', '', false, 'taken', 1, 3, number, number
+FROM generate_series(1, {FINISHED}) AS number;
+INSERT INTO attempts (transfer, call, at, took_s, verdict, kind, detail, instance)
+SELECT number, 'withdraw', 0, 0, 'success', '', '', '' FROM generate_series(1, {FINISHED}) AS number;
+INSERT INTO rollback_reasons (id, operator, direction, text, folded, source, category, at, who)
+SELECT number::text, 'acme', 'withdraw', '', '', 'game', '', 0, '' FROM generate_series(1, {FINISHED}) AS number;
+INSERT INTO sessions (digest, operator, player_id, session, seen_at)
+SELECT number::text::bytea, 'acme', '', '', 0 FROM generate_series(1, {FINISHED}) AS number;
+ANALYZE"""
+
+
+def hot_statements() -> dict[str, str]:
+    """What `journal_write` runs, by the name that stands above each, with parameters in place of its variables."""
+    body = MIGRATIONS[-1].sql.partition("AS $$")[2]
+    named = re.findall(r"-- statement: ([a-z ]+)\n(.*?);\n", body, re.DOTALL)
+    return {name: with_parameters(statement.replace("RETURN QUERY", "")) for name, statement in named}
+
+
+def with_parameters(statement: str) -> str:
+    text = re.sub(r"json_to_recordset\(\w+\)", "json_to_recordset($1::json)", statement)
+    number = 1 if text != statement else 0
+    for variable, kind in VARIABLES.items():
+        if variable in text:
+            number += 1
+            text = re.sub(rf"(?<!\w){re.escape(variable)}(?!\w)", f"${number}::{kind}", text)
+    return text
+
+
+@pytest.fixture
+async def filled(journals: Journals) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(journals.shelf.url, statement_cache_size=0)
+    await connection.execute(FILL)
+    await connection.execute(EXPLAINED)
+    yield connection
+    await connection.close()
+
+
+async def plan(connection: asyncpg.Connection, statement: str) -> str:
+    return "\n".join(line for (line,) in await connection.fetch("SELECT pg_temp.explained($1)", statement))
+
+
+@pytest.mark.parametrize("name", sorted(hot_statements()))
+async def test_a_statement_that_writes_reaches_every_row_by_an_index(name: str, filled: asyncpg.Connection) -> None:
+    async with filled.transaction():
+        settings = await filled.fetchval("SELECT proconfig FROM pg_proc WHERE oid = 'journal_write'::regproc")
+        for setting in settings:
+            await filled.execute("SELECT set_config($1, $2, true)", *setting.split("="))
+        explained = await plan(filled, hot_statements()[name])
+    assert "Seq Scan" not in explained, explained
+    assert "Sort" not in explained, explained
+
+
+COLD = {"extent", "tallies", "list_transfers", "list_unfinished", "list_reasons", "total_reasons"}
+
+
+@pytest.mark.parametrize("name", sorted(set(SQL) - COLD))
+async def test_a_statement_that_reads_for_a_call_reaches_every_row_by_an_index(
+    name: str, filled: asyncpg.Connection
+) -> None:
+    explained = await plan(filled, SQL[name])
+    assert "Seq Scan on transfers" not in explained, explained
+
+
+async def test_a_tally_and_a_list_of_what_waits_pass_over_the_finished(filled: asyncpg.Connection) -> None:
+    listed = SQL["list_unfinished"].format(where="state = 'parked'", page="LIMIT 10")
+    for statement in (SQL["tallies"], listed):
+        explained = await plan(filled, statement)
+        assert "transfers_unfinished" in explained, explained
+
+
+async def test_the_newest_of_all_transfers_are_found_without_sorting_them_all(filled: asyncpg.Connection) -> None:
+    explained = await plan(filled, SQL["list_transfers"].format(where="true", page="LIMIT 10"))
+    assert "transfers_opened" in explained, explained
+
+
+async def scans(connection: asyncpg.Connection) -> dict[str, int]:
+    await connection.execute("SELECT pg_stat_force_next_flush()")
+    rows = await connection.fetch(
+        "SELECT relname, seq_scan FROM pg_stat_user_tables "
+        "WHERE schemaname = current_schema() AND relname NOT IN ('instances', 'journal_migrations')"
+    )
+    return {row["relname"]: row["seq_scan"] for row in rows}
+
+
+async def test_no_call_has_ever_read_a_table_from_end_to_end(journals: Journals, filled: asyncpg.Connection) -> None:
+    before = await scans(filled)
+    journal = await journals.open()
+
+    async def life(number: int) -> None:
+        transfer = a_transfer(f"id-{number}", due_at=NOW, owner="dead", session=a_session(str(number)))
+        await journal.remember(transfer.session, NOW)
+        await journal.open(transfer, a_reason())
+        await journal.open(transfer)
+        change: dict[str, Any] = {"key": transfer.key, "allowed": ANY, "at": NOW, "due_at": NOW}
+        await journal.change(Change(to=State.CONFIRMING, attempt=an_attempt(), reason=a_reason(), **change))
+        await journal.change(Change(to=State.CONFIRMING, fence=99, **change))
+        await journal.note(transfer.key, a_reason())
+        await journal.find(transfer.key)
+        await journal.timeline(transfer.key)
+        await journal.session(ACME, str(number))
+
+    await asyncio.gather(*(life(number) for number in range(64)))
+    await journal.beat(Instance(id="dead", started_at=NOW, lease_until=NOW))
+    await journal.inherit(NOW + 1)
+    await journal.claim(Claim(operator=ACME, owner="a", now=NOW, lease_until=NOW + 9, limit=32))
+    await journal.next_due(ACME)
+    await journal.prune(NOW, 100)
+    await journals.close()
+    assert await scans(filled) == before
