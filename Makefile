@@ -64,6 +64,13 @@ lint: $(DEV)  ## style, types, and direction of imports
 bench: $(DEV) $(BENCH)  ## how fast it is beside its alternatives, ten minutes; QUICK=1: that the bench works, one minute
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(BENCH_ARGS)
 
+SEEDS ?= 300
+SEED ?=
+
+.PHONY: simulate
+simulate: $(DEV)  ## try to lose money under faults: SEEDS=10000 for many, SEED=7 for one again
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) --workers $(WORKERS)
+
 .PHONY: lock
 lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
 	$(LOCK) requirements/run.in -o requirements/run.txt

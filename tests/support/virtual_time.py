@@ -9,7 +9,7 @@ import asyncio
 import selectors
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
-from typing import Any, Final, Never, TypeVar
+from typing import Any, Final, TypeVar
 
 EPOCH: Final = 1_700_000_000.0
 
@@ -55,9 +55,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jump.time
 
-    def run_in_executor(  # type: ignore[override]  # never returns
+    def run_in_executor(  # type: ignore[override]  # no result of its own
         self, executor: Executor | None, func: Callable[..., Any], *args: Any
-    ) -> Never:
+    ) -> asyncio.Future[Any]:
         raise AssertionError(f"{func} would run in a thread, whose time is not virtual")
 
 

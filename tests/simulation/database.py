@@ -1,0 +1,314 @@
+"""The journal of a simulation: the real store on a simulated disk, and a plain look at what it holds.
+
+One `Database` is the file; each gateway reaches it through a `SimulatedJournal` of its own, as several gateways reach
+one PostgreSQL, or as the one gateway on a machine reaches its SQLite file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
+from gateway.journal.interface import JournalUnavailable, ReasonFilter, TransferFilter
+from gateway.journal.records import Key, KeyedReason, ReasonTotal, Session, Tally, Timeline, Transfer
+from gateway.journal.sealing import Sealer
+from gateway.journal.sqlite.connection import Place
+from gateway.journal.sqlite.reads import SqliteReads
+from gateway.journal.sqlite.store import SqliteStore
+from gateway.journal.writes import Check, Write
+from gateway.telemetry.metrics import Metrics
+from tests.simulation.dice import Dice
+from tests.simulation.disk import Disk
+
+FILE: Final = "journal.db"
+
+COMMIT_S: Final = 0.001
+
+COLUMNS: Final = (
+    "operator",
+    "direction",
+    "id",
+    "state",
+    "revision",
+    "wants",
+    "fate",
+    "owner",
+    "amount",
+    "currency",
+    "adopted",
+    "opened_at",
+)
+
+ROW: Final = (*COLUMNS, "tries", "due_at", "hold_balance", "end_balance")
+REASON: Final = ("operator", "direction", "id", "text", "source", "category")
+ATTEMPT: Final = ("operator", "direction", "id", "call", "at", "verdict", "detail", "instance")
+
+
+class Version(msgspec.Struct, frozen=True):
+    """One version of a row, as it was committed; `at` is the simulation's time."""
+
+    at: float
+    operator: str
+    direction: str
+    id: str
+    state: str
+    revision: int
+    wants: str | None
+    fate: str
+    owner: str | None
+    amount: str | None
+    currency: str | None
+    adopted: int
+    opened_at: float
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.operator, self.direction, self.id
+
+
+class Database:
+    """A journal file. `versions` is every version of every row that was ever committed, in order."""
+
+    def __init__(self, disk: Disk, now: Callable[[], float]) -> None:
+        self.disk = disk
+        self.versions: list[Version] = []
+        self.lost: list[str] = []
+        self.commits = 0
+        self.failures = 0
+        self._now = now
+        self._noted: list[Version] = []
+        self._in_doubt = False
+        self._open()
+
+    def apply(self, writes: list[Write]) -> list[Any]:
+        """One transaction. Raises `JournalUnavailable`."""
+        self._noted.clear()
+        try:
+            answers = self.store.apply(writes)
+        except JournalUnavailable:
+            self.failures += 1
+            self._in_doubt = True
+            raise
+        self.commits += 1
+        self._in_doubt = False
+        self.versions += self._noted
+        if self.store.checkpoint_due:
+            self._checkpoint()
+        return answers
+
+    def rows(self, where: str = "1", *values: object) -> list[dict[str, Any]]:
+        """Transfers, as plain SQL finds them."""
+        return _rows(self.store._connection, ROW, f"FROM transfers WHERE {where} ORDER BY number", values)
+
+    def reasons(self) -> list[dict[str, Any]]:
+        """Rollback reasons with the transfers they belong to, as plain SQL finds them."""
+        return _rows(
+            self.store._connection,
+            REASON,
+            "FROM rollback_reasons AS mine JOIN transfers ON transfers.number = mine.transfer ORDER BY mine.number",
+        )
+
+    def attempts(self) -> list[dict[str, Any]]:
+        """Tries with the transfers they belong to, as plain SQL finds them."""
+        return _rows(
+            self.store._connection,
+            ATTEMPT,
+            "FROM attempts AS mine JOIN transfers ON transfers.number = mine.transfer ORDER BY mine.number",
+        )
+
+    def durable_state(self, operator: str, direction: str, id: str) -> str | None:
+        """The state of a transfer that would be found if the power went now; None if it would not be."""
+        if self.disk.synced:
+            return _state(self.store._connection, operator, direction, id)
+        surviving = self.disk.surviving()
+        try:
+            store = SqliteStore(Place(FILE, vfs=surviving.vfs, exclusive=True), Sealer())
+            state = _state(store._connection, operator, direction, id)
+            store.close()
+        except JournalUnavailable:
+            return None
+        finally:
+            surviving.close()
+        return state
+
+    def crash(self, *, power: bool) -> None:
+        """Whoever has it open is gone, and the machine's power with it if so told. Then it is opened again."""
+        before = {_key(row): row for row in self.rows()}
+        self.let_go()
+        if power:
+            self.disk.lose_power()
+        self._open()
+        after = {_key(row): row for row in self.rows()}
+        for key, row in before.items():
+            if not self._survived(row, after.get(key)):
+                self.lost.append(f"{key} was committed as {row['state']}, after the crash it is {after.get(key)}")
+        self._in_doubt = False
+
+    def let_go(self) -> None:
+        """Closes the connection as a dying process does: without a last write."""
+        self.disk.gone = True
+        self.store._connection.close()
+        self.disk.gone = False
+
+    def close(self) -> None:
+        self.let_go()
+        self.disk.close()
+
+    def _survived(self, before: dict[str, Any], after: dict[str, Any] | None) -> bool:
+        """A commit that failed may have become durable all the same, and then moved the row on."""
+        if after is None:
+            return False
+        if self._in_doubt:
+            return bool(after["revision"] >= before["revision"])
+        return bool(after["revision"] == before["revision"] and after["state"] == before["state"])
+
+    def _open(self) -> None:
+        self.store = SqliteStore(Place(FILE, vfs=self.disk.vfs, exclusive=True), Sealer())
+        connection = self.store._connection
+        connection.create_scalar_function("note_version", self._note, len(COLUMNS))
+        columns = ", ".join(f"NEW.{column}" for column in COLUMNS)
+        for event in ("INSERT", "UPDATE"):
+            connection.execute(
+                f"CREATE TEMP TRIGGER noted_{event} AFTER {event} ON main.transfers"
+                f" BEGIN SELECT note_version({columns}); END"
+            )
+
+    def _note(self, *values: Any) -> None:
+        self._noted.append(Version(self._now(), *values))
+
+    def _checkpoint(self) -> None:
+        try:
+            self.store.checkpoint()
+        except JournalUnavailable:
+            self.failures += 1
+
+
+class Mishaps(msgspec.Struct):
+    """What goes wrong between a gateway and its journal: chances of a batch to fail before it was committed, or after,
+    and how long an answer takes at most."""
+
+    lost_before: float = 0.0
+    lost_after: float = 0.0
+    slow: float = 0.0
+    slow_s: float = 0.0
+
+
+class SimulatedJournal(GroupedWrites):
+    """`Journal` of one gateway, made in its process, over a `Database`.
+
+    `server` is the context of the database where that is a process of its own; None where the gateway itself commits,
+    one batch after the other: then no other gateway has the file open.
+    """
+
+    def __init__(
+        self, database: Database, mishaps: Mishaps, dice: Dice, metrics: Metrics, server: contextvars.Context | None
+    ) -> None:
+        self.exclusive = server is None
+        self._database = database
+        self._mishaps = mishaps
+        self._dice = dice
+        self.losses = 0
+        self._here = contextvars.copy_context()
+        self._server = self._here if server is None else server  # an empty context counts as false
+        self._loop = asyncio.get_running_loop()
+        super().__init__(GroupCommit("default", self._send, metrics))
+
+    async def find(self, key: Key) -> Transfer | None:
+        return self._reading().find(key)
+
+    async def session(self, operator: str, token: str) -> Session | None:
+        return self._reading().session(operator, token)
+
+    async def next_due(self, operator: str) -> float | None:
+        return self._reading().next_due(operator)
+
+    async def timeline(self, key: Key) -> Timeline | None:
+        return self._reading().timeline(key)
+
+    async def transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
+        return self._reading().transfers(where, limit, offset)
+
+    async def reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
+        return self._reading().reasons(where, limit, offset)
+
+    async def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
+        return self._reading().reason_totals(where)
+
+    async def tallies(self, abandoned_before: float) -> list[Tally]:
+        return self._reading().tallies(abandoned_before)
+
+    async def check(self) -> None:
+        await self._group.write(Check())
+
+    async def close(self) -> None:
+        await self._group.close()
+
+    def _reading(self) -> SqliteReads:
+        if self._dice.happens(self._mishaps.lost_before):
+            raise JournalUnavailable("the connection to the journal was lost")
+        return self._database.store.reads
+
+    def _send(self, batch: Batch) -> None:
+        if self._dice.happens(self._mishaps.lost_before):
+            self.losses += 1
+            self._later(self._takes_s(), self._fail, batch, "the journal could not be reached")
+            return
+        told = not self._dice.happens(self._mishaps.lost_after)
+        if not told:  # the connection broke after COMMIT was sent: that may be known before it is done, or after
+            self.losses += 1
+            self._later(self._takes_s(), self._fail, batch, "the connection broke during the commit")
+        self._at(self._server, self._takes_s(), self._commit, batch, told)
+
+    def _commit(self, batch: Batch, told: bool) -> None:
+        """Runs at the database."""
+        tell: Callable[..., None] = self._settle
+        answer: Any
+        try:
+            answer = self._database.apply(batch.writes)
+        except JournalUnavailable as error:
+            tell, answer = self._fail, str(error)
+        if told:
+            self._later(self._takes_s(), tell, batch, answer)
+
+    def _later(self, wait_s: float, do: Callable[..., None], *args: Any) -> None:
+        self._at(self._here, wait_s, do, *args)
+
+    def _at(self, where: contextvars.Context, wait_s: float, do: Callable[..., None], *args: Any) -> None:
+        self._loop.call_at(self._loop.time() + wait_s, do, *args, context=where)
+
+    def _settle(self, batch: Batch, answers: list[Any]) -> None:
+        self._group.settle(batch, answers, 0.001)
+
+    def _fail(self, batch: Batch, why: str) -> None:
+        self._group.fail(batch, JournalUnavailable(why))
+
+    def _takes_s(self) -> float:
+        if self.exclusive:
+            return COMMIT_S
+        if self._dice.happens(self._mishaps.slow):
+            return self._dice.between(0, self._mishaps.slow_s)
+        return self._dice.between(0.0002, 0.003)
+
+
+def _rows(
+    connection: apsw.Connection, columns: tuple[str, ...], rest: str, values: tuple[object, ...] = ()
+) -> list[dict[str, Any]]:
+    found = connection.execute(f"SELECT {', '.join(columns)} {rest}", values)
+    return [dict(zip(columns, row, strict=True)) for row in found]
+
+
+def _state(connection: apsw.Connection, operator: str, direction: str, id: str) -> str | None:
+    found = connection.execute(
+        "SELECT state FROM transfers WHERE operator = ? AND direction = ? AND id = ?", (operator, direction, id)
+    ).fetchall()
+    return str(found[0][0]) if found else None
+
+
+def _key(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["operator"], row["direction"], row["id"]

@@ -1,0 +1,136 @@
+"""What an audit looks at: what crossed the wires, what stands in the journal and the ledgers, what the games were told.
+
+Nothing here knows how a gateway works; `Evidence` is what anybody could see from outside of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from gateway.testing.ledger import Account, Hold
+from tests.simulation.database import Version
+from tests.simulation.games import Asked, Told
+from tests.simulation.operators import Handled, Sent
+from tests.simulation.world import World
+
+Key = tuple[str, str, str]
+"""Operator, direction, id."""
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """A promise that was broken, by the name of the invariant, and for which transfer if for one."""
+
+    invariant: str
+    text: str
+    key: Key | None = None
+
+
+class Evidence:
+    """All of one seed, by transfer."""
+
+    def __init__(self, world: World) -> None:
+        self.plan = world.plan
+        self.world = world
+        self.keys: list[Key] = []
+        self.sent: dict[Key, list[Sent]] = defaultdict(list)
+        self.handled: dict[Key, list[Handled]] = defaultdict(list)
+        self.versions: dict[Key, list[Version]] = defaultdict(list)
+        self.asked: dict[Key, list[Asked]] = defaultdict(list)
+        self.told: dict[Key, list[Told]] = defaultdict(list)
+        self.rows: dict[Key, dict[str, Any]] = {_key_of(row): row for row in world.database.rows()}
+        self.reasons: dict[Key, list[dict[str, Any]]] = defaultdict(list)
+        self.attempts: dict[Key, list[dict[str, Any]]] = defaultdict(list)
+        self.holds: dict[Key, Hold] = {}
+        self.outside = world.held_outside
+        self._gather()
+
+    def accounts(self) -> Iterator[tuple[str, Account]]:
+        """Every player's account, with the operator's name."""
+        for operator in self.world.operators.values():
+            for account in operator.ledger.accounts.values():
+                yield operator.name, account
+
+    def state(self, key: Key) -> str | None:
+        row = self.rows.get(key)
+        return None if row is None else str(row["state"])
+
+    def wants(self, key: Key) -> str | None:
+        row = self.rows.get(key)
+        return None if row is None else row["wants"]
+
+    def counts(self, key: Key) -> bool:
+        """Whether the operator's books have the money moved."""
+        hold = self.holds.get(key)
+        return hold is not None and hold.counts
+
+    def unanswerable(self, key: Key) -> bool:
+        """Whether the operator's protocol has no word for the end of this transfer, so that nobody can know whether
+        there is anything to end: a deposit of which the gateway never saw the beginning."""
+        row = self.rows.get(key)
+        final_at_once = self.world.operators[key[0]].protocol == "hub88" and key[1] == "deposit"
+        return final_at_once and row is not None and bool(row["adopted"])
+
+    def state_at(self, key: Key, at: float) -> str | None:
+        """The state that was committed last before this time."""
+        return next((version.state for version in reversed(self.versions[key]) if version.at <= at), None)
+
+    def story_of(self, key: Key) -> list[str]:
+        """All that happened to one transfer, in order."""
+        lines = [(one.at, _question(one)) for one in self.asked[key]]
+        lines += [(one.at, _answer(one)) for one in self.told[key]]
+        lines += [(one.at, f"{one.process} sends {one.act} (durable: {one.durable})") for one in self.sent[key]]
+        lines += [
+            (one.at, f"{one.operator} handles {one.act} {one.fault or ''}: hold {one.hold}, balance {one.balance}")
+            for one in self.handled[key]
+        ]
+        lines += [
+            (one.at, f"journal: {one.state} r{one.revision} fate={one.fate} owner={one.owner} wants={one.wants}")
+            for one in self.versions[key]
+        ]
+        return [f"  {at:12.6f}  {text}" for at, text in sorted(lines, key=lambda line: line[0])]
+
+    def log(self) -> str:
+        """Everything that happened, in order: the same for the same seed, byte for byte."""
+        lines = [line for key in self.keys for line in (f"{key}", *self.story_of(key))]
+        return "\n".join([*self.world.story, *lines, ""])
+
+    def _gather(self) -> None:
+        for operator in self.world.operators.values():
+            for sent in operator.sent:
+                self.sent[operator.name, sent.direction, sent.id].append(sent)
+            for handled in operator.handled:
+                self.handled[operator.name, handled.direction, handled.id].append(handled)
+            for hold in operator.ledger.holds.values():
+                self.holds[operator.name, hold.direction, hold.id] = hold
+        for version in self.world.database.versions:
+            self.versions[version.key].append(version)
+        for asked in self.world.asked:
+            self.asked[asked.operator, asked.direction, asked.id].append(asked)
+        for told in self.world.told:
+            self.told[told.asked.operator, told.asked.direction, told.asked.id].append(told)
+        for reason in self.world.database.reasons():
+            self.reasons[_key_of(reason)].append(reason)
+        for attempt in self.world.database.attempts():
+            self.attempts[_key_of(attempt)].append(attempt)
+        everywhere = (self.sent, self.handled, self.versions, self.asked, self.told, self.holds, self.rows)
+        self.keys = sorted({key for place in everywhere for key in place if key[2]})
+
+
+def _key_of(row: dict[str, Any]) -> Key:
+    return row["operator"], row["direction"], row["id"]
+
+
+def _question(asked: Asked) -> str:
+    reason = f" {str(asked.reason)[:40]!r}" if "rollback" in asked.call else ""
+    return f"game asks {asked.call} {asked.amount}{reason} (call {asked.number})"
+
+
+def _answer(told: Told) -> str:
+    said = told.balance or f"{told.code} {told.text}"
+    unheard = "" if told.heard else " (unheard)"
+    call = f"{told.asked.call} (call {told.asked.number}, copy {told.asked.copy})"
+    return f"{told.gateway} answers {call}: {told.status} {said}{unheard}"

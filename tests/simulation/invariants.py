@@ -1,0 +1,290 @@
+"""The promises, each as a function from the evidence to what breaks it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Final
+
+from gateway.testing.ledger import HoldState
+from tests.simulation.database import Version
+from tests.simulation.evidence import Evidence, Key, Violation
+from tests.simulation.games import CONFIRMS, HOLDS, ROLLBACKS, Told
+
+Invariant = Callable[[Evidence], Iterator[Violation]]
+
+CONFIRMED: Final = frozenset({"confirming", "confirmed"})
+ROLLED_BACK: Final = frozenset({"rolling_back", "rolled_back"})
+ENDED: Final = frozenset({"held", "confirmed", "rolled_back", "parked"})
+
+DURABLE_BEFORE: Final = {
+    "hold": frozenset({"sending", *ROLLED_BACK, "parked"}),
+    "confirm": frozenset({*CONFIRMED, "parked"}),
+    "rollback": frozenset({*ROLLED_BACK, "parked"}),
+}
+"""The states one of which must be durable when a request leaves. A hold may be on its way to be undone already: a
+gateway that stood still finds that out when it records the outcome."""
+
+LEGAL: Final[dict[str | None, set[str]]] = {
+    None: {"sending", "confirming", "rolling_back"},
+    "sending": {"sending", "held", "rolling_back"},
+    "held": {"confirming", "rolling_back"},
+    "confirming": {"confirming", "confirmed", "parked"},
+    "confirmed": set(),
+    "rolling_back": {"rolling_back", "rolled_back", "parked"},
+    "rolled_back": {"rolling_back"},
+    "parked": {"confirming", "rolling_back", "confirmed", "rolled_back"},
+}
+
+PENDING: Final = 120
+ID_REUSED: Final = 110
+TEXT_LIMIT: Final = 4096
+
+
+def sent_once(evidence: Evidence) -> Iterator[Violation]:
+    """A withdraw or deposit goes over the wire at most once."""
+    for key in evidence.keys:
+        times = sum(1 for sent in evidence.sent[key] if sent.act == "hold")
+        if times > 1:
+            yield Violation("sent_once", f"the hold was sent {times} times", key)
+
+
+def written_first(evidence: Evidence) -> Iterator[Violation]:
+    """Nothing that moves money is sent before its row is durable."""
+    for key in evidence.keys:
+        for sent in evidence.sent[key]:
+            if sent.act in DURABLE_BEFORE and sent.durable not in DURABLE_BEFORE[sent.act]:
+                yield Violation("written_first", f"{sent.act} was sent while {sent.durable} was durable", key)
+
+
+def never_both(evidence: Evidence) -> Iterator[Violation]:
+    """Confirm and rollback exclude each other, decided or sent."""
+    for key in evidence.keys:
+        acts = {sent.act for sent in evidence.sent[key]}
+        states = {version.state for version in evidence.versions[key]}
+        if {"confirm", "rollback"} <= acts:
+            yield Violation("never_both", "confirm and rollback were both sent", key)
+        if states & CONFIRMED and states & ROLLED_BACK:
+            yield Violation("never_both", "confirm and rollback were both decided", key)
+
+
+def failures_undone(evidence: Evidence) -> Iterator[Violation]:
+    """A hold that went out and did not clearly succeed is rolled back, whether or not the game asks."""
+    for key in evidence.keys:
+        was_sent = any(sent.act == "hold" for sent in evidence.sent[key])
+        succeeded = any(version.state == "held" for version in evidence.versions[key])
+        if was_sent and not succeeded and evidence.state(key) not in {"rolled_back", "parked"}:
+            yield Violation("failures_undone", f"the hold failed, but is {evidence.state(key)}", key)
+
+
+def delivered_or_parked(evidence: Evidence) -> Iterator[Violation]:
+    """Every decision is delivered, or given up in the open, and only once its time is over."""
+    for key, row in evidence.rows.items():
+        if row["state"] not in ENDED:
+            yield Violation("delivered_or_parked", f"it is still {row['state']} at the end", key)
+    if not evidence.plan.jump_every_s:
+        yield from _parked_too_soon(evidence)
+
+
+def money_adds_up(evidence: Evidence) -> Iterator[Violation]:
+    """Journal and ledger agree on every transfer, on every player's money, and in total."""
+    for key in evidence.keys:
+        if not _agree(evidence, key):
+            hold = evidence.holds.get(key)
+            found = "nothing" if hold is None else hold.state
+            yield Violation("money_adds_up", f"the journal has {evidence.state(key)}, the operator {found}", key)
+    for operator in evidence.world.operators.values():
+        for text in operator.ledger.violations():
+            yield Violation("money_adds_up", f"{operator.name}: {text}")
+    for name, account in evidence.accounts():
+        expected = account.opened_with + sum(_moved(evidence, name, account.player_id))
+        if expected != account.balance:
+            yield Violation(
+                "money_adds_up", f"{name}: {account.player_id} has {account.balance}, by the journal {expected}"
+            )
+
+
+def answers_true(evidence: Evidence) -> Iterator[Violation]:
+    """A 200 is never taken back; a failure never leaves the money taken; every number is the operator's own."""
+    for key in evidence.keys:
+        for told in evidence.told[key]:
+            problem = _untrue(evidence, key, told)
+            if problem:
+                yield Violation("answers_true", f"{told.asked.call} was answered {told.status}, {problem}", key)
+
+
+def reasons_kept(evidence: Evidence) -> Iterator[Violation]:
+    """Every rollback has a reason, and every reason that the game gave and had acknowledged is kept as it was."""
+    for key in evidence.keys:
+        kept = [reason["text"] for reason in evidence.reasons[key] if reason["source"] == "game"]
+        rolled_back = any(version.state in ROLLED_BACK for version in evidence.versions[key])
+        if rolled_back and not evidence.reasons[key]:
+            yield Violation("reasons_kept", "it was rolled back without a reason", key)
+        for told in evidence.told[key]:
+            if told.asked.call in ROLLBACKS and told.status == 200 and not _kept(told.asked.reason).intersection(kept):
+                yield Violation("reasons_kept", f"the reason {told.asked.reason!r:.60} is not among {kept!r:.200}", key)
+
+
+def transitions_legal(evidence: Evidence) -> Iterator[Violation]:
+    """Every change of a transfer is one that the rules allow, and what it is about never changes."""
+    for key in evidence.keys:
+        before: Version | None = None
+        for version in evidence.versions[key]:
+            came_from = None if before is None else before.state
+            if version.state not in LEGAL[came_from]:
+                yield Violation("transitions_legal", f"{came_from} was followed by {version.state}", key)
+            if before is not None and not _follows(before, version):
+                yield Violation("transitions_legal", f"revision {before.revision} became {version.revision}", key)
+            if before is not None and _subject(before) != _subject(version):
+                yield Violation("transitions_legal", f"{_subject(before)} became {_subject(version)}", key)
+            before = version
+
+
+def durable_stays(evidence: Evidence) -> Iterator[Violation]:
+    """What was committed is there after a crash."""
+    for text in evidence.world.database.lost:
+        yield Violation("durable_stays", text)
+
+
+def all_in_order(evidence: Evidence) -> Iterator[Violation]:
+    """Nothing failed in a way that nobody had thought of."""
+    for text in evidence.world.problems:
+        yield Violation("all_in_order", text)
+
+
+INVARIANTS: Final[tuple[Invariant, ...]] = (
+    sent_once,
+    written_first,
+    never_both,
+    failures_undone,
+    delivered_or_parked,
+    money_adds_up,
+    answers_true,
+    reasons_kept,
+    transitions_legal,
+    durable_stays,
+    all_in_order,
+)
+
+
+def _parked_too_soon(evidence: Evidence) -> Iterator[Violation]:
+    plan = evidence.plan.delivery
+    until_s, every_s = plan.get("until", 48 * 3600.0), plan.get("then_every", 3600.0)
+    for key in evidence.keys:
+        begun_at = 0.0
+        before = None
+        for version in evidence.versions[key]:
+            if version.state in {"confirming", "rolling_back"} and before != version.state:
+                begun_at = version.at
+            if version.state == "parked" and version.at - begun_at < until_s - 1.2 * every_s:
+                yield Violation("delivered_or_parked", f"parked after {version.at - begun_at:.1f} s", key)
+            before = version.state
+
+
+def _agree(evidence: Evidence, key: Key) -> bool:
+    hold = evidence.holds.get(key)
+    match evidence.state(key):
+        case None:
+            return key in evidence.outside or hold is None
+        case "held":
+            return hold is not None and hold.state is HoldState.HELD
+        case "confirmed":
+            return evidence.counts(key) or evidence.unanswerable(key)
+        case "rolled_back":
+            return hold is None or not hold.counts
+        case "parked":
+            undone = hold is not None and hold.state is HoldState.UNDONE
+            confirmed = hold is not None and hold.state is HoldState.CONFIRMED
+            return not (undone if evidence.wants(key) == "confirm" else confirmed)
+        case _:
+            return False
+
+
+def _moved(evidence: Evidence, operator: str, player: str) -> Iterator[Decimal]:
+    """What the player's transfers add to the balance, by the journal where that knows."""
+    for key in evidence.keys:
+        hold = evidence.holds.get(key)
+        if key[0] != operator or hold is None or hold.player_id != player or hold.amount is None:
+            continue
+        row = evidence.rows.get(key)
+        amount = hold.amount.amount if row is None or row["amount"] is None else Decimal(row["amount"])
+        known = evidence.state(key) in {"held", "confirmed", "rolled_back"}
+        moved = evidence.state(key) != "rolled_back" if known else hold.counts
+        if moved:
+            yield amount if key[1] == "deposit" else -amount
+
+
+def _untrue(evidence: Evidence, key: Key, told: Told) -> str | None:
+    if told.status != 200:
+        return _untrue_failure(evidence, key, told) if told.asked.call in HOLDS else None
+    if told.id != told.asked.id:
+        return f"about {told.id}"
+    if told.balance not in _balances(evidence, key):
+        return f"with a balance of {told.balance} that the operator never told"
+    if told.asked.call in HOLDS:
+        return _untrue_hold(evidence, key, told)
+    if told.asked.call in CONFIRMS:
+        return _untrue_end(evidence, key, told, "confirmed", counts=True)
+    return _untrue_end(evidence, key, told, "rolled_back", counts=False)
+
+
+def _untrue_failure(evidence: Evidence, key: Key, told: Told) -> str | None:
+    """Another copy of the same call may have been told that it succeeded; and who was told to ask again must do so."""
+    if told.code in {PENDING, ID_REUSED} or _succeeded(evidence, key):
+        return None
+    if evidence.counts(key) and evidence.state(key) not in {"rolled_back", "parked", None}:
+        return f"but the money is taken, and it is {evidence.state(key)}"
+    return None
+
+
+def _untrue_hold(evidence: Evidence, key: Key, told: Told) -> str | None:
+    asked_back = any(asked.call in ROLLBACKS for asked in evidence.asked[key])
+    taken_back = any(version.state in ROLLED_BACK for version in evidence.versions[key])
+    if taken_back and not asked_back:
+        return "but was taken back unasked"
+    if evidence.state_at(key, told.at) in ROLLED_BACK and not _asked_before(evidence, key, told.at):
+        return "although it was being rolled back already"
+    return None
+
+
+def _untrue_end(evidence: Evidence, key: Key, told: Told, state: str, *, counts: bool) -> str | None:
+    if evidence.state_at(key, told.at) != state:
+        return f"while it was {evidence.state_at(key, told.at)}"
+    if evidence.state(key) != state:
+        return f"but ended as {evidence.state(key)}"
+    if evidence.counts(key) is not counts and not evidence.unanswerable(key):
+        return f"but the money is {'not ' if counts else ''}taken"
+    return None
+
+
+def _asked_before(evidence: Evidence, key: Key, at: float) -> bool:
+    return any(asked.call in ROLLBACKS and asked.at <= at for asked in evidence.asked[key])
+
+
+def _succeeded(evidence: Evidence, key: Key) -> bool:
+    return any(told.asked.call in HOLDS and told.status == 200 for told in evidence.told[key])
+
+
+def _balances(evidence: Evidence, key: Key) -> set[str]:
+    """Every balance that the player had at the operator, as it is written in the contract."""
+    return evidence.world.operators[key[0]].balances
+
+
+def _kept(reason: object) -> set[str]:
+    """What must be kept of a reason: all of it, up to the limit; as JSON where it is no text that can be."""
+    if reason is None:
+        return {""}
+    if not isinstance(reason, str):
+        return {json.dumps(reason, separators=(",", ":"))}
+    return {reason if len(reason) <= TEXT_LIMIT else reason[: TEXT_LIMIT - 1] + "…", json.dumps(reason)}
+
+
+def _follows(before: Version, version: Version) -> bool:
+    """Each change has the next revision; only who takes over from the dead leaves it as it is."""
+    disowned = before.state == version.state and before.owner is not None and version.owner is None
+    return version.revision == before.revision + 1 or (disowned and version.revision == before.revision)
+
+
+def _subject(version: Version) -> tuple[object, ...]:
+    return version.amount, version.currency, version.adopted, version.opened_at

@@ -1,0 +1,110 @@
+"""What befalls gateways, clocks and disks while faults last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from tests.simulation.dice import Dice
+from tests.simulation.gateways import Gateway
+from tests.simulation.plan import SKEW_S
+from tests.simulation.world import World
+
+STEPS_TO_DEATH: Final = 300
+"""A gateway that is to die does so within so many steps, wherever it is then."""
+
+
+class Misfortunes:
+    """Strikes at random, each kind at its own pace."""
+
+    def __init__(self, world: World, dice: Dice) -> None:
+        self._world = world
+        self._dice = dice
+        self._restarts: set[asyncio.Task[None]] = set()
+        self._has_stood_still: set[str] = set()
+        self._forgetful = any(operator.forgetful for operator in world.operators.values())
+
+    async def strike(self, for_s: float) -> None:
+        """Returns when the time of faults is over."""
+        plan = self._world.plan
+        kinds: list[tuple[float, Callable[[], None]]] = [
+            (plan.crash_every_s, self._crash),
+            (plan.pause_every_s, self._pause),
+            (plan.jump_every_s, self._jump),
+            (plan.reload_every_s, self._reload),
+            (plan.restart_every_s, self._restart),
+            (plan.disk_trouble_every_s, self._trouble_the_disk),
+        ]
+        tasks = [asyncio.create_task(self._again_and_again(every_s, do)) for every_s, do in kinds if every_s]
+        await asyncio.sleep(for_s)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._restarts:
+            await asyncio.wait(self._restarts)
+
+    async def _again_and_again(self, every_s: float, do: Callable[[], None]) -> None:
+        while True:
+            await asyncio.sleep(self._dice.pause(every_s))
+            do()
+
+    def _crash(self) -> None:
+        victims = [one for one in self._world.gateways if one.process.alive]
+        if self._forgetful:
+            # An operator that forgets rollbacks cannot be protected from a gateway that stood still with a withdraw in
+            # hand, sent it after all was over, and died before it could say so.
+            victims = [one for one in victims if one.name not in self._has_stood_still]
+        if victims:
+            victim = self._dice.one_of(victims)
+            victim.process.dies_at = victim.process.steps + self._dice.whole(1, STEPS_TO_DEATH)
+
+    def _pause(self) -> None:
+        gateway = self._any()
+        if gateway is None or gateway.process.standing:
+            return
+        pause_s = self._dice.between(0.2, self._world.plan.longest_pause_s)
+        self._has_stood_still.add(gateway.name)
+        self._world.count("gateway stands still")
+        self._world.tell("stands still", gateway.name, f"{pause_s:.3f}")
+        gateway.process.stand_still()
+        self._world.network.outside(pause_s, gateway.process.go_on)
+
+    def _jump(self) -> None:
+        gateway = self._any()
+        if gateway is not None:
+            farthest_s = SKEW_S if self._forgetful else 10 * SKEW_S
+            gateway.clock.skew_s = self._dice.between(-farthest_s, farthest_s) / 2
+            self._world.count("clock jumps")
+            self._world.tell("clock jumps", gateway.name, f"{gateway.clock.skew_s:.3f}")
+
+    def _reload(self) -> None:
+        gateway = self._any()
+        if gateway is not None and gateway.serving:
+            self._world.count("configuration reloaded")
+            self._world.reload(gateway)
+
+    def _restart(self) -> None:
+        gateway = self._any()
+        if gateway is not None and gateway.serving:
+            self._world.count("gateway restarted")
+            task = asyncio.create_task(self._world.restart(gateway))
+            self._restarts.add(task)
+            task.add_done_callback(self._restarts.discard)
+
+    def _trouble_the_disk(self) -> None:
+        disk = self._world.disk
+        if self._dice.happens(0.5):
+            disk.full = True
+            self._world.count("disk full")
+        else:
+            disk.failing = True
+            self._world.count("disk does not sync")
+        self._world.network.outside(self._dice.between(0.05, 3), self._heal_the_disk)
+
+    def _heal_the_disk(self) -> None:
+        self._world.disk.full = self._world.disk.failing = False
+
+    def _any(self) -> Gateway | None:
+        alive = [one for one in self._world.gateways if one.process.alive]
+        return self._dice.one_of(alive) if alive else None

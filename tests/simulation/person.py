@@ -1,0 +1,100 @@
+"""People in the calm: an operator that would not end what it held, what was parked for it, and who saw to that."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from gateway.journal.records import Decision, Reason, Transfer
+from gateway.reasons import Source
+from gateway.testing.faults import Fault, FaultRule
+from gateway.testing.ledger import HoldState
+from gateway.transfers import rules
+from gateway.wire.calls import WalletCall
+from tests.simulation.dice import Dice
+from tests.simulation.games import CALLS, CURRENCY
+from tests.simulation.world import World
+from tests.support.virtual_time import EPOCH
+
+ENDS: Final = (
+    WalletCall.CONFIRM_WITHDRAWAL,
+    WalletCall.ROLLBACK_WITHDRAWAL,
+    WalletCall.CONFIRM_DEPOSIT,
+    WalletCall.ROLLBACK_DEPOSIT,
+)
+
+
+def make_stubborn(world: World) -> None:
+    """Some operators will end nothing from now on."""
+    for one in world.plan.operators:
+        if one.stubborn:
+            world.count("operator refuses to end anything")
+            world.operators[one.name].faulty.switch([FaultRule(fault=Fault.ERROR_BEFORE, calls=ENDS)])
+
+
+def make_reasonable(world: World) -> None:
+    """They do again."""
+    for one in world.plan.operators:
+        if one.stubborn:
+            world.operators[one.name].suffer({})
+
+
+class Person:
+    """Looks at what was parked: starts it again, vouches for it where the operator's books show that it ended, leaves
+    it to the game, or lies in bed."""
+
+    def __init__(self, world: World, dice: Dice) -> None:
+        self._world = world
+        self._dice = dice
+        self._journal = world.person()
+
+    async def work(self) -> None:
+        """Through all that is parked."""
+        for row in self._world.database.rows("state = 'parked'"):
+            transfer = await self._journal.find(self._world.key_of(row))
+            assert transfer is not None
+            await self._dice.one_of((self._retry, self._vouch, self._remind, self._sleep))(transfer)
+
+    async def _retry(self, transfer: Transfer) -> None:
+        self._world.count("person retries")
+        await self._journal.change(rules.retried(transfer, self._reason("try again"), self._now()))
+
+    async def _vouch(self, transfer: Transfer) -> None:
+        """By telephone the operator ends it, and a person says so."""
+        if self._end_by_hand(transfer):
+            self._world.count("person resolves")
+            await self._journal.change(rules.resolved(transfer, self._reason("by telephone"), self._now()))
+
+    async def _remind(self, transfer: Transfer) -> None:
+        """The game asks once more for what it wanted."""
+        self._world.count("game asks for what is parked")
+        game = next(one for one in self._world.games if one.token == transfer.session.token)
+        _, confirm, rollback = CALLS[transfer.direction]
+        if transfer.wants is Decision.CONFIRM:
+            assert transfer.amount is not None
+            assert transfer.amount.currency == CURRENCY
+            await game.ask(confirm, transfer.id, f"{transfer.amount.amount:f}")
+        else:
+            await game.ask(rollback, transfer.id, reason="once more")
+
+    async def _sleep(self, transfer: Transfer) -> None:
+        await asyncio.sleep(0)
+
+    def _end_by_hand(self, transfer: Transfer) -> bool:
+        ledger = self._world.operators[transfer.operator].ledger
+        hold = next(
+            (one for one in ledger.holds.values() if (one.direction, one.id) == (transfer.direction, transfer.id)), None
+        )
+        if hold is None or hold.state is HoldState.BURIED:
+            return transfer.wants is Decision.ROLLBACK
+        if transfer.wants is Decision.CONFIRM:
+            ledger.confirm(hold.reference)
+        else:
+            ledger.undo(hold.reference)
+        return True
+
+    def _reason(self, text: str) -> Reason:
+        return Reason(text=text, source=Source.PERSON, category="other", at=self._now(), who="the person on call")
+
+    def _now(self) -> float:
+        return EPOCH + self._world.loop.time()

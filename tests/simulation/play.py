@@ -1,0 +1,56 @@
+"""Plays a seed from its beginning to its audit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from tests.simulation.dice import Dice
+from tests.simulation.gateways import simulated
+from tests.simulation.misfortunes import Misfortunes
+from tests.simulation.person import Person, make_reasonable, make_stubborn
+from tests.simulation.plan import LONGEST_S, Plan, plan_of
+from tests.simulation.processes import SimulatedLoop
+from tests.simulation.quiet import noted
+from tests.simulation.world import World
+
+SLACK_S: Final = 60.0
+
+
+async def played(world: World) -> None:
+    """The whole story."""
+    plan = world.plan
+    for _ in range(plan.gateways):
+        world.begin_gateway()
+    await asyncio.sleep(1)
+    misfortunes = Misfortunes(world, Dice(plan.seed, "misfortunes"))
+    games = [
+        asyncio.create_task(game.play(plan.purchases, plan.faults_s / (plan.purchases + 1))) for game in world.games
+    ]
+    await misfortunes.strike(plan.faults_s)
+    world.calm()
+    make_stubborn(world)
+    await asyncio.gather(*games)
+    await world.settled(_until_s(plan) + SLACK_S)
+    make_reasonable(world)
+    await Person(world, Dice(plan.seed, "person")).work()
+    await world.settled(_until_s(plan) + SLACK_S)
+    await asyncio.sleep(LONGEST_S + 1)
+    await world.end()
+
+
+def _until_s(plan: Plan) -> float:
+    return float(plan.delivery.get("until", 48 * 3600.0)) + 2 * plan.pace.instance_lease_s
+
+
+def play(seed: int) -> World:
+    """A seed's world after its end."""
+    plan = plan_of(seed)
+    loop = SimulatedLoop()
+    problems: list[str] = []
+    loop.set_exception_handler(lambda _, context: problems.append(repr(context)))
+    with noted(problems), simulated(seed, plan.pace):
+        world = World(plan, loop)
+        loop.run_until_complete(played(world))
+    world.problems = problems
+    return world

@@ -1,0 +1,194 @@
+"""Gateways as processes of one loop: each can be killed, or made to stand still, between any two of its steps.
+
+Everything that a gateway does runs in a context that names its process, and every step of it (a task's, a callback's,
+a timer's) comes by here. After a kill no step of that process is ever taken again: its coroutines are closed where they
+stand, while whatever they could still reach (transports, journal, other processes) is already cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from contextlib import suppress
+from contextvars import Context, ContextVar
+from typing import Any, Final, Protocol, TypeVar
+from weakref import ref
+
+from tests.support.virtual_time import VirtualLoop
+
+TASKS_BETWEEN_SWEEPS: Final = 512
+
+T = TypeVar("T")
+
+
+class Process:
+    """One gateway. `steps` counts what it has done; it dies before the step numbered `dies_at`."""
+
+    def __init__(self, name: str, loop: SimulatedLoop, on_death: Callable[[Process], None]) -> None:
+        self.name = name
+        self.alive = True
+        self.standing = False
+        self.steps = 0
+        self.dies_at = -1
+        self.context = contextvars.copy_context()
+        self.context.run(PROCESS.set, self)
+        self._loop = loop
+        self._on_death = on_death
+        self._waiting: list[_Step] = []
+        self._tasks: list[ref[asyncio.Task[Any]]] = []
+
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """A task of this process."""
+        return self._loop.create_task(work, context=self.context.copy())
+
+    def admits(self, step: _Step) -> bool:
+        """Whether this step may be taken now."""
+        if not self.alive:
+            return False
+        if self.standing:
+            self._waiting.append(step)
+            return False
+        self.steps += 1
+        if self.steps == self.dies_at:
+            self.kill()
+            return False
+        return True
+
+    def adopt(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.append(ref(task))
+        if len(self._tasks) % TASKS_BETWEEN_SWEEPS == 0:
+            self._tasks = [each for each in self._tasks if _pending(each) is not None]
+
+    def stand_still(self) -> None:
+        """Nothing happens in it until `go_on`; its timers ring meanwhile, its messages pile up."""
+        self.standing = True
+
+    def go_on(self) -> None:
+        """Wakes with everything that has come up, in that order."""
+        self.standing = False
+        waiting, self._waiting = self._waiting, []
+        for step in waiting:
+            self._loop.take_later(step)
+
+    def kill(self) -> None:
+        """Ends it at once, wherever it is."""
+        if self.alive:
+            self.alive = False
+            self._on_death(self)
+            self.end()
+
+    def end(self) -> None:
+        """Nothing of it is left: no step is taken any more, and what it had begun is closed."""
+        self.alive = False
+        self._waiting.clear()
+        for each in self._tasks:
+            task = _pending(each)
+            if task is not None:
+                task._log_destroy_pending = False  # type: ignore[attr-defined]  # that it never ends is what is meant
+                with suppress(Exception):
+                    self.context.copy().run(_close, task)
+        self._tasks.clear()
+
+
+PROCESS: Final[ContextVar[Process | None]] = ContextVar("process", default=None)
+
+
+class _Step:
+    """A callback of a process, taken if the process is there to take it."""
+
+    __slots__ = ("args", "callback", "context", "handle", "process")
+
+    handle: asyncio.Handle
+
+    def __init__(self, process: Process, callback: Callable[..., object], args: tuple[Any, ...], context: Any) -> None:
+        self.process = process
+        self.callback = callback
+        self.args = args
+        self.context = context
+
+    def __call__(self) -> None:
+        if not self.handle.cancelled() and self.process.admits(self):
+            self.callback(*self.args)
+
+
+class Connector(Protocol):
+    """Makes connections: the network."""
+
+    async def connect(
+        self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]: ...
+
+
+class SimulatedLoop(VirtualLoop):
+    """Virtual time, processes, and a network instead of sockets. What would run in a thread runs at once."""
+
+    network: Connector
+
+    def call_soon(  # type: ignore[override]  # typeshed's own signature is narrower than what it calls
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        if context is None:
+            context = contextvars.copy_context()
+        process = context.get(PROCESS)
+        if process is None:
+            return super().call_soon(callback, *args, context=context)
+        step = _Step(process, callback, args, context)
+        step.handle = self._dropped(step) if self.is_closed() else super().call_soon(step, context=context)
+        return step.handle
+
+    def call_at(  # type: ignore[override]  # as above
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        if context is None:
+            context = contextvars.copy_context()
+        process = context.get(PROCESS)
+        if process is None:
+            return super().call_at(when, callback, *args, context=context)
+        step = _Step(process, callback, args, context)
+        handle = super().call_at(when, step, context=context)
+        step.handle = handle
+        return handle
+
+    def take_later(self, step: _Step) -> None:
+        """A step that was held back."""
+        super().call_soon(step, context=step.context)
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = super().create_task(coro, **options)
+        context = options.get("context")
+        process = PROCESS.get() if context is None else context.get(PROCESS)
+        if process is not None:
+            process.adopt(task)
+        return task
+
+    async def create_connection(  # type: ignore[override]  # only what the gateway's client calls
+        self, protocol_factory: Callable[[], asyncio.BaseProtocol], host: str, port: int, **_: Any
+    ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
+        return await self.network.connect(protocol_factory, host, port)
+
+    def run_in_executor(  # type: ignore[override]  # as above
+        self, executor: Executor | None, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        done = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - raised where it is awaited
+            done.set_exception(error)
+        return done
+
+    def _dropped(self, step: _Step) -> asyncio.Handle:
+        """What the closing of a dead process's coroutine asks for, once the loop is gone."""
+        return asyncio.Handle(step, (), self, step.context)
+
+
+def _pending(task: ref[asyncio.Task[Any]]) -> asyncio.Task[Any] | None:
+    found = task()
+    return None if found is None or found.done() else found
+
+
+def _close(task: asyncio.Task[Any]) -> None:
+    coroutine = task.get_coro()
+    assert coroutine is not None
+    coroutine.close()
