@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from gateway.cli import (
     check,
     copying,
+    demo,
     hashing,
     migrate,
     resolve,
@@ -44,6 +45,7 @@ app.command("rollbacks")(rollbacks.rollbacks)
 app.command("retry")(retry.retry)
 app.command("resolve")(resolve.resolve)
 app.add_typer(copying.app, name="journal")
+app.command("demo")(demo.demo)
 app.command("sandbox")(sandbox.sandbox)
 app.command("hash-password")(hashing.hash_password)
 

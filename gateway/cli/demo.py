@@ -1,0 +1,57 @@
+"""`mm-gateway demo`: plays purchases that go wrong in every way, and proves that no money was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gateway.cli.demo_report import print_report, summary
+from gateway.cli.demo_watch import watching
+from gateway.cli.errors import FAILED, CommandFailed, CommandMisused
+from gateway.cli.printing import print_line
+from gateway.sandbox.demo import Demo, DemoError, Sizes, play
+
+
+def demo(
+    *,
+    purchases: Annotated[int, typer.Option(min=1, help="How many purchases the game plays.")] = 400,
+    players: Annotated[int, typer.Option(min=1, help="How many players each operator has.")] = 10,
+    kills: Annotated[int, typer.Option(min=0, help="How many times the gateway is killed meanwhile.")] = 1,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep journal, ledgers, configuration and log in this folder.")
+    ] = None,
+) -> None:
+    """Play purchases through a real gateway at operators that fail in every way, and compare the books at the end."""
+    sizes = Sizes(purchases, players, kills)
+    folder = _folder(keep)
+    played = _played(sizes, folder)
+    agrees = played.audit.agrees
+    print_report(Console(highlight=False), played, kept=keep is not None or not agrees)
+    if keep is None and agrees:
+        shutil.rmtree(folder)
+    print_line(summary(sizes, played))
+    if not agrees:
+        raise typer.Exit(FAILED)
+
+
+def _folder(keep: Path | None) -> Path:
+    if keep is None:
+        return Path(tempfile.mkdtemp(prefix="mm-gateway-demo-"))
+    if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        raise CommandMisused(f"{keep} is there already, and not empty: give --keep a folder that is new")
+    keep.mkdir(parents=True, exist_ok=True)
+    return keep.resolve()
+
+
+def _played(sizes: Sizes, folder: Path) -> Demo:
+    try:
+        with watching(sizes.purchases) as watcher:
+            return asyncio.run(play(sizes, folder, watcher))
+    except DemoError as error:
+        raise CommandFailed(f"{error}; see {folder}") from error
