@@ -20,6 +20,11 @@ BENCH := .venv-bench/.installed
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
 	--no-annotate --no-header
 
+PURCHASES ?= 400
+PLAYERS ?= 10
+KILLS ?= 1
+KEEP ?=
+
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
@@ -45,6 +50,10 @@ $(BENCH): bench/requirements.txt $(DEV)
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r bench/requirements.txt
 	@touch $@
+
+.PHONY: demo
+demo: $(RUN)  ## play PURCHASES=400 that go wrong in every way, and compare the books; KEEP=DIR keeps them
+	@$(BIN)/mm-gateway demo --purchases $(PURCHASES) --players $(PLAYERS) --kills $(KILLS) $(if $(KEEP),--keep $(KEEP))
 
 .PHONY: test
 test: lint  ## set up, lint, and run every test with coverage

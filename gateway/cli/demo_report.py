@@ -40,14 +40,14 @@ WORDS: Final = {
     Fault.HALF: "booked, but gave half an answer",
     Fault.GARBAGE: "booked, but answered a web page",
     Fault.WRONG_TYPE: "booked, but answered wrong types",
-    Fault.WRONG_ID: "booked, but answered about another",
+    Fault.WRONG_ID: "booked, but named another",
     Fault.HUGE: "booked, but answered 8 MiB",
-    Fault.LATE: "booked it only after its rollback",
+    Fault.LATE: "booked after its rollback",
 }
 """What the operator did, by fault."""
 
 NOTE: Final = """by itself: rolled back by the gateway before, or without, being asked
-ends: confirms and rollbacks that met the same, and how many were delivered all the same"""
+ends: confirms and rollbacks that met the same, delivered nevertheless"""
 
 
 def print_report(console: Console, demo: Demo, *, kept: bool) -> None:
