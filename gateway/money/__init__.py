@@ -47,10 +47,12 @@ def canonical(amount: Decimal | int | str) -> Decimal:
     _, digits, exponent = number.as_tuple()
     if not isinstance(exponent, int):
         raise MoneyError("the amount is not a finite number")
-    if len(digits) + max(exponent, 0) > _DIGITS or number.adjusted() >= INTEGER_DIGITS:
-        raise MoneyError(f"the amount has more than {INTEGER_DIGITS} digits before the point")
     if not number:
         return Decimal(0)
+    if len(digits) + max(exponent, 0) > _DIGITS or number.adjusted() >= INTEGER_DIGITS:
+        raise MoneyError(f"the amount has more than {INTEGER_DIGITS} digits before the point")
+    if number.adjusted() < -FRACTION_DIGITS:  # so far below that normalizing would make it zero
+        raise MoneyError(f"the amount has more than {FRACTION_DIGITS} digits after the point")
     if exponent < 0:
         number = _without_trailing_zeros(number)
     if -int(number.as_tuple().exponent) > FRACTION_DIGITS:
