@@ -33,8 +33,10 @@ def _journal_url(value: Any) -> Any:
 
 
 def _splits(url: str) -> bool:
+    """Whether its hosts can be told apart: several, with a comma between them, are a database and its standbys."""
     try:
-        return urlsplit(url).port != 0
+        hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+        return all(urlsplit(f"//{host}").port != 0 for host in hosts)
     except ValueError:
         return False
 

@@ -63,6 +63,20 @@ class PostgresServer:
         server.start_again()
         return server
 
+    @classmethod
+    def start_standby(cls, tmp: Path, primary: PostgresServer) -> PostgresServer:
+        """A copy of a running server that follows it, to be promoted when that is gone."""
+        server = cls(_reachable_home(tmp), primary._bin, primary._settings)
+        source = ("--host=127.0.0.1", f"--port={primary.port}", "--username=postgres")
+        server._run("pg_basebackup", "--pgdata", str(server.home / "data"), "--write-recovery-conf", *source,
+                    "--checkpoint=fast", "--no-sync")  # fmt: skip
+        server.start_again()
+        return server
+
+    def promote(self) -> None:
+        """Makes a standby take writes; returns once it does."""
+        self._run("pg_ctl", "promote", "--wait", "--pgdata", str(self.home / "data"))
+
     @property
     def url(self) -> str:
         """Of the database that every server has."""

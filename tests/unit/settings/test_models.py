@@ -71,14 +71,30 @@ def test_what_is_no_encryption_key_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite:///journal.db", "sqlite:////var/lib/j.db", "postgresql://u:p@h:5432/d", "postgres://h/d"]
+    "url",
+    [
+        "sqlite:///journal.db",
+        "sqlite:////var/lib/j.db",
+        "postgresql://u:p@h:5432/d",
+        "postgres://h/d",
+        "postgres://u@a:1,b/d",
+    ],
 )
 def test_a_journal_is_a_file_or_a_postgresql(url: str) -> None:
     assert JournalSettings(url=url).url == url
 
 
 @pytest.mark.parametrize(
-    "url", ["", "sqlite://journal.db", "journal.db", "mysql://h/d", "postgresql://h:port/d", "postgresql://[h/d"]
+    "url",
+    [
+        "",
+        "sqlite://journal.db",
+        "journal.db",
+        "mysql://h/d",
+        "postgresql://h:port/d",
+        "postgresql://[h/d",
+        "postgres://a,b:0/d",
+    ],
 )
 def test_what_is_no_journal_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="must be sqlite:///FILE or postgresql://"):

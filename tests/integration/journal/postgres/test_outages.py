@@ -126,6 +126,17 @@ async def test_a_server_that_hangs_is_given_up_in_time_and_taken_up_again(
     assert (await once_available(lambda: journal.open(a_transfer("after")))).created
 
 
+async def test_a_journal_is_closed_though_its_server_hangs(own_journals: Journals, server: PostgresServer) -> None:
+    journal = await own_journals.open(**QUICK)
+    await journal.check()
+    await server.pause()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await journal.close()
+    finally:
+        server.unpause()
+
+
 async def test_a_commit_whose_answer_is_lost_is_not_called_durable(proxied: tuple[Journal, FaultyProxy]) -> None:
     journal, proxy = proxied
     await journal.check()

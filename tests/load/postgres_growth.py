@@ -1,0 +1,180 @@
+"""What a withdraw and a claim cost in a PostgreSQL journal full of finished transfers, against an empty one.
+
+    python -m tests.load.postgres_growth --rows 5000000
+
+Both journals lie on one server and take turns within one run; the figures are medians. Ends with exit status 1 if the
+full journal costs more than `--at-most` times the empty one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import asyncpg
+import msgspec
+
+from gateway.journal.copy import Movable
+from gateway.journal.records import Fate, State
+from gateway.journal.writes import Change, Claim
+from gateway.money import money
+from tests.support.journals import ACME, NOW, Journals, a_transfer, an_attempt
+from tests.support.postgres import PostgresServer
+from tests.support.postgres_shelf import PostgresShelf
+
+ROWS: Final = 5_000_000
+ROUNDS: Final = 600
+TOGETHER: Final = 32
+AT_MOST: Final = 1.15
+
+SERVER: Final = {"shared_buffers": "128MB", "max_wal_size": "8GB", "maintenance_work_mem": "512MB"}
+
+# A finished transfer as the gateway leaves it: a random id, two tries. Indexes are built at the end, which is quicker.
+FILL: Final = """
+ALTER TABLE transfers DROP CONSTRAINT transfers_key;
+ALTER TABLE attempts DROP CONSTRAINT attempts_pkey;
+DROP INDEX transfers_opened, transfers_unfinished, transfers_finished;
+INSERT INTO transfers (
+    id, operator, direction, state, amount, currency, description, player_id, session, fingerprint, adopted, fate,
+    tries, revision, opened_at, decided_at, changed_at, hold_balance, hold_currency, end_balance, end_currency
+)
+SELECT
+    gen_random_uuid()::text, 'acme', 'withdraw', 'confirmed', '230', 'XAG', 'A sword', 'player-' || number,
+    decode('00' || repeat('5a', 120), 'hex'), repeat('f', 32), false, 'taken', 1, 3, {now} - number, {now} - number,
+    {now} - number, '51800', 'XAG', '51800', 'XAG'
+FROM generate_series(1, {rows}) AS number;
+INSERT INTO attempts (transfer, call, at, took_s, verdict, kind, detail, instance)
+SELECT number, call, {now}, 0.1, 'success', '', '', 'instance-1'
+FROM transfers, unnest(ARRAY['withdraw', 'confirmWithdrawal']) AS call;
+ALTER TABLE transfers ADD CONSTRAINT transfers_key PRIMARY KEY (id, operator, direction);
+ALTER TABLE attempts ADD CONSTRAINT attempts_pkey PRIMARY KEY (transfer, number);
+CREATE INDEX transfers_opened ON transfers (opened_at);
+CREATE INDEX transfers_unfinished ON transfers (operator, due_at)
+    WHERE state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked');
+CREATE INDEX transfers_finished ON transfers (changed_at) WHERE state IN ('confirmed', 'rolled_back')"""
+
+
+class Measured(msgspec.Struct):
+    """One thing's seconds in the empty journal and in the full one."""
+
+    name: str
+    empty_s: float
+    full_s: float
+
+    @property
+    def ratio(self) -> float:
+        return self.full_s / self.empty_s
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name:<24} empty {self.empty_s * 1e3:7.3f} ms   full {self.full_s * 1e3:7.3f} ms   {self.ratio:.3f}"
+        )
+
+
+async def withdraw(journal: Movable) -> None:
+    transfer = a_transfer(str(uuid4()), owner="instance-1", due_at=NOW + 30)
+    await journal.open(transfer)
+    held = Change(
+        key=transfer.key,
+        allowed=(State.SENDING,),
+        to=State.HELD,
+        at=NOW,
+        fate=Fate.TAKEN,
+        hold_balance=money("51800", "XAG"),
+        attempt=an_attempt(),
+    )
+    assert (await journal.change(held)).moved
+
+
+async def withdraws(journal: Movable) -> None:
+    await asyncio.gather(*(withdraw(journal) for _ in range(TOGETHER)))
+
+
+async def claim(journal: Movable) -> None:
+    """Takes what is due, as often as that is."""
+    now = time.time()
+    claim = Claim(operator=ACME, owner="instance-1", now=now, lease_until=now, limit=TOGETHER)
+    assert len(await journal.claim(claim)) == TOGETHER
+
+
+async def make_due(journal: Movable) -> None:
+    await asyncio.gather(
+        *(journal.open(a_transfer(str(uuid4()), state=State.ROLLING_BACK, due_at=NOW)) for _ in range(2 * TOGETHER))
+    )
+
+
+async def alternate(
+    name: str, do: Callable[[Movable], Awaitable[None]], empty: Movable, full: Movable, rounds: int
+) -> Measured:
+    """Medians of as many turns each, which of the two comes first changing every time."""
+    took: dict[int, list[float]] = {id(empty): [], id(full): []}
+    for turn in range(rounds):
+        for journal in (empty, full) if turn % 2 else (full, empty):
+            began = time.perf_counter()
+            await do(journal)
+            took[id(journal)].append(time.perf_counter() - began)
+    return Measured(name, statistics.median(took[id(empty)]), statistics.median(took[id(full)]))
+
+
+async def fill(url: str, rows: int) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(FILL.format(rows=rows, now=NOW))
+        await connection.execute("VACUUM (ANALYZE)")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+
+
+async def growth(server: str, rows: int, rounds: int) -> list[Measured]:
+    """Fills one of two journals on the server and measures both."""
+    async with AsyncExitStack() as stack:
+        shelves = [PostgresShelf(Path(), server) for _ in range(2)]
+        for shelf in shelves:
+            await shelf.prepare()
+            stack.push_async_callback(shelf.discard)
+        await fill(shelves[1].url, rows)
+        empty, full = [await Journals(shelf, stack).open() for shelf in shelves]
+        for journal in (empty, full):
+            await make_due(journal)
+            await withdraws(journal)
+        return [
+            await alternate("one withdraw", withdraw, empty, full, rounds),
+            await alternate(f"{TOGETHER} withdraws at once", withdraws, empty, full, rounds // 4),
+            await alternate(f"a claim of {TOGETHER}", claim, empty, full, rounds),
+        ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--at-most", type=float, default=AT_MOST)
+    parser.add_argument("--url", help="of a database to use instead of a server that is started here")
+    asked = parser.parse_args()
+    server = None if asked.url else PostgresServer.start(Path(tempfile.gettempdir()), settings=SERVER)
+    try:
+        measured = asyncio.run(growth(asked.url or server.url, asked.rows, asked.rounds))  # type: ignore[union-attr]
+    finally:
+        if server is not None:
+            server.remove()
+    sys.stdout.writelines(f"{one}\n" for one in measured)
+    worst = max(one.ratio for one in measured)
+    verdict = "ok" if worst <= asked.at_most else "too much"
+    sys.stdout.write(
+        f"postgres-growth: {verdict}: {asked.rows:,} finished rows cost {worst:.3f} times an empty journal\n"
+    )
+    return 0 if worst <= asked.at_most else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
