@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import asyncpg
 import msgspec
+import structlog
 
 from gateway.clock import Clock
 from gateway.journal.interface import JournalError, JournalMisconfigured, JournalUnavailable
@@ -28,8 +29,15 @@ PAUSE_S: Final = 0.1
 
 WRITE: Final = "SELECT * FROM journal_write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 
+SKEW_S: Final = 2.0
+"""By how much this machine's clock may differ from the database's before it is said: leases are made with a margin of
+several times that, but two machines that are apart by a lease take each other's work."""
+
 _GUARANTEES: Final = """
-SELECT pg_backend_pid(), current_setting('fsync'), current_setting('transaction_isolation')"""
+SELECT pg_backend_pid(), current_setting('fsync'), current_setting('transaction_isolation'),
+    extract(epoch FROM clock_timestamp())::double precision"""
+
+log = structlog.get_logger(__name__)
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,13 +124,13 @@ class Connections:
         if self._clock.monotonic() - self._failed_at < PAUSE_S:
             raise JournalUnavailable(self._failure)
         try:
-            return await connect(self._server)
+            return await connect(self._server, self._clock)
         except JournalError as error:
             self._failure, self._failed_at = str(error), self._clock.monotonic()
             raise JournalUnavailable(self._failure) from error
 
 
-async def connect(server: Server) -> Line:
+async def connect(server: Server, clock: Clock) -> Line:
     """A connection to a server that keeps what it commits and has this program's tables. The caller closes it.
 
     Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
@@ -131,8 +139,10 @@ async def connect(server: Server) -> Line:
     try:
         with named_refusals():
             async with asyncio.timeout(server.connect_timeout_s):
-                process, fsync, isolation = await connection.fetchrow(_GUARANTEES)
+                process, fsync, isolation, now = await connection.fetchrow(_GUARANTEES)
                 _require_guarantees(fsync, isolation)
+                if abs(now - clock.now()) > SKEW_S:
+                    log.warning("clock differs from the database's", journal=server.name, by_s=clock.now() - now)
                 await require_journal(connection, server.name)
                 pooled = process != connection.get_server_pid()
                 return Line(connection, None if pooled else await connection.prepare(WRITE))

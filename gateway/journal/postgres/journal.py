@@ -57,7 +57,7 @@ async def open_postgres(
     Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
     """
     server = _server_of(name, settings)
-    line = await connect(server)
+    line = await connect(server, clock)
     journal = PostgresJournal(server, line, settings.connections, sealer, metrics, clock)
     try:
         await journal.require_key()

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
-from gateway.journal import migrate_journal
+from gateway.clock import SystemClock
+from gateway.journal import migrate_journal, open_journal
 from gateway.journal.interface import JournalMisconfigured, JournalUnavailable, SchemaMismatch
 from gateway.journal.postgres.schema import MIGRATIONS
 from gateway.journal.rows import TRANSFER_COLUMNS
@@ -117,6 +119,21 @@ async def test_a_server_that_is_not_there_is_unavailable_and_its_password_unsaid
         await journals.open()
     assert "sesame" not in str(refusal.value)
     journals.shelf.url = prepared
+
+
+class WrongClock(SystemClock):
+    def now(self) -> float:
+        return super().now() + 30
+
+
+@pytest.mark.parametrize("clock, warnings", [(SystemClock(), 0), (WrongClock(), 1)])
+async def test_a_clock_that_differs_from_the_database_s_is_said(
+    clock: SystemClock, warnings: int, journals: Journals
+) -> None:
+    with capture_logs() as logs:
+        journal = await open_journal("default", journals.settings(), journals.metrics, clock)
+    await journal.close()
+    assert [log["event"] for log in logs] == ["clock differs from the database's"] * warnings
 
 
 async def test_what_is_committed_is_on_disk_even_where_the_server_would_not_wait_for_it(journals: Journals) -> None:
