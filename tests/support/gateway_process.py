@@ -33,8 +33,8 @@ class GatewayProcess:
     """One gateway with its folder: `config_file`, `journal`, and `log_file`, which grows over restarts.
 
     `config` is the file's text, or its content, in which free ports on 127.0.0.1 and the journal in the folder go
-    without saying. As a context manager it starts the gateway, and kills it at the end if it still runs. `prefix`
-    are the words of a command that runs the gateway instead of being it (a shell with limits, say).
+    without saying. As a context manager it starts the gateway, and kills it at the end if it still runs. `command`
+    is what understands `serve` and the other commands.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class GatewayProcess:
         config: Mapping[str, Any] | str,
         folder: Path,
         env: Mapping[str, str] | None = None,
-        prefix: tuple[str, ...] = (),
+        command: tuple[str, ...] = COMMAND,
     ) -> None:
         self.config_file = folder / "gateway.yaml"
         self.journal = folder / "journal.db"
@@ -51,7 +51,7 @@ class GatewayProcess:
         self.wallet_url = ""
         self.admin_url = ""
         self._folder = folder
-        self._prefix = prefix
+        self._command = command
         self._process: asyncio.subprocess.Process | None = None
         self.configure(config)
 
@@ -73,8 +73,7 @@ class GatewayProcess:
         armed = {ENVIRONMENT: crash_at} if crash_at else {}
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._prefix,
-                *COMMAND,
+                *self._command,
                 "serve",
                 "--config",
                 str(self.config_file),
@@ -148,7 +147,7 @@ class GatewayProcess:
     async def command(self, *words: str) -> tuple[int, str]:
         """Another command with the same configuration, beside it: exit status and all output."""
         process = await asyncio.create_subprocess_exec(
-            *COMMAND,
+            *self._command,
             *words,
             "--config",
             str(self.config_file),

@@ -81,9 +81,13 @@ class RudeOperator:
 
 @asynccontextmanager
 async def rude_operator(
-    behave: Behaviour, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    behave: Behaviour,
+    *,
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+    sock: socket.socket | None = None,
 ) -> AsyncIterator[RudeOperator]:
-    """Serves until the block ends; then every connection is closed."""
+    """Serves until the block ends, on `sock` if there is one already; then every connection is closed."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -99,7 +103,8 @@ async def rude_operator(
             operator.gone += 1
             writer.close()
 
-    server = await asyncio.start_server(serve, host, 0, ssl=tls)
+    sock = sock or socket.create_server((host, 0))
+    server = await asyncio.start_server(serve, sock=sock, ssl=tls)
     operator = RudeOperator(server.sockets[0].getsockname()[1], tls=tls is not None)
     try:
         yield operator
