@@ -1,6 +1,6 @@
 """A batch of writes as the arguments of the function `journal_write`, and its answers as those of the writes.
 
-The function takes one array of JSON objects per kind of write; a field that is null is left out of its object.
+The function takes one array of JSON objects per kind of write; what is null is left out, bytes are in base64.
 """
 
 from __future__ import annotations
@@ -46,11 +46,29 @@ _KINDS: Final = (
 _MADE: Final = -1  # the place at which is answered how many opens made their row
 _FIRST_COLUMN: Final = 2
 _LAST_COLUMN: Final = _FIRST_COLUMN + len(TRANSFER_COLUMNS)
-_SESSION: Final = TRANSFER_COLUMNS.index("session")
-_OPTIONAL: Final = ("fence", "due_at", "owner", "wants", "decided_at", "fate", "missing_at")
+_CHANGEABLE: Final = (
+    "fence", "amount", "currency", "due_at", "owner", "wants", "decided_at", "fate", "missing_at", "hold_balance",
+    "hold_currency", "end_balance", "end_currency", "player_id", "session",
+)  # fmt: skip
 
 Record = Sequence[Any]
-Ordered = tuple[Any, dict[str, Any]]
+Ordered = tuple[Any, object]
+
+
+def _object(name: str, required: Sequence[str], optional: Sequence[str] = ()) -> Callable[..., object]:
+    """A kind of JSON object with these fields, given in this order; an optional one that is None is left out."""
+    fields: list[Any] = [*((field, Any) for field in required), *((field, Any, None) for field in optional)]
+    return msgspec.defstruct(name, fields, omit_defaults=True, gc=False)
+
+
+_KEY: Final = ("id", "operator", "direction")
+_Open: Final = _object("_Open", ["place"], TRANSFER_COLUMNS)
+_Change: Final = _object("_Change", ("place", *_KEY, "allowed", "state", "at", "tries"), _CHANGEABLE)
+_Attempt: Final = _object("_Attempt", (*_KEY, "in_any_case", *ATTEMPT_COLUMNS))
+_Reason: Final = _object("_Reason", (*_KEY, "in_any_case", "folded", *REASON_COLUMNS))
+_Session: Final = _object("_Session", ("digest", "operator", "player_id", "session", "seen_at"))
+
+_json: Final = msgspec.json.Encoder().encode
 
 
 def key_of(write: Write) -> Key | None:
@@ -92,9 +110,9 @@ class Arguments:
         if objects is None:
             return None
         objects.sort(key=itemgetter(0))
-        return msgspec.json.encode([fields for _, fields in objects]).decode()
+        return _json([fields for _, fields in objects]).decode()
 
-    def _add(self, kind: str, order: Any, fields: dict[str, Any]) -> None:
+    def _add(self, kind: str, order: Any, fields: object) -> None:
         self._arrays.setdefault(kind, []).append((order, fields))
 
     def _open(self, place: int, write: Open) -> None:
@@ -112,38 +130,32 @@ class Arguments:
 
     def _transfer(self, place: int, transfer: Transfer) -> tuple[str, ...]:
         row = self._rows.of_transfer(transfer)
-        fields = {name: value for name, value in zip(TRANSFER_COLUMNS, row, strict=True) if value is not None}
-        fields["place"] = place
-        fields["session"] = _bytes(row[_SESSION])
-        self._add("opens", row[:3], fields)
+        self._add("opens", row[:3], _Open(place, *row))
         return row[:3]
 
     def _change(self, place: int, write: Change) -> None:
-        key = id_, operator, direction = of_key(write.key)
-        fields = {
-            "place": place,
-            "id": id_,
-            "operator": operator,
-            "direction": direction,
-            "allowed": write.allowed,
-            "state": write.to,
-            "at": write.at,
-            "tries": write.tries,
-        }
-        for name in _OPTIONAL:
-            value = getattr(write, name)
-            if value is not None:
-                fields[name] = value
-        for name, currency, amount in (
-            ("amount", "currency", write.amount),
-            ("hold_balance", "hold_currency", write.hold_balance),
-            ("end_balance", "end_currency", write.end_balance),
-        ):
-            if amount is not None:
-                fields[name], fields[currency] = of_money(amount)
-        if write.session is not None:
-            fields["player_id"] = escaped(write.session.player_id)
-            fields["session"] = _bytes(self._rows.of_session(write.session))
+        key = of_key(write.key)
+        session = write.session
+        fields = _Change(
+            place,
+            *key,
+            write.allowed,
+            write.to,
+            write.at,
+            write.tries,
+            write.fence,
+            *of_money(write.amount),
+            write.due_at,
+            write.owner,
+            write.wants,
+            write.decided_at,
+            write.fate,
+            write.missing_at,
+            *of_money(write.hold_balance),
+            *of_money(write.end_balance),
+            None if session is None else escaped(session.player_id),
+            None if session is None else self._rows.of_session(session),
+        )
         self._add("changes", key, fields)
         if write.attempt is not None:
             self._attempt(key, write.attempt, in_any_case=True)
@@ -154,38 +166,24 @@ class Arguments:
         self._reason(of_key(write.key), write.reason, in_any_case=True)
 
     def _attempt(self, key: tuple[str, ...], attempt: Attempt, *, in_any_case: bool) -> None:
-        fields = dict(zip(ATTEMPT_COLUMNS, of_attempt(attempt), strict=True))
-        self._belonging("attempts", key, fields, in_any_case=in_any_case)
+        self._add("attempts", key, _Attempt(*key, in_any_case, *of_attempt(attempt)))
 
     def _reason(self, key: tuple[str, ...], reason: Reason, *, in_any_case: bool) -> None:
-        fields = dict(zip(REASON_COLUMNS, of_reason(reason), strict=True))
-        fields["folded"] = escaped(reason.text.casefold())
-        self._belonging("reasons", key, fields, in_any_case=in_any_case)
-
-    def _belonging(self, kind: str, key: tuple[str, ...], fields: dict[str, Any], *, in_any_case: bool) -> None:
-        """What belongs to a transfer: kept only if this batch writes that, or `in_any_case`."""
-        fields["id"], fields["operator"], fields["direction"] = key
-        fields["in_any_case"] = in_any_case
-        self._add(kind, key, fields)
+        folded = escaped(reason.text.casefold())
+        self._add("reasons", key, _Reason(*key, in_any_case, folded, *of_reason(reason)))
 
     def _remember(self, _place: int, write: Remember) -> None:
         session = write.session
-        digest = _bytes(self._rows.digest(session))
-        order = (digest, session.operator)
-        fields = {
-            "digest": digest,
-            "operator": session.operator,
-            "player_id": escaped(session.player_id),
-            "session": _bytes(self._rows.of_session(session)),
-            "seen_at": write.at,
-        }
-        self._last("sessions", order, fields)
+        digest, operator = self._rows.digest(session), session.operator
+        sealed = self._rows.of_session(session)
+        self._last(
+            "sessions", (digest, operator), _Session(digest, operator, escaped(session.player_id), sealed, write.at)
+        )
 
     def _beat(self, _place: int, write: Beat) -> None:
-        instance = write.instance
-        self._last("beats", instance.id, msgspec.structs.asdict(instance))
+        self._last("beats", write.instance.id, write.instance)
 
-    def _last(self, kind: str, order: Any, fields: dict[str, Any]) -> None:
+    def _last(self, kind: str, order: Any, fields: object) -> None:
         """Of several writes under one key only the last counts."""
         earlier = self._arrays.get(kind, [])
         self._arrays[kind] = [entry for entry in earlier if entry[0] != order] + [(order, fields)]
@@ -245,11 +243,6 @@ def _counted(_rows: Rows, _write: Inherit | Prune, records: list[Record]) -> int
 
 def _done(_rows: Rows, _write: Write, records: list[Record]) -> None:
     assert not records
-
-
-def _bytes(value: bytes) -> str:
-    """As PostgreSQL reads them from text."""
-    return "\\x" + value.hex()
 
 
 _NOTHING_MADE: Final[list[Record]] = [(_MADE, 0)]

@@ -134,7 +134,7 @@ CREATE TYPE journal_answer AS (
 );
 
 -- Applies a batch of writes in one transaction and one round trip. Each argument is an array of objects, or null when
--- the batch has none of that kind.
+-- the batch has none of that kind; bytes in it are base64.
 --
 -- The caller sends every array in the order of its keys, and no key twice among opens, changes and reasons: locks are
 -- then taken in one order by everybody and two batches never wait for each other. What claims, inherits or prunes
@@ -187,12 +187,12 @@ BEGIN
             hold_balance, hold_currency, end_balance, end_currency
         )
         SELECT
-            id, operator, direction, state, amount, currency, description, player_id, session, fingerprint, adopted,
-            fate, wants, tries, missing_at, revision, owner, due_at, opened_at, decided_at, changed_at,
-            hold_balance, hold_currency, end_balance, end_currency
+            id, operator, direction, state, amount, currency, description, player_id, decode(session, 'base64'),
+            fingerprint, adopted, fate, wants, tries, missing_at, revision, owner, due_at, opened_at, decided_at,
+            changed_at, hold_balance, hold_currency, end_balance, end_currency
         FROM json_to_recordset(opens) AS given (
             id text, operator text, direction text, state text, amount text, currency text, description text,
-            player_id text, session bytea, fingerprint text, adopted boolean, fate text, wants text, tries integer,
+            player_id text, session text, fingerprint text, adopted boolean, fate text, wants text, tries integer,
             missing_at double precision, revision integer, owner text, due_at double precision,
             opened_at double precision, decided_at double precision, changed_at double precision,
             hold_balance text, hold_currency text, end_balance text, end_currency text
@@ -235,12 +235,12 @@ BEGIN
             end_balance = coalesce(given.end_balance, t.end_balance),
             end_currency = coalesce(given.end_currency, t.end_currency),
             player_id = coalesce(given.player_id, t.player_id),
-            session = coalesce(given.session, t.session)
+            session = coalesce(decode(given.session, 'base64'), t.session)
         FROM json_to_recordset(changes) AS given (
             place integer, id text, operator text, direction text, allowed text[], state text, at double precision,
             fence integer, amount text, currency text, due_at double precision, owner text, tries integer, wants text,
             decided_at double precision, fate text, missing_at double precision, hold_balance text,
-            hold_currency text, end_balance text, end_currency text, player_id text, session bytea
+            hold_currency text, end_balance text, end_currency text, player_id text, session text
         )
         WHERE t.id = given.id AND t.operator = given.operator AND t.direction = given.direction
             AND t.state = ANY (given.allowed)
@@ -286,9 +286,9 @@ BEGIN
     IF sessions IS NOT NULL THEN
         -- statement: remember
         INSERT INTO sessions (digest, operator, player_id, session, seen_at)
-        SELECT digest, operator, player_id, session, seen_at
+        SELECT decode(digest, 'base64'), operator, player_id, decode(session, 'base64'), seen_at
         FROM json_to_recordset(sessions) AS given (
-            digest bytea, operator text, player_id text, session bytea, seen_at double precision
+            digest text, operator text, player_id text, session text, seen_at double precision
         )
         ON CONFLICT (digest, operator) DO UPDATE
         SET player_id = excluded.player_id, session = excluded.session, seen_at = excluded.seen_at;
