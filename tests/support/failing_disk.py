@@ -7,6 +7,9 @@ from uuid import uuid4
 
 import apsw
 
+SYSTEMS = apsw.vfs_names()[0]
+"""The default one as it was: a failing disk may become the default itself."""
+
 
 class FailingDisk(apsw.VFS):
     """Give `name` to a `Place`. While `on_write` or `on_sync` is set, writing or syncing raises it."""
@@ -16,7 +19,7 @@ class FailingDisk(apsw.VFS):
         self.on_write: apsw.Error | None = None
         self.on_sync: apsw.Error | None = None
         self.syncs = 0
-        super().__init__(self.name, "")
+        super().__init__(self.name, SYSTEMS)
 
     def xOpen(self, name: Any, flags: list[int]) -> _File:  # noqa: N802 - SQLite's name
         return _File(self, name, flags)
@@ -25,7 +28,7 @@ class FailingDisk(apsw.VFS):
 class _File(apsw.VFSFile):
     def __init__(self, disk: FailingDisk, name: Any, flags: list[int]) -> None:
         self._disk = disk
-        super().__init__("", name, flags)
+        super().__init__(SYSTEMS, name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name
         if self._disk.on_write is not None:
