@@ -51,6 +51,7 @@ class PostgresServer:
         self._bin = bin_folder
         self._settings = SETTINGS | settings
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._paused: list[int] = []
 
     @classmethod
@@ -136,11 +137,28 @@ class PostgresServer:
                 [self._bin / "postgres", "-D", self.home / "data", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.home, start_new_session=True, **_who(),
             )  # fmt: skip
+        self._watch(self._process.pid)
         while self._process.poll() is None and time.monotonic() < deadline:
             if self._answers():
                 return True
             time.sleep(0.02)
         return False
+
+    def _watch(self, pid: int) -> None:
+        """Has the server and its folder removed if this process dies without doing so: the guard's input then ends."""
+        script = 'cat > /dev/null; kill -QUIT "$1"; rm -rf "$2"'
+        command = ["/bin/sh", "-c", script, "guard", str(pid), str(self.home)]
+        self._unwatch()
+        self._guard = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def _unwatch(self) -> None:
+        if self._guard is not None and self._guard.stdin is not None:
+            os.killpg(self._guard.pid, signal.SIGKILL)
+            self._guard.stdin.close()
+            self._guard.wait()
+            self._guard = None
 
     def _answers(self) -> bool:
         command = [str(self._bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
@@ -148,6 +166,7 @@ class PostgresServer:
 
     def _end(self, how: signal.Signals) -> None:
         assert self._process is not None
+        self._unwatch()
         self._process.send_signal(how)
         self._process.wait(START_TIMEOUT_S)
         self._process = None
