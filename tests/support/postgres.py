@@ -158,6 +158,7 @@ class PostgresServer:
             os.killpg(self._guard.pid, signal.SIGKILL)
             self._guard.stdin.close()
             self._guard.wait()
+        self._guard = None
             self._guard = None
 
     def _answers(self) -> bool:
