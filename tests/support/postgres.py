@@ -159,7 +159,6 @@ class PostgresServer:
             self._guard.stdin.close()
             self._guard.wait()
         self._guard = None
-            self._guard = None
 
     def _answers(self) -> bool:
         command = [str(self._bin / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
