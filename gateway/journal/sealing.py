@@ -67,6 +67,8 @@ class Sealer:
         """The inverse of `seal`. Raises `Unsealable`."""
         if sealed[:1] == _PLAIN:
             return sealed[1:]
+        if sealed[:1] != _SEALED:
+            raise Unsealable("a session is sealed in no form that is known here")
         cipher = self._cipher_of(sealed[1:_SALT_END])
         try:
             return cipher.decrypt(_NONCE_PADDING + sealed[_SALT_END:_COUNT_END], sealed[_COUNT_END:], context)

@@ -121,7 +121,7 @@ def _tls_of(tls: ListenerTls | None, place: Place) -> Iterator[Finding]:
 def _unreadable(file: Path | None, place: Place) -> Iterator[Finding]:
     if file is None:
         return
-    if not file.is_file():
+    if not os.path.isfile(file):  # noqa: PTH113 - unlike Path's, it says no where the name is none or the way is barred
         yield Finding(place, f"there is no file {file}")
     elif not os.access(file, os.R_OK):
         yield Finding(place, f"the file {file} may not be read by this user")

@@ -123,7 +123,7 @@ class Document:
             self._fault(_mark(node.start_mark), place, str(error))
         except yaml.MarkedYAMLError as error:
             self._fault(_mark(node.start_mark), place, f"is no valid YAML: {error.problem}")
-        except (ValueError, OverflowError, KeyError, AttributeError):
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             self._fault(_mark(node.start_mark), place, "is no valid YAML value; put it in quotes")
         return None
 

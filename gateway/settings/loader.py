@@ -13,7 +13,7 @@ from gateway.settings.checks import Finding, advice, contradictions
 from gateway.settings.document import Document
 from gateway.settings.models import Settings
 from gateway.settings.phrases import masking, missing_key, phrase, unknown_key
-from gateway.settings.problems import Mark, Place, Problem, SettingsError, dotted
+from gateway.settings.problems import Mark, Place, Problem, SettingsError, dotted, printable
 from gateway.settings.sections import fields_at, secrets_of
 from gateway.settings.values import WRITTEN
 
@@ -139,4 +139,4 @@ class _Reading:
         return self._problem(self._document.mark(finding.place), finding.place, self._masked(finding.text))
 
     def _problem(self, mark: Mark, place: Place, text: str) -> Problem:
-        return Problem(self._file, mark, dotted(place), text)
+        return Problem(self._file, mark, printable(dotted(place)), printable(text))

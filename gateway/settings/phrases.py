@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic_core import ErrorDetails
 
 from gateway.settings.interpolation import refers
+from gateway.settings.problems import printable
 
 SHOWN_LENGTH: Final = 60
 SHORTEST_SECRET: Final = 4
@@ -105,6 +106,6 @@ def masking(followed: Mapping[str, str]) -> Callable[[str], str]:
 def _shown(text: str | None) -> str:
     if text is None:
         return "it"
-    clean = "".join(letter if letter.isprintable() else "�" for letter in text)
+    clean = printable(text)
     short = clean if len(clean) <= SHOWN_LENGTH else clean[: SHOWN_LENGTH - 1] + "…"
     return f'the value of "{short}"' if refers(text) else f'"{short}"'

@@ -37,6 +37,11 @@ class SettingsError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+def printable(text: str) -> str:
+    """The text with a sign in place of whatever would break its line or could not be written out."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
 def dotted(place: Place) -> str:
     """The place as people write it: ``operators.acme.allow_ips[0]``."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")

@@ -9,6 +9,7 @@ Money never passes through a binary float: jiter hands over every number as int 
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, TypeVar
 
 import jiter
@@ -21,6 +22,7 @@ from gateway.wire.members import members
 
 _SHOWN_PROBLEMS: Final = 3
 _SHOWN_CHARACTERS: Final = 100
+_QUOTED: Final = re.compile(r' ".*"', re.DOTALL)
 _REASON: Final = "rollbackReason"
 _NEEDED_FOR_ROLLBACK: Final = frozenset({"token", "mmTransactionId"})
 
@@ -143,7 +145,9 @@ def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _invalid(error: ValueError) -> WalletError:
-    return _bad(f"The body is no valid JSON: {str(error)[:_SHOWN_CHARACTERS]}; send one JSON object in UTF-8.")
+    """The parser quotes a name that comes twice; a name too may be a secret that went astray."""
+    why = _QUOTED.sub("", str(error))
+    return _bad(f"The body is no valid JSON: {why[:_SHOWN_CHARACTERS]}; send one JSON object in UTF-8.")
 
 
 def _bad(text: str) -> WalletError:

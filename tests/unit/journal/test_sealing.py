@@ -43,6 +43,14 @@ def test_a_value_that_was_changed_anywhere_does_not_open() -> None:
             sealer.open(changed, b"acme")
 
 
+@pytest.mark.parametrize("form", [2, 0x81, 0xFF])
+def test_a_form_that_is_not_known_does_not_open(form: int) -> None:
+    sealer = Sealer([OLD])
+    sealed = sealer.seal(SECRET, b"acme")
+    with pytest.raises(Unsealable, match="no form that is known"):
+        sealer.open(bytes([form]) + sealed[1:], b"acme")
+
+
 def test_a_value_cut_short_does_not_open() -> None:
     sealer = Sealer([OLD])
     sealed = sealer.seal(SECRET, b"acme")

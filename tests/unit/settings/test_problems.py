@@ -406,6 +406,25 @@ def test_every_secret_of_the_configuration_is_known_and_nothing_else() -> None:
     assert loaded(text).secrets == {"t0ken", "pa%20ss", "pa ss", "MyPass", "s3cret"}
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000, '"a\\0b"', '"a\\nb"'])
+def test_a_file_that_cannot_even_be_looked_for_is_not_there(name: str) -> None:
+    (said,) = problems(with_operator(f"tls: {{ca_file: {name}}}"))
+    assert "there is no file" in said
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize(
+    "value", ["!!int", "!!float", "!!bool", "!!timestamp x", "!!binary ü", "!!int 1:_", "!!int 0b"]
+)
+def test_a_value_that_is_not_what_its_tag_says_is_told(value: str) -> None:
+    assert "is no valid YAML" in problems(with_operator(f"timeout: {value}"))[0]
+
+
+@pytest.mark.parametrize("name", ['"a\\nb"', '"\\ud800"', '"\\0"'])
+def test_an_odd_key_does_not_break_the_line_that_tells_of_it(name: str) -> None:
+    assert all(said.isprintable() for said in problems(with_operator(f"{name}: 1")))
+
+
 @given(st.text())
 def test_no_text_whatever_brings_the_reader_down(text: str) -> None:
     try:

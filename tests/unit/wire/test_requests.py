@@ -223,6 +223,7 @@ def test_a_body_that_is_no_json_is_refused_at_once(body: bytes) -> None:
 def test_a_name_that_comes_twice_is_refused_since_others_might_read_the_other_one() -> None:
     assert "uplicate" in refusal(hold("1").replace(b'"token"', b'"amount"'))
     assert len(refusal(b'{"%s": 1, "%s": 2}' % (b"n" * 60_000, b"n" * 60_000))) < 200
+    assert "s3cret" not in refusal(b'{"a\\"s3cret": 1, "a\\"s3cret": 2}')
 
 
 @pytest.mark.parametrize(
