@@ -1,0 +1,76 @@
+"""The demo as a person runs it: it ends by itself, proves what it says, and leaves what it promises."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from gateway.testing.faults import Fault
+from tests.support.gateway_process import COMMAND
+
+PURCHASES = 160
+LAST_LINE = f"make demo: {PURCHASES} purchases, 2 operators, 1 kill -9: ledger and journal agree"
+
+
+def run(*words: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
+    """A command's exit status and all that it prints."""
+    done = subprocess.run(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, env={**os.environ, **(environment or {})}
+    )
+    return done.returncode, done.stdout.decode()
+
+
+def mm_gateway(*words: str, **environment: str) -> tuple[int, str]:
+    return run(*COMMAND, *words, environment=environment)
+
+
+def test_it_proves_that_ledger_and_journal_agree_and_leaves_its_files(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    status, printed = mm_gateway("demo", "--purchases", str(PURCHASES), "--keep", str(kept))
+    assert (status, printed.splitlines()[-1]) == (0, LAST_LINE), printed
+    assert printed.count("✓") == 7
+    assert printed.count("kill -9: the gateway is dead") == 1
+    assert "✗" not in printed
+    assert "ended with status 0" in printed
+
+    config = str(kept / "gateway.yaml")
+    shown = re.findall(r"(transfers|rollbacks) (.*) --config", printed)
+    assert len(shown) == 4
+    for command, words in shown:
+        status, found = mm_gateway(command, *words.split(), "--config", config)
+        assert status == 0, found
+
+    _, totals = mm_gateway("rollbacks", "--sum", "--json", "--config", config)
+    assert {total["source"] for total in json.loads(totals)} == {"game", "gateway"}
+    _, transfers = mm_gateway("transfers", "--json", "--limit", str(PURCHASES), "--config", config)
+    assert {transfer["state"] for transfer in json.loads(transfers)} == {"confirmed", "rolled_back"}
+    wire = (kept / "quantum.ledger").read_text() + (kept / "hub88.ledger").read_text()
+    assert [fault for fault in Fault if f'"fault":"{fault}"' not in wire] == [], "every fault has happened"
+    assert "Traceback" not in (kept / "gateway.log").read_text()
+
+
+def test_it_leaves_nothing_unless_it_is_asked_to(tmp_path: Path) -> None:
+    status, printed = mm_gateway("demo", "--purchases", "4", "--players", "1", "--kills", "0", TMPDIR=str(tmp_path))
+    assert status == 0, printed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_does_not_mix_its_files_with_others(tmp_path: Path) -> None:
+    (tmp_path / "diary").write_text("dear diary")
+    status, printed = mm_gateway("demo", "--keep", str(tmp_path))
+    assert (status, "not empty" in printed) == (2, True)
+
+
+def test_on_a_terminal_it_shows_how_far_it_is(tmp_path: Path) -> None:
+    program = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
+    words = ("demo", "--purchases", "12", "--players", "2", "--kills", "0")
+    environment = {"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+    status, printed = run(sys.executable, "-c", program, *COMMAND, *words, environment=environment)
+    assert status == 0, printed
+    assert "12 of 12 purchases played" in printed
+    assert "\x1b[" in printed
+    assert printed.rstrip().endswith("12 purchases, 2 operators, 0 kill -9: ledger and journal agree")
