@@ -48,6 +48,19 @@ class Evidence:
         self.outside = world.held_outside
         self._gather()
 
+    @property
+    def journal_was_well(self) -> bool:
+        """Whether every gateway got its journal's answer to every write, and lived to see it."""
+        struck = self.world.mishaps
+        died = struck.get("process killed", 0) + struck.get("power cut", 0)
+        return not died and not self.world.database.failures and not self.world.journal_losses
+
+    @property
+    def gateways_were_well(self) -> bool:
+        """Whether, beside that, no gateway stood still, and no clock was wrong."""
+        struck = self.world.mishaps
+        return self.journal_was_well and not struck.get("gateway stands still") and not struck.get("clock jumps")
+
     def accounts(self) -> Iterator[tuple[str, Account]]:
         """Every player's account, with the operator's name."""
         for operator in self.world.operators.values():

@@ -50,6 +50,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     operator: str
     call: str
     direction: str
+    token: str
     id: str
     amount: str
     reason: Any = None
@@ -133,6 +134,7 @@ class Game:
             operator=self._operator,
             call=call,
             direction=DIRECTION.get(call, ""),
+            token=self.token,
             id=id,
             amount=amount,
             reason=reason,

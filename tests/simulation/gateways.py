@@ -8,10 +8,12 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
+import adapters.hub88.signing
 import gateway.journal.sqlite.store
 import gateway.operators.registry
 import gateway.runtime.doors
@@ -65,6 +67,9 @@ class Gateway:
         self.listeners: list[_Listener] = []
         self.open_journal = open_journal
         self.serving = False
+        self.stopped = False
+        """Whether it came to rest by itself, with nothing left unfinished."""
+        self._samples: list[Any] = []
         self.process.context.run(HERE.set, self)
         self.runtime = self.process.context.run(Runtime, settings, self.clock, self.metrics)
         self.work = self.process.start(self._start())
@@ -79,6 +84,12 @@ class Gateway:
 
     def stop(self) -> asyncio.Task[None]:
         return self.process.start(self._stop())
+
+    def samples(self) -> list[Any]:
+        """All that its metrics show, read once and for all."""
+        if not self._samples:
+            self._samples = [sample for family in self.metrics.registry.collect() for sample in family.samples]
+        return self._samples
 
     def connect(self, transport: asyncio.BaseTransport) -> asyncio.Protocol:
         """A connection from the game, made in this process."""
@@ -95,7 +106,11 @@ class Gateway:
     async def _stop(self) -> None:
         self.serving = False
         await self.runtime.stop()
+        self.stopped = True
 
+
+SIGN: Final = lru_cache(maxsize=50_000)(adapters.hub88.signing.sign)
+"""A signature costs more than all the rest of a call; the same bytes always get the same."""
 
 HERE: Final[contextvars.ContextVar[Gateway]] = contextvars.ContextVar("here")
 
@@ -132,6 +147,7 @@ def simulated(seed: int, pace: Pace) -> Iterator[None]:
             (gateway.transfers.recovery, "INSTANCE_LEASE_S", pace.instance_lease_s),
             (gateway.journal.sqlite.store, "CHECKPOINT_PAGES", pace.checkpoint_pages),
             (Hub88, "signer", None),
+            (adapters.hub88.signing, "sign", SIGN),
         ):
             stack.enter_context(patch.object(place, name, value))
         yield

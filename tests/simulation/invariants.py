@@ -11,6 +11,7 @@ from gateway.testing.ledger import HoldState
 from tests.simulation.database import Version
 from tests.simulation.evidence import Evidence, Key, Violation
 from tests.simulation.games import CONFIRMS, HOLDS, ROLLBACKS, Told
+from tests.simulation.metrics import metrics_true
 
 Invariant = Callable[[Evidence], Iterator[Violation]]
 
@@ -37,6 +38,7 @@ LEGAL: Final[dict[str | None, set[str]]] = {
     "parked": {"confirming", "rolling_back", "confirmed", "rolled_back"},
 }
 
+OK: Final = 200
 PENDING: Final = 120
 ID_REUSED: Final = 110
 TEXT_LIMIT: Final = 4096
@@ -105,6 +107,16 @@ def money_adds_up(evidence: Evidence) -> Iterator[Violation]:
             )
 
 
+def nothing_undone_needlessly(evidence: Evidence) -> Iterator[Violation]:
+    """A hold that the operator took while its gateway was well is held: nobody took its sender for dead."""
+    if not evidence.gateways_were_well:
+        return
+    for key in evidence.keys:
+        taken = any(one["verdict"] == "success" for one in evidence.attempts[key] if one["call"] in HOLDS)
+        if taken and not any(version.state == "held" for version in evidence.versions[key]):
+            yield Violation("nothing_undone_needlessly", "the hold succeeded, and was rolled back all the same", key)
+
+
 def answers_true(evidence: Evidence) -> Iterator[Violation]:
     """A 200 is never taken back; a failure never leaves the money taken; every number is the operator's own."""
     for key in evidence.keys:
@@ -122,7 +134,7 @@ def reasons_kept(evidence: Evidence) -> Iterator[Violation]:
         if rolled_back and not evidence.reasons[key]:
             yield Violation("reasons_kept", "it was rolled back without a reason", key)
         for told in evidence.told[key]:
-            if told.asked.call in ROLLBACKS and told.status == 200 and not _kept(told.asked.reason).intersection(kept):
+            if told.asked.call in ROLLBACKS and told.status == OK and not _kept(told.asked.reason).intersection(kept):
                 yield Violation("reasons_kept", f"the reason {told.asked.reason!r:.60} is not among {kept!r:.200}", key)
 
 
@@ -160,10 +172,12 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     failures_undone,
     delivered_or_parked,
     money_adds_up,
+    nothing_undone_needlessly,
     answers_true,
     reasons_kept,
     transitions_legal,
     durable_stays,
+    metrics_true,
     all_in_order,
 )
 
@@ -216,17 +230,24 @@ def _moved(evidence: Evidence, operator: str, player: str) -> Iterator[Decimal]:
 
 
 def _untrue(evidence: Evidence, key: Key, told: Told) -> str | None:
-    if told.status != 200:
+    if told.status != OK:
         return _untrue_failure(evidence, key, told) if told.asked.call in HOLDS else None
+    if told.asked.call in HOLDS:
+        return _beside_the_point(evidence, key, told) or _untrue_hold(evidence, key, told)
+    state = "confirmed" if told.asked.call in CONFIRMS else "rolled_back"
+    return _beside_the_point(evidence, key, told) or _untrue_end(evidence, key, told, state)
+
+
+def _beside_the_point(evidence: Evidence, key: Key, told: Told) -> str | None:
+    """A success must be about what was asked, digit for digit."""
+    row = evidence.rows[key]
     if told.id != told.asked.id:
         return f"about {told.id}"
-    if told.balance not in _balances(evidence, key):
+    if (told.asked.token, told.balance) not in evidence.world.operators[key[0]].balances:
         return f"with a balance of {told.balance} that the operator never told"
-    if told.asked.call in HOLDS:
-        return _untrue_hold(evidence, key, told)
-    if told.asked.call in CONFIRMS:
-        return _untrue_end(evidence, key, told, "confirmed", counts=True)
-    return _untrue_end(evidence, key, told, "rolled_back", counts=False)
+    if told.asked.amount and row["amount"] and Decimal(told.asked.amount) != Decimal(row["amount"]):
+        return f"although it is about {row['amount']}, not {told.asked.amount}"
+    return None
 
 
 def _untrue_failure(evidence: Evidence, key: Key, told: Told) -> str | None:
@@ -248,7 +269,8 @@ def _untrue_hold(evidence: Evidence, key: Key, told: Told) -> str | None:
     return None
 
 
-def _untrue_end(evidence: Evidence, key: Key, told: Told, state: str, *, counts: bool) -> str | None:
+def _untrue_end(evidence: Evidence, key: Key, told: Told, state: str) -> str | None:
+    counts = state == "confirmed"
     if evidence.state_at(key, told.at) != state:
         return f"while it was {evidence.state_at(key, told.at)}"
     if evidence.state(key) != state:
@@ -263,12 +285,7 @@ def _asked_before(evidence: Evidence, key: Key, at: float) -> bool:
 
 
 def _succeeded(evidence: Evidence, key: Key) -> bool:
-    return any(told.asked.call in HOLDS and told.status == 200 for told in evidence.told[key])
-
-
-def _balances(evidence: Evidence, key: Key) -> set[str]:
-    """Every balance that the player had at the operator, as it is written in the contract."""
-    return evidence.world.operators[key[0]].balances
+    return any(told.asked.call in HOLDS and told.status == OK for told in evidence.told[key])
 
 
 def _kept(reason: object) -> set[str]:

@@ -22,7 +22,6 @@ class Misfortunes:
         self._world = world
         self._dice = dice
         self._restarts: set[asyncio.Task[None]] = set()
-        self._has_stood_still: set[str] = set()
         self._forgetful = any(operator.forgetful for operator in world.operators.values())
 
     async def strike(self, for_s: float) -> None:
@@ -54,7 +53,7 @@ class Misfortunes:
         if self._forgetful:
             # An operator that forgets rollbacks cannot be protected from a gateway that stood still with a withdraw in
             # hand, sent it after all was over, and died before it could say so.
-            victims = [one for one in victims if one.name not in self._has_stood_still]
+            victims = [one for one in victims if not one.process.has_stood_still]
         if victims:
             victim = self._dice.one_of(victims)
             victim.process.dies_at = victim.process.steps + self._dice.whole(1, STEPS_TO_DEATH)
@@ -64,7 +63,6 @@ class Misfortunes:
         if gateway is None or gateway.process.standing:
             return
         pause_s = self._dice.between(0.2, self._world.plan.longest_pause_s)
-        self._has_stood_still.add(gateway.name)
         self._world.count("gateway stands still")
         self._world.tell("stands still", gateway.name, f"{pause_s:.3f}")
         gateway.process.stand_still()

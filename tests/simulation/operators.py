@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -60,6 +61,12 @@ class _Store(MemoryStore):
         super().append(event)
 
 
+@cache
+def _protocol(name: str) -> type[Simulated]:
+    found: type[Simulated] = simulated_operators()[name].load()
+    return found
+
+
 class SimulatedOperator:
     """One operator: what reaches it, what it does, what it answers. `sent` and `handled` are its wire log."""
 
@@ -77,13 +84,14 @@ class SimulatedOperator:
         self.weather = Weather()
         self._store = _Store()
         self.ledger = Ledger(self._store)
-        self.simulated: Simulated = simulated_operators()[protocol].load()(self.ledger, unknown)
+        self.simulated = _protocol(protocol)(self.ledger, unknown)
         self.faulty = FaultyOperator(self.simulated, time, dice.chance)
         self.sent: list[Sent] = []
         self.handled: list[Handled] = []
+        self._orders: list[Order] = []
         self.faults: dict[str, int] = {}
-        self.balances: set[str] = set()
-        """Every balance that it ever told anybody."""
+        self.balances: set[tuple[str, str]] = set()
+        """Every balance that a player had when it answered, with the player's token."""
         self._time = time
         self._durable = durable
 
@@ -103,6 +111,7 @@ class SimulatedOperator:
     def written(self, request: Request, process: Process | None) -> int:
         order = self._understood(request)
         number = len(self.sent)
+        self._orders.append(order)
         self.sent.append(
             Sent(
                 number=number,
@@ -119,10 +128,10 @@ class SimulatedOperator:
         return number
 
     def handle(self, request: Request, number: int) -> Reply:
-        order = self._understood(request)
+        order = self._orders[number]
         reply = self.faulty.handle(request)
         balance = self._balance(order)
-        self.balances.add(balance or "")
+        self.balances.add((order.token, balance or ""))
         fault = self._store.fault
         self.faults[fault] = self.faults.get(fault, 0) + 1
         hold = self.ledger.holds.get(order.reference)

@@ -35,7 +35,7 @@ async def played(world: World) -> None:
     make_reasonable(world)
     await Person(world, Dice(plan.seed, "person")).work()
     await world.settled(_until_s(plan) + SLACK_S)
-    await asyncio.sleep(LONGEST_S + 1)
+    await asyncio.sleep(2 * plan.pace.beat_every_s + LONGEST_S)
     await world.end()
 
 

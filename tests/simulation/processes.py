@@ -30,6 +30,7 @@ class Process:
         self.name = name
         self.alive = True
         self.standing = False
+        self.has_stood_still = False
         self.steps = 0
         self.dies_at = -1
         self.context = contextvars.copy_context()
@@ -64,6 +65,7 @@ class Process:
     def stand_still(self) -> None:
         """Nothing happens in it until `go_on`; its timers ring meanwhile, its messages pile up."""
         self.standing = True
+        self.has_stood_still = True
 
     def go_on(self) -> None:
         """Wakes with everything that has come up, in that order."""

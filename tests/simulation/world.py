@@ -57,6 +57,8 @@ class World:
         self.operators = {one.name: self._operator(number) for number, one in enumerate(plan.operators)}
         self.gateways: list[Gateway] = []
         self.retired: list[Gateway] = []
+        self.last: list[Gateway] = []
+        """Those that served until the end."""
         self.weather = plan.game_weather
         self.journal_mishaps = plan.mishaps
         self.games = [self._game(number) for number in range(plan.games)]
@@ -270,6 +272,7 @@ class World:
 
     async def end(self) -> None:
         """All gateways stop."""
+        self.last = [one for one in self.gateways if one.serving]
         for gateway in list(self.gateways):
             await asyncio.wait([gateway.stop()], timeout=STOPPING_S)
             self.retire(gateway)

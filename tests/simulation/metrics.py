@@ -1,0 +1,129 @@
+"""What the gateways counted, held against what happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from tests.simulation.evidence import Evidence, Violation
+from tests.simulation.gateways import Gateway
+
+Labels = tuple[str, ...]
+
+DELIVERING: Final = frozenset({"confirming", "rolling_back"})
+FINAL: Final = frozenset({"confirmed", "rolled_back"})
+CALLS: Final = {
+    ("hold", "withdraw"): "withdraw",
+    ("confirm", "withdraw"): "confirmWithdrawal",
+    ("rollback", "withdraw"): "rollbackWithdrawal",
+    ("hold", "deposit"): "deposit",
+    ("confirm", "deposit"): "confirmDeposit",
+    ("rollback", "deposit"): "rollbackDeposit",
+}
+
+
+def metrics_true(evidence: Evidence) -> Iterator[Violation]:
+    """Every counter equals what happened. One that died with its gateway, or was never told that a commit went
+    through, may have counted less, never more."""
+    exact = evidence.journal_was_well
+    for name, happened, labels in (
+        ("transfers_ended_total", _ended(evidence), ("operator", "direction", "state")),
+        ("parked_total", _parked(evidence), ("operator",)),
+        ("rollback_reasons_total", _reasons(evidence), ("operator", "source", "category")),
+    ):
+        counted = _counted(evidence, name, labels)
+        for key in sorted(counted.keys() | happened.keys()):
+            if counted[key] > happened[key] or (exact and counted[key] != happened[key]):
+                yield Violation("metrics_true", f"{name}{key} is {counted[key]}, it happened {happened[key]} times")
+    yield from _calls_counted(evidence)
+    yield from _tallies_true(evidence)
+
+
+def _ended(evidence: Evidence) -> Counter[Labels]:
+    return Counter(
+        (operator, str(direction), after.state)
+        for operator, direction, id in evidence.keys
+        for before, after in pairwise(evidence.versions[operator, direction, id])
+        if before.state in DELIVERING and after.state in FINAL
+    )
+
+
+def _parked(evidence: Evidence) -> Counter[Labels]:
+    return Counter(
+        (version.operator,)
+        for versions in evidence.versions.values()
+        for version in versions
+        if version.state == "parked"
+    )
+
+
+def _reasons(evidence: Evidence) -> Counter[Labels]:
+    return Counter(
+        (reason["operator"], reason["source"], reason["category"])
+        for reasons in evidence.reasons.values()
+        for reason in reasons
+        if reason["source"] != "person"
+    )
+
+
+def _counted(evidence: Evidence, name: str, labels: Labels) -> Counter[Labels]:
+    """A counter's values over all gateways, by these of its labels."""
+    counts: Counter[Labels] = Counter()
+    for gateway in evidence.world.retired:
+        for sample, value in _samples(gateway, name):
+            counts[tuple(sample[label] for label in labels)] += int(value)
+    return +counts
+
+
+def _calls_counted(evidence: Evidence) -> Iterator[Violation]:
+    """Each gateway counts each request that it sent, by call; and each answer that it gave."""
+    for gateway in evidence.world.retired:
+        answers = sum(value for _, value in _samples(gateway, "call_seconds_count"))
+        told = sum(1 for one in evidence.world.told if one.gateway == gateway.name)
+        if answers < told or (gateway.stopped and answers != told):
+            yield Violation("metrics_true", f"{gateway.name} counted {answers:g} answers of {told}")
+        for operator in evidence.world.operators.values():
+            if operator.protocol == "quantum":  # others may ask more than one thing for one call
+                yield from _requests_counted(gateway, operator.name, _sent(evidence, gateway, operator.name))
+
+
+def _sent(evidence: Evidence, gateway: Gateway, operator: str) -> Counter[str]:
+    sent = evidence.world.operators[operator].sent
+    acts = ((one.act, one.direction) for one in sent if one.process == gateway.name)
+    return Counter(CALLS[act] for act in acts if act in CALLS)
+
+
+def _requests_counted(gateway: Gateway, operator: str, sent: Counter[str]) -> Iterator[Violation]:
+    counted: Counter[str] = Counter()
+    for labels, value in _samples(gateway, "operator_call_seconds_count"):
+        if labels["operator"] == operator and labels["verdict"] != "unsent" and labels["call"] in CALLS.values():
+            counted[labels["call"]] += int(value)
+    for call in sorted(counted.keys() | sent.keys()):
+        more, fewer = counted[call] > sent[call], counted[call] < sent[call]
+        # Who wakes after the time for a call is over takes it for sent, even if it had not got so far: the safe way.
+        if (more and not gateway.process.has_stood_still) or (fewer and gateway.stopped):
+            text = f"{gateway.name} counted {counted[call]} of {call} to {operator}, it sent {sent[call]}"
+            yield Violation("metrics_true", text)
+
+
+def _tallies_true(evidence: Evidence) -> Iterator[Violation]:
+    """The gauges of those that served to the end show what is unfinished."""
+    unfinished = Counter(
+        (row["operator"], row["direction"], row["state"]) for row in evidence.rows.values() if row["state"] not in FINAL
+    )
+    for gateway in evidence.world.last:
+        shown: Counter[Labels] = Counter()
+        for labels, value in _samples(gateway, "transfers"):
+            shown[labels["operator"], labels["direction"], labels["state"]] += int(value)
+        if +shown != unfinished:
+            yield Violation(
+                "metrics_true", f"{gateway.name} shows {dict(+shown)} as unfinished, it is {dict(unfinished)}"
+            )
+
+
+def _samples(gateway: Gateway, name: str) -> Iterator[tuple[dict[str, str], float]]:
+    for sample in gateway.samples():
+        if sample.name == f"mm_gateway_{name}":
+            yield sample.labels, sample.value
