@@ -135,3 +135,27 @@ class Check(msgspec.Struct, frozen=True):
 
 
 Write = Open | Change | Note | Remember | Claim | Beat | Inherit | Prune | Import | Check
+
+
+def changed(transfer: Transfer, change: Change) -> Transfer | None:
+    """The transfer after the change; None where it does not apply to the transfer as it stands."""
+    if transfer.state not in change.allowed or change.fence not in {None, transfer.revision}:
+        return None
+    if change.amount is not None and change.amount != transfer.amount:
+        return None
+    return msgspec.structs.replace(
+        transfer,
+        state=change.to,
+        changed_at=change.at,
+        due_at=change.due_at,
+        owner=change.owner,
+        tries=change.tries,
+        wants=change.wants,
+        revision=transfer.revision + 1,
+        decided_at=transfer.decided_at if change.decided_at is None else change.decided_at,
+        fate=change.fate or transfer.fate,
+        missing_at=transfer.missing_at if change.missing_at is None else change.missing_at,
+        hold_balance=change.hold_balance or transfer.hold_balance,
+        end_balance=change.end_balance or transfer.end_balance,
+        session=change.session or transfer.session,
+    )

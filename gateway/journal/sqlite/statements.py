@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 from importlib.resources import files
 from string import Template
 from typing import Final
@@ -45,13 +44,3 @@ def _statements() -> dict[str, str]:
 
 
 SQL: Final = _statements()
-
-
-@cache
-def change(allowed: tuple[State, ...], *, fenced: bool, priced: bool) -> str:
-    """The compare-and-set for so many allowed states, with a revision or an amount to compare or without."""
-    return SQL["change"].format(
-        allowed=marks(allowed),
-        fence=" AND revision = ?" if fenced else "",
-        amount=" AND amount = ? AND currency = ?" if priced else "",
-    )

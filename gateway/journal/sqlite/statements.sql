@@ -23,13 +23,9 @@ SELECT operator, session FROM transfers ORDER BY number DESC LIMIT 1
 
 -- name: change
 UPDATE transfers SET
-    state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = revision + 1,
-    decided_at = coalesce(?, decided_at), fate = coalesce(?, fate), missing_at = coalesce(?, missing_at),
-    hold_balance = coalesce(?, hold_balance), hold_currency = coalesce(?, hold_currency),
-    end_balance = coalesce(?, end_balance), end_currency = coalesce(?, end_currency),
-    player_id = coalesce(?, player_id), session = coalesce(?, session)
-WHERE $by_key AND state IN ({allowed}){fence}{amount}
-RETURNING number, $transfer
+    state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = ?, decided_at = ?, fate = ?,
+    missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, player_id = ?, session = ?
+WHERE number = ?
 
 -- name: note
 INSERT INTO rollback_reasons (transfer, $reason)

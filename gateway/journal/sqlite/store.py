@@ -25,7 +25,7 @@ from gateway.journal.sqlite.connection import (
     transaction,
 )
 from gateway.journal.sqlite.reads import SqliteReads
-from gateway.journal.sqlite.statements import SQL, change
+from gateway.journal.sqlite.statements import SQL
 from gateway.journal.texts import escaped
 from gateway.journal.writes import (
     Beat,
@@ -41,12 +41,11 @@ from gateway.journal.writes import (
     Prune,
     Remember,
     Write,
+    changed,
 )
 
 CHECKPOINT_PAGES: Final = 1000
 """Pages in the write-ahead log from which on a checkpoint is worth its syncs."""
-
-_UNCHANGED_SESSION: Final = (None, None)
 
 
 class SqliteStore:
@@ -136,49 +135,41 @@ class SqliteStore:
         return found
 
     def _change(self, write: Change) -> Changed:
-        number, changed = self._moved(write)
-        if number is not None and write.attempt is not None:
+        """Reads, decides, then writes: nobody else can write within the transaction. (An UPDATE that returns its row
+        costs twice as much, since SQLite keeps a table of its own for what it returns.)"""
+        rows = self._connection.execute(SQL["find_numbered"], of_key(write.key)).fetchall()
+        if not rows:
+            return Changed(None, moved=False)
+        ((number, *columns),) = rows
+        found = self._rows.transfer(columns)
+        moved = changed(found, write)
+        if moved is not None:
+            self._connection.execute(SQL["change"], (*self._changing(moved), number))
+        if write.attempt is not None:
             self._connection.execute(SQL["insert_attempt"], (number, *of_attempt(write.attempt)))
-        if changed.moved and write.reason is not None:
+        if moved is not None and write.reason is not None:
             self._connection.execute(SQL["insert_reason"], (number, *of_reason(write.reason)))
-        return changed
+        return Changed(moved or found, moved=moved is not None)
 
-    def _moved(self, write: Change) -> tuple[Any, Changed]:
-        fence, amount = write.fence, write.amount
-        statement = change(write.allowed, fenced=fence is not None, priced=amount is not None)
-        values: tuple[Any, ...] = (
-            write.to,
-            write.at,
-            write.due_at,
-            write.owner,
-            write.tries,
-            write.wants,
-            write.decided_at,
-            write.fate,
-            write.missing_at,
-            *of_money(write.hold_balance),
-            *of_money(write.end_balance),
-            *self._session_values(write),
-            *of_key(write.key),
-            *write.allowed,
+    def _changing(self, moved: Transfer) -> tuple[Any, ...]:
+        """The values of the columns that a change may touch."""
+        session = moved.session
+        return (
+            moved.state,
+            moved.changed_at,
+            moved.due_at,
+            moved.owner,
+            moved.tries,
+            moved.wants,
+            moved.revision,
+            moved.decided_at,
+            moved.fate,
+            moved.missing_at,
+            *of_money(moved.hold_balance),
+            *of_money(moved.end_balance),
+            escaped(session.player_id),
+            self._rows.of_session(session),
         )
-        if fence is not None:
-            values += (fence,)
-        if amount is not None:
-            values += of_money(amount)
-        for number, *row in self._connection.execute(statement, values).fetchall():
-            return number, Changed(self._rows.transfer(row), moved=True)
-        return self._unmoved(write)
-
-    def _session_values(self, write: Change) -> tuple[str | None, bytes | None]:
-        if write.session is None:
-            return _UNCHANGED_SESSION
-        return escaped(write.session.player_id), self._rows.of_session(write.session)
-
-    def _unmoved(self, write: Change) -> tuple[Any, Changed]:
-        for number, *row in self._connection.execute(SQL["find_numbered"], of_key(write.key)):
-            return number, Changed(self._rows.transfer(row), moved=False)
-        return None, Changed(None, moved=False)
 
     def _note(self, write: Note) -> None:
         self._connection.execute(SQL["note"], (*of_reason(write.reason), *of_key(write.key)))

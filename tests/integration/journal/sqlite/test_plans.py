@@ -8,10 +8,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from gateway.journal.records import State
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import Place
-from gateway.journal.sqlite.statements import SQL, change
+from gateway.journal.sqlite.statements import SQL
 from gateway.journal.sqlite.store import SqliteStore
 
 UNFINISHED = "transfers_unfinished (operator=? AND state=? AND due_at<?)"
@@ -26,6 +25,7 @@ PLANS = {
     "due": ["MERGE (UNION ALL)", "LEFT", "MERGE (UNION ALL)", "LEFT", f"SEARCH transfers USING INDEX {UNFINISHED}"]
     + ["RIGHT", f"SEARCH transfers USING INDEX {UNFINISHED}"] * 2,
     "take": [BY_NUMBER],
+    "change": [BY_NUMBER],
     "forget": ["SEARCH instances USING PRIMARY KEY (id=?)"],
     "prunable": ["SEARCH transfers USING INDEX transfers_finished (changed_at<?)"],
     "prune_attempts": ["SEARCH attempts USING INDEX attempts_transfer (transfer=?)"],
@@ -53,15 +53,6 @@ def plan_of(connection: apsw.Connection, statement: str) -> list[str]:
 @pytest.mark.parametrize("name", PLANS)
 def test_a_hot_statement_goes_straight_to_its_rows(connection: apsw.Connection, name: str) -> None:
     assert plan_of(connection, SQL[name]) == PLANS[name]
-
-
-@pytest.mark.parametrize("fenced", [True, False])
-@pytest.mark.parametrize("priced", [True, False])
-@pytest.mark.parametrize("allowed", [(State.HELD,), tuple(State)])
-def test_a_change_goes_straight_to_its_row(
-    connection: apsw.Connection, allowed: tuple[State, ...], *, fenced: bool, priced: bool
-) -> None:
-    assert plan_of(connection, change(allowed, fenced=fenced, priced=priced)) == [BY_KEY]
 
 
 def test_next_due_looks_at_the_first_entry_of_each_state(connection: apsw.Connection) -> None:
