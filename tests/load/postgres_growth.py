@@ -14,8 +14,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -154,6 +154,19 @@ async def growth(server: str, rows: int, rounds: int) -> list[Measured]:
         ]
 
 
+@contextmanager
+def database(url: str | None) -> Iterator[str]:
+    """The one at `url`, or one on a server of its own."""
+    if url:
+        yield url
+        return
+    server = PostgresServer.start(Path(tempfile.gettempdir()), settings=SERVER)
+    try:
+        yield server.url
+    finally:
+        server.remove()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, default=ROWS)
@@ -161,12 +174,8 @@ def main() -> int:
     parser.add_argument("--at-most", type=float, default=AT_MOST)
     parser.add_argument("--url", help="of a database to use instead of a server that is started here")
     asked = parser.parse_args()
-    server = None if asked.url else PostgresServer.start(Path(tempfile.gettempdir()), settings=SERVER)
-    try:
-        measured = asyncio.run(growth(asked.url or server.url, asked.rows, asked.rounds))  # type: ignore[union-attr]
-    finally:
-        if server is not None:
-            server.remove()
+    with database(asked.url) as url:
+        measured = asyncio.run(growth(url, asked.rows, asked.rounds))
     sys.stdout.writelines(f"{one}\n" for one in measured)
     worst = max(one.ratio for one in measured)
     verdict = "ok" if worst <= asked.at_most else "too much"

@@ -1,0 +1,152 @@
+"""One gateway in its surroundings: operators that misbehave, a game that plays, and a journal that is looked into."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.journal.interface import TransferFilter
+from gateway.journal.records import CLAIMABLE, Decision, Direction, Key, State, Timeline
+from gateway.testing.faults import Fault, FaultRule
+from gateway.wire.calls import WalletCall
+from tests.acceptance.crash.stores import PostgresSchema, SqliteFile, looked_into
+from tests.support.auditing import Evidence, gathered, timelines
+from tests.support.far_operators import KINDS, FarOperators
+from tests.support.gateway_process import GatewayProcess
+from tests.support.playing import Game, Purchase
+
+OPERATOR_TIMEOUT_MS: Final = 500
+BREAKER_FAILURES: Final = 8
+STATEMENT_TIMEOUT_S: Final = 1.5
+WAVE: Final = 8
+PLAYED: Final = ("acme", "hub", "oblivion")
+STRICT: Final = "strict"
+"""An operator whose deliveries are given up at once; the game finishes there what it has begun."""
+
+FINISH_S: Final = 30.0
+DELIVERY: Final = {
+    "schedule": ["0s", "200ms", "300ms"],
+    "then_every": "500ms",
+    "until": "20m",
+    "late_arrival_window": "400ms",
+}
+GIVING_UP: Final = {
+    "schedule": ["0s", "100ms"],
+    "then_every": "100ms",
+    "until": "300ms",
+    "late_arrival_window": "100ms",
+}
+
+
+class Stage:
+    """All that a drive may touch. `outside` are the holds booked before there was a gateway."""
+
+    def __init__(
+        self, folder: Path, store: SqliteFile | PostgresSchema, operators: FarOperators, chance: random.Random
+    ) -> None:
+        self.store = store
+        self.operators = operators
+        self.chance = chance
+        self.outside: set[Key] = set()
+        self._reloads = 0
+        self.gateway = GatewayProcess(self._configuration(), folder)
+        self.game = Game(lambda: self.gateway.wallet_url, operators, chance)
+        self._rows: dict[Key, Timeline] = {}
+
+    async def wave(self) -> None:
+        """A few purchases at once, each by a player who has just come."""
+        played = [self.game.any_purchase(PLAYED) for _ in range(WAVE)]
+        await asyncio.gather(*(self._come_and_play(purchase) for purchase in played))
+
+    async def tell(self, sign: signal.Signals) -> None:
+        """Sends the gateway a signal, if it still lives."""
+        with suppress(ProcessLookupError):
+            self.gateway.send_signal(sign)
+
+    async def reconfigure(self, **journal: Any) -> None:
+        """Has the gateway take up a configuration with another rhythm and these settings of the journal."""
+        self._reloads += 1
+        self.gateway.configure(self._configuration(**journal))
+        await self.tell(signal.SIGHUP)
+
+    def restore(self) -> None:
+        """Undoes what drives have done to the configuration and the operators."""
+        self.gateway.configure(self._configuration())
+        self.operators.misbehave()
+        self.operators[STRICT].switch()
+
+    def fail(self, operator: str, *calls: WalletCall, fault: Fault = Fault.ERROR_BEFORE, delay_s: float = 0.0) -> None:
+        """From now on this operator does nothing else to these calls, and nothing to others."""
+        self.operators[operator].switch(FaultRule(fault=fault, calls=calls, delay_s=delay_s))
+
+    def book_outside(self) -> Purchase:
+        """A withdraw that acme took before there was a gateway, which the game wants to confirm."""
+        purchase = self.game.purchase("acme", wants=Decision.CONFIRM)
+        self.operators["acme"].book_outside(purchase.id, purchase.token, purchase.amount)
+        self.outside.add(Key("acme", Direction.WITHDRAW, purchase.id))
+        return purchase
+
+    async def remember(self) -> None:
+        """Keeps what the journal says now, since the gateway is about to forget some of it."""
+        async with looked_into(self.store) as journal:
+            self._rows.update(await timelines(journal))
+
+    async def finished(self) -> list[str]:
+        """Lets the game and the gateway finish everything. Returns what is not finished."""
+        self.operators.behave()
+        left = await self.game.finish(FINISH_S)
+        problems = [f"the game could not finish {purchase.id}: {purchase.wants}" for purchase in left]
+        async with looked_into(self.store) as journal:
+            unfinished = TransferFilter(states=(*CLAIMABLE, State.PARKED))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FINISH_S):
+                    while await journal.transfers(unfinished, limit=1):  # noqa: ASYNC110 - a journal tells nobody
+                        await asyncio.sleep(0.1)
+        return problems
+
+    async def evidence(self) -> Evidence:
+        await self.remember()
+        return gathered(self._rows, [self.game], self.operators, self.outside)
+
+    async def _come_and_play(self, purchase: Purchase) -> None:
+        await self.game.verify(purchase.operator, purchase.token)
+        await self.game.play(purchase)
+
+    def _configuration(self, **journal: Any) -> dict[str, Any]:
+        breaker = {"failures": BREAKER_FAILURES, "open_for": "300ms"}
+        timeout_ms = OPERATOR_TIMEOUT_MS + self._reloads  # with every reload every operator is another
+        common = {"timeout": f"{timeout_ms}ms", "breaker": breaker}
+        operators = {
+            name: operator.settings(**common, **({"delivery": GIVING_UP} if name == STRICT else {}))
+            for name, operator in self.operators.items()
+        }
+        return {
+            "server": {"request_timeout": "3s", "stop_timeout": "3s"},
+            "journal": {"url": self.store.url, "statement_timeout": f"{STATEMENT_TIMEOUT_S}s", **journal},
+            "delivery": DELIVERY,
+            "operators": operators,
+        }
+
+
+@asynccontextmanager
+async def staged(folder: Path, store: SqliteFile | PostgresSchema, chance: random.Random) -> AsyncIterator[Stage]:
+    """A stage whose operators serve; at the end everything is let go of."""
+    kinds = {**KINDS, STRICT: KINDS["acme"]}
+    await store.prepare()
+    try:
+        async with FarOperators(folder, chance, kinds) as operators:
+            stage = Stage(folder, store, operators, chance)
+            stage.restore()
+            try:
+                yield stage
+            finally:
+                if stage.gateway.running:
+                    await stage.gateway.kill()
+                await stage.game.close()
+    finally:
+        await store.discard()

@@ -1,0 +1,17 @@
+"""The cost of calls does not grow with the journal. The whole measurement is `python -m tests.load.postgres_growth`."""
+
+from __future__ import annotations
+
+from tests.load.postgres_growth import growth
+from tests.support.postgres_shelf import server_url
+
+ROWS = 50_000
+ROUNDS = 40
+AT_MOST = 2.0
+"""Loose, since so few rounds beside other tests are not exact; a single scan of the table would cost a hundred times."""
+
+
+async def test_a_withdraw_and_a_claim_cost_about_the_same_beside_many_finished_transfers() -> None:
+    measured = await growth(server_url(), ROWS, ROUNDS)
+    assert [one.name for one in measured] == ["one withdraw", "32 withdraws at once", "a claim of 32"]
+    assert [str(one) for one in measured if one.ratio > AT_MOST] == []
