@@ -1,0 +1,99 @@
+"""What is played and how big it is: decided from the seed before anything starts.
+
+The seed fixes who buys what, in which order, and which misfortune comes when. Real processes and a real network decide
+the rest, so a seed brings back a play's shape, not its every interleaving: that is what the simulator is for.
+"""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from gateway.journal.records import Decision, Direction
+from gateway.money import Money, money
+from gateway.wire.calls import WalletCall
+
+CURRENCY: Final = "XAG"
+OPENED_WITH: Final = money("1000000000000.00", CURRENCY)
+"""Enough for everything that a player may buy, and more digits than a binary float keeps with those of the cents."""
+
+PLAYERS: Final = 40
+MOST_CENTS: Final = 50_000
+
+ACME: Final = "acme"
+BETA: Final = "beta"
+STUBBORN: Final = "stubborn"
+"""Declines every confirm and rollback until it is healed: the only one whose transfers may be parked."""
+
+PROTOCOLS: Final = {ACME: "quantum", BETA: "hub88", STUBBORN: "quantum"}
+_TURNS: Final = (ACME, ACME, ACME, BETA, ACME, ACME, BETA, ACME, STUBBORN, ACME)
+
+DEPOSITS: Final = 0.15
+UNDONE: Final = 0.25
+FORGETFUL: Final = 0.3
+DUPLICATED: Final = 0.1
+
+HOLD_CALLS: Final = {Direction.WITHDRAW: WalletCall.WITHDRAW, Direction.DEPOSIT: WalletCall.DEPOSIT}
+END_CALLS: Final = {
+    (Direction.WITHDRAW, Decision.CONFIRM): WalletCall.CONFIRM_WITHDRAWAL,
+    (Direction.WITHDRAW, Decision.ROLLBACK): WalletCall.ROLLBACK_WITHDRAWAL,
+    (Direction.DEPOSIT, Decision.CONFIRM): WalletCall.CONFIRM_DEPOSIT,
+    (Direction.DEPOSIT, Decision.ROLLBACK): WalletCall.ROLLBACK_DEPOSIT,
+}
+
+
+class Sizes(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is played, how many gateways there are, and how often what happens to them (seconds)."""
+
+    seed: int
+    transfers: int = 10_000
+    instances: int = 4
+    kill_every_s: float = 2.0
+    restart_database_every_s: float = 10.0
+    at_once: int = 64
+    """Transfers that are under way side by side."""
+
+
+class Purchase(msgspec.Struct, frozen=True, kw_only=True):
+    """One transfer as the game means it. `wants` is how it ends it once the withdraw has succeeded.
+
+    A `duplicated` hold is posted to two instances at the same moment. A `forgetful` game sends no rollback once the
+    gateway has said that it rolls back by itself. `work_s` is how long the game's own work takes in between.
+    """
+
+    operator: str
+    direction: Direction
+    id: str
+    player: int
+    amount: Money
+    wants: Decision
+    duplicated: bool
+    forgetful: bool
+    work_s: float
+
+    @property
+    def token(self) -> str:
+        """The sandbox's own: see `mm-gateway sandbox`."""
+        return f"token-{self.player}"
+
+
+def purchases(sizes: Sizes) -> list[Purchase]:
+    dice = random.Random(sizes.seed)
+    return [_purchase(number, dice) for number in range(sizes.transfers)]
+
+
+def _purchase(number: int, dice: random.Random) -> Purchase:
+    return Purchase(
+        operator=_TURNS[number % len(_TURNS)],
+        direction=Direction.DEPOSIT if dice.random() < DEPOSITS else Direction.WITHDRAW,
+        id=f"order-{number + 1:06}",
+        player=dice.randint(1, PLAYERS),
+        amount=money(Decimal(dice.randint(1, MOST_CENTS)).scaleb(-2), CURRENCY),
+        wants=Decision.ROLLBACK if dice.random() < UNDONE else Decision.CONFIRM,
+        duplicated=dice.random() < DUPLICATED,
+        forgetful=dice.random() < FORGETFUL,
+        work_s=dice.uniform(0, 0.6),
+    )

@@ -1,0 +1,21 @@
+"""A short chaos: the real thing, with everything that `make chaos` does to it, at least once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.chaos.plan import Sizes
+from tests.chaos.play import play
+from tests.chaos.report import lines, summary
+
+SIZES = Sizes(seed=1, transfers=600, restart_database_every_s=4.0, at_once=48)
+
+
+async def test_every_promise_is_kept_while_gateways_and_their_database_die(tmp_path: Path) -> None:
+    played = await play(SIZES, tmp_path)
+    assert played.promises_kept, "\n".join([*lines(played), summary(played)])
+    assert len(played.evidence.told) == SIZES.transfers
+    assert len({told.purchase.id for told in played.evidence.told}) == SIZES.transfers
+    for misfortune in ("killed (SIGKILL)", "slept for longer", "database was restarted", "crashed", "hung"):
+        assert any(misfortune in name for name in played.happened), misfortune
+    assert played.evidence.parked
