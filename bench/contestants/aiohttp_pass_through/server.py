@@ -50,17 +50,21 @@ async def pass_on(request: web.Request) -> web.Response:
     return web.Response(text=reply.model_dump_json(exclude_none=True), content_type="application/json")
 
 
+def application(upstream: str) -> web.Application:
+    app = web.Application()
+    app[UPSTREAM] = upstream
+    app.cleanup_ctx.append(client)
+    app.router.add_post("/wallet/{call}", pass_on)
+    return app
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--upstream", required=True)
     given = parser.parse_args()
-    app = web.Application()
-    app[UPSTREAM] = given.upstream
-    app.cleanup_ctx.append(client)
-    app.router.add_post("/wallet/{call}", pass_on)
     uvloop.install()
-    web.run_app(app, host="127.0.0.1", port=given.port, access_log=None, print=None)
+    web.run_app(application(given.upstream), host="127.0.0.1", port=given.port, access_log=None, print=None)
 
 
 if __name__ == "__main__":
