@@ -8,7 +8,7 @@ from tests.support.postgres_shelf import server_url
 ROWS = 50_000
 ROUNDS = 40
 AT_MOST = 2.0
-"""Loose, since so few rounds beside other tests are not exact; one scan of the table would cost a hundred times more."""
+"""Loose, since few rounds beside other tests are not exact; one scan of the table would cost a hundred times more."""
 
 
 async def test_a_withdraw_and_a_claim_cost_about_the_same_beside_many_finished_transfers() -> None:
