@@ -240,7 +240,9 @@ def _untrue(evidence: Evidence, key: Key, told: Told) -> str | None:
 
 def _beside_the_point(evidence: Evidence, key: Key, told: Told) -> str | None:
     """A success must be about what was asked, digit for digit."""
-    row = evidence.rows[key]
+    row = evidence.rows.get(key)
+    if row is None:
+        return "although the journal knows nothing of it"
     if told.id != told.asked.id:
         return f"about {told.id}"
     if (told.asked.token, told.balance) not in evidence.world.operators[key[0]].balances:

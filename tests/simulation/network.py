@@ -101,6 +101,9 @@ class Network:
         """What comes through of an answer that is cut."""
         return data[: self._dice.whole(0, len(data) - 1)]
 
+    def which_of_two(self) -> int:
+        return self._dice.whole(0, 1)
+
     def outside(self, wait_s: float, do: Callable[..., Any], *args: Any) -> None:
         """Something happens outside of all gateways."""
         loop = asyncio.get_running_loop()
@@ -144,14 +147,17 @@ class Wire(asyncio.Transport):
         if self._network.strikes(weather.lost, "request lost"):
             return
         takes_s = self._network.takes_s(weather)
-        self._network.outside(takes_s, self._arrive, request, number)
-        if self._network.strikes(weather.twice, "request handled twice"):
+        twice = self._network.strikes(weather.twice, "request handled twice")
+        answered = self._network.which_of_two() if twice else 0
+        self._network.outside(takes_s, self._arrive, request, number, answered == 0)
+        if twice:
             twin_s = takes_s if weather.twins_together else self._network.takes_s(weather)
-            self._network.outside(twin_s, self._arrive, request, number)
+            self._network.outside(twin_s, self._arrive, request, number, answered == 1)
 
-    def _arrive(self, request: Request, number: int) -> None:
+    def _arrive(self, request: Request, number: int, answered: bool) -> None:
+        """Of a request that is handled twice one answer comes back: HTTP has no place for two."""
         reply = self._host.handle(request, number)
-        if reply.ending is Ending.HANG:
+        if reply.ending is Ending.HANG or not answered:
             return
         data = b"" if reply.answer is None else as_bytes(reply.answer)
         if reply.ending is Ending.HALF:

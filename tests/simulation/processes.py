@@ -38,7 +38,7 @@ class Process:
         self._loop = loop
         self._on_death = on_death
         self._waiting: list[_Step] = []
-        self._tasks: list[ref[asyncio.Task[Any]]] = []
+        self._tasks: list[tuple[ref[asyncio.Task[Any]], Context]] = []
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task of this process."""
@@ -57,10 +57,10 @@ class Process:
             return False
         return True
 
-    def adopt(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.append(ref(task))
+    def adopt(self, task: asyncio.Task[Any], context: Context) -> None:
+        self._tasks.append((ref(task), context))
         if len(self._tasks) % TASKS_BETWEEN_SWEEPS == 0:
-            self._tasks = [each for each in self._tasks if _pending(each) is not None]
+            self._tasks = [(each, its) for each, its in self._tasks if _pending(each) is not None]
 
     def stand_still(self) -> None:
         """Nothing happens in it until `go_on`; its timers ring meanwhile, its messages pile up."""
@@ -85,13 +85,11 @@ class Process:
         """Nothing of it is left: no step is taken any more, and what it had begun is closed."""
         self.alive = False
         self._waiting.clear()
-        for each in self._tasks:
+        tasks, self._tasks = self._tasks, []
+        for each, context in tasks:
             task = _pending(each)
             if task is not None:
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # that it never ends is what is meant
-                with suppress(Exception):
-                    self.context.copy().run(_close, task)
-        self._tasks.clear()
+                _close(task, context)
 
 
 PROCESS: Final[ContextVar[Process | None]] = ContextVar("process", default=None)
@@ -158,11 +156,13 @@ class SimulatedLoop(VirtualLoop):
         super().call_soon(step, context=step.context)
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = super().create_task(coro, **options)
-        context = options.get("context")
-        process = PROCESS.get() if context is None else context.get(PROCESS)
+        context = options.pop("context", None)
+        if context is None:
+            context = contextvars.copy_context()
+        task: asyncio.Task[Any] = super().create_task(coro, context=context, **options)
+        process = context.get(PROCESS)
         if process is not None:
-            process.adopt(task)
+            process.adopt(task, context)
         return task
 
     async def create_connection(  # type: ignore[override]  # only what the gateway's client calls
@@ -190,7 +190,12 @@ def _pending(task: ref[asyncio.Task[Any]]) -> asyncio.Task[Any] | None:
     return None if found is None or found.done() else found
 
 
-def _close(task: asyncio.Task[Any]) -> None:
+def _close(task: asyncio.Task[Any], context: Context) -> None:
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # that it never ends is what is meant
     coroutine = task.get_coro()
     assert coroutine is not None
-    coroutine.close()
+    with suppress(Exception):
+        try:
+            context.run(coroutine.close)
+        except RuntimeError:  # it is the very task whose step was the last
+            coroutine.close()
