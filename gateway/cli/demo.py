@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from rich.console import Console
 from gateway.cli.demo_report import print_report, summary
 from gateway.cli.demo_watch import watching
 from gateway.cli.errors import FAILED, CommandFailed, CommandMisused
-from gateway.cli.printing import print_line
+from gateway.cli.printing import WIDE, print_line
 from gateway.sandbox.demo import Demo, DemoError, Sizes, play
 
 
@@ -32,7 +33,8 @@ def demo(
     folder = _folder(keep)
     played = _played(sizes, folder)
     agrees = played.audit.agrees
-    print_report(Console(highlight=False), played, kept=keep is not None or not agrees)
+    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    print_report(console, played, kept=keep is not None or not agrees)
     if keep is None and agrees:
         shutil.rmtree(folder)
     print_line(summary(sizes, played))

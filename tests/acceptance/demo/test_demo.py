@@ -16,6 +16,24 @@ PURCHASES = 160
 LAST_LINE = f"make demo: {PURCHASES} purchases, 2 operators, 1 kill -9: ledger and journal agree"
 
 
+THIEF = """
+from gateway.cli import main
+from gateway.journal.records import Direction
+from gateway.money import parse
+from gateway.sandbox.demo.operators import DemoOperator, token
+
+enrol = DemoOperator.enrol
+
+def steal(operator, players):
+    enrol(operator, players)
+    victim = operator.ledger.session(token(1))
+    operator.ledger.hold(victim, Direction.WITHDRAW, "stolen", "stolen", parse("0.01 XAG"))
+
+DemoOperator.enrol = steal
+main()
+"""
+
+
 def run(*words: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
     """A command's exit status and all that it prints."""
     done = subprocess.run(
@@ -74,3 +92,14 @@ def test_on_a_terminal_it_shows_how_far_it_is(tmp_path: Path) -> None:
     assert "12 of 12 purchases played" in printed
     assert "\x1b[" in printed
     assert printed.rstrip().endswith("12 purchases, 2 operators, 0 kill -9: ledger and journal agree")
+
+
+def test_a_hundredth_that_operators_take_behind_the_gateways_back_is_found(tmp_path: Path) -> None:
+    words = ("demo", "--purchases", "4", "--players", "1", "--kills", "0")
+    status, printed = run(sys.executable, "-c", THIEF, *words, environment={"TMPDIR": str(tmp_path)})
+    assert status == 1, printed
+    assert "hub88 withdraw stolen: the journal has nothing, the ledger held 0.01 XAG of player-1" in printed
+    assert printed.count("✗") == 2
+    assert printed.splitlines()[-1].endswith("2 of 7 checks FAILED")
+    (kept,) = tmp_path.iterdir()
+    assert str(kept / "gateway.yaml") in printed, "the files are there to be looked at"
