@@ -30,7 +30,7 @@ from gateway.operators import (
 OK: Final = 200
 FAILED: Final = 500
 
-ROLLBACK_REASON: Final = "Rolled back by the gateway."
+NO_REASON: Final = "No reason was given."
 
 
 class QuantumSettings(AdapterSettings):
@@ -83,7 +83,7 @@ class Quantum(Adapter):
         return await self._move("confirmWithdrawal", transfer, amount=_amount(transfer))
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
-        return await self._move("rollbackWithdrawal", transfer, rollbackReason=ROLLBACK_REASON)
+        return await self._move("rollbackWithdrawal", transfer, rollbackReason=transfer.rollback_reason or NO_REASON)
 
     async def deposit(self, transfer: Transfer) -> Receipt:
         return await self._hold("deposit", transfer)
@@ -92,7 +92,7 @@ class Quantum(Adapter):
         return await self._move("confirmDeposit", transfer, amount=_amount(transfer))
 
     async def rollback_deposit(self, transfer: Transfer) -> Receipt:
-        return await self._move("rollbackDeposit", transfer, rollbackReason=ROLLBACK_REASON)
+        return await self._move("rollbackDeposit", transfer, rollbackReason=transfer.rollback_reason or NO_REASON)
 
     async def _hold(self, endpoint: str, transfer: Transfer) -> Receipt:
         return await self._move(endpoint, transfer, amount=_amount(transfer), txDescription=transfer.description)

@@ -98,6 +98,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     `owner` is the instance that acts until then, None when nobody does.
     `missing_at` is when the operator first answered the rollback with "never heard of it", None if it never did.
     `hold_balance` and `end_balance` are the operator's recorded answers to the hold and to its end.
+    `rollback_reason` is the first reason to roll it back: what every try tells the operator, where it wants one.
     """
 
     operator: str
@@ -121,6 +122,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: float
     hold_balance: Money | None = None
     end_balance: Money | None = None
+    rollback_reason: str | None = None
 
     @property
     def key(self) -> Key:

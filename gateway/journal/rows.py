@@ -57,6 +57,7 @@ TRANSFER_COLUMNS: Final = (
     "hold_currency",
     "end_balance",
     "end_currency",
+    "rollback_reason",
 )
 ATTEMPT_COLUMNS: Final = ("call", "at", "took_s", "verdict", "kind", "detail", "instance")
 REASON_COLUMNS: Final = ("text", "source", "category", "at", "who")
@@ -105,6 +106,7 @@ class Rows:
             transfer.changed_at,
             *of_money(transfer.hold_balance),
             *of_money(transfer.end_balance),
+            of_text(transfer.rollback_reason),
         )
 
     def transfer(self, row: Sequence[Any]) -> Transfer:
@@ -135,6 +137,7 @@ class Rows:
             hold_currency,
             end_balance,
             end_currency,
+            rollback_reason,
         ) = row
         return Transfer(
             operator=operator,
@@ -158,6 +161,7 @@ class Rows:
             changed_at=changed_at,
             hold_balance=_money(hold_balance, hold_currency),
             end_balance=_money(end_balance, end_currency),
+            rollback_reason=None if rollback_reason is None else unescaped(rollback_reason),
         )
 
     def of_session(self, session: Session) -> bytes:
@@ -240,6 +244,11 @@ def reason(row: Sequence[Any]) -> Reason:
     """The inverse of `of_reason`."""
     text, source, category, at, who = row
     return Reason(text=unescaped(text), source=Source(source), category=category, at=at, who=unescaped(who))
+
+
+def of_text(text: str | None) -> str | None:
+    """A text that may be missing."""
+    return None if text is None else escaped(text)
 
 
 def of_money(amount: Money | None) -> tuple[str | None, str | None]:

@@ -42,7 +42,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     Moves only if the row is in an allowed state and, where given, has this `fence` as its revision and this
     `amount`; then `revision` grows by one. `due_at`, `owner`, `tries` and `wants` are set as given; `decided_at`,
-    `fate`, `missing_at`, balances and session keep the row's value where None.
+    `fate`, `missing_at`, balances and session keep the row's value where None. The first `rollback_reason` stays.
     `reason` is kept only if the row moved; `attempt` is kept in any case, since it happened.
     """
 
@@ -64,6 +64,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     session: Session | None = None
     reason: Reason | None = None
     attempt: Attempt | None = None
+
+    @property
+    def rollback_reason(self) -> str | None:
+        """The reason's text where it is one to roll back."""
+        return self.reason.text if self.reason is not None and self.to is State.ROLLING_BACK else None
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -157,5 +162,6 @@ def changed(transfer: Transfer, change: Change) -> Transfer | None:
         missing_at=transfer.missing_at if change.missing_at is None else change.missing_at,
         hold_balance=change.hold_balance or transfer.hold_balance,
         end_balance=change.end_balance or transfer.end_balance,
+        rollback_reason=change.rollback_reason if transfer.rollback_reason is None else transfer.rollback_reason,
         session=change.session or transfer.session,
     )

@@ -132,9 +132,10 @@ class Endings:
             ending.key,
             ending.decision,
             session,
-            ending.amount,
             self._context.lease(operator),
             self._context.clock.now(),
+            amount=ending.amount,
+            reason=ending.reason,
         )
         opened = await recorded(
             self._context.journal(operator).open(transfer, ending.reason),

@@ -166,7 +166,16 @@ def decided(
     )
 
 
-def adopted(key: Key, decision: Decision, session: Session, amount: Money | None, lease: Lease, now: float) -> Transfer:
+def adopted(
+    key: Key,
+    decision: Decision,
+    session: Session,
+    lease: Lease,
+    now: float,
+    *,
+    amount: Money | None,
+    reason: Reason | None,
+) -> Transfer:
     """The row of a transfer whose hold this gateway never saw, its end already decided."""
     return Transfer(
         operator=key.operator,
@@ -181,6 +190,7 @@ def adopted(key: Key, decision: Decision, session: Session, amount: Money | None
         opened_at=now,
         decided_at=now,
         changed_at=now,
+        rollback_reason=None if reason is None else reason.text,
     )
 
 

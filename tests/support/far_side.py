@@ -31,6 +31,7 @@ class FarSide:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
         self.tokens: list[str] = []
+        self.reasons: list[str | None] = []
         self.balance: Money | OperatorError = BALANCE
         self._next: defaultdict[WalletCall, deque[Behaviour]] = defaultdict(deque)
         self._always: dict[WalletCall, Behaviour] = {}
@@ -47,6 +48,8 @@ class FarSide:
     async def receive(self, call: WalletCall, transfer: Transfer) -> Receipt:
         self.sent.append((call, transfer.id))
         self.tokens.append(transfer.session.token)
+        if call in (WalletCall.ROLLBACK_WITHDRAWAL, WalletCall.ROLLBACK_DEPOSIT):
+            self.reasons.append(transfer.rollback_reason)
         queue = self._next[call]
         behaviour = queue.popleft() if queue else self._always.get(call)
         if behaviour is None:

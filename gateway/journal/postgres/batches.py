@@ -22,6 +22,7 @@ from gateway.journal.rows import (
     of_key,
     of_money,
     of_reason,
+    of_text,
 )
 from gateway.journal.texts import escaped
 from gateway.journal.writes import (
@@ -48,7 +49,7 @@ _FIRST_COLUMN: Final = 2
 _LAST_COLUMN: Final = _FIRST_COLUMN + len(TRANSFER_COLUMNS)
 _CHANGEABLE: Final = (
     "fence", "amount", "currency", "due_at", "owner", "wants", "decided_at", "fate", "missing_at", "hold_balance",
-    "hold_currency", "end_balance", "end_currency", "player_id", "session",
+    "hold_currency", "end_balance", "end_currency", "rollback_reason", "player_id", "session",
 )  # fmt: skip
 
 Record = Sequence[Any]
@@ -153,6 +154,7 @@ class Arguments:
             write.missing_at,
             *of_money(write.hold_balance),
             *of_money(write.end_balance),
+            of_text(write.rollback_reason),
             None if session is None else escaped(session.player_id),
             None if session is None else self._rows.of_session(session),
         )

@@ -24,7 +24,7 @@ SELECT operator, session FROM transfers ORDER BY number DESC LIMIT 1
 -- name: change
 UPDATE transfers SET
     state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = ?, decided_at = ?, fate = ?,
-    missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, player_id = ?, session = ?
+    missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, rollback_reason = ?, player_id = ?, session = ?
 WHERE number = ?
 
 -- name: note

@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.crashpoints import crash_point
 from gateway.journal.records import Transfer
-from gateway.journal.rows import Rows, of_attempt, of_key, of_money, of_reason
+from gateway.journal.rows import Rows, of_attempt, of_key, of_money, of_reason, of_text
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import (
     Place,
@@ -167,6 +167,7 @@ class SqliteStore:
             moved.missing_at,
             *of_money(moved.hold_balance),
             *of_money(moved.end_balance),
+            of_text(moved.rollback_reason),
             escaped(session.player_id),
             self._rows.of_session(session),
         )

@@ -33,6 +33,7 @@ async def test_an_opened_transfer_is_found_as_it_was_written(journal: Journal) -
         decided_at=NOW + 1,
         hold_balance=money("0.1", "XAG"),
         end_balance=Money(Decimal("-12.5"), "EUR"),
+        rollback_reason="no stock\x00",
     )
     opened = await journal.open(transfer)
     assert opened.created
@@ -187,6 +188,22 @@ async def test_an_amount_is_compared_only_with_one_that_is_known(journal: Journa
         Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, amount=money("1", "XAG"))
     )
     assert not changed.moved
+
+
+async def test_the_first_reason_to_roll_back_stays_with_the_transfer(journal: Journal) -> None:
+    transfer = a_transfer(state=State.HELD)
+    await journal.open(transfer)
+    changes = [(State.CONFIRMING, "not yet"), (State.ROLLING_BACK, "no stock"), (State.ROLLING_BACK, "asked again")]
+    kept = []
+    for state, text in changes:
+        changed = await journal.change(
+            Change(key=transfer.key, allowed=tuple(State), to=state, at=NOW, due_at=NOW, reason=a_reason(text))
+        )
+        assert changed.transfer is not None
+        kept.append(changed.transfer.rollback_reason)
+    assert kept == [None, "no stock", "no stock"]
+    (claimed,) = await journal.claim(Claim(operator=ACME, owner="a", now=NOW, lease_until=NOW + 1, limit=9))
+    assert claimed.rollback_reason == "no stock"
 
 
 async def test_a_try_is_kept_even_if_the_transfer_did_not_move_its_reason_only_if_it_did(journal: Journal) -> None:

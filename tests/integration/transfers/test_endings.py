@@ -220,6 +220,20 @@ def test_a_rollback_is_never_refused_for_its_reason(tmp_path: Path, reason: obje
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("before", [nothing, held])
+def test_every_try_tells_the_operator_the_first_reason(tmp_path: Path, before: Step) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        await before(world, gateway)
+        world.far_side.then(ROLLBACK, Unclear("cut"), Unclear("cut"))
+        await refusal(gateway.roll_back(reason="no stock"))
+        await refusal(gateway.roll_back(reason="asked again"))
+        await world.reaches(State.ROLLED_BACK)
+        assert world.far_side.reasons == ["no stock"] * 3
+
+    play(tmp_path, scenario)
+
+
 def test_the_newest_session_is_the_one_that_is_sent(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = world.instance()

@@ -31,7 +31,7 @@ def problem(code: object, description: str = "No.") -> Answer:
 
 async def test_the_rollback_is_sent_as_the_contract_prints_it() -> None:
     adapter, http = quantum(answer(MOVED))
-    receipt = await adapter.rollback_withdrawal(a_transfer())
+    receipt = await adapter.rollback_withdrawal(a_transfer(rollback_reason="Withdraw request failed."))
     assert receipt == Receipt(money(51800, "XAG"))
     (posted,) = http.posted
     assert posted.url == "https://wallet.acme.example/wallet/rollbackWithdrawal"
@@ -39,8 +39,14 @@ async def test_the_rollback_is_sent_as_the_contract_prints_it() -> None:
     assert posted.json == {
         "token": TOKEN,
         "mmTransactionId": "1234abcd",
-        "rollbackReason": "Rolled back by the gateway.",
+        "rollbackReason": "Withdraw request failed.",
     }
+
+
+async def test_a_rollback_without_a_reason_says_so() -> None:
+    adapter, http = quantum(answer(MOVED))
+    await adapter.rollback_withdrawal(a_transfer(rollback_reason=""))
+    assert http.posted[0].json["rollbackReason"] == "No reason was given."
 
 
 async def test_a_withdraw_carries_amount_and_description() -> None:

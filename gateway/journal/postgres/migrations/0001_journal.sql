@@ -27,6 +27,7 @@ CREATE TABLE transfers (
     hold_currency text,
     end_balance   text,
     end_currency  text,
+    rollback_reason text,
     number        bigint GENERATED ALWAYS AS IDENTITY,
     -- What identifies a transfer; the id first, since people look for it without knowing the rest.
     CONSTRAINT transfers_key PRIMARY KEY (id, operator, direction)
@@ -130,6 +131,7 @@ CREATE TYPE journal_answer AS (
     hold_currency text,
     end_balance   text,
     end_currency  text,
+    rollback_reason text,
     number        bigint
 );
 
@@ -184,18 +186,19 @@ BEGIN
         INSERT INTO transfers (
             id, operator, direction, state, amount, currency, description, player_id, session, fingerprint, adopted,
             fate, wants, tries, missing_at, revision, owner, due_at, opened_at, decided_at, changed_at,
-            hold_balance, hold_currency, end_balance, end_currency
+            hold_balance, hold_currency, end_balance, end_currency, rollback_reason
         )
         SELECT
             id, operator, direction, state, amount, currency, description, player_id, decode(session, 'base64'),
             fingerprint, adopted, fate, wants, tries, missing_at, revision, owner, due_at, opened_at, decided_at,
-            changed_at, hold_balance, hold_currency, end_balance, end_currency
+            changed_at, hold_balance, hold_currency, end_balance, end_currency, rollback_reason
         FROM json_to_recordset(opens) AS given (
             id text, operator text, direction text, state text, amount text, currency text, description text,
             player_id text, session text, fingerprint text, adopted boolean, fate text, wants text, tries integer,
             missing_at double precision, revision integer, owner text, due_at double precision,
             opened_at double precision, decided_at double precision, changed_at double precision,
-            hold_balance text, hold_currency text, end_balance text, end_currency text
+            hold_balance text, hold_currency text, end_balance text, end_currency text,
+            rollback_reason text
         )
         ON CONFLICT (id, operator, direction) DO NOTHING;
         GET DIAGNOSTICS made = ROW_COUNT;
@@ -234,13 +237,14 @@ BEGIN
             hold_currency = coalesce(given.hold_currency, t.hold_currency),
             end_balance = coalesce(given.end_balance, t.end_balance),
             end_currency = coalesce(given.end_currency, t.end_currency),
+            rollback_reason = coalesce(t.rollback_reason, given.rollback_reason),
             player_id = coalesce(given.player_id, t.player_id),
             session = coalesce(decode(given.session, 'base64'), t.session)
         FROM json_to_recordset(changes) AS given (
             place integer, id text, operator text, direction text, allowed text[], state text, at double precision,
             fence integer, amount text, currency text, due_at double precision, owner text, tries integer, wants text,
             decided_at double precision, fate text, missing_at double precision, hold_balance text,
-            hold_currency text, end_balance text, end_currency text, player_id text, session text
+            hold_currency text, end_balance text, end_currency text, rollback_reason text, player_id text, session text
         )
         WHERE t.id = given.id AND t.operator = given.operator AND t.direction = given.direction
             AND t.state = ANY (given.allowed)

@@ -25,7 +25,8 @@ CREATE TABLE transfers (
     hold_balance  TEXT,
     hold_currency TEXT,
     end_balance   TEXT,
-    end_currency  TEXT
+    end_currency  TEXT,
+    rollback_reason TEXT
 ) STRICT;
 
 -- What identifies a transfer; the id first, since people look for it without knowing the rest.
