@@ -32,7 +32,8 @@ def test_where_nobody_else_can_be_alive_the_past_is_taken_over_at_once(tmp_path:
         heir = world.instance(started=False)
         await heir.housekeeping.begin()
         heir.start()
-        await world.reaches(State.ROLLED_BACK, within_s=0.5)
+        ended = await world.reaches(State.ROLLED_BACK, within_s=0.5)
+        assert ended.owner is None
 
     play(tmp_path, scenario)
 
