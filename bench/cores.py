@@ -27,4 +27,4 @@ def choose() -> Cores:
     allowed = sorted(os.sched_getaffinity(0))
     if len(allowed) < 2:  # noqa: PLR2004 - one on each side
         raise SystemExit("make bench: needs two cores, one for the contestant and one for the load")
-    return Cores(allowed[0], allowed[1], allowed[2] if len(allowed) > 2 else allowed[1])  # noqa: PLR2004
+    return Cores(allowed[0], allowed[1], allowed[2] if len(allowed) > 2 else allowed[1])  # noqa: PLR2004 - a spare one, if any
