@@ -31,12 +31,16 @@ def demo(
     """Play purchases through a real gateway at operators that fail in every way, and compare the books at the end."""
     sizes = Sizes(purchases, players, kills)
     folder = _folder(keep)
-    played = _played(sizes, folder)
+    try:
+        played = _played(sizes, folder)
+    except KeyboardInterrupt:
+        _tidy_up(folder, keep)
+        raise
     agrees = played.audit.agrees
     console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
     print_report(console, played, kept=keep is not None or not agrees)
-    if keep is None and agrees:
-        shutil.rmtree(folder)
+    if agrees:
+        _tidy_up(folder, keep)
     print_line(summary(sizes, played))
     if not agrees:
         raise typer.Exit(FAILED)
@@ -49,6 +53,11 @@ def _folder(keep: Path | None) -> Path:
         raise CommandMisused(f"{keep} is there already, and not empty: give --keep a folder that is new")
     keep.mkdir(parents=True, exist_ok=True)
     return keep.resolve()
+
+
+def _tidy_up(folder: Path, keep: Path | None) -> None:
+    if keep is None:
+        shutil.rmtree(folder)
 
 
 def _played(sizes: Sizes, folder: Path) -> Demo:

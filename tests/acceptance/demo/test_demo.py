@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from gateway.testing.faults import Fault
 from tests.support.gateway_process import COMMAND
@@ -103,3 +106,16 @@ def test_a_hundredth_that_operators_take_behind_the_gateways_back_is_found(tmp_p
     assert printed.splitlines()[-1].endswith("2 of 7 checks FAILED")
     (kept,) = tmp_path.iterdir()
     assert str(kept / "gateway.yaml") in printed, "the files are there to be looked at"
+
+
+def test_interrupted_it_takes_its_gateway_and_its_files_with_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen((*COMMAND, "demo"), stdout=subprocess.PIPE, text=True, env=environment) as demo:
+        assert demo.stdout is not None
+        serving = next(line for line in demo.stdout if "the gateway serves as process" in line)
+        demo.send_signal(signal.SIGINT)
+        demo.stdout.read()
+    assert demo.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(serving.split()[-1]), 0)
+    assert list(tmp_path.iterdir()) == []
