@@ -16,6 +16,7 @@ DEV := $(VENV)/.dev-installed
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 BENCH := .venv-bench/.installed
+FUZZ := .venv-fuzz/.installed
 
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
 	--no-annotate --no-header
@@ -55,6 +56,13 @@ $(BENCH): bench/requirements.txt $(DEV)
 demo: $(RUN)  ## play PURCHASES=400 that go wrong in every way, and compare the books; KEEP=DIR keeps them
 	@$(BIN)/mm-gateway demo --purchases $(PURCHASES) --players $(PLAYERS) --kills $(KILLS) $(if $(KEEP),--keep $(KEEP))
 
+$(FUZZ): tests/fuzz/requirements.txt pyproject.toml $(DEV)
+	@echo "setting up .venv-fuzz"
+	@test -x .venv-fuzz/bin/python || $(PYTHON) -m venv .venv-fuzz
+	@.venv-fuzz/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r tests/fuzz/requirements.txt
+	@.venv-fuzz/bin/python -m pip --quiet --disable-pip-version-check --no-input install --no-deps --no-build-isolation --editable .
+	@touch $@
+
 .PHONY: test
 test: lint  ## set up, lint, and run every test with coverage
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= $(PYTEST_ARGS)
@@ -80,15 +88,20 @@ SEED ?=
 simulate: $(DEV)  ## try to lose money under faults: SEEDS=10000 for many, SEED=7 for one again
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) --workers $(WORKERS)
 
+.PHONY: fuzz
+fuzz: $(DEV) $(FUZZ)  ## every parser, the door and its description under fuzzers; RUNS=1000000 inputs a parser, TARGET=calls
+	@$(BIN)/python -m tests.fuzz --runs $(or $(RUNS),100000) $(TARGET)
+
 .PHONY: lock
 lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
 	$(LOCK) requirements/run.in -o requirements/run.txt
 	$(LOCK) requirements/build.in -o requirements/build.txt
 	$(LOCK) requirements/dev.in -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt
 	$(LOCK) bench/requirements.in -o bench/requirements.txt
+	$(LOCK) tests/fuzz/requirements.in -c requirements/run.txt -c requirements/build.txt -o tests/fuzz/requirements.txt
 	@echo "make lock: requirements/*.txt are up to date"
 
 .PHONY: clean
 clean:  ## remove what make has set up and measured
-	rm -rf $(VENV) .venv-bench .bench build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .bench .venv-fuzz .fuzz build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find gateway adapters tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,20 +1,27 @@
-"""`mm-gateway schema`: the configuration's JSON Schema, for editors."""
+"""`mm-gateway schema`: the configuration's JSON Schema, for editors, and the wallet door's OpenAPI, for games."""
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
+import yaml
 
 from gateway.cli.printing import print_json
 from gateway.operators import registry
 from gateway.settings import json_schema
+from gateway.wire.openapi import document
 
 
 def schema(
     *,
     general: Annotated[bool, typer.Option("--general", help="Without what the installed adapters add.")] = False,
+    openapi: Annotated[bool, typer.Option("--openapi", help="The wallet door in OpenAPI instead, as YAML.")] = False,
 ) -> None:
     """Print the configuration's JSON Schema, with the settings of every adapter that is installed."""
+    if openapi:
+        sys.stdout.write(yaml.safe_dump(document(), sort_keys=False, allow_unicode=True, width=120))
+        return
     adapters = {} if general else registry.adapters()
     print_json(json_schema({name: adapter.Settings for name, adapter in adapters.items()}))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Final
 
 import msgspec
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from gateway.money import FRACTION_DIGITS, INTEGER_DIGITS, MoneyError, canonical
@@ -69,9 +69,45 @@ def reason_text(value: Any) -> str | None:
     return _as_json.encode(value).decode()
 
 
-Token = Annotated[str, StringConstraints(strict=True, pattern=rf"^[^\x00-\x1f\x7f]{{1,{TOKEN_LIMIT}}}$")]
-TransferId = Annotated[str, StringConstraints(strict=True, pattern=rf"^[!-~]{{1,{ID_LIMIT}}}$")]
-Currency = Annotated[str, StringConstraints(strict=True, pattern=rf"^[!-~]{{1,{CURRENCY_LIMIT}}}$")]
-ExactAmount = Annotated[Decimal, BeforeValidator(exact_amount)]
-Description = Annotated[str, StringConstraints(strict=True), BeforeValidator(shown_description)]
-ReasonText = Annotated[str | None, BeforeValidator(reason_text)]
+Token = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=rf"^[^\x00-\x1f\x7f]{{1,{TOKEN_LIMIT}}}$"),
+    Field(examples=["0fabcdc4-fe07-44f2-b968-93da3b324898"]),
+]
+TransferId = Annotated[
+    str, StringConstraints(strict=True, pattern=rf"^[!-~]{{1,{ID_LIMIT}}}$"), Field(examples=["1234abcd"])
+]
+Currency = Annotated[
+    str, StringConstraints(strict=True, pattern=rf"^[!-~]{{1,{CURRENCY_LIMIT}}}$"), Field(examples=["XAG"])
+]
+ExactAmount = Annotated[
+    Decimal,
+    BeforeValidator(exact_amount),
+    WithJsonSchema(
+        {
+            "description": f"More than 0; up to {INTEGER_DIGITS} digits before and {FRACTION_DIGITS} after the point.",
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 10**INTEGER_DIGITS},
+                {"type": "string", "pattern": r"^[0-9]{1,26}(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,2})?$"},
+            ],
+            "examples": [230.5],
+        }
+    ),
+]
+Description = Annotated[
+    str,
+    StringConstraints(strict=True),
+    BeforeValidator(shown_description),
+    WithJsonSchema(
+        {
+            "description": "It only informs: cut and cleaned, never refused.",
+            "type": ["string", "null"],
+            "examples": ["A sword"],
+        }
+    ),
+]
+ReasonText = Annotated[
+    str | None,
+    BeforeValidator(reason_text),
+    WithJsonSchema({"description": "Anything: it is kept, never refused.", "examples": ["Withdraw request failed."]}),
+]

@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from gateway.money import Money
-from gateway.wire.errors import WalletError
+from gateway.wire.errors import ErrorCode, WalletError
 
 
-class _Balance(msgspec.Struct, frozen=True, rename="camel"):
-    amount: msgspec.Raw
+class Balance(msgspec.Struct, frozen=True, rename="camel"):
+    """The player's money."""
+
+    amount: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "number"})]
     currency_code: str
 
 
-class _BalanceReply(msgspec.Struct, frozen=True):
-    balance: _Balance
+class BalanceReply(msgspec.Struct, frozen=True):
+    """The answer to getBalance."""
+
+    balance: Balance
 
 
-class _TransferReply(msgspec.Struct, frozen=True, rename="camel"):
+class TransferReply(msgspec.Struct, frozen=True, rename="camel"):
+    """The answer to every call that moves money."""
+
     mm_transaction_id: str
-    balance: _Balance
+    balance: Balance
 
 
-class _PlayerReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class PlayerReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The answer to verifySession; what is not known is left out."""
+
     token: str
     player_id: str
     nickname: str | None = None
-    balance: _Balance
+    balance: Balance
     language: str | None = None
     country: str | None = None
 
 
-class _ErrorReply(msgspec.Struct, frozen=True, rename="camel"):
-    error_code: int
+class ErrorReply(msgspec.Struct, frozen=True, rename="camel"):
+    """The body of every answer that is no 200."""
+
+    error_code: Annotated[int, Meta(extra_json_schema={"enum": sorted(ErrorCode)})]
     error_description: str
 
 
@@ -43,12 +54,12 @@ _encode: Final = msgspec.json.Encoder().encode
 
 def balance(money: Money) -> bytes:
     """The answer to getBalance: ``{"balance": {"amount": 230.5, "currencyCode": "XAG"}}``."""
-    return _encode(_BalanceReply(_balance(money)))
+    return _encode(BalanceReply(_balance(money)))
 
 
 def transfer(mm_transaction_id: str, money: Money) -> bytes:
     """The answer to every call that moves money: the transfer's id and the balance after it."""
-    return _encode(_TransferReply(mm_transaction_id, _balance(money)))
+    return _encode(TransferReply(mm_transaction_id, _balance(money)))
 
 
 def player(
@@ -62,7 +73,7 @@ def player(
 ) -> bytes:
     """The answer to verifySession: the session's player. What is not known is left out."""
     return _encode(
-        _PlayerReply(
+        PlayerReply(
             token=token,
             player_id=player_id,
             nickname=nickname,
@@ -75,8 +86,8 @@ def player(
 
 def error(why: WalletError) -> bytes:
     """The error body: ``{"errorCode": 102, "errorDescription": "…"}``."""
-    return _encode(_ErrorReply(why.code, why.text.encode("utf-8", "replace").decode()))
+    return _encode(ErrorReply(why.code, why.text.encode("utf-8", "replace").decode()))
 
 
-def _balance(money: Money) -> _Balance:
-    return _Balance(msgspec.Raw(f"{money.amount:f}".encode()), money.currency)
+def _balance(money: Money) -> Balance:
+    return Balance(msgspec.Raw(f"{money.amount:f}".encode()), money.currency)

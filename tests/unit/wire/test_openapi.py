@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gateway.wire.calls import WalletCall
+from gateway.wire.errors import ErrorCode
+from gateway.wire.openapi import document
+
+PUBLISHED = Path(__file__).parents[3] / "docs" / "openapi.yaml"
+REFERENCE = re.compile(r"'\$ref': '#/components/schemas/(\w+)'")
+
+
+def operation(call: WalletCall) -> Any:
+    return document()["paths"][f"/wallet/{call}"]["post"]
+
+
+def test_the_calls_are_described_and_nothing_else() -> None:
+    assert list(document()["paths"]) == [f"/wallet/{call}" for call in WalletCall]
+
+
+@pytest.mark.parametrize("call", WalletCall)
+def test_every_answer_of_the_contract_is_described(call: WalletCall) -> None:
+    assert set(operation(call)["responses"]) == {"200", *(str(code.status) for code in ErrorCode)}
+
+
+def test_every_message_that_is_referred_to_is_described_and_every_description_is_used() -> None:
+    text = str(document())
+    assert set(REFERENCE.findall(text)) == set(document()["components"]["schemas"])
+
+
+@pytest.mark.parametrize("call", [WalletCall.ROLLBACK_WITHDRAWAL, WalletCall.ROLLBACK_DEPOSIT])
+def test_a_rollback_needs_no_amount_and_takes_any_reason(call: WalletCall) -> None:
+    assert "RollbackRequest" in str(operation(call)["requestBody"])
+    rollback = document()["components"]["schemas"]["RollbackRequest"]
+    assert set(rollback["required"]) == {"token", "mmTransactionId"}
+    assert "type" not in rollback["properties"]["rollbackReason"]
+
+
+def test_money_is_a_number_going_out_and_a_number_or_a_text_that_holds_one_coming_in() -> None:
+    schemas = document()["components"]["schemas"]
+    assert schemas["Balance"]["properties"]["amount"] == {"type": "number"}
+    assert [one["type"] for one in schemas["Amount"]["properties"]["amount"]["anyOf"]] == ["number", "string"]
+
+
+def test_the_published_document_is_the_programs() -> None:
+    published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
+    assert published == document(), "mm-gateway schema --openapi > docs/openapi.yaml"
