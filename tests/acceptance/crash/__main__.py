@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.acceptance.crash.campaign import Crash, NotReached, Outcome, chains_of, points_of, run_chain
-from tests.acceptance.crash.stores import STORES
+from tests.support.journal_places import STORES
 
 LENGTH: Final = 12
 

@@ -11,14 +11,13 @@ from typing import Any, Final, NamedTuple
 from gateway.journal.records import Decision
 from gateway.testing.faults import Fault
 from gateway.wire.calls import WalletCall
-from tests.acceptance.crash.stage import BREAKER_FAILURES, STRICT, Stage
 from tests.support.playing import END, Purchase
+from tests.support.stage import BREAKER_FAILURES, STRICT, Stage
 
 WAVES: Final = 12
 NOTES: Final = 40
 NOTED_LENGTH: Final = 4000
 KEEP_S: Final = 1.0
-RECOVERY_S: Final = 25.0
 
 Drive = Callable[[Stage], Awaitable[Any]]
 
@@ -100,11 +99,8 @@ async def lose_the_journal(stage: Stage) -> None:
         await stage.game.bring_to_end(purchase)
 
 
-async def recover(stage: Stage) -> None:
+async def recover(_stage: Stage) -> None:
     """Nothing: what the last crash left behind is work enough."""
-    async with asyncio.timeout(RECOVERY_S):
-        while stage.gateway.running:  # noqa: ASYNC110 - it may die at any moment
-            await asyncio.sleep(0.05)
 
 
 async def reload(stage: Stage) -> None:
@@ -120,7 +116,6 @@ async def forget(stage: Stage) -> None:
     await asyncio.sleep(KEEP_S + 0.2)
     await stage.remember()
     await stage.reconfigure(keep=f"{KEEP_S}s")
-    await recover(stage)
 
 
 async def stop(stage: Stage) -> None:

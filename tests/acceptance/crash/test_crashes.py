@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.crash.campaign import Crash, chains_of, points_of, run_chain
-from tests.acceptance.crash.stores import STORES
+from tests.support.journal_places import STORES
 
 LENGTH = 8
 SHARES = 2

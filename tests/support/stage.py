@@ -14,10 +14,10 @@ from gateway.journal.interface import TransferFilter
 from gateway.journal.records import CLAIMABLE, Decision, Direction, Key, State, Timeline
 from gateway.testing.faults import Fault, FaultRule
 from gateway.wire.calls import WalletCall
-from tests.acceptance.crash.stores import PostgresSchema, SqliteFile, looked_into
 from tests.support.auditing import Evidence, gathered, timelines
 from tests.support.far_operators import KINDS, FarOperators
 from tests.support.gateway_process import GatewayProcess
+from tests.support.journal_places import PostgresSchema, SqliteFile, looked_into
 from tests.support.playing import Game, Purchase
 
 OPERATOR_TIMEOUT_MS: Final = 500
@@ -73,6 +73,11 @@ class Stage:
         self._reloads += 1
         self.gateway.configure(self._configuration(**journal))
         await self.tell(signal.SIGHUP)
+
+    async def reconfigured_at_rest(self, **journal: Any) -> None:
+        """As `reconfigure`; returns once it is in force."""
+        self.gateway.configure(self._configuration(**journal))
+        await self.gateway.reload()
 
     def restore(self) -> None:
         """Undoes what drives have done to the configuration and the operators."""

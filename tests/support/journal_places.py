@@ -1,4 +1,4 @@
-"""Both journals as a campaign needs them: a URL, a look inside, and a way to keep the gateway from writing."""
+"""Where a gateway under test keeps its journal, on both stores: a URL, a look inside, and a way to stop its writes."""
 
 from __future__ import annotations
 
