@@ -19,7 +19,7 @@ SECTOR: Final = 512
 _numbers: Final = count()
 
 
-class _File:
+class File:
     """`seen` is what a process reads; `kept` what is on the disk for certain, None before the first sync."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Disk:
     def __init__(self, name: str, dice: Dice) -> None:
         self.dice = dice
         self.vfs = f"{name}-{next(_numbers)}"
-        self.files: dict[str, _File] = {}
+        self.files: dict[str, File] = {}
         self.full = False
         self.failing = False
         self.gone = False
@@ -95,7 +95,7 @@ class Disk:
         copy = Disk("surviving", self.dice)
         for name, file in self.files.items():
             if file.kept is not None:
-                copy.files[name] = mine = _File()
+                copy.files[name] = mine = File()
                 mine.seen = bytearray(file.kept)
         return copy
 
@@ -114,7 +114,7 @@ class _Vfs(apsw.VFS):
     def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: N802 - SQLite's name
         filename = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
         flags[1] = flags[0]
-        return _Handle(self._disk, self._disk.files.setdefault(filename, _File()))
+        return _Handle(self._disk, self._disk.files.setdefault(filename, File()))
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
         if not self._disk.gone:
@@ -146,7 +146,7 @@ class _Vfs(apsw.VFS):
 class _Handle:
     """One open file, as SQLite sees it."""
 
-    def __init__(self, disk: Disk, file: _File) -> None:
+    def __init__(self, disk: Disk, file: File) -> None:
         self._disk = disk
         self._file = file
 

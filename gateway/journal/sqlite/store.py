@@ -68,6 +68,7 @@ class SqliteStore:
             raise
         self._wal_pages = 0
         self._checkpoint_pages = CHECKPOINT_PAGES
+        self._begin_the_log_anew()
         self._connection.set_wal_hook(self._note_wal)
         self._appliers: dict[type[Write], Callable[[Any], Any]] = {
             Open: self._open,
@@ -115,6 +116,15 @@ class SqliteStore:
 
     def close(self) -> None:
         self._connection.close()
+
+    def _begin_the_log_anew(self) -> None:
+        """What the log holds goes into the file before anything is added to it. After a sync that failed, the system
+        may show what is on no disk and never will be: whatever was written behind that would be lost with it."""
+        try:
+            self.checkpoint()
+        except BaseException:
+            self._connection.close()
+            raise
 
     def _note_wal(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._wal_pages = pages
