@@ -17,7 +17,7 @@ import yaml
 
 from gateway.crashpoints import ENVIRONMENT
 
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 60.0
 COMMAND: Final = (sys.executable, "-m", "gateway.cli")
 
 

@@ -64,7 +64,9 @@ async def call(
     where = urlsplit(gateway.wallet_url)
     client = Client(*await asyncio.open_connection(where.hostname, where.port))
     try:
-        return await client.asked(request(f"/wallet/{call}", message(call, id, **fields), credentials))
+        await client.send(request(f"/wallet/{call}", message(call, id, **fields), credentials))
+        async with asyncio.timeout(PATIENCE_S):
+            return await client._answer()
     finally:
         await client.close()
 

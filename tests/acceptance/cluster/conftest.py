@@ -38,6 +38,7 @@ def server(tmp_path: Path) -> Iterator[PostgresServer]:
 
 @pytest.fixture
 async def pair(tmp_path: Path, far: FarOperator, journal_url: str) -> AsyncIterator[list[GatewayProcess]]:
-    """Two gateways on one journal."""
-    async with gateways(tmp_path, configuration(journal_url, {"acme": operator(far)})) as pair:
+    """Two gateways on one journal, which let a call wait for longer than leases are."""
+    content = configuration(journal_url, {"acme": operator(far)}, server={"request_timeout": "50s"})
+    async with gateways(tmp_path, content) as pair:
         yield pair

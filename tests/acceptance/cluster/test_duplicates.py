@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from itertools import starmap
 
+from gateway.testing.faults import Fault
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
 from tests.support.doors import Answered
@@ -36,7 +37,10 @@ async def test_each_is_sent_once_and_both_get_the_same_answer(pair: list[Gateway
     assert [first.body for first, _ in answers] == [second.body for _, second in answers]
 
 
-async def test_both_get_the_same_refusal(pair: list[GatewayProcess], far: FarOperator) -> None:
+async def test_both_are_refused_and_who_waits_for_the_other_is_told_the_same(
+    pair: list[GatewayProcess], far: FarOperator
+) -> None:
+    far.go_wrong(Fault.DELAY, WalletCall.WITHDRAW, delay_s=0.5)
     ids = [f"order-{number}" for number in range(TIMES // 5)]
     answers = await asyncio.gather(*starmap(both, ((pair, id, 5000) for id in ids)))
     assert sent(far) == Counter(ids)

@@ -20,12 +20,13 @@ GAME = {"acme": "JohnDoe:MyPass", "beta": "JaneDoe:MyPass"}
 async def listed(gateway: GatewayProcess, *words: str) -> list[dict[str, Any]]:
     status, said = await gateway.command(*words, "--json")
     assert status == 0, said
-    return [json.loads(line) for line in said.splitlines()]
+    rows: list[dict[str, Any]] = json.loads(said)
+    return rows
 
 
 async def test_lists_totals_and_delivery_go_over_both(tmp_path: Path, far: FarOperator, journal_url: str) -> None:
     beta = operator(far, journal="big", credentials=[{"username": "JaneDoe", "password": "MyPass"}])
-    parking = {"schedule": ["0s"], "then_every": "50ms", "until": "100ms"}
+    parking = {"schedule": ["0s"], "then_every": "50ms", "until": "200ms", "late_arrival_window": "50ms"}
     gateway = GatewayProcess(
         {
             "journals": {"big": {"url": journal_url}},

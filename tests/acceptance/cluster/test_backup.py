@@ -1,0 +1,151 @@
+"""A restored backup loses no decided transfer that it held, and the game's retries repair what was decided since."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from gateway.journal.records import State
+from gateway.testing.faults import Fault
+from gateway.testing.ledger import HoldState
+from gateway.wire.calls import WalletCall
+from tests.support.gateway_process import GatewayProcess
+from tests.support.instances import call, configuration, journal_at, key, migrated, operator, until_state
+from tests.support.postgres import PostgresServer, binaries
+from tests.support.runtimes import FarOperator
+
+PAGE = Path(__file__).parents[3] / "docs" / "deploy.md"
+
+ENDED = {
+    "confirmed before": HoldState.CONFIRMED,
+    "undelivered": HoldState.UNDONE,
+    "held": HoldState.CONFIRMED,
+    "begun since": HoldState.CONFIRMED,
+    "undone since": HoldState.UNDONE,
+}
+
+
+def id_of(name: str) -> str:
+    return name.replace(" ", "-")
+
+
+def shown(program: str) -> list[str]:
+    """The words of the page's command that runs this program."""
+    (line,) = re.findall(rf"^{program} (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return re.findall(r'"[^"]*"|\S+', line)
+
+
+async def withdraw(gateway: GatewayProcess, name: str) -> None:
+    assert (await call(gateway, WalletCall.WITHDRAW, id_of(name))).status == 200
+
+
+async def confirm(gateway: GatewayProcess, name: str) -> None:
+    assert (await call(gateway, WalletCall.CONFIRM_WITHDRAWAL, id_of(name))).status == 200
+
+
+async def roll_back(gateway: GatewayProcess, name: str) -> None:
+    answered = await call(gateway, WalletCall.ROLLBACK_WITHDRAWAL, id_of(name), rollbackReason="Sold out.")
+    assert answered.status == 200
+
+
+async def life_before(gateway: GatewayProcess, far: FarOperator) -> None:
+    """What the backup will hold: an end that was delivered, one that was not, and a transfer without an end."""
+    for name in ("confirmed before", "undelivered", "held"):
+        await withdraw(gateway, name)
+    await confirm(gateway, "confirmed before")
+    far.go_wrong(Fault.ERROR_BEFORE, WalletCall.ROLLBACK_WITHDRAWAL)
+    answered = await call(gateway, WalletCall.ROLLBACK_WITHDRAWAL, id_of("undelivered"), rollbackReason="Sold out.")
+    assert answered.status == 500
+
+
+async def life_since(gateway: GatewayProcess, far: FarOperator) -> None:
+    """What only the game remembers, once the journal is lost."""
+    for name in ("begun since", "undone since"):
+        await withdraw(gateway, name)
+    await confirm(gateway, "begun since")
+    await confirm(gateway, "held")
+    await gateway.kill()
+    far.behave()
+
+
+async def repaired(gateway: GatewayProcess, far: FarOperator, journal: str) -> None:
+    """The gateway delivers what the backup held as decided; the rest comes back with the game's repeats."""
+    async with journal_at(journal) as copy:
+        timeline = await until_state(copy, key(id_of("undelivered")), State.ROLLED_BACK)
+        assert [reason.text for reason in timeline.reasons] == ["Sold out."]
+        assert (await until_state(copy, key(id_of("confirmed before")), State.CONFIRMED)).attempts
+        assert await copy.find(key(id_of("begun since"))) is None
+        await confirm(gateway, "begun since")
+        await confirm(gateway, "held")
+        await confirm(gateway, "confirmed before")
+        await roll_back(gateway, "undone since")
+        for name in ENDED:
+            await until_state(copy, key(id_of(name)), State.CONFIRMED, State.ROLLED_BACK)
+    assert {name: far.state_of(id_of(name)) for name in ENDED} == ENDED
+    assert far.seen(WalletCall.WITHDRAW) == len(ENDED)
+
+
+def replace(journal: Path, backup: Path) -> None:
+    """As the page says: without what belonged to the old one."""
+    for suffix in ("", "-wal", "-shm"):
+        journal.with_name(journal.name + suffix).unlink(missing_ok=True)
+    backup.rename(journal)
+
+
+async def test_sqlite_is_copied_while_the_gateway_runs(tmp_path: Path, far: FarOperator) -> None:
+    gateway = GatewayProcess({"operators": {"acme": operator(far)}}, tmp_path)
+    await migrated(gateway)
+    async with gateway:
+        await life_before(gateway, far)
+        backup = tmp_path / "backup.db"
+        _, statement = shown("sqlite3")
+        with closing(sqlite3.connect(gateway.journal)) as connection:
+            connection.execute(statement.strip('"').replace("/backup/journal.db", str(backup)))
+        await life_since(gateway, far)
+        replace(gateway.journal, backup)
+        await gateway.start()
+        await repaired(gateway, far, f"sqlite:///{gateway.journal}")
+
+
+def run(program: str, change: Callable[[str], str]) -> None:
+    """The page's command, its paths and addresses those of this test."""
+    words = [change(word) for word in shown(program)]
+    environ = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run([binaries() / program, *words], capture_output=True, text=True, check=False, env=environ)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+async def lost(tmp_path: Path, far: FarOperator, server: PostgresServer) -> GatewayProcess:
+    """A gateway whose PostgreSQL lost everything since the backup that it is restored from."""
+    gateway = GatewayProcess(configuration(server.url, {"acme": operator(far)}), tmp_path)
+    await migrated(gateway)
+
+    def here(word: str) -> str:
+        return re.sub(r"postgresql://\S+", server.url, word).replace("/backup/", f"{tmp_path}/")
+
+    async with gateway:
+        await life_before(gateway, far)
+        await asyncio.to_thread(run, "pg_dump", here)
+        await life_since(gateway, far)
+    connection = await asyncpg.connect(server.url)
+    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await connection.close()
+    await asyncio.to_thread(run, "pg_restore", here)
+    return gateway
+
+
+async def test_postgresql_is_dumped_while_the_gateway_runs(
+    lost: GatewayProcess, far: FarOperator, server: PostgresServer
+) -> None:
+    async with lost:
+        await repaired(lost, far, server.url)

@@ -1,0 +1,195 @@
+"""What stands in `config/` for a deployment fits together: each name, port, file and command that parts share.
+
+`make deployment` has the real haproxy, promtool, systemd and Docker look at the same files.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from gateway.http.admin import AdminDoor, Health
+from gateway.operators import registry
+from gateway.settings import Settings
+from gateway.settings.loader import parse
+from tests.support.commands import run
+
+ROOT = Path(__file__).parents[3]
+CONFIG = ROOT / "config"
+COMPOSE = CONFIG / "compose"
+SECRET = re.compile(r"/run/secrets/(\w+)")
+SECRET_VALUE = "A" * 43 + "="
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return dict(read(COMPOSE / "compose.yaml"))
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    """What the gateways of the compose file run with."""
+    text = re.sub(r"\$\{file:[^}]+\}", SECRET_VALUE, (COMPOSE / "gateway.yaml").read_text(encoding="utf-8"))
+    return parse(text, "gateway.yaml", {}, lambda adapter: registry.adapter(adapter).Settings).settings
+
+
+@pytest.fixture(scope="module")
+def haproxy() -> str:
+    return (COMPOSE / "haproxy.cfg").read_text(encoding="utf-8")
+
+
+def gateways(compose: dict[str, Any]) -> list[str]:
+    return [name for name in compose["services"] if name.startswith("gateway-")]
+
+
+def seconds(duration: str) -> float:
+    number, unit = re.fullmatch(r"(\d+)(ms|s|m)", duration).groups()  # type: ignore[union-attr]  # all are of that form
+    return float(number) * {"ms": 0.001, "s": 1, "m": 60}[unit]
+
+
+def test_three_gateways_start_once_the_journal_has_its_tables(compose: dict[str, Any]) -> None:
+    assert len(gateways(compose)) == 3
+    services = compose["services"]
+    for name in gateways(compose):
+        assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+    assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert run(*services["migrate"]["command"], "--help").status == 0
+
+
+def test_every_service_is_contained_limited_and_watched(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert {"cpus", "memory"} <= set(service["deploy"]["resources"]["limits"]), name
+        assert service["healthcheck"].get("test") or name == "migrate", name
+        assert ":" in service["image"], name
+        assert not service["image"].endswith(":latest"), name
+
+
+def test_every_file_that_is_mounted_is_there(compose: dict[str, Any]) -> None:
+    mounts = [mount for service in compose["services"].values() for mount in service.get("volumes", [])]
+    files = {mount.split(":")[0] for mount in mounts if mount.startswith(".")}
+    named = {mount.split(":")[0] for mount in mounts if not mount.startswith(".")}
+    assert len(files) == 4
+    assert [file for file in files if not (COMPOSE / file).is_file()] == []
+    assert named == set(compose["volumes"])
+    assert (COMPOSE / compose["x-gateway"]["build"]["context"] / "Dockerfile").resolve() == ROOT / "Dockerfile"
+
+
+def test_every_secret_that_is_read_is_given(compose: dict[str, Any]) -> None:
+    read_by = {
+        "gateway-1": (COMPOSE / "gateway.yaml").read_text(encoding="utf-8"),
+        "migrate": (COMPOSE / "gateway.yaml").read_text(encoding="utf-8"),
+        "prometheus": (CONFIG / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"),
+        "postgres": str(compose["services"]["postgres"]["environment"]),
+    }
+    for name, text in read_by.items():
+        assert set(SECRET.findall(text)) == set(compose["services"][name]["secrets"]), name
+    assert set(SECRET.findall(" ".join(read_by.values()))) == set(compose["secrets"])
+    assert {secret["file"] for secret in compose["secrets"].values()} == {
+        f"./secrets/{name}" for name in compose["secrets"]
+    }
+    assert "secrets/" in (COMPOSE / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_journal_is_the_database_of_the_compose_file(compose: dict[str, Any], settings: Settings) -> None:
+    database = compose["services"]["postgres"]["environment"]
+    user, name = database["POSTGRES_USER"], database["POSTGRES_DB"]
+    assert settings.journal.url == f"postgresql://{user}:{SECRET_VALUE}@postgres/{name}"
+    needed = len(gateways(compose)) * settings.journal.connections
+    allowed = next(
+        int(word.partition("=")[2]) for word in compose["services"]["postgres"]["command"] if "max_conn" in word
+    )
+    assert needed + 20 <= allowed
+
+
+def test_the_balancer_sends_to_every_gateway_and_repeats_nothing_that_may_have_arrived(
+    compose: dict[str, Any], settings: Settings, haproxy: str
+) -> None:
+    servers = re.findall(r"^\s+server (\S+) (\S+):(\d+)$", haproxy, re.MULTILINE)
+    assert servers == [(name, name, str(settings.server.port)) for name in gateways(compose)]
+    assert f"port {settings.admin.port} check" in haproxy
+    assert re.findall(r"retry-on (.*)", haproxy) == ["conn-failure"]
+    (waits,) = re.findall(r"timeout server (\w+)", haproxy)
+    assert seconds(waits) > settings.server.request_timeout
+    (port,) = re.findall(r"^    bind :(\d+)$", haproxy, re.MULTILINE)
+    assert compose["services"]["balancer"]["ports"] == [f"8080:{port}"]
+
+
+def test_health_is_asked_for_where_the_gateway_tells_it(
+    compose: dict[str, Any], settings: Settings, haproxy: str
+) -> None:
+    pages = set(AdminDoor(cast("Health", None), CollectorRegistry(), None)._pages)
+    asked = re.findall(r"httpchk GET (\S+)", haproxy)
+    for name in gateways(compose):
+        (url,) = re.findall(r"http://127\.0\.0\.1:(\d+)(/\w+)", compose["services"][name]["healthcheck"]["test"][-1])
+        assert int(url[0]) == settings.admin.port
+        asked.append(url[1])
+    assert set(asked) == {"/readyz"}
+    assert set(asked) <= pages
+
+
+def test_prometheus_scrapes_every_gateway(compose: dict[str, Any], settings: Settings) -> None:
+    config = read(CONFIG / "prometheus" / "prometheus.yaml")
+    (job,) = config["scrape_configs"]
+    targets = [f"{name}:{settings.admin.port}" for name in gateways(compose)]
+    assert job["static_configs"] == [{"targets": targets}]
+    assert config["rule_files"] == ["alerts.yaml"]
+
+
+def test_gateways_are_given_the_time_that_they_take_to_stop(compose: dict[str, Any], settings: Settings) -> None:
+    for name in gateways(compose):
+        assert seconds(compose["services"][name]["stop_grace_period"]) > settings.server.stop_timeout
+    assert float(unit()["Service"]["TimeoutStopSec"]) > settings.server.stop_timeout
+
+
+def unit() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names in units have capitals
+    parser.read(CONFIG / "systemd" / "mm-gateway.service", encoding="utf-8")
+    return parser
+
+
+def test_the_unit_runs_a_command_that_the_program_has() -> None:
+    service = unit()["Service"]
+    program, *words = service["ExecStart"].split()
+    assert Path(program).name == "mm-gateway"
+    assert words == ["serve", "--config", "/etc/mm-gateway/gateway.yaml"]
+    assert run("serve", "--help").status == 0
+    assert service["Type"] == "notify-reload"
+
+
+def alerts() -> list[dict[str, Any]]:
+    (group,) = read(CONFIG / "prometheus" / "alerts.yaml")["groups"]
+    return list(group["rules"])
+
+
+def test_every_alert_is_about_metrics_that_there_are() -> None:
+    known = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8"), re.MULTILINE))
+    used = {name for alert in alerts() for name in re.findall(r"mm_gateway_\w+", alert["expr"])}
+    assert len(used) >= 6
+    assert used <= known
+
+
+def test_every_alert_says_where_it_is_written_what_to_do() -> None:
+    for alert in alerts():
+        page, _, anchor = alert["annotations"]["runbook_url"].partition("#")
+        headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_alert_is_seen_to_fire() -> None:
+    *_, firing = read(CONFIG / "prometheus" / "alerts.test.yaml")["tests"]
+    (expected,) = firing["promql_expr_test"]
+    fired = re.findall(r'alertname="(\w+)"', str(expected["exp_samples"]))
+    assert fired == [alert["alert"] for alert in alerts()]
