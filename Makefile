@@ -86,11 +86,33 @@ SEED ?=
 
 .PHONY: simulate
 simulate: $(DEV)  ## try to lose money under faults: SEEDS=10000 for many, SEED=7 for one again
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) --workers $(WORKERS)
+	@$(BIN)/python -m tests.simulation --workers $(WORKERS) seeds --seeds $(SEEDS) $(if $(SEED),--seed $(SEED))
+
+.PHONY: canaries
+canaries: $(DEV)  ## break the gateway on purpose, and see whether the simulator sees it
+	@$(BIN)/python -m tests.simulation --workers $(WORKERS) canaries
 
 .PHONY: fuzz
 fuzz: $(DEV) $(FUZZ)  ## every parser, the door and its description under fuzzers; RUNS=1000000 inputs a parser, TARGET=calls
 	@$(BIN)/python -m tests.fuzz --runs $(or $(RUNS),100000) $(TARGET)
+
+.PHONY: chaos
+chaos: $(DEV)  ## gateways and their database are killed over and over: SEED, TRANSFERS, INSTANCES, KILL_EVERY, RESTART_DATABASE_EVERY
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(TRANSFERS),--transfers $(TRANSFERS)) \
+		$(if $(INSTANCES),--instances $(INSTANCES)) $(if $(KILL_EVERY),--kill-every $(KILL_EVERY)) \
+		$(if $(RESTART_DATABASE_EVERY),--restart-database-every $(RESTART_DATABASE_EVERY))
+
+.PHONY: growth
+growth: $(DEV)  ## what a withdraw and a claim cost in PostgreSQL with five million finished transfers, against an empty one
+	@$(BIN)/python -m tests.load.postgres_growth --rows $(or $(ROWS),5000000)
+
+.PHONY: throughput
+throughput: $(DEV)  ## group commit against one commit a call, and two gateways against one, on PostgreSQL
+	@$(BIN)/python -m tests.chaos.throughput
+
+.PHONY: deployment
+deployment: $(DEV)  ## have promtool, Prometheus, HAProxy, systemd and Docker, where installed, check and try config/
+	@$(BIN)/python -m tests.deployment
 
 .PHONY: lock
 lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes

@@ -77,7 +77,7 @@ async def life_since(gateway: GatewayProcess, far: FarOperator) -> None:
     far.behave()
 
 
-async def repaired(gateway: GatewayProcess, far: FarOperator, journal: str) -> None:
+async def expect_repaired(gateway: GatewayProcess, far: FarOperator, journal: str) -> None:
     """The gateway delivers what the backup held as decided; the rest comes back with the game's repeats."""
     async with journal_at(journal) as copy:
         timeline = await until_state(copy, key(id_of("undelivered")), State.ROLLED_BACK)
@@ -113,7 +113,7 @@ async def test_sqlite_is_copied_while_the_gateway_runs(tmp_path: Path, far: FarO
         await life_since(gateway, far)
         replace(gateway.journal, backup)
         await gateway.start()
-        await repaired(gateway, far, f"sqlite:///{gateway.journal}")
+        await expect_repaired(gateway, far, f"sqlite:///{gateway.journal}")
 
 
 def run(program: str, change: Callable[[str], str]) -> None:
@@ -148,4 +148,4 @@ async def test_postgresql_is_dumped_while_the_gateway_runs(
     lost: GatewayProcess, far: FarOperator, server: PostgresServer
 ) -> None:
     async with lost:
-        await repaired(lost, far, server.url)
+        await expect_repaired(lost, far, server.url)

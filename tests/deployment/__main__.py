@@ -1,0 +1,121 @@
+"""`make deployment`: the real programs that a deployment is made of check what lies in `config/`, and try it.
+
+What is not installed is left out, and said; `make test` holds what can be held without them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tests.deployment.balancer import calls_survive_a_dead_gateway
+from tests.deployment.watching import a_gateway_is_scraped
+
+ROOT: Final = Path(__file__).parents[2]
+CONFIG: Final = ROOT / "config"
+
+Check = Callable[[Path], str]
+"""Does its work in an empty folder; returns what is wrong, empty if nothing is."""
+
+
+def main() -> int:
+    results = [_result(program, what, check) for program, what, check in CHECKS]
+    failed, left_out = results.count("FAILED"), results.count("left out")
+    made = len(results) - left_out
+    verdict = f"{failed} of {made} checks FAILED" if failed else f"{made} checks made, nothing found"
+    _say(f"make deployment: {verdict}; {left_out} left out, since their program is not installed")
+    return 1 if failed else 0
+
+
+def _result(program: str, what: str, check: Check) -> str:
+    """Says it, too."""
+    if not _is_installed(program):
+        _say(f"left out  {program}: {what}")
+        return "left out"
+    with tempfile.TemporaryDirectory(prefix="mm-deployment-") as folder:
+        wrong = check(Path(folder))
+    _say(f"{'FAILED' if wrong else 'well':8}  {program}: {what}")
+    if wrong:
+        _say(wrong)
+    return "FAILED" if wrong else "well"
+
+
+def _is_installed(program: str) -> bool:
+    """Docker's compose is a plugin, which Docker may lack."""
+    name, *plugin = program.split()
+    if shutil.which(name) is None:
+        return False
+    return not plugin or subprocess.run([name, *plugin, "version"], capture_output=True, check=False).returncode == 0
+
+
+def _told(*command: str) -> str:
+    """What a command complains of."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def _rules(_: Path) -> str:
+    return _told("promtool", "check", "rules", str(CONFIG / "prometheus" / "alerts.yaml")) or _told(
+        "promtool", "test", "rules", str(CONFIG / "prometheus" / "alerts.test.yaml")
+    )
+
+
+def _scraping(_: Path) -> str:
+    return _told("promtool", "check", "config", "--syntax-only", str(CONFIG / "prometheus" / "prometheus.yaml"))
+
+
+def _balancing(_: Path) -> str:
+    return _told("haproxy", "-c", "-f", str(CONFIG / "compose" / "haproxy.cfg"))
+
+
+def _unit(folder: Path) -> str:
+    """As an installed one would be checked: with a program where it says."""
+    program = folder / "mm-gateway"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = folder / "mm-gateway.service"
+    text = (CONFIG / "systemd" / "mm-gateway.service").read_text(encoding="utf-8")
+    unit.write_text(text.replace("/opt/mm-gateway/bin/mm-gateway", str(program)), encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    older = "Failed to parse service type, ignoring: notify-reload"  # what a systemd before 253 says
+    complaints = [line for line in done.stderr.splitlines() if "mm-gateway.service" in line and older not in line]
+    return "\n".join(complaints)
+
+
+def _compose(_: Path) -> str:
+    """Whether Docker takes the file; no engine is needed for that."""
+    return _told("docker", "compose", "-f", str(CONFIG / "compose" / "compose.yaml"), "config", "--quiet")
+
+
+def _scraped(folder: Path) -> str:
+    return asyncio.run(a_gateway_is_scraped(folder, CONFIG / "prometheus"))
+
+
+def _balanced(folder: Path) -> str:
+    return asyncio.run(calls_survive_a_dead_gateway(folder, CONFIG / "compose" / "haproxy.cfg"))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+CHECKS: Final[tuple[tuple[str, str, Check], ...]] = (
+    ("promtool", "every alert fires when it should, and only then", _rules),
+    ("promtool", "prometheus.yaml", _scraping),
+    ("prometheus", "scrapes a gateway, with its token, and loads every alert", _scraped),
+    ("haproxy", "haproxy.cfg", _balancing),
+    ("haproxy", "no call fails that comes while one of two gateways is dead", _balanced),
+    ("systemd-analyze", "mm-gateway.service", _unit),
+    ("docker compose", "compose.yaml", _compose),
+)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
