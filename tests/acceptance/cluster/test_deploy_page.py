@@ -1,0 +1,122 @@
+"""Every command on the page about deploying: the gateway's own are run, what they and others name is there.
+
+Dumps and restores are run by `test_backup`, what the page says of upgrades by `test_upgrading`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.commands import Deployment, a_timeline, run
+from tests.support.postgres import binaries, create_schema, drop_schema
+from tests.support.postgres_shelf import server_url
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ELSEWHERE = "/etc/mm-gateway/gateway.yaml"
+
+
+def commands() -> list[list[str]]:
+    """In the order of the page, as a shell would split them."""
+    return [shlex.split(line) for block in SHELL.findall(PAGE) for line in block.splitlines()]
+
+
+def of(program: str) -> Iterator[list[str]]:
+    return (words for words in commands() if words[0] == program)
+
+
+@pytest.fixture
+async def next_journal() -> Any:
+    url = await create_schema(server_url())
+    yield url
+    await drop_schema(url)
+
+
+async def test_every_command_of_the_gateway_runs_as_it_is_shown(tmp_path: Path, next_journal: str) -> None:
+    shown = list(of("mm-gateway"))
+    assert len(shown) >= 7
+    deployment = Deployment(tmp_path)
+    deployment.configure(journals={"next": {"url": next_journal}, "big": {"url": deployment.url("big")}})
+    for words in shown:
+        here = [str(deployment.config) if word == ELSEWHERE else word for word in words[1:]]
+        ran = run(*here, stdin="a-password-of-the-game\n")
+        if "--probe" in here:
+            assert "writes are durable" in ran.out, ran.err
+        else:
+            assert ran.status == 0, (words, ran.err)
+
+
+def test_the_journal_that_is_copied_arrives(tmp_path: Path) -> None:
+    (copy,) = (words for words in of("mm-gateway") if "copy" in words)
+    deployment = Deployment(tmp_path)
+    deployment.configure(journals={"next": {"url": deployment.url("next")}, "big": {"url": deployment.url("big")}})
+    timeline = a_timeline("1234abcd")
+    deployment.keep("default", timeline)
+    assert run(*copy[1:-1], str(deployment.config)).status == 0
+    assert deployment.find("next", timeline.transfer.key) == timeline
+
+
+def names_a_file_of_ours(words: list[str]) -> bool:
+    """Whether each relative path among the words is in the repository, or is a secret that the page makes."""
+    paths = [word for word in words if re.match(r"(config|requirements)/", word) and "/secrets" not in word]
+    return all((ROOT / path).exists() for path in paths)
+
+
+def is_about_a_service_of_ours(words: list[str]) -> bool:
+    services = yaml.safe_load((ROOT / "config" / "compose" / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    if words[1] != "compose":
+        return words[1] in {"build", "run"}
+    _, _, _, file, verb, *rest = words
+    named = {word for word in rest if word in services} | set(re.findall(r"gateways/(gateway-\d)", " ".join(rest)))
+    return (ROOT / file).exists() and verb in {"up", "exec"} and (bool(named) or rest == ["-d", "--build"])
+
+
+def makes_a_secret_that_is_used(words: list[str]) -> bool:
+    target = Path(words[-1])
+    folders = (ROOT / "config" / "compose", ROOT / "config" / "systemd")
+    used = "".join(
+        path.read_text(encoding="utf-8") for folder in folders for path in folder.iterdir() if path.is_file()
+    )
+    return target.name in used
+
+
+KNOWN: dict[str, Callable[[list[str]], bool]] = {
+    "mm-gateway": lambda words: True,
+    "python3": lambda words: words[1:3] == ["-m", "venv"],
+    "/opt/mm-gateway/bin/pip": names_a_file_of_ours,
+    "useradd": lambda words: words[-1] == "mm-gateway",
+    "install": names_a_file_of_ours,
+    "chmod": names_a_file_of_ours,
+    "openssl": makes_a_secret_that_is_used,
+    "systemctl": lambda words: words[-1] in {"mm-gateway", "daemon-reload"},
+    "docker": is_about_a_service_of_ours,
+    "sqlite3": lambda words: "VACUUM INTO" in words[-1],
+    "pg_dump": lambda words: (binaries() / words[0]).exists(),
+    "pg_restore": lambda words: (binaries() / words[0]).exists(),
+}
+"""What can be said of a command that is not run here."""
+
+
+@pytest.mark.parametrize("words", [pytest.param(words, id=" ".join(words)[:70]) for words in commands()])
+def test_every_command_names_what_there_is(words: list[str]) -> None:
+    assert KNOWN[words[0]](words)
+
+
+def test_every_secret_of_the_compose_file_is_explained() -> None:
+    compose = yaml.safe_load((ROOT / "config" / "compose" / "compose.yaml").read_text(encoding="utf-8"))
+    assert [name for name in compose["secrets"] if name not in PAGE] == []
+
+
+def test_every_credential_of_the_unit_is_explained_and_used() -> None:
+    unit = (ROOT / "config" / "systemd" / "mm-gateway.service").read_text(encoding="utf-8")
+    credentials = re.findall(r"^LoadCredential=(\w+):", unit, re.MULTILINE)
+    assert credentials
+    assert [name for name in credentials if f"/run/credentials/mm-gateway.service/{name}}}" not in PAGE] == []
