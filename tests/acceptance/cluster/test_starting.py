@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
+from gateway.testing.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.support.gateway_process import GatewayProcess
-from tests.support.instances import call, configuration, operator
+from tests.support.instances import call, configuration, gateways, operator
+from tests.support.postgres import PostgresServer
 from tests.support.runtimes import FarOperator
 
 INSTANCES = 10
@@ -33,3 +36,14 @@ async def test_ten_migrate_at_once_and_serve(tmp_path: Path, far: FarOperator, j
         )
         assert {answered.status for answered in answers} == {200}
         assert [await instance.stop() for instance in instances] == [0] * INSTANCES
+
+
+async def test_an_older_postgresql_serves_as_well(tmp_path: Path, far: FarOperator) -> None:
+    server = await asyncio.to_thread(partial(PostgresServer.start, tmp_path, version=16))
+    try:
+        async with gateways(tmp_path, configuration(server.url, {"acme": operator(far)})) as (first, second):
+            assert (await call(first, WalletCall.WITHDRAW)).status == 200
+            assert (await call(second, WalletCall.CONFIRM_WITHDRAWAL)).status == 200
+            assert far.state_of("1") is HoldState.CONFIRMED
+    finally:
+        server.remove()
