@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_a_slope_is_that_of_the_line() -> None:
 
 def test_a_plot_is_valid_svg_with_every_curve() -> None:
     plot = Plot("Memory & more", [1.0, 2.0, 3.0], [Line("a", [1, 2, 3]), Line("b", [0, 0, 0])], warm_up_s=1.0)
-    root = ElementTree.fromstring(svg(plot))
+    root = ET.fromstring(svg(plot))
     assert len(root.findall("{http://www.w3.org/2000/svg}polyline")) == 2
 
 

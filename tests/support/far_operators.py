@@ -79,10 +79,18 @@ class FarOperator:
         self.store = store
         self.ledger = Ledger(store)
         self.server = SandboxServer(kind.simulated(self.ledger, kind.unknown))
-        self.tokens = [f"session-{number}-at-{name}" for number in range(players)]
+        self.tokens: list[str] = []
         self._kind = kind
-        for number, token in enumerate(self.tokens):
-            self.ledger.enrol(f"player-{number}", token, money(str(OPENED_WITH), kind.currency))
+        for _ in range(players):
+            self.welcome()
+
+    def welcome(self) -> str:
+        """The session of a new player."""
+        number = len(self.tokens)
+        token = f"session-{number}-at-{self.name}"
+        self.ledger.enrol(f"player-{number}", token, money(str(OPENED_WITH), self.currency))
+        self.tokens.append(token)
+        return token
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Its part of the gateway's configuration."""

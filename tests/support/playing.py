@@ -19,6 +19,7 @@ import msgspec
 
 from gateway.journal.records import Decision, Direction
 from gateway.money import Money
+from gateway.operators import basic_auth
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
 from tests.support.far_operators import PASSWORD, FarOperator
@@ -105,7 +106,7 @@ class Game:
         )
         self._headers = {
             name: {
-                "Authorization": aiohttp.BasicAuth(name, PASSWORD).encode(),
+                "Authorization": basic_auth(name, PASSWORD),
                 "Content-Type": "application/json",
             }
             for name in operators

@@ -12,7 +12,7 @@ from gateway.journal.records import Decision
 from gateway.testing.faults import Fault
 from gateway.wire.calls import WalletCall
 from tests.support.playing import END, Purchase
-from tests.support.stage import BREAKER_FAILURES, STRICT, Stage
+from tests.support.stage import BREAKER_FAILURES, PLAYED, STRICT, Stage
 
 WAVES: Final = 12
 NOTES: Final = 40
@@ -37,6 +37,13 @@ async def play(stage: Stage) -> None:
         if not stage.gateway.running:
             return
         await stage.wave()
+
+
+async def welcome(stage: Stage) -> None:
+    """Players who have never been seen before."""
+    while stage.gateway.running:
+        newcomers = [(name, stage.operators[name].welcome()) for name in PLAYED]
+        await asyncio.gather(*(stage.game.verify(*newcomer) for newcomer in newcomers), stage.wave())
 
 
 async def adopt(stage: Stage) -> None:
@@ -135,7 +142,7 @@ async def _held(stage: Stage, operator: str) -> Purchase:
 
 ORDINARY: Final = Way(play, reach=12)
 WAYS: Final = {
-    "session.remembered": Way(play, reach=6),
+    "session.remembered": Way(welcome, reach=6),
     "hold.refused": Way(play, reach=6),
     "followup.begun": Way(lose_the_journal),
     "followup.recorded": Way(lose_the_journal),
