@@ -111,7 +111,7 @@ class _Vfs(apsw.VFS):
         self._disk = disk
         super().__init__(disk.vfs, base="")
 
-    def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: N802 - SQLite's name
+    def xOpen(self, name: Any, flags: list[int]) -> Any:
         filename = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
         flags[1] = flags[0]
         return _Handle(self._disk, self._disk.files.setdefault(filename, File()))
