@@ -88,6 +88,12 @@ def _unit(folder: Path) -> str:
     return "\n".join(complaints)
 
 
+def _specified(_: Path) -> str:
+    return _told(
+        "check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(CONFIG / "compose" / "compose.yaml")
+    )
+
+
 def _compose(_: Path) -> str:
     """Whether Docker takes the file; no engine is needed for that."""
     return _told("docker", "compose", "-f", str(CONFIG / "compose" / "compose.yaml"), "config", "--quiet")
@@ -113,6 +119,7 @@ CHECKS: Final[tuple[tuple[str, str, Check], ...]] = (
     ("haproxy", "haproxy.cfg", _balancing),
     ("haproxy", "no call fails that comes while one of two gateways is dead", _balanced),
     ("systemd-analyze", "mm-gateway.service", _unit),
+    ("check-jsonschema", "compose.yaml is one by the Compose specification", _specified),
     ("docker compose", "compose.yaml", _compose),
 )
 
