@@ -35,6 +35,7 @@ REASONS: Final = ("Withdraw request failed.", "Item sold out — “Größe” �
 TRIES: Final = 3
 PAUSE_S: Final = 0.1
 ANSWER_S: Final = 15.0
+ABREAST: Final = 64
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -175,7 +176,8 @@ class Game:
         """Repeats everything that was not acknowledged yet. Returns what still is not when patience is over."""
         until = time.monotonic() + patience_s
         while (left := self.unfinished()) and time.monotonic() < until:
-            await asyncio.gather(*(self.bring_to_end(purchase, tries=1) for purchase in left))
+            for first in range(0, len(left), ABREAST):
+                await asyncio.gather(*(self.bring_to_end(each, tries=1) for each in left[first : first + ABREAST]))
         return left
 
     def unfinished(self) -> list[Purchase]:

@@ -47,13 +47,19 @@ class Stage:
     """All that a drive may touch. `outside` are the holds booked before there was a gateway."""
 
     def __init__(
-        self, folder: Path, store: SqliteFile | PostgresSchema, operators: FarOperators, chance: random.Random
+        self,
+        folder: Path,
+        store: SqliteFile | PostgresSchema,
+        operators: FarOperators,
+        chance: random.Random,
+        operator_timeout_ms: int,
     ) -> None:
         self.store = store
         self.operators = operators
         self.chance = chance
         self.outside: set[Key] = set()
         self._reloads = 0
+        self._timeout_ms = operator_timeout_ms
         self.gateway = GatewayProcess(self._configuration(), folder)
         self.game = Game(lambda: self.gateway.wallet_url, operators, chance)
         self._rows: dict[Key, Timeline] = {}
@@ -99,7 +105,10 @@ class Stage:
     async def remember(self) -> None:
         """Keeps what the journal says now, since the gateway is about to forget some of it."""
         async with looked_into(self.store) as journal:
-            self._rows.update(await timelines(journal))
+            for key, timeline in (await timelines(journal)).items():
+                known = self._rows.get(key)
+                if known is None or _fullness(timeline) >= _fullness(known):
+                    self._rows[key] = timeline
 
     async def finished(self) -> list[str]:
         """Lets the game and the gateway finish everything. Returns what is not finished."""
@@ -124,7 +133,7 @@ class Stage:
 
     def _configuration(self, **journal: Any) -> dict[str, Any]:
         breaker = {"failures": BREAKER_FAILURES, "open_for": "300ms"}
-        timeout_ms = OPERATOR_TIMEOUT_MS + self._reloads  # with every reload every operator is another
+        timeout_ms = self._timeout_ms + self._reloads  # with every reload every operator is another
         common = {"timeout": f"{timeout_ms}ms", "breaker": breaker}
         operators = {
             name: operator.settings(**common, **({"delivery": GIVING_UP} if name == STRICT else {}))
@@ -138,14 +147,25 @@ class Stage:
         }
 
 
+def _fullness(timeline: Timeline) -> tuple[int, int]:
+    """Of two looks at one transfer the later has more. Unless it was forgotten in that very moment: then it lacks what
+    belongs to it."""
+    return timeline.transfer.revision, len(timeline.attempts) + len(timeline.reasons)
+
+
 @asynccontextmanager
-async def staged(folder: Path, store: SqliteFile | PostgresSchema, chance: random.Random) -> AsyncIterator[Stage]:
+async def staged(
+    folder: Path,
+    store: SqliteFile | PostgresSchema,
+    chance: random.Random,
+    operator_timeout_ms: int = OPERATOR_TIMEOUT_MS,
+) -> AsyncIterator[Stage]:
     """A stage whose operators serve; at the end everything is let go of."""
     kinds = {**KINDS, STRICT: KINDS["acme"]}
     await store.prepare()
     try:
         async with FarOperators(folder, chance, kinds) as operators:
-            stage = Stage(folder, store, operators, chance)
+            stage = Stage(folder, store, operators, chance, operator_timeout_ms)
             stage.restore()
             try:
                 yield stage
