@@ -102,6 +102,14 @@ chaos: $(DEV)  ## gateways and their database are killed over and over: SEED, TR
 		$(if $(INSTANCES),--instances $(INSTANCES)) $(if $(KILL_EVERY),--kill-every $(KILL_EVERY)) \
 		$(if $(RESTART_DATABASE_EVERY),--restart-database-every $(RESTART_DATABASE_EVERY))
 
+.PHONY: crash
+crash: $(DEV)  ## kill the gateway at every named point on both journals, and audit what is left: TIMES=20, SEED
+	@$(BIN)/python -m tests.acceptance.crash --times $(or $(TIMES),1) $(if $(SEED),--seed $(SEED)) --abreast $(WORKERS)
+
+.PHONY: soak
+soak: $(DEV)  ## load with faults for MINUTES=5: memory and files must stay level; draws build/soak/index.html
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),5) $(if $(RATE),--rate $(RATE)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: growth
 growth: $(DEV)  ## what a withdraw and a claim cost in PostgreSQL with five million finished transfers, against an empty one
 	@$(BIN)/python -m tests.load.postgres_growth --rows $(or $(ROWS),5000000)
