@@ -83,13 +83,14 @@ class Misfortunes:
             self.happened["a gateway slept for longer than its lease (SIGSTOP)"] += 1
 
     async def _trouble_database(self) -> None:
+        """One kind after the other; each at least once, even if the play is short."""
         kinds: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("the database was restarted", self._restart_database),
             ("the database crashed (SIGKILL)", self._crash_database),
             ("the database hung (SIGSTOP)", self._hang_database),
         ]
         self._dice.shuffle(kinds)
-        while await self._goes_on(self._sizes.restart_database_every_s):
+        while await self._goes_on(self._sizes.restart_database_every_s) or kinds[0][0] not in self.happened:
             kinds.append(kinds.pop(0))
             name, do = kinds[-1]
             await do()

@@ -8,7 +8,7 @@ from tests.chaos.plan import Sizes
 from tests.chaos.play import play
 from tests.chaos.report import lines, summary
 
-SIZES = Sizes(seed=1, transfers=600, restart_database_every_s=3.0, at_once=16)
+SIZES = Sizes(seed=1, transfers=300, restart_database_every_s=3.0, at_once=16)
 
 
 async def test_every_promise_is_kept_while_gateways_and_their_database_die(tmp_path: Path) -> None:
