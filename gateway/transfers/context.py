@@ -16,6 +16,7 @@ from gateway.transfers import answers
 from gateway.transfers.flights import Flights
 from gateway.transfers.reasoning import Reasoning
 from gateway.transfers.rules import Lease
+from gateway.transfers.seen import Seen
 
 LEASE_MARGIN_S: Final = 10.0
 
@@ -36,6 +37,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     patience_s: float = 10.0
     chance: Callable[[], float] = random.random
     flights: Flights = msgspec.field(default_factory=Flights)
+    seen: Seen = msgspec.field(default_factory=Seen)
 
     def journal(self, operator: Operator) -> Journal:
         """The journal that this operator's transfers live in."""

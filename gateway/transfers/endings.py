@@ -48,10 +48,18 @@ class Endings:
     async def end(self, operator: Operator, ending: Ending) -> Money:
         crash_point("end.begun")
         with self._context.flights.flying(ending.key):
-            decided = await self._decide(operator, ending)
+            decided = await self._begun(operator, ending)
             if decided.moved and decided.transfer is not None:
                 return await self._deliver(operator, ending, decided.transfer)
         return await self._follow(operator, ending, decided.transfer)
+
+    async def _begun(self, operator: Operator, ending: Ending) -> Changed:
+        """The write that is most likely to make the transfer this call's to deliver."""
+        ours_alone = self._context.journal(operator).exclusive
+        adopts = operator.settings.unknown_transfers == "forward"
+        if ours_alone and adopts and ending.key not in self._context.seen:
+            return await self._adopt(operator, ending)
+        return await self._decide(operator, ending)
 
     async def _follow(self, operator: Operator, ending: Ending, transfer: Transfer | None) -> Money:
         """Does what the table says for the state that was found, until the transfer is this call's to deliver or
@@ -142,6 +150,7 @@ class Endings:
             "the decision may not be recorded; send it again",
         )
         crash_point("end.adopted")
+        self._context.seen.add(ending.key)
         if opened.created:
             self._count_reason(ending)
         return Changed(opened.transfer, moved=opened.created)

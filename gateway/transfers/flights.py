@@ -6,8 +6,6 @@ Only saves work: the journal's compare-and-set decides every race, with or witho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from gateway.journal.records import Key
 
@@ -18,19 +16,9 @@ class Flights:
     def __init__(self) -> None:
         self._waiting: dict[Key, asyncio.Future[None] | None] = {}
 
-    @contextmanager
-    def flying(self, key: Key) -> Iterator[None]:
+    def flying(self, key: Key) -> Flight:
         """Others can wait for this key until the block is left, however it is left."""
-        if key in self._waiting:
-            yield
-            return
-        self._waiting[key] = None
-        try:
-            yield
-        finally:
-            landing = self._waiting.pop(key)
-            if landing is not None:
-                landing.set_result(None)
+        return Flight(self._waiting, key)
 
     def __contains__(self, key: Key) -> bool:
         return key in self._waiting
@@ -42,3 +30,25 @@ class Flights:
             if landing is None:
                 landing = self._waiting[key] = asyncio.get_running_loop().create_future()
             await asyncio.shield(landing)
+
+
+class Flight:
+    """What `Flights.flying` gives: within another one of the same key it does nothing."""
+
+    __slots__ = ("_inner", "_key", "_waiting")
+
+    def __init__(self, waiting: dict[Key, asyncio.Future[None] | None], key: Key) -> None:
+        self._waiting = waiting
+        self._key = key
+        self._inner = key in waiting
+
+    def __enter__(self) -> None:
+        if not self._inner:
+            self._waiting[self._key] = None
+
+    def __exit__(self, *_: object) -> None:
+        if self._inner:
+            return
+        landing = self._waiting.pop(self._key)
+        if landing is not None:
+            landing.set_result(None)

@@ -86,6 +86,7 @@ class Holds:
         )
         opened = await recorded(self._context.journal(operator).open(transfer), "nothing was sent")
         crash_point("hold.durable")
+        self._context.seen.add(hold.key)
         return opened
 
     async def _send(self, operator: Operator, transfer: Transfer) -> Money:

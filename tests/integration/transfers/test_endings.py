@@ -15,11 +15,20 @@ from gateway.operators.errors import Declined, Kind, Unclear
 from gateway.reasons import TEXT_LIMIT
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
+from tests.support.inline_journal import InlineJournal
 from tests.support.transfers import BALANCE
 from tests.support.world import Instance, World, code, play, refusal
 
 CONFIRM, ROLLBACK = WalletCall.CONFIRM_WITHDRAWAL, WalletCall.ROLLBACK_WITHDRAWAL
 Step = Callable[[World, Instance], Awaitable[None]]
+
+
+@pytest.fixture(params=[False, True], ids=["a shared journal", "a journal of its own"], autouse=True)
+def exclusive(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Which write is tried first depends on it, what comes of it does not."""
+    monkeypatch.setattr(InlineJournal, "exclusive", request.param)
+    only: bool = request.param
+    return only
 
 
 async def held(world: World, gateway: Instance) -> None:
@@ -319,5 +328,29 @@ def test_a_dead_operator_costs_a_decision_nothing_but_time(tmp_path: Path) -> No
         assert (row.state, row.tries) == (State.CONFIRMING, 0)
         gateway.operator.guard.leave()
         await world.reaches(State.CONFIRMED)
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("before, writes", [(held, (2, 2)), (nothing, (3, 2))])
+def test_an_end_takes_two_commits_and_a_third_only_where_another_gateway_may_have_opened_the_transfer(
+    tmp_path: Path, before: Step, writes: tuple[int, int], *, exclusive: bool
+) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(started=False)
+        await before(world, gateway)
+        commits = world.journal.commits
+        await gateway.roll_back()
+        assert world.journal.commits - commits == writes[exclusive]
+
+    play(tmp_path, scenario)
+
+
+def test_a_hold_of_a_former_process_is_ended_as_if_it_were_ones_own(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        await world.instance(started=False).withdraw()
+        await world.instance(started=False).confirm()
+        assert (await world.row()).state is State.CONFIRMED
+        assert world.far_side.calls(CONFIRM) == 1
 
     play(tmp_path, scenario)
