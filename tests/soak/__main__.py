@@ -28,6 +28,7 @@ from tests.support.stage import PLAYED, Stage, staged
 REPORT: Final = Path("build/soak/index.html")
 REMEMBER_EVERY_S: Final = 20.0
 RELOAD_EVERY_S: Final = 60.0
+REPEAT_EVERY_S: Final = 5.0
 KEEP: Final = "120s"
 """Much longer than `REMEMBER_EVERY_S`: every transfer is seen in its end before the journal forgets it."""
 
@@ -52,7 +53,8 @@ class Soak:
     async def run(self, seconds: float) -> list[str]:
         """Plays, drains, and audits. Returns what was wrong."""
         await self.stage.reconfigured_at_rest(keep=KEEP)
-        beside = [asyncio.create_task(work) for work in (self.sampler.run(), self._remember(), self._reload())]
+        works = (self.sampler.run(), self._remember(), self._repeat(), self._reload())
+        beside = [asyncio.create_task(work) for work in works]
         await self._play(seconds)
         problems = [f"{task} ended: {task.exception()}" for task in beside if task.done()]
         for task in beside:
@@ -100,6 +102,12 @@ class Soak:
         while True:
             await asyncio.sleep(REMEMBER_EVERY_S)
             await self.stage.remember()
+
+    async def _repeat(self) -> None:
+        """Whatever was not acknowledged, the game asks for again, long before the journal forgets it."""
+        while True:
+            await asyncio.sleep(REPEAT_EVERY_S)
+            await self.stage.game.finish(patience_s=REPEAT_EVERY_S)
 
     async def _reload(self) -> None:
         while True:
