@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from gateway.money import MoneyError, canonical
 from gateway.operators import Answer
 from gateway.wire.calls import WalletCall
 from tests.support.adapters import Posted
@@ -58,7 +59,9 @@ def quantum_yes(call: WalletCall, exchanges: list[Exchange]) -> bool:
     if answer.status != 200 or not _is_money(said.get("balance")):
         return False
     if call is WalletCall.VERIFY_SESSION:
-        return isinstance(said.get("playerId"), str) and said.get("token") in (None, TOKEN)
+        texts = [said.get(name) for name in ("nickname", "language", "country")]
+        named = isinstance(said.get("playerId"), str) and said["playerId"] != ""
+        return named and said.get("token") in (None, TOKEN) and all(map(_is_text_or_none, texts))
     return call is WalletCall.GET_BALANCE or said.get("mmTransactionId") == ID
 
 
@@ -70,12 +73,24 @@ def quantum_no(_call: WalletCall, exchanges: list[Exchange]) -> bool:
 
 
 def _is_money(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("amount"), int | Decimal)
-        and isinstance(value.get("currencyCode"), str)
-        and value["currencyCode"] != ""
-    )
+    if not isinstance(value, dict) or not _is_kept(value.get("amount")):
+        return False
+    return isinstance(value.get("currencyCode"), str) and value["currencyCode"] != ""
+
+
+def _is_kept(amount: Any) -> bool:
+    """Whether it is a number within the gateway's limits."""
+    if not isinstance(amount, int | Decimal) or isinstance(amount, bool):
+        return False
+    try:
+        canonical(amount)
+    except MoneyError:
+        return False
+    return True
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, str)
 
 
 ALREADY: Final = "RS_ERROR_TRANSACTION_ROLLED_BACK"
@@ -86,6 +101,8 @@ def hub88_yes(call: WalletCall, exchanges: list[Exchange]) -> bool:
     """HTTP 200, RS_OK to this very request, and a balance. Where nothing is left to do, the look at the balance may
     fail because the session is over."""
     statuses = [_hub88_status(exchange) for exchange in exchanges]
+    if call is WalletCall.VERIFY_SESSION and not content_of(exchanges[-1].answer).get("user"):
+        return False
     if _has_a_balance(exchanges[-1], call):
         return statuses[-1] == "RS_OK" and all(status in ("RS_OK", ALREADY) for status in statuses[:-1])
     looked = _endpoint(exchanges[-1]) == "user/balance" and statuses[-1] in SESSION_IS_OVER
@@ -104,7 +121,8 @@ def hub88_no(call: WalletCall, exchanges: list[Exchange]) -> bool:
 
 def _hub88_status(exchange: Exchange) -> str | None:
     said = content_of(exchange.answer)
-    is_about_it = said.get("request_uuid") == exchange.posted.json["request_uuid"]
+    asked = exchange.posted.json
+    is_about_it = said.get("request_uuid") == asked["request_uuid"] and said.get("user") in (None, asked.get("user"))
     status = said.get("status")
     return status if exchange.answer.status == 200 and is_about_it and isinstance(status, str) else None
 
@@ -113,7 +131,7 @@ def _has_a_balance(exchange: Exchange, call: WalletCall) -> bool:
     said = content_of(exchange.answer)
     currency = said.get("currency")
     right = isinstance(currency, str) and currency != "" if call in LOOKS else currency == CURRENCY
-    return right and isinstance(said.get("balance"), int)
+    return right and type(said.get("balance")) is int and _is_kept(Decimal(said["balance"]).scaleb(-5))
 
 
 def _endpoint(exchange: Exchange) -> str:

@@ -15,7 +15,7 @@ TARGETS: Final = {
         Target("members", wire.check_members, wire.WORDS),
         Target("credentials", credentials.check, credentials.WORDS, longest=256),
         Target("addresses", addresses.check, addresses.WORDS, longest=512),
-        Target("settings", settings.check, settings.WORDS, longest=512),
+        Target("settings", settings.check, settings.WORDS, longest=512, is_slow=True),
         Target("money", money.check, money.WORDS, longest=128),
         Target("sealing", sealing.check, sealing.WORDS, longest=256),
         Target("answers", answers.check, answers.WORDS, longest=1024),

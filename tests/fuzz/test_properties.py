@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from random import Random
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,29 +12,34 @@ from hypothesis import strategies as st
 from gateway.operators import registry
 from tests.fuzz.documented import DOCUMENTED
 from tests.fuzz.operators import PLAYED
-from tests.fuzz.target import Target
+from tests.fuzz.target import PIECE, Target, edited
 from tests.fuzz.targets import TARGETS
 
-EXAMPLES = 250
+EXAMPLES = 200
+NEIGHBOURS = {False: 5000, True: 600}
+"""How many of them are tried, if there are more, of targets that are slow and that are not."""
 
 
 def inputs(target: Target) -> st.SearchStrategy[bytes]:
-    """Anything; words in a row; or an input of the corpus with one piece put in or taken out."""
-    words = st.sampled_from(target.words)
-    spliced = st.builds(_spliced, st.sampled_from(target.seeds), st.tuples(_SHARE, _SHARE), words | st.binary())
-    return st.one_of(
-        st.binary(max_size=target.longest),
-        st.lists(words | st.binary(max_size=8), max_size=24).map(b"".join),
-        spliced,
-    )
+    """Anything; words in a row; or inputs of the corpus with some of their pieces changed."""
+    piece = st.sampled_from(target.pieces) | st.binary(max_size=4)
+    edits = st.lists(st.tuples(st.integers(0, 100), piece, st.integers(0, 2)), max_size=3)
+    changed = st.builds(edited, st.sampled_from(target.seeds), edits)
+    return st.one_of(st.binary(max_size=target.longest), st.lists(piece, max_size=24).map(b"".join), changed)
 
 
-_SHARE = st.integers(0, 1000)
-
-
-def _spliced(seed: bytes, shares: tuple[int, int], piece: bytes) -> bytes:
-    begin, end = sorted(share * len(seed) // 1000 for share in shares)
-    return seed[:begin] + piece + seed[end:]
+def neighbours(target: Target) -> Iterator[bytes]:
+    """All of them, or as many as there is time for, drawn always the same."""
+    ways = [
+        (seed, place, piece, width)
+        for seed in target.seeds
+        for place in range(len(PIECE.findall(seed)))
+        for piece in (b"", *target.pieces)
+        for width in (0, 1)
+    ]
+    most = NEIGHBOURS[target.is_slow]
+    for seed, place, piece, width in ways if len(ways) <= most else Random(0).sample(ways, most):
+        yield edited(seed, [(place, piece, width)])
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())
@@ -49,6 +57,15 @@ def test_every_input_that_is_kept_passes(target: Target) -> None:
     assert target.seeds
     for seed in target.seeds:
         target.check(seed)
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())
+def test_every_kept_input_with_one_piece_put_in_changed_or_left_out_passes(target: Target) -> None:
+    for data in neighbours(target):
+        try:
+            target.check(data)
+        except Exception as error:
+            raise AssertionError(data) from error
 
 
 def test_every_adapter_is_fuzzed() -> None:
