@@ -60,7 +60,7 @@ class Meter:
             yield
         finally:
             sys.settrace(former[0])
-            threading.settrace(former[1])  # type: ignore[arg-type]  # None is what it was
+            threading.settrace(former[1])
 
     def _in_new_thread(self, frame: FrameType, event: str, arg: Any) -> Any:
         tracer = self._tracer()
@@ -111,7 +111,7 @@ async def costs(home: Path) -> dict[str, float]:
     """The gateway's count of each flow as a multiple of the pass-through's."""
     operator = Operator(hangs=False)
     threading.Thread(target=_answering, args=(operator,), daemon=True).start()
-    ours = {flow: 0.0 for flow in FLOWS}
+    ours = dict.fromkeys(FLOWS, 0.0)
     meter = Meter()
     with meter.running():
         async with _gateway(home, operator.port) as port:

@@ -16,7 +16,7 @@ PROGRAM: Final = Path(sys.executable).with_name("mm-gateway")
 
 
 def configuration(*, port: int, admin_port: int, journal: str, operator: int, hanging: int = 9) -> str:
-    """The gateway's configuration. `operator` and `hanging` are ports: of one that answers, and of one that does not."""
+    """The gateway's configuration. `operator` and `hanging` are ports of one that answers and of one that does not."""
     template = (HERE / "ours/gateway.yaml").read_text(encoding="utf-8")
     return template.format(
         port=port, admin_port=admin_port, journal=journal, operator=operator, hanging=hanging,
