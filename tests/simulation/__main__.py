@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from multiprocessing import Pool
 
+from tests.simulation.canaries import CANARIES
+from tests.simulation.hunt import HEADING, hunted, line_of
 from tests.simulation.play import play
 from tests.simulation.report import Outcome, outcome_of, report, summary
 
@@ -34,8 +36,8 @@ def outcomes(first: int, count: int, workers: int) -> Iterator[Outcome]:
         yield from pool.imap_unordered(outcome, seeds, chunksize=4)
 
 
-def main() -> int:
-    arguments = _arguments()
+def simulate(arguments: argparse.Namespace) -> bool:
+    """Plays seeds, prints the report, and tells whether all is well."""
     begun = time.perf_counter()
     if arguments.seed is not None:
         found = [outcome(arguments.seed)]
@@ -43,17 +45,34 @@ def main() -> int:
         found = sorted(outcomes(arguments.first, arguments.seeds, arguments.workers), key=lambda one: one.seed)
     text, complete = report(found, time.perf_counter() - begun)
     sys.stdout.write(f"{text}\n{summary(found)}\n")
-    well = not any(one.violations for one in found)
-    return 0 if well and (complete or len(found) < COMPLETE) else 1
+    return not any(one.violations for one in found) and (complete or len(found) < COMPLETE)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make simulate")
-    parser.add_argument("--seeds", type=int, default=COMPLETE, help="how many seeds")
-    parser.add_argument("--first", type=int, default=0, help="the first of them")
-    parser.add_argument("--seed", type=int, help="this one alone")
+def canaries(arguments: argparse.Namespace) -> bool:
+    """Lets every canary fly, prints who was caught, and tells whether all were."""
+    caught = 0
+    sys.stdout.write(f"{HEADING}\n")
+    with Pool(arguments.workers, maxtasksperchild=1) as pool:
+        for catch in pool.imap(hunted, CANARIES):
+            caught += catch.seed is not None
+            sys.stdout.write(f"{line_of(catch)}\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"make canaries: {caught} of {len(CANARIES)} caught\n")
+    return caught == len(CANARIES)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--workers", type=int, default=1, help="how many processes")
-    return parser.parse_args()
+    commands = parser.add_subparsers(required=True)
+    seeds = commands.add_parser("seeds", help="play seeds")
+    seeds.add_argument("--seeds", type=int, default=COMPLETE, help="how many")
+    seeds.add_argument("--first", type=int, default=0, help="the first of them")
+    seeds.add_argument("--seed", type=int, help="this one alone")
+    seeds.set_defaults(run=simulate)
+    commands.add_parser("canaries", help="mutate the gateway and see whether that is seen").set_defaults(run=canaries)
+    arguments = parser.parse_args()
+    return 0 if arguments.run(arguments) else 1
 
 
 if __name__ == "__main__":

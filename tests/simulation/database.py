@@ -148,6 +148,11 @@ class Database:
         for key, row in before.items():
             if not self._survived(row, after.get(key)):
                 self.lost.append(f"{key} was committed as {row['state']}, after the crash it is {after.get(key)}")
+        self.versions += [
+            Version(self._now(), *(row[column] for column in COLUMNS))
+            for key, row in after.items()
+            if key not in before or row["revision"] > before[key]["revision"]
+        ]
         self._in_doubt = False
 
     def let_go(self) -> None:
@@ -214,6 +219,8 @@ class SimulatedJournal(GroupedWrites):
         self._mishaps = mishaps
         self._dice = dice
         self.losses = 0
+        self.cut_off = False
+        """Whether this gateway alone cannot reach the database: what is on its way there still arrives."""
         self._here = contextvars.copy_context()
         self._server = self._here if server is None else server  # an empty context counts as false
         self._loop = asyncio.get_running_loop()
@@ -250,12 +257,12 @@ class SimulatedJournal(GroupedWrites):
         await self._group.close()
 
     def _reading(self) -> SqliteReads:
-        if self._dice.happens(self._mishaps.lost_before):
+        if self.cut_off or self._dice.happens(self._mishaps.lost_before):
             raise JournalUnavailable("the connection to the journal was lost")
         return self._database.store.reads
 
     def _send(self, batch: Batch) -> None:
-        if self._dice.happens(self._mishaps.lost_before):
+        if self.cut_off or self._dice.happens(self._mishaps.lost_before):
             self.losses += 1
             self._later(self._takes_s(), self._fail, batch, "the journal could not be reached")
             return
@@ -283,7 +290,11 @@ class SimulatedJournal(GroupedWrites):
         self._loop.call_at(self._loop.time() + wait_s, do, *args, context=where)
 
     def _settle(self, batch: Batch, answers: list[Any]) -> None:
-        self._group.settle(batch, answers, 0.001)
+        if self.cut_off:
+            self.losses += 1
+            self._fail(batch, "the connection broke during the commit")
+        else:
+            self._group.settle(batch, answers, COMMIT_S)
 
     def _fail(self, batch: Batch, why: str) -> None:
         self._group.fail(batch, JournalUnavailable(why))

@@ -253,7 +253,8 @@ def _beside_the_point(evidence: Evidence, key: Key, told: Told) -> str | None:
 
 
 def _untrue_failure(evidence: Evidence, key: Key, told: Told) -> str | None:
-    """Another copy of the same call may have been told that it succeeded; and who was told to ask again must do so."""
+    """Another copy of the same call may have been told that it succeeded, and so may a game that confirmed what it was
+    told had failed; and who was told to ask again must do so."""
     if told.code in {PENDING, ID_REUSED} or _succeeded(evidence, key):
         return None
     if evidence.counts(key) and evidence.state(key) not in {"rolled_back", "parked", None}:
@@ -266,8 +267,8 @@ def _untrue_hold(evidence: Evidence, key: Key, told: Told) -> str | None:
     taken_back = any(version.state in ROLLED_BACK for version in evidence.versions[key])
     if taken_back and not asked_back:
         return "but was taken back unasked"
-    if evidence.state_at(key, told.at) in ROLLED_BACK and not _asked_before(evidence, key, told.at):
-        return "although it was being rolled back already"
+    if evidence.state_at(key, told.asked.at) in ROLLED_BACK:
+        return "although it was being rolled back when it was asked"
     return None
 
 
@@ -282,12 +283,8 @@ def _untrue_end(evidence: Evidence, key: Key, told: Told, state: str) -> str | N
     return None
 
 
-def _asked_before(evidence: Evidence, key: Key, at: float) -> bool:
-    return any(asked.call in ROLLBACKS and asked.at <= at for asked in evidence.asked[key])
-
-
 def _succeeded(evidence: Evidence, key: Key) -> bool:
-    return any(told.asked.call in HOLDS and told.status == OK for told in evidence.told[key])
+    return any(told.asked.call not in ROLLBACKS and told.status == OK for told in evidence.told[key])
 
 
 def _kept(reason: object) -> set[str]:

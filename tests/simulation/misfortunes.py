@@ -34,6 +34,7 @@ class Misfortunes:
             (plan.reload_every_s, self._reload),
             (plan.restart_every_s, self._restart),
             (plan.disk_trouble_every_s, self._trouble_the_disk),
+            (plan.cut_off_every_s, self._cut_off),
         ]
         tasks = [asyncio.create_task(self._again_and_again(every_s, do)) for every_s, do in kinds if every_s]
         await asyncio.sleep(for_s)
@@ -99,6 +100,13 @@ class Misfortunes:
             disk.failing = True
             self._world.count("disk does not sync")
         self._world.network.outside(self._dice.between(0.05, 3), self._heal_the_disk)
+
+    def _cut_off(self) -> None:
+        """One gateway loses its journal, the others do not."""
+        journal = self._dice.one_of(self._world.journals)
+        journal.cut_off = True
+        self._world.count("gateway cut off from its journal")
+        self._world.network.outside(self._dice.between(0.05, 4), setattr, journal, "cut_off", False)
 
     def _heal_the_disk(self) -> None:
         self._world.disk.full = self._world.disk.failing = False

@@ -65,6 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     reload_every_s: float
     restart_every_s: float
     disk_trouble_every_s: float
+    cut_off_every_s: float
     delivery: dict[str, Any]
     pace: Pace
 
@@ -75,6 +76,12 @@ def plan_of(seed: int) -> Plan:
     alone = dice.happens(0.4)
     long = seed % 25 == 0
     operators = tuple(_operator(dice, number, long=long) for number in range(dice.whole(1, 3)))
+    healthy = dice.happens(0.2)
+    """Whether nothing befalls the gateways themselves."""
+
+    def rate(*choices: float) -> float:
+        return 0.0 if healthy else dice.one_of(choices)
+
     return Plan(
         seed=seed,
         alone=alone,
@@ -84,15 +91,16 @@ def plan_of(seed: int) -> Plan:
         purchases=dice.whole(4, 9),
         faults_s=dice.between(25, 50),
         game_weather=_weather(dice, dice.one_of((0.0, 0.05, 0.15))),
-        mishaps=Mishaps() if alone else _mishaps(dice),
-        crash_every_s=dice.one_of((0.0, 8.0, 20.0)),
+        mishaps=Mishaps() if alone or healthy else _mishaps(dice),
+        crash_every_s=rate(0.0, 8.0, 20.0),
         power_cuts=0.6 if alone else 0.0,
-        pause_every_s=dice.one_of((0.0, 0.0, 10.0, 20.0)),
+        pause_every_s=rate(0.0, 0.0, 10.0, 20.0),
         longest_pause_s=dice.one_of((3.0, 40.0)),
-        jump_every_s=dice.one_of((0.0, 0.0, 15.0)),
-        reload_every_s=dice.one_of((0.0, 0.0, 12.0)),
-        restart_every_s=dice.one_of((0.0, 0.0, 25.0)),
-        disk_trouble_every_s=dice.one_of((0.0, 10.0)) if alone else 0.0,
+        jump_every_s=rate(0.0, 0.0, 15.0),
+        reload_every_s=rate(0.0, 0.0, 12.0),
+        restart_every_s=rate(0.0, 0.0, 25.0),
+        disk_trouble_every_s=rate(0.0, 10.0) if alone else 0.0,
+        cut_off_every_s=0.0 if alone else rate(0.0, 3.0, 10.0),
         delivery=_delivery(dice, long=long),
         pace=_pace(dice.one_of((20, 100, 1000)), long=long),
     )

@@ -51,6 +51,9 @@ def play(seed: int) -> World:
     loop.set_exception_handler(lambda _, context: problems.append(repr(context)))
     with noted(problems), simulated(seed, plan.pace):
         world = World(plan, loop)
-        loop.run_until_complete(played(world))
+        try:
+            loop.run_until_complete(played(world))
+        except RuntimeError:  # the loop was stopped
+            problems.append("a gateway works without end")
     world.problems = problems
     return world

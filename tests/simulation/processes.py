@@ -19,6 +19,8 @@ from weakref import ref
 from tests.support.virtual_time import VirtualLoop
 
 TASKS_BETWEEN_SWEEPS: Final = 512
+MOST_STEPS: Final = 500_000
+"""Who takes more in one seed works without end: the loop is then stopped."""
 
 T = TypeVar("T")
 
@@ -55,6 +57,8 @@ class Process:
         if self.steps == self.dies_at:
             self.kill()
             return False
+        if self.steps > MOST_STEPS:
+            self._loop.stop()
         return True
 
     def adopt(self, task: asyncio.Task[Any], context: Context) -> None:

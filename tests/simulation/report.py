@@ -34,6 +34,7 @@ MISHAPS: Final = (
     "game asks for what is parked",
     "game's request lost",
     "game's request sent twice",
+    "gateway cut off from its journal",
     "gateway restarted",
     "gateway stands still",
     "journal failed",

@@ -63,7 +63,7 @@ class World:
         self.journal_mishaps = plan.mishaps
         self.games = [self._game(number) for number in range(plan.games)]
         self._dice = Dice(plan.seed, "world")
-        self._journals: list[SimulatedJournal] = []
+        self.journals: list[SimulatedJournal] = []
         self._wires: dict[str, list[GameWire]] = {}
         self._names = itertools.count()
         self._settings = self._configuration(0)
@@ -108,7 +108,7 @@ class World:
         server = None if self.plan.alone else self.outside
         dice = Dice(self.plan.seed, f"journal-{len(self.gateways) + len(self.retired)}")
         journal = SimulatedJournal(self.database, self.journal_mishaps, dice, metrics, server)
-        self._journals.append(journal)
+        self.journals.append(journal)
         return journal
 
     def _configuration(self, version: int) -> Settings:
@@ -257,6 +257,8 @@ class World:
             operator.suffer({})
         self.journal_mishaps.lost_before = self.journal_mishaps.lost_after = self.journal_mishaps.slow = 0.0
         self.disk.full = self.disk.failing = False
+        for journal in self.journals:
+            journal.cut_off = False
         for gateway in self.gateways:
             gateway.process.go_on()
             gateway.process.dies_at = -1
@@ -274,7 +276,8 @@ class World:
         """All gateways stop."""
         self.last = [one for one in self.gateways if one.serving]
         for gateway in list(self.gateways):
-            await asyncio.wait([gateway.stop()], timeout=STOPPING_S)
+            if gateway.serving:
+                await asyncio.wait([gateway.stop()], timeout=STOPPING_S)
             self.retire(gateway)
             gateway.process.end()
 
@@ -288,7 +291,7 @@ class World:
     @property
     def journal_losses(self) -> int:
         """How often a gateway lost its journal."""
-        return sum(journal.losses for journal in self._journals)
+        return sum(journal.losses for journal in self.journals)
 
     def tell(self, *what: object) -> None:
         self.story.append(f"{self.loop.time():.6f} {' '.join(map(str, what))}")

@@ -1,0 +1,279 @@
+"""Small mutations of the gateway, each of which the simulator must catch: what it cannot see, it does not prove.
+
+A canary replaces some lines of some functions while it is alive, in this process only. A line that is no longer
+there means that the gateway has changed: then its canary has to be thought through again.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import reduce
+from importlib import import_module
+from types import FunctionType
+from typing import Any, Final
+
+import msgspec
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """`where` is ``module:function`` or ``module:Class.method``; `old` stands there once and becomes `new`."""
+
+    where: str
+    old: str
+    new: str
+
+
+class Canary(msgspec.Struct, frozen=True):
+    """A mutation, named for what it breaks."""
+
+    name: str
+    edits: tuple[Edit, ...]
+
+
+CANARIES: Final = (
+    Canary(
+        "a withdraw is sent before it is durable",
+        (
+            Edit(
+                "gateway.transfers.holds:Holds._open",
+                'opened = await recorded(self._context.journal(operator).open(transfer), "nothing was sent")',
+                'opened = (__import__("asyncio").ensure_future(self._context.journal(operator).open(transfer)),'
+                " Opened(transfer, created=True))[1]",
+            ),
+        ),
+    ),
+    Canary(
+        "a withdraw without an answer is sent again",
+        (
+            Edit(
+                "gateway.transfers.holds:Holds._outcome",
+                "    return await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)",
+                "    first = await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)\n"
+                "    if first.verdict is not Verdict.UNKNOWN:\n"
+                "        return first\n"
+                "    return await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)",
+            ),
+        ),
+    ),
+    Canary(
+        "leases of the living are forgotten",
+        (
+            Edit(
+                "gateway.transfers.recovery:Housekeeping.round",
+                "self._inherit(self._clock.now())",
+                "self._inherit(math.inf)",
+            ),
+        ),
+    ),
+    Canary(
+        "what is leased is claimed all the same",
+        (
+            Edit(
+                "gateway.journal.sqlite.store:SqliteStore._claim",
+                "(write.operator, write.now, write.limit)",
+                "(write.operator, write.now + 1e6, write.limit)",
+            ),
+        ),
+    ),
+    Canary(
+        "the compare-and-set compares nothing",
+        (Edit("gateway.journal.writes:changed", "transfer.state not in change.allowed or ", ""),),
+    ),
+    Canary(
+        "the fence is ignored",
+        (Edit("gateway.journal.writes:changed", "change.fence not in {None, transfer.revision}", "False"),),
+    ),
+    Canary(
+        "an unknown outcome counts as a refusal",
+        (Edit("gateway.transfers.rules:not_taken", "fate=_FATES[outcome.verdict]", "fate=Fate.REFUSED"),),
+    ),
+    Canary(
+        "synchronous is NORMAL",
+        (
+            Edit(
+                "gateway.journal.sqlite.connection:_make_durable",
+                "connection.execute(pragma)",
+                'connection.execute(pragma.replace("FULL", "NORMAL"))',
+            ),
+        ),
+    ),
+    Canary(
+        "the amount of a confirm is not checked",
+        (
+            Edit("gateway.transfers.rules:decided", "amount=amount,", "amount=None,"),
+            Edit(
+                "gateway.transfers.endings:Endings._action",
+                "ending.amount is not None and transfer.amount not in (None, ending.amount)",
+                "False",
+            ),
+        ),
+    ),
+    Canary(
+        "the late arrival window is ignored",
+        (
+            Edit(
+                "gateway.transfers.rules:_nothing_to_undo",
+                "late_until = missing_at + plan.late_arrival_window",
+                "late_until = missing_at",
+            ),
+        ),
+    ),
+    Canary(
+        "further reasons are dropped",
+        (Edit("gateway.transfers.endings:Endings._follow", "action in _NOTES and not noted", "False"),),
+    ),
+    Canary(
+        "the first reason is dropped",
+        (Edit("gateway.transfers.rules:decided", "reason=reason,", "reason=None,"),),
+    ),
+    Canary(
+        "a delivery is parked after its first failure",
+        (Edit("gateway.transfers.rules:_tried_in_vain", "due_at is None", "True"),),
+    ),
+    Canary(
+        "a delivery that failed is not tried again",
+        (Edit("gateway.transfers.rules:_tried_in_vain", "due_at=due_at", "due_at=due_at + 1e6"),),
+    ),
+    Canary(
+        "a reused id is not noticed",
+        (
+            Edit(
+                "gateway.transfers.holds:Holds._action",
+                "not transfer.adopted and transfer.fingerprint != hold.fingerprint",
+                "False",
+            ),
+        ),
+    ),
+    Canary(
+        "what a dead gateway was sending is left as it is",
+        (
+            Edit(
+                "gateway.transfers.delivery:Delivery._bring",
+                "mine = await self._deliverer.recover(operator, transfer)",
+                "mine = None",
+            ),
+        ),
+    ),
+    Canary(
+        "what is taken over is not durable before it is sent",
+        (
+            Edit(
+                "gateway.transfers.endings:Endings._adopt",
+                "opened = await recorded(",
+                'opened = (lambda writing, _: (__import__("asyncio").ensure_future(writing),'
+                ' __import__("gateway.journal.writes", fromlist=["Opened"]).Opened(transfer, created=True))[1])(',
+            ),
+        ),
+    ),
+    Canary(
+        "a success is told although it was not recorded",
+        (
+            Edit(
+                "gateway.transfers.holds:Holds._send",
+                "raise answers.not_recorded(transfer) from error",
+                "if outcome.balance is not None:\n"
+                "            return outcome.balance\n"
+                "        raise answers.not_recorded(transfer) from error",
+            ),
+        ),
+    ),
+    Canary(
+        "an outcome that was not recorded is not followed up",
+        (Edit("gateway.transfers.holds:Holds._send", "self._followups.disown(operator, transfer)", "pass"),),
+    ),
+    Canary(
+        "a withdraw that went out late is not undone",
+        (Edit("gateway.transfers.holds:Holds._overtaken", "rules.may_have_moved(outcome)", "False"),),
+    ),
+    Canary(
+        "a withdraw that was rolled back is answered as if it had not been",
+        (
+            Edit(
+                "gateway.transfers.holds:Holds._repeated",
+                "self._action(hold, transfer) is Action.REPLAY_HOLD",
+                "transfer.hold_balance is not None",
+            ),
+        ),
+    ),
+    Canary(
+        "no answer to a confirm or rollback counts as a yes",
+        (
+            Edit(
+                "gateway.transfers.rules:after_try",
+                "attempt.verdict is Verdict.SUCCESS",
+                "attempt.verdict in (Verdict.SUCCESS, Verdict.UNKNOWN)",
+            ),
+        ),
+    ),
+    Canary(
+        "a success is told before the operator has acknowledged",
+        (
+            Edit(
+                "gateway.transfers.endings:Endings._deliver",
+                "after.state is states.DELIVERED[ending.decision]",
+                "True",
+            ),
+        ),
+    ),
+    Canary(
+        "money goes through a float",
+        (Edit("gateway.wire.replies:_balance", "{money.amount:f}", "{float(money.amount)}"),),
+    ),
+    Canary(
+        "what is parked is not counted",
+        (
+            Edit(
+                "gateway.transfers.deliverer:Deliverer._count",
+                "self._context.metrics.parked(operator, change.wants)",
+                "pass",
+            ),
+        ),
+    ),
+    Canary(
+        "the player of another session is billed",
+        (
+            Edit(
+                "gateway.transfers.sessions:Sessions.known",
+                "session = self._latest.get((operator.name, token))",
+                "session = next((one for (name, _), one in self._latest.items() if name == operator.name), None)",
+            ),
+        ),
+    ),
+)
+
+
+@contextmanager
+def alive(canary: Canary) -> Iterator[None]:
+    """The gateway with this mutation in it."""
+    functions = {edit.where: _function(edit.where) for edit in canary.edits}
+    healthy = {where: function.__code__ for where, function in functions.items()}
+    for edit in canary.edits:
+        _mutate(functions[edit.where], edit)
+    try:
+        yield
+    finally:
+        for where, function in functions.items():
+            function.__code__ = healthy[where]
+
+
+def _function(where: str) -> FunctionType:
+    module, _, path = where.partition(":")
+    found: Any = reduce(getattr, path.split("."), import_module(module))
+    assert isinstance(found, FunctionType), where
+    return found
+
+
+def _mutate(function: FunctionType, edit: Edit) -> None:
+    """Gives the function the code of its own source with the edit made."""
+    source = textwrap.dedent(inspect.getsource(function))
+    if source.count(edit.old) != 1:
+        raise AssertionError(f"{edit.where} no longer has, once: {edit.old}")
+    compiled: dict[str, Callable[..., Any]] = {}
+    text = f"from __future__ import annotations\n{source.replace(edit.old, edit.new)}"
+    exec(compile(text, edit.where, "exec"), function.__globals__, compiled)
+    mutated = compiled[function.__name__]
+    assert isinstance(mutated, FunctionType)
+    function.__code__ = mutated.__code__
