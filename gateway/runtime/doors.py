@@ -42,11 +42,11 @@ class Doors:
         except Unusable:
             self._wallet.close()
             raise
-        self._served: list[web.Server | Connections] = []
+        self._served: list[web.Server] = []
 
     async def open(self, wallet: WalletDoor, admin: AdminDoor, settings: Settings, tls: Tls) -> None:
         """From now on connections are accepted, by these settings; those that are open live on by theirs."""
-        connections = Connections(wallet.handle, wallet.lose_patience, settings.server, wallet.admits)
+        connections = Connections(wallet.handle, settings.server, wallet.admits)
         pages = web.Server(admin.handle, access_log=None, keepalive_timeout=ADMIN_TIMEOUT_S)
         self._served = [server for server in self._served if server.connections] + [connections, pages]
         await self._wallet.serve(connections, tls.wallet, settings.server.read_timeout)

@@ -204,7 +204,7 @@ async def wallet_door(
     ours = front(settings, operators or {"acme": operator()})
     access = AccessLog(LogSettings(level="error"))
     door = WalletDoor(cast("Coordinator", coordinator), metrics, access, ours)
-    connections = Connections(door.handle, door.lose_patience, settings, door.admits)
+    connections = Connections(door.handle, settings, door.admits)
     listener = Listener.bind("127.0.0.1", 0)
     await listener.serve(connections, tls, settings.read_timeout)
     game = Game(door, coordinator, metrics, listener.port)

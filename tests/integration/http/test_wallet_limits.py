@@ -87,29 +87,6 @@ async def test_a_head_gets_the_head_of_a_400(game: Game) -> None:
     assert (await client.asked(request(CALL, ROLLBACK))).body == REPLY
 
 
-async def test_a_trailer_without_an_end_takes_no_memory() -> None:
-    async with wallet_door(max_header=100) as game:
-        client = await game.connect()
-        await client.send(chunked(ROLLBACK).removesuffix(b"\r\n") + b"X-A: ")
-        sending = asyncio.ensure_future(_ask_on_and_on(client, b"a" * 1000))
-        assert (await client.answer()).status == 400
-        sending.cancel()
-
-
-async def test_an_offer_to_talk_something_else_may_come_in_pieces_and_others_follow_it(game: Game) -> None:
-    client = await game.connect()
-    offer = request(CALL, ROLLBACK, Connection="Upgrade, HTTP2-Settings", Upgrade="h2c")
-    head, body = offer.split(b"\r\n\r\n")
-    for piece in (head + b"\r\n\r\n", body[:20], body[20:]):
-        await client.send(piece)
-        await asyncio.sleep(0)
-    assert (await client.answer()).body == REPLY
-    assert (await client.asked(request(CALL, ROLLBACK))).body == REPLY
-    assert (
-        await client.asked(chunked(ROLLBACK).replace(b"Host: g", b"Host: g\r\nConnection: Upgrade\r\nUpgrade: x"))
-    ).body == REPLY
-
-
 async def test_a_tunnel_is_not_opened(game: Game) -> None:
     client = await game.connect()
     await client.send(f"CONNECT g:1 HTTP/1.1\r\nHost: g\r\nAuthorization: {basic('JohnDoe:MyPass')}\r\n\r\n".encode())
@@ -299,7 +276,7 @@ async def test_one_connection_too_many_is_closed_and_there_is_room_again_once_an
 
 
 async def test_a_client_that_reads_none_of_its_answers_is_cut_off(monkeypatch: pytest.MonkeyPatch, game: Game) -> None:
-    monkeypatch.setattr("gateway.http.connection.READING_S", 0.1)
+    monkeypatch.setattr("gateway.http.answer.READING_S", 0.1)
     game.coordinator.nickname = "N" * 50_000
     client = await game.connect()
     with pytest.raises(ConnectionError):
