@@ -38,9 +38,15 @@ def run(target: Target, runs: int) -> Ran:
     """One target. Inputs that reach something new are kept in `.fuzz`, where the next run begins with them."""
     begun = time.monotonic()
     ended = subprocess.run(
-        _command(target, runs), cwd=ROOT, capture_output=True, text=True, errors="replace", check=False
+        _command(target, runs),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
     )
-    said = ended.stderr
+    said = ended.stdout
     (KEPT / f"{target.name}.log").write_text(said, encoding="utf-8")
     done, peak = DONE.search(said), PEAK.search(said)
     finding = "" if ended.returncode == 0 else "\n".join(said.splitlines()[-SHOWN_LINES:])
