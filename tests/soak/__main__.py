@@ -20,7 +20,7 @@ from typing import Final
 
 from tests.soak.flatness import WARM_UP, Trend, trend
 from tests.soak.page import Line, Plot, page
-from tests.soak.sampling import Sample, Sampler
+from tests.soak.sampling import Sample, Sampler, descriptors
 from tests.support.auditing import story, violations
 from tests.support.journal_places import STORES
 from tests.support.stage import PLAYED, Stage, staged
@@ -38,6 +38,10 @@ UNDER_WAY: Final = 100
 
 TOLD_STORIES: Final = 5
 FEWEST_SAMPLES: Final = 10
+REST_S: Final = 30.0
+SHORT_S: Final = 0.2
+KEPT_OPEN: Final = 8
+"""Connections to its database that a gateway keeps once it has needed them."""
 
 
 class Soak:
@@ -47,12 +51,14 @@ class Soak:
         self.stage = stage
         self.sampler = Sampler(stage.gateway, stage.game)
         self.held_back = 0
+        self.at_rest = ""
         self._rate = rate
         self._playing: set[asyncio.Task[None]] = set()
 
     async def run(self, seconds: float) -> list[str]:
         """Plays, drains, and audits. Returns what was wrong."""
         await self.stage.reconfigured_at_rest(keep=KEEP)
+        before = descriptors(self.stage.gateway)
         works = (self.sampler.run(), self._remember(), self._repeat(), self._reload())
         beside = [asyncio.create_task(work) for work in works]
         await self._play(seconds)
@@ -63,6 +69,7 @@ class Soak:
         if self._playing:
             await asyncio.wait(self._playing)
         problems += await self.stage.finished()
+        problems += await self._come_to_rest(before)
         evidence = await self.stage.evidence()
         found = violations(evidence)
         told = [key for key in sorted(evidence.keys) if any(" ".join(key) in each for each in found)]
@@ -76,12 +83,20 @@ class Soak:
         times = [sample.at for sample in samples]
         judged = (
             ("memory (MiB)", [sample.memory_mib for sample in samples], 0.05, 2.0),
-            ("file descriptors", [sample.descriptors for sample in samples], 0.05, 3.0),
+            ("file descriptors", [sample.descriptors for sample in samples], 0.05, 10.0),
             ("threads", [sample.threads for sample in samples], 0.0, 1.0),
         )
         return [
             trend(name, times, values, allowed_part=part, allowed_least=least) for name, values, part, least in judged
         ]
+
+    async def _come_to_rest(self, before: int) -> list[str]:
+        """Once nothing is under way and connections have idled out, as much is open as before there was any load."""
+        until = time.monotonic() + REST_S
+        while (after := descriptors(self.stage.gateway)) > before + KEPT_OPEN and time.monotonic() < until:
+            await asyncio.sleep(SHORT_S)
+        self.at_rest = f"{before} open before the load, {after} after it"
+        return [f"at rest, files: {self.at_rest}"] if after > before + KEPT_OPEN else []
 
     async def _play(self, seconds: float) -> None:
         """Purchases at a steady rate, so long as the machine keeps up."""
@@ -130,6 +145,7 @@ def facts(soak: Soak) -> list[tuple[str, str]]:
         ("answers", ", ".join(f"{outcome}: {times:,}" for outcome, times in outcomes.most_common())),
         ("latency", f"median {statistics.median(took_ms):.1f} ms, p99 {took_ms[int(len(took_ms) * 0.99)]:.1f} ms"),
         ("health check", f"median {statistics.median(health):.1f} ms, at most {max(health):.1f} ms"),
+        ("files at rest", soak.at_rest),
         *((trend.name, f"{trend} (allowed {trend.allowed:+.1f})") for trend in soak.trends()),
     ]
 

@@ -35,6 +35,11 @@ class Sample(NamedTuple):
     states: dict[str, float]
 
 
+def descriptors(gateway: GatewayProcess) -> int:
+    """How many files and sockets the gateway has open."""
+    return sum(1 for _ in Path(f"/proc/{gateway.pid}/fd").iterdir())
+
+
 class Sampler:
     """Takes samples until it is cancelled."""
 
@@ -62,7 +67,7 @@ class Sampler:
         return Sample(
             at=at,
             memory_mib=int(status["VmRSS"].split()[0]) * 1024 / MIB,
-            descriptors=sum(1 for _ in (process / "fd").iterdir()),
+            descriptors=descriptors(self._gateway),
             threads=int(status["Threads"]),
             health_ms=await self._health_ms(client),
             median_ms=took_ms[len(took_ms) // 2],

@@ -36,6 +36,8 @@ TRIES: Final = 3
 PAUSE_S: Final = 0.1
 ANSWER_S: Final = 15.0
 ABREAST: Final = 64
+IDLE_S: Final = 2.0
+"""How long an unused connection is kept: what the gateway holds open follows the load at hand, not its last peak."""
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -103,7 +105,8 @@ class Game:
         self._prefix = prefix
         self._count = 0
         self._client = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=ANSWER_S), connector=aiohttp.TCPConnector(limit=0)
+            timeout=aiohttp.ClientTimeout(total=ANSWER_S),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S),
         )
         self._headers = {
             name: {
