@@ -93,7 +93,9 @@ class Soak:
     async def _come_to_rest(self, before: int) -> list[str]:
         """Once nothing is under way and connections have idled out, as much is open as before there was any load."""
         until = time.monotonic() + REST_S
-        while (after := descriptors(self.stage.gateway)) > before + KEPT_OPEN and time.monotonic() < until:
+        while (after := descriptors(self.stage.gateway)) > before + KEPT_OPEN:
+            if time.monotonic() > until:
+                break
             await asyncio.sleep(SHORT_S)
         self.at_rest = f"{before} open before the load, {after} after it"
         return [f"at rest, files: {self.at_rest}"] if after > before + KEPT_OPEN else []
