@@ -16,4 +16,4 @@ class Sizes(NamedTuple):
 
 
 FULL: Final = Sizes(rounds=5, seconds=3.0, finished=10_000_000, due=1_000_000, due_beside_finished=20_000)
-QUICK: Final = Sizes(rounds=1, seconds=0.7, finished=50_000, due=20_000, due_beside_finished=2_000)
+QUICK: Final = Sizes(rounds=1, seconds=0.5, finished=50_000, due=10_000, due_beside_finished=2_000)

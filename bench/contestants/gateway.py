@@ -36,7 +36,8 @@ def gateway(
             port=port, admin_port=free_port(), journal=journal, operator=place.operator_port, hanging=hanging
         )
         config.write_text(words, encoding="utf-8")
-        run([PROGRAM, "migrate", "--config", config], place.home / "migrate.log")
+        if not journal.startswith("sqlite:"):
+            run([PROGRAM, "migrate", "--config", config], place.home / "migrate.log")
         cores = place.cores.both if second_core else {place.cores.subject}
         program = Program([PROGRAM, "serve", "--config", config], cores, place.home / f"{name}.log")
         program.listening(port)
