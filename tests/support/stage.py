@@ -28,7 +28,7 @@ PLAYED: Final = ("acme", "hub", "oblivion")
 STRICT: Final = "strict"
 """An operator whose deliveries are given up at once; the game finishes there what it has begun."""
 
-FINISH_S: Final = 30.0
+FINISH_S: Final = 60.0
 DELIVERY: Final = {
     "schedule": ["0s", "200ms", "300ms"],
     "then_every": "500ms",
