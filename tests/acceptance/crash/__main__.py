@@ -41,7 +41,6 @@ class Tally:
         self.failures: list[str] = []
 
     def add(self, chain: Chain, outcome: Outcome) -> None:
-        self.chains += 1
         self.transfers += outcome.transfers
         if outcome.problems:
             self.fail(chain, "\n".join(outcome.problems))
@@ -49,6 +48,7 @@ class Tally:
             self.survived[crash.point][chain.store] += 1
 
     def fail(self, chain: Chain, text: str) -> None:
+        """Something was wrong with this chain."""
         self.failures.append(f"{chain.store}, seed {chain.seed}, {' '.join(map(str, chain.crashes))}:\n{text}")
 
     def table(self) -> Iterator[str]:
@@ -86,7 +86,10 @@ async def carried_out(chains: list[Chain], abreast: int) -> Tally:
         while waiting:
             chain = waiting.pop()
             await _carry_out(chain, tally)
-            sys.stdout.write(f"{tally.chains} of {len(chains)} chains, {tally.transfers} transfers audited\n")
+            sys.stdout.write(
+                f"{tally.chains} of {len(chains)} chains, {tally.transfers} transfers audited, "
+                f"{len(tally.failures)} failures\n"
+            )
             sys.stdout.flush()
 
     await asyncio.gather(*(work() for _ in range(abreast)))
@@ -99,6 +102,7 @@ async def _carry_out(chain: Chain, tally: Tally) -> None:
         tally.add(chain, await run_chain(chain.store, chain.crashes, folder, chain.seed))
     except (NotReached, TimeoutError) as error:
         tally.fail(chain, f"{type(error).__name__} {error}")
+    tally.chains += 1
     shutil.rmtree(folder, ignore_errors=True)
 
 
