@@ -6,13 +6,14 @@ Only for the two cases in which the journal's own rows cannot tell later what ha
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 import structlog
 
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.records import Transfer
+from gateway.journal.records import Reason, State, Transfer
 from gateway.journal.writes import Change, Changed
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
@@ -30,31 +31,38 @@ class Followups:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[object]] = set()
 
     def disown(self, operator: Operator, transfer: Transfer) -> None:
         """A hold's outcome was not recorded for certain, and the game was told that it failed: whether the journal
-        has it as sending or as held, it is rolled back."""
+        has it as sending or as held, it is rolled back; unless somebody was told meanwhile that it is held."""
         reason = self._context.reasoning.gateway(f"{transfer.direction} failed: its outcome was not recorded")
-        self._start(operator, rules.disowned(transfer, reason, self._context.clock.now()))
+        self._start(self._disown(operator, transfer, reason))
 
     def undo_late(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> None:
         """A hold went out after others had begun to roll it back: the rollback is sent once more."""
         reason = self._context.reasoning.gateway(f"{transfer.direction} went out after its rollback was decided")
         self._context.metrics.late_arrival(operator.name)
-        self._start(operator, rules.arrived_late(transfer, outcome, reason, self._context.clock.now()))
+        self._start(self._write(operator, rules.arrived_late(transfer, outcome, reason, self._context.clock.now())))
 
     async def settled(self) -> None:
         """Returns once nothing is left to be written."""
         while self._under_way:
             await asyncio.wait(self._under_way)
 
-    def _start(self, operator: Operator, change: Change) -> None:
-        task = asyncio.create_task(self._write(operator, change))
+    def _start(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _write(self, operator: Operator, change: Change) -> None:
+    async def _disown(self, operator: Operator, transfer: Transfer, reason: Reason) -> None:
+        """As it was when it was sent; if its outcome was recorded after all, as that left it."""
+        changed = await self._write(operator, rules.disowned(transfer, reason, self._context.clock.now()))
+        found = changed.transfer
+        if found is not None and (found.state, found.revision) == (State.HELD, transfer.revision + 1):
+            await self._write(operator, rules.disowned(found, reason, self._context.clock.now()))
+
+    async def _write(self, operator: Operator, change: Change) -> Changed:
         crash_point("followup.begun")
         with self._context.flights.flying(change.key):
             changed = await self._written(operator, change)
@@ -62,6 +70,7 @@ class Followups:
         if changed.moved and change.reason is not None:
             self._context.reasoning.count(operator.name, change.reason)
             self._context.poke(operator.name, change.at)
+        return changed
 
     async def _written(self, operator: Operator, change: Change) -> Changed:
         pause_s = FIRST_PAUSE_S

@@ -134,7 +134,7 @@ class Holds:
         watch = Watch(self._context, operator, hold.key)
         transfer = await watch.look()
         waited = False
-        while transfer is None or self._action(hold, transfer) is Action.WAIT:
+        while transfer is None or not await self._stands(operator, hold, transfer):
             if transfer is None and hold.key not in self._context.flights:
                 raise otherwise or answers.not_sent("the same call failed before it could be recorded")
             waited = True
@@ -144,6 +144,16 @@ class Holds:
         if waited:
             raise await self._same_refusal(operator, transfer)
         raise answers.rolled_back(transfer)
+
+    async def _stands(self, operator: Operator, hold: Hold, transfer: Transfer) -> bool:
+        """Whether what was found may be told. A receipt may not be taken back by the one who sent the hold and could
+        not record its outcome, so that it is touched first."""
+        if transfer.state is not State.HELD:
+            return self._action(hold, transfer) is not Action.WAIT
+        self._action(hold, transfer)
+        vouched = rules.vouched(hold.key, self._context.clock.now())
+        changed = await recorded(self._context.journal(operator).change(vouched), "ask again")
+        return changed.moved
 
     def _action(self, hold: Hold, transfer: Transfer) -> Action:
         if not transfer.adopted and transfer.fingerprint != hold.fingerprint:

@@ -118,13 +118,21 @@ def orphaned(transfer: Transfer, lease: Lease, reason: Reason, now: float) -> Ch
     )
 
 
-def disowned(transfer: Transfer, reason: Reason, now: float) -> Change:
-    """Nobody knows whether the hold's outcome was recorded, and the game was told that it failed: undone either way."""
+def vouched(key: Key, now: float) -> Change:
+    """A held transfer's receipt is about to be told once more: from now on it stands, even if the one who sent the hold
+    does not know that it was recorded (see `disowned`)."""
+    return Change(key=key, allowed=(State.HELD,), to=State.HELD, at=now)
+
+
+def disowned(found: Transfer, reason: Reason, now: float) -> Change:
+    """Nobody knows whether the hold's outcome was recorded, and the game was told that it failed: undone as it was
+    found, be it sending or held, unless somebody has touched it since."""
     return Change(
-        key=transfer.key,
+        key=found.key,
         allowed=(State.SENDING, State.HELD),
         to=State.ROLLING_BACK,
         at=now,
+        fence=found.revision,
         due_at=now,
         decided_at=now,
         reason=reason,

@@ -69,7 +69,7 @@ refused in every state."""
 
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.SENDING: frozenset({State.HELD, State.ROLLING_BACK}),
-    State.HELD: frozenset({State.CONFIRMING, State.ROLLING_BACK}),
+    State.HELD: frozenset({State.HELD, State.CONFIRMING, State.ROLLING_BACK}),
     State.CONFIRMING: frozenset({State.CONFIRMING, State.CONFIRMED, State.PARKED}),
     State.CONFIRMED: frozenset(),
     State.ROLLING_BACK: frozenset({State.ROLLING_BACK, State.ROLLED_BACK, State.PARKED}),

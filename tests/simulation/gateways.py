@@ -83,6 +83,7 @@ class Gateway:
         return self.process.start(self.runtime.reload(settings))
 
     def stop(self) -> asyncio.Task[None]:
+        self.serving = False
         return self.process.start(self._stop())
 
     def samples(self) -> list[Any]:
@@ -104,7 +105,6 @@ class Gateway:
         self.serving = True
 
     async def _stop(self) -> None:
-        self.serving = False
         await self.runtime.stop()
         self.stopped = True
 

@@ -30,7 +30,7 @@ gateway that stood still finds that out when it records the outcome."""
 LEGAL: Final[dict[str | None, set[str]]] = {
     None: {"sending", "confirming", "rolling_back"},
     "sending": {"sending", "held", "rolling_back"},
-    "held": {"confirming", "rolling_back"},
+    "held": {"held", "confirming", "rolling_back"},
     "confirming": {"confirming", "confirmed", "parked"},
     "confirmed": set(),
     "rolling_back": {"rolling_back", "rolled_back", "parked"},

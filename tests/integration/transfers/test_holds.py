@@ -161,6 +161,25 @@ def test_a_success_that_could_not_be_recorded_is_undone_once_the_journal_is_back
     play(tmp_path, scenario)
 
 
+def test_a_success_that_a_repeat_was_told_is_not_taken_back(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        async def journal_goes(transfer: Transfer) -> Receipt:
+            world.journal.away, world.journal.ambiguous = "connection lost", True
+            return Receipt(BALANCE)
+
+        first, second = world.instance(), world.instance()
+        world.far_side.then(WITHDRAW, journal_goes)
+        assert await code(first.withdraw()) is ErrorCode.JOURNAL_UNAVAILABLE
+        await asyncio.sleep(7)
+        world.journal.away = ""
+        assert await second.withdraw() == BALANCE
+        await first.coordinator.settled()
+        assert (await world.row()).state is State.HELD
+        assert world.far_side.calls(ROLLBACK) == 0
+
+    play(tmp_path, scenario)
+
+
 def test_a_full_operator_refuses_without_a_row(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         never = asyncio.Event()

@@ -142,6 +142,7 @@ def test_every_rule_makes_only_transitions_of_the_table() -> None:
         rules.taken(sending, lost, an_attempt(Verdict.SUCCESS), NOW),
         rules.not_taken(sending, lost, an_attempt(Verdict.UNKNOWN), a_reason(), NOW),
         rules.orphaned(sending, lease, a_reason(), NOW),
+        rules.vouched(held.key, NOW),
         rules.disowned(sending, a_reason(), NOW),
         rules.arrived_late(sending, lost, a_reason(), NOW),
         rules.decided(held.key, Decision.CONFIRM, lease, NOW, amount=None, reason=None),
