@@ -27,6 +27,7 @@ from tests.support.postgres import PostgresServer
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent
 HOME: Final = ROOT / ".bench"
+PAGE: Final = ROOT / "docs/performance.md"
 BENCH_PYTHON: Final = ROOT / ".venv-bench/bin/python"
 
 Scenario = Callable[[Bench, PostgresServer], list[Outcome]]
@@ -53,7 +54,7 @@ def main() -> int:
     except Failed as failure:
         sys.stderr.write(f"make bench: failed: {failure}\n")
         return 1
-    _keep(results)
+    _keep(results, record=not given.quick and not given.only)
     sys.stdout.write(report.page(results) + "\n" + report.summary(results) + "\n")
     met = all(finding.met for outcome in results.outcomes for finding in outcome.findings)
     return 0 if met or given.quick else 1
@@ -81,12 +82,14 @@ def _scenario(name: str, bench: Bench, database: PostgresServer) -> Iterator[Out
     yield from SCENARIOS[name](bench, database)
 
 
-def _keep(results: Results) -> None:
-    """A quick run's figures are no record: they stay out of the project's files."""
-    folder = HOME if results.quick else HERE
+def _keep(results: Results, *, record: bool) -> None:
+    """Figures of a part, or of a quick run, are no record: they stay out of the project's files."""
+    folder = HERE if record else HOME
     kept = folder / "results.json"
     kept.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
     (folder / "results.md").write_text(report.page(results), encoding="utf-8")
+    if record:
+        PAGE.write_text(report.filled(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
     run([BENCH_PYTHON, HERE / "plots.py", kept, folder / "plots"], HOME / "plots.log")
 
 

@@ -16,6 +16,9 @@ TITLES = {
     "by_hand": "by hand: FastAPI, httpx, SQLAlchemy, SQLite",
     "dbos": "saga on DBOS, PostgreSQL",
 }
+BEGIN = "<!-- the last run of make bench: begin -->"
+END = "<!-- the last run of make bench: end -->"
+
 FULL_LOAD = 0.9
 """From this share of its core on, the load may have set the pace."""
 
@@ -23,6 +26,13 @@ FULL_LOAD = 0.9
 def page(results: Results) -> str:
     """The whole page, in Markdown."""
     return "\n".join(_lines(results)) + "\n"
+
+
+def filled(text: str, results: Results) -> str:
+    """A page in which the table of targets between its two marks is this run's."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return "\n".join([before + BEGIN, "", *_run(results), "", *_targets(results), "", END + after])
 
 
 def summary(results: Results) -> str:
@@ -35,17 +45,25 @@ def summary(results: Results) -> str:
 def _lines(results: Results) -> Iterator[str]:
     yield "# Figures of one run"
     yield ""
+    yield from _run(results)
+    yield ""
+    yield from _targets(results)
+    for outcome in results.outcomes:
+        yield from _scenario(outcome)
+
+
+def _run(results: Results) -> Iterator[str]:
     kind = "The quick run: it shows that everything works, its figures are rough. " if results.quick else ""
     yield f"{kind}Begun {results.began}, took {results.took_s:.0f} s."
     yield ""
     yield from (f"- {name}: {fact}" for name, fact in results.machine.items())
-    yield ""
+
+
+def _targets(results: Results) -> Iterator[str]:
     yield "| target | bound | measured | | how it was found |"
     yield "|---|---|---|---|---|"
     for outcome in results.outcomes:
         yield from map(_target_row, outcome.findings)
-    for outcome in results.outcomes:
-        yield from _scenario(outcome)
 
 
 def _target_row(finding: Finding) -> str:
