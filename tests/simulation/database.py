@@ -43,6 +43,8 @@ COLUMNS: Final = (
     "currency",
     "adopted",
     "opened_at",
+    "decided_at",
+    "changed_at",
 )
 
 ROW: Final = (*COLUMNS, "tries", "due_at", "hold_balance", "end_balance")
@@ -51,9 +53,10 @@ ATTEMPT: Final = ("operator", "direction", "id", "call", "at", "verdict", "detai
 
 
 class Version(msgspec.Struct, frozen=True):
-    """One version of a row, as it was committed; `at` is the simulation's time."""
+    """One version of a row, as it was committed by a gateway ("" for a person); `at` is the simulation's time."""
 
     at: float
+    by: str
     operator: str
     direction: str
     id: str
@@ -66,6 +69,8 @@ class Version(msgspec.Struct, frozen=True):
     currency: str | None
     adopted: int
     opened_at: float
+    decided_at: float | None
+    changed_at: float
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -83,12 +88,14 @@ class Database:
         self.failures = 0
         self._now = now
         self._noted: list[Version] = []
+        self._by = ""
         self._in_doubt = False
         self._open()
 
-    def apply(self, writes: list[Write]) -> list[Any]:
-        """One transaction. Raises `JournalUnavailable`."""
+    def apply(self, writes: list[Write], by: str) -> list[Any]:
+        """One transaction of a gateway. Raises `JournalUnavailable`."""
         self._noted.clear()
+        self._by = by
         try:
             answers = self.store.apply(writes)
         except JournalUnavailable:
@@ -149,7 +156,7 @@ class Database:
             if not self._survived(row, after.get(key)):
                 self.lost.append(f"{key} was committed as {row['state']}, after the crash it is {after.get(key)}")
         self.versions += [
-            Version(self._now(), *(row[column] for column in COLUMNS))
+            Version(self._now(), self._by, *(row[column] for column in COLUMNS))
             for key, row in after.items()
             if key not in before or row["revision"] > before[key]["revision"]
         ]
@@ -185,7 +192,7 @@ class Database:
             )
 
     def _note(self, *values: Any) -> None:
-        self._noted.append(Version(self._now(), *values))
+        self._noted.append(Version(self._now(), self._by, *values))
 
     def _checkpoint(self) -> None:
         try:
@@ -212,8 +219,15 @@ class SimulatedJournal(GroupedWrites):
     """
 
     def __init__(
-        self, database: Database, mishaps: Mishaps, dice: Dice, metrics: Metrics, server: contextvars.Context | None
+        self,
+        name: str,
+        database: Database,
+        mishaps: Mishaps,
+        dice: Dice,
+        metrics: Metrics,
+        server: contextvars.Context | None,
     ) -> None:
+        self.name = name
         self.exclusive = server is None
         self._database = database
         self._mishaps = mishaps
@@ -277,7 +291,7 @@ class SimulatedJournal(GroupedWrites):
         tell: Callable[..., None] = self._settle
         answer: Any
         try:
-            answer = self._database.apply(batch.writes)
+            answer = self._database.apply(batch.writes, self.name)
         except JournalUnavailable as error:
             tell, answer = self._fail, str(error)
         if told:

@@ -31,7 +31,7 @@ from tests.simulation.plan import Pace
 from tests.simulation.processes import PROCESS, Process, SimulatedLoop
 from tests.support.virtual_time import VirtualClock
 
-OpenJournal = Callable[[Metrics], Journal]
+OpenJournal = Callable[[str, Metrics], Journal]
 
 
 class _Listener:
@@ -161,7 +161,8 @@ def _listen(*_: Any) -> _Listener:
 
 
 async def _open_journal(_name: str, _settings: JournalSettings, metrics: Metrics, _clock: Clock) -> Journal:
-    return HERE.get().open_journal(metrics)
+    here = HERE.get()
+    return here.open_journal(here.name, metrics)
 
 
 def _name() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from gateway.testing.ledger import HoldState
@@ -39,6 +40,10 @@ LEGAL: Final[dict[str | None, set[str]]] = {
 }
 
 OK: Final = 200
+DELIVERING: Final = frozenset({"confirming", "rolling_back"})
+INSTANCE: Final = "{}-0-0"
+"""The id under which a gateway of this name claims."""
+
 PENDING: Final = 120
 ID_REUSED: Final = 110
 TEXT_LIMIT: Final = 4096
@@ -153,6 +158,16 @@ def transitions_legal(evidence: Evidence) -> Iterator[Violation]:
             before = version
 
 
+def claims_respected(evidence: Evidence) -> Iterator[Violation]:
+    """What came of a try is written only by who holds the transfer then: nobody undoes what others have done since."""
+    for key in evidence.keys:
+        for before, after in pairwise(evidence.versions[key]):
+            outcome = before.state in DELIVERING and after.owner is None and after.revision > before.revision
+            begun_anew = after.decided_at == after.changed_at
+            if outcome and not begun_anew and before.owner != INSTANCE.format(after.by):
+                yield Violation("claims_respected", f"{after.by} wrote to what {before.owner} held", key)
+
+
 def durable_stays(evidence: Evidence) -> Iterator[Violation]:
     """What was committed is there after a crash."""
     for text in evidence.world.database.lost:
@@ -176,6 +191,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     answers_true,
     reasons_kept,
     transitions_legal,
+    claims_respected,
     durable_stays,
     metrics_true,
     all_in_order,

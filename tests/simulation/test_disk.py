@@ -28,7 +28,7 @@ def database(seed: int) -> Iterator[Database]:
 
 
 def write(journal: Database, id: str) -> None:
-    journal.apply([Open(transfer=a_transfer(State.SENDING, id=id))])
+    journal.apply([Open(transfer=a_transfer(State.SENDING, id=id))], "gateway")
 
 
 def ids(journal: Database) -> list[str]:

@@ -104,10 +104,10 @@ class World:
             self.tell("cannot start", gateway.name, type(work.exception()).__name__)
             gateway.process.kill()
 
-    def _open_journal(self, metrics: Metrics) -> SimulatedJournal:
+    def _open_journal(self, name: str, metrics: Metrics) -> SimulatedJournal:
         server = None if self.plan.alone else self.outside
-        dice = Dice(self.plan.seed, f"journal-{len(self.gateways) + len(self.retired)}")
-        journal = SimulatedJournal(self.database, self.journal_mishaps, dice, metrics, server)
+        dice = Dice(self.plan.seed, f"journal of {name}")
+        journal = SimulatedJournal(name, self.database, self.journal_mishaps, dice, metrics, server)
         self.journals.append(journal)
         return journal
 
@@ -283,7 +283,7 @@ class World:
 
     def person(self) -> SimulatedJournal:
         """The journal as a person's command reaches it."""
-        return SimulatedJournal(self.database, Mishaps(), self._dice, Metrics(), self.outside)
+        return SimulatedJournal("", self.database, Mishaps(), self._dice, Metrics(), self.outside)
 
     def key_of(self, row: dict[str, Any]) -> Key:
         return Key(row["operator"], Direction(row["direction"]), row["id"])
