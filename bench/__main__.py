@@ -49,6 +49,8 @@ def main() -> int:
     parser.add_argument("--only", choices=SCENARIOS, action="append", help="one scenario; may be given several times")
     given = parser.parse_args()
     HOME.mkdir(exist_ok=True)
+    for log in HOME.glob("*.log"):
+        log.unlink()
     try:
         results = _measured(given.only or list(SCENARIOS), quick=given.quick)
     except Failed as failure:

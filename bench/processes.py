@@ -78,8 +78,9 @@ class Program:
         return sum(_private_memory(pid) for pid in self._pids())
 
     def said(self) -> str:
-        """The end of what it printed."""
-        return self.log.read_text(errors="replace")[-2000:]
+        """The end of what it printed, and how it ended if it did."""
+        ended = "" if self._process.poll() is None else f" (ended with {self._process.returncode})"
+        return self.log.read_text(errors="replace")[-2000:] + ended
 
     def stop(self) -> None:
         """Asks it to end, and sees to it."""
