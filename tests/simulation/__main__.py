@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from multiprocessing import Pool
 
 from tests.simulation.canaries import CANARIES
+from tests.simulation.evidence import Evidence
 from tests.simulation.hunt import HEADING, hunted, line_of
 from tests.simulation.play import play
 from tests.simulation.report import Outcome, outcome_of, report, summary
@@ -48,6 +49,14 @@ def simulate(arguments: argparse.Namespace) -> bool:
     return not any(one.violations for one in found) and (complete or len(found) < COMPLETE)
 
 
+def log(arguments: argparse.Namespace) -> bool:
+    """Plays one seed and prints its event log."""
+    world = play(arguments.seed)
+    sys.stdout.write(Evidence(world).log())
+    world.close()
+    return True
+
+
 def canaries(arguments: argparse.Namespace) -> bool:
     """Lets every canary fly, prints who was caught, and tells whether all were."""
     caught = 0
@@ -70,6 +79,9 @@ def main() -> int:
     seeds.add_argument("--first", type=int, default=0, help="the first of them")
     seeds.add_argument("--seed", type=int, help="this one alone")
     seeds.set_defaults(run=simulate)
+    told = commands.add_parser("log", help="tell all that happens in one seed")
+    told.add_argument("--seed", type=int, required=True)
+    told.set_defaults(run=log)
     commands.add_parser("canaries", help="mutate the gateway and see whether that is seen").set_defaults(run=canaries)
     arguments = parser.parse_args()
     return 0 if arguments.run(arguments) else 1

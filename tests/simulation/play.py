@@ -44,7 +44,7 @@ def _until_s(plan: Plan) -> float:
 
 
 def play(seed: int) -> World:
-    """A seed's world after its end."""
+    """A seed's world after its end; whoever is done with it closes it."""
     plan = plan_of(seed)
     loop = SimulatedLoop()
     problems: list[str] = []
@@ -55,5 +55,19 @@ def play(seed: int) -> World:
             loop.run_until_complete(played(world))
         except RuntimeError:  # the loop was stopped
             problems.append("a gateway works without end")
+        _put_to_rest(world, loop)
     world.problems = problems
     return world
+
+
+def _put_to_rest(world: World, loop: SimulatedLoop) -> None:
+    """Nothing of this world happens any more."""
+    for gateway in world.gateways:
+        gateway.process.end()
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # those of dead gateways never end
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=0))
+    loop.close()

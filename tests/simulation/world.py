@@ -269,7 +269,7 @@ class World:
         while self.loop.time() < until:
             if not self.database.rows(UNFINISHED):
                 return True
-            await asyncio.sleep(min(5.0, within_s / 50))
+            await asyncio.sleep(within_s / 200)
         return not self.database.rows(UNFINISHED)
 
     async def end(self) -> None:
