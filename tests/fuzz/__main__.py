@@ -26,7 +26,7 @@ def main() -> int:
     campaign.KEPT.mkdir(exist_ok=True)
     ran = [_run(name, chosen.runs) for name in chosen.target or names]
     found = [one.name for one in ran if one.finding]
-    outcome = f"findings in {', '.join(found)}" if found else "no finding"
+    outcome = f"not passed: {', '.join(found)}" if found else "no finding"
     sys.stdout.write(f"make fuzz: {chosen.runs} inputs per parser, {outcome}\n")
     return 1 if found else 0
 

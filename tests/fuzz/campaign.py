@@ -17,11 +17,13 @@ SLOWEST_S: Final = 10
 MEMORY_MB: Final = 1024
 DONE: Final = re.compile(r"^stat::number_of_executed_units: (\d+)$", re.MULTILINE)
 PEAK: Final = re.compile(r"^stat::peak_rss_mb: +(\d+)$", re.MULTILINE)
+INTERRUPTED: Final = "libFuzzer: run interrupted"
 SHOWN_LINES: Final = 40
 
 
 class Ran(NamedTuple):
-    """How many inputs a target took; `finding` is what the fuzzer said of the one that it fell over, empty for none."""
+    """How many inputs a target took; `finding` is what was said of the one that it fell over, or of why the run broke
+    off, empty if all of them passed."""
 
     name: str
     inputs: int
@@ -31,7 +33,13 @@ class Ran(NamedTuple):
 
     def __str__(self) -> str:
         came = f"{self.inputs:>9} inputs in {self.took_s:6.0f} s, {self.peak}"
-        return f"{self.name:<18} {came}, {'FINDING' if self.finding else 'no finding'}"
+        return f"{self.name:<18} {came}, {self.outcome}"
+
+    @property
+    def outcome(self) -> str:
+        if INTERRUPTED in self.finding:
+            return "INTERRUPTED"
+        return "FINDING" if self.finding else "no finding"
 
 
 def run(target: Target, runs: int) -> Ran:

@@ -41,7 +41,7 @@ def content_of(answer: Answer) -> dict[str, Any]:
     """The JSON object that is the body; empty if it is none, or says a name twice."""
     try:
         found = json.loads(answer.body.decode(), parse_float=Decimal, object_pairs_hook=_said_once)
-    except (ValueError, RecursionError):
+    except (ArithmeticError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
