@@ -13,7 +13,7 @@ import pytest
 
 from gateway.testing.faults import Fault
 from gateway.wire.calls import WalletCall
-from tests.chaos.game import Balancer
+from tests.chaos.game import Answer, Balancer
 from tests.support.gateway_process import DiedAtStart, GatewayProcess
 from tests.support.instances import call, configuration, gateways, operator, until_ready
 from tests.support.runtimes import FarOperator, message
@@ -23,12 +23,27 @@ PRICE = {"amount": 0.01, "currencyCode": "XAG"}
 
 
 class Drained(Balancer):
-    """Sends nothing to instances that are taken out."""
+    """Sends nothing to instances that are taken out, and tells when what was sent to them before has been answered."""
 
     def __init__(self, client: aiohttp.ClientSession, instances: list[GatewayProcess]) -> None:
         urls = [partial(getattr, gateway, "wallet_url") for gateway in instances]
         super().__init__(client, urls, random.Random(1))
         self.out: set[int] = set()
+        self._under_way: set[asyncio.Future[None]] = set()
+
+    async def post(self, operator: str, call: WalletCall, body: bytes) -> Answer:
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._under_way.add(answered)
+        try:
+            return await super().post(operator, call, body)
+        finally:
+            self._under_way.discard(answered)
+            answered.set_result(None)
+
+    async def drain(self, instance: int) -> None:
+        self.out = {instance}
+        if self._under_way:
+            await asyncio.wait(set(self._under_way))
 
     def _order(self) -> list[int]:
         return [instance for instance in super()._order() if instance not in self.out]
@@ -57,7 +72,7 @@ async def test_no_call_fails_while_gateways_are_replaced_one_after_the_other(
         balancer = Drained(client, pair)
         games = [asyncio.create_task(play(balancer, str(number), over)) for number in range(AT_ONCE)]
         for number, gateway in enumerate(pair):
-            balancer.out = {number}
+            await balancer.drain(number)
             assert await gateway.stop() == 0
             await gateway.start()
             await until_ready(gateway)
