@@ -103,7 +103,7 @@ async def rude_operator(
             operator.gone += 1
             writer.close()
 
-    sock = sock or socket.create_server((host, 0))
+    sock = sock or socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     server = await asyncio.start_server(serve, sock=sock, ssl=tls)
     operator = RudeOperator(server.sockets[0].getsockname()[1], tls=tls is not None)
     try:
