@@ -43,11 +43,12 @@ COLUMNS: Final = (
     "currency",
     "adopted",
     "opened_at",
+    "due_at",
     "decided_at",
     "changed_at",
 )
 
-ROW: Final = (*COLUMNS, "tries", "due_at", "hold_balance", "end_balance")
+ROW: Final = (*COLUMNS, "tries", "hold_balance", "end_balance")
 REASON: Final = ("operator", "direction", "id", "text", "source", "category")
 ATTEMPT: Final = ("operator", "direction", "id", "call", "at", "verdict", "detail", "instance")
 
@@ -69,6 +70,7 @@ class Version(msgspec.Struct, frozen=True):
     currency: str | None
     adopted: int
     opened_at: float
+    due_at: float | None
     decided_at: float | None
     changed_at: float
 

@@ -217,6 +217,12 @@ class Purchase:
         if _yes(await self.hold()):
             await self._dice.one_of((self.confirm, self.roll_back))()
 
+    async def buy_what_was_undone(self) -> None:
+        """Uses the id of a purchase once more that it has taken back."""
+        await self.hold()
+        await self.insist(self.roll_back)
+        await self.hold()
+
     async def undo_first(self) -> None:
         """The rollback comes before its hold."""
         await asyncio.gather(self.later(self.roll_back), self.later(self.hold))
@@ -271,6 +277,7 @@ STYLES: Final = (
     Purchase.confirm_wrong,
     Purchase.disappear,
     Purchase.disappear_after_deciding,
+    Purchase.buy_what_was_undone,
     Purchase.undo_first,
     Purchase.finish_what_others_began,
     Purchase.confirm_nothing,

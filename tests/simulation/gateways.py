@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -64,9 +65,12 @@ class Gateway:
         self.clock = VirtualClock(loop)
         self.metrics = Metrics(self.clock.now)
         self.process = Process(name, loop, on_death)
+        self._time = loop.time
         self.listeners: list[_Listener] = []
         self.open_journal = open_journal
         self.serving = False
+        self.well_until = math.inf
+        """When it began to stop, or died, or stood still, or lost its journal."""
         self.stopped = False
         """Whether it came to rest by itself, with nothing left unfinished."""
         self._samples: list[Any] = []
@@ -84,7 +88,12 @@ class Gateway:
 
     def stop(self) -> asyncio.Task[None]:
         self.serving = False
+        self.fares_ill()
         return self.process.start(self._stop())
+
+    def fares_ill(self) -> None:
+        """From now on others may take it for dead."""
+        self.well_until = min(self.well_until, self._time())
 
     def samples(self) -> list[Any]:
         """All that its metrics show, read once and for all."""

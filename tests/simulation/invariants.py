@@ -13,6 +13,7 @@ from tests.simulation.database import Version
 from tests.simulation.evidence import Evidence, Key, Violation
 from tests.simulation.games import CONFIRMS, HOLDS, ROLLBACKS, Told
 from tests.simulation.metrics import metrics_true
+from tests.support.virtual_time import EPOCH
 
 Invariant = Callable[[Evidence], Iterator[Violation]]
 
@@ -83,6 +84,19 @@ def failures_undone(evidence: Evidence) -> Iterator[Violation]:
         succeeded = any(version.state == "held" for version in evidence.versions[key])
         if was_sent and not succeeded and evidence.state(key) not in {"rolled_back", "parked"}:
             yield Violation("failures_undone", f"the hold failed, but is {evidence.state(key)}", key)
+
+
+def undone_afterwards(evidence: Evidence) -> Iterator[Violation]:
+    """A hold that may have been taken, and is rolled back, was told so after it had been sent, not only before."""
+    for key in evidence.keys:
+        sent_at = max((sent.at for sent in evidence.sent[key] if sent.act == "hold"), default=None)
+        unrefused = any(
+            one["call"] in HOLDS and one["verdict"] in {"success", "unknown"} for one in evidence.attempts[key]
+        )
+        if sent_at is None or not unrefused or evidence.state(key) != "rolled_back":
+            continue
+        if not any(sent.act == "rollback" and sent.at > sent_at for sent in evidence.sent[key]):
+            yield Violation("undone_afterwards", "no rollback was sent after the hold", key)
 
 
 def delivered_or_parked(evidence: Evidence) -> Iterator[Violation]:
@@ -161,11 +175,31 @@ def transitions_legal(evidence: Evidence) -> Iterator[Violation]:
 def claims_respected(evidence: Evidence) -> Iterator[Violation]:
     """What came of a try is written only by who holds the transfer then: nobody undoes what others have done since."""
     for key in evidence.keys:
-        for before, after in pairwise(evidence.versions[key]):
-            outcome = before.state in DELIVERING and after.owner is None and after.revision > before.revision
+        holder = None
+        for before, after in pairwise([None, *evidence.versions[key]]):
+            assert after is not None
+            if before is None or after.revision == before.revision:
+                # Whoever is taken for dead, and is not, still holds what nobody else has claimed.
+                holder = after.owner if before is None else holder
+                continue
+            outcome = before.state in DELIVERING and after.owner is None
             begun_anew = after.decided_at == after.changed_at
-            if outcome and not begun_anew and before.owner != INSTANCE.format(after.by):
-                yield Violation("claims_respected", f"{after.by} wrote to what {before.owner} held", key)
+            if outcome and not begun_anew and holder != INSTANCE.format(after.by):
+                yield Violation("claims_respected", f"{after.by} wrote to what {holder} held", key)
+            holder = after.owner
+
+
+def leases_respected(evidence: Evidence) -> Iterator[Violation]:
+    """Nobody takes what another holds, as long as that one is well and its lease is running."""
+    if evidence.plan.jump_every_s or evidence.world.journal_losses or evidence.world.database.failures:
+        return
+    for key in evidence.keys:
+        holder: Version | None = None
+        for after in evidence.versions[key]:
+            if holder is None or after.revision > holder.revision:
+                if holder is not None and _robbed(evidence, holder, after):
+                    yield Violation("leases_respected", f"{after.owner} took it from {holder.owner}", key)
+                holder = after
 
 
 def durable_stays(evidence: Evidence) -> Iterator[Violation]:
@@ -185,6 +219,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     written_first,
     never_both,
     failures_undone,
+    undone_afterwards,
     delivered_or_parked,
     money_adds_up,
     nothing_undone_needlessly,
@@ -192,6 +227,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     reasons_kept,
     transitions_legal,
     claims_respected,
+    leases_respected,
     durable_stays,
     metrics_true,
     all_in_order,
@@ -245,6 +281,14 @@ def _moved(evidence: Evidence, operator: str, player: str) -> Iterator[Decimal]:
             yield amount if key[1] == "deposit" else -amount
 
 
+def _robbed(evidence: Evidence, holder: Version, after: Version) -> bool:
+    if holder.owner is None or after.owner in {None, holder.owner} or holder.due_at is None:
+        return False
+    gateway = evidence.world.gateway(holder.owner.removesuffix(INSTANCE.format("")))
+    well = gateway is not None and gateway.well_until > after.at
+    return well and holder.due_at > EPOCH + after.at
+
+
 def _untrue(evidence: Evidence, key: Key, told: Told) -> str | None:
     if told.status != OK:
         return _untrue_failure(evidence, key, told) if told.asked.call in HOLDS else None
@@ -290,7 +334,8 @@ def _untrue_hold(evidence: Evidence, key: Key, told: Told) -> str | None:
 
 def _untrue_end(evidence: Evidence, key: Key, told: Told, state: str) -> str | None:
     counts = state == "confirmed"
-    if evidence.state_at(key, told.at) != state:
+    # A withdraw that went out late may have begun the rollback anew while this answer was on its way.
+    if not any(version.state == state and version.at <= told.at for version in evidence.versions[key]):
         return f"while it was {evidence.state_at(key, told.at)}"
     if evidence.state(key) != state:
         return f"but ended as {evidence.state(key)}"

@@ -9,6 +9,7 @@ from typing import Final
 from tests.simulation.dice import Dice
 from tests.simulation.gateways import Gateway
 from tests.simulation.plan import SKEW_S
+from tests.simulation.processes import Process
 from tests.simulation.world import World
 
 STEPS_TO_DEATH: Final = 300
@@ -37,7 +38,10 @@ class Misfortunes:
             (plan.cut_off_every_s, self._cut_off),
         ]
         tasks = [asyncio.create_task(self._again_and_again(every_s, do)) for every_s, do in kinds if every_s]
+        if plan.pause_every_s:
+            self._world.network.on_connect = self._catch_in_the_act
         await asyncio.sleep(for_s)
+        self._world.network.on_connect = lambda _: None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -63,11 +67,22 @@ class Misfortunes:
         gateway = self._any()
         if gateway is None or gateway.process.standing:
             return
-        pause_s = self._dice.between(0.2, self._world.plan.longest_pause_s)
+        self._stand_still(gateway.process, self._dice.between(0.2, self._world.plan.longest_pause_s))
+
+    def _catch_in_the_act(self, process: Process) -> None:
+        """Between the last look at the lease and the first byte of the request, for longer than the lease."""
+        if self._dice.happens(0.01) and not process.standing:
+            self._world.count("gateway stands still with a request in hand")
+            self._stand_still(process, self._dice.between(10, 45))
+
+    def _stand_still(self, process: Process, pause_s: float) -> None:
         self._world.count("gateway stands still")
-        self._world.tell("stands still", gateway.name, f"{pause_s:.3f}")
-        gateway.process.stand_still()
-        self._world.network.outside(pause_s, gateway.process.go_on)
+        self._world.tell("stands still", process.name, f"{pause_s:.3f}")
+        gateway = self._world.gateway(process.name)
+        assert gateway is not None
+        gateway.fares_ill()
+        process.stand_still()
+        self._world.network.outside(pause_s, process.go_on)
 
     def _jump(self) -> None:
         gateway = self._any()

@@ -62,6 +62,8 @@ class Network:
     def __init__(self, dice: Dice) -> None:
         self.hosts: dict[str, Host] = {}
         self.counted: dict[str, int] = {}
+        self.on_connect: Callable[[Process], None] = lambda _: None
+        """What may befall a gateway that has a request ready and is about to get the connection for it."""
         self._dice = dice
         self._outside = contextvars.Context()
 
@@ -76,6 +78,10 @@ class Network:
         if self._dice.happens(weather.unreachable):
             self.count("connection unreachable")
             await asyncio.Event().wait()
+        process = PROCESS.get()
+        if process is not None:
+            self.on_connect(process)
+            await asyncio.sleep(0)
         protocol = factory()
         transport = Wire(self, self.hosts[host], protocol)
         protocol.connection_made(transport)

@@ -37,6 +37,7 @@ MISHAPS: Final = (
     "gateway cut off from its journal",
     "gateway restarted",
     "gateway stands still",
+    "gateway stands still with a request in hand",
     "journal failed",
     "message late",
     "operator refuses to end anything",

@@ -155,6 +155,7 @@ class World:
     def _died(self, process: Process) -> None:
         """A kill: all that it had open is cut, and somebody starts it again."""
         gateway = next(one for one in self.gateways if one.process is process)
+        gateway.fares_ill()
         self.tell("dies", gateway.name)
         self.retire(gateway)
         for wire in self._wires.pop(gateway.name, []):
@@ -287,6 +288,10 @@ class World:
 
     def key_of(self, row: dict[str, Any]) -> Key:
         return Key(row["operator"], Direction(row["direction"]), row["id"])
+
+    def gateway(self, name: str) -> Gateway | None:
+        """The gateway of that name, dead or alive."""
+        return next((one for one in [*self.gateways, *self.retired] if one.name == name), None)
 
     @property
     def journal_losses(self) -> int:
