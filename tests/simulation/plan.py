@@ -14,6 +14,9 @@ from tests.simulation.network import Weather
 
 FAULTS: Final = tuple(fault for fault in Fault if fault is not Fault.HUGE)
 
+PROTOCOLS: Final = ("quantum", "quantum", "hub88")
+"""Every adapter that ships; the game's own format twice as often."""
+
 WINDOW_S: Final = 20.0
 """The late arrival window of short schedules."""
 LONGEST_S: Final = 9.0
@@ -109,7 +112,7 @@ def plan_of(seed: int) -> Plan:
 def _operator(dice: Dice, number: int, *, long: bool) -> OperatorPlan:
     badness = dice.one_of((0.0, 0.1, 0.25, 0.5))
     kinds = dice.some_of(FAULTS)
-    protocol = dice.one_of(("quantum", "quantum", "hub88"))
+    protocol = dice.one_of(PROTOCOLS)
     unknown = dice.one_of((Unknown.ACKNOWLEDGE, Unknown.REPORT, Unknown.FORGET))
     weather = _weather(dice, dice.one_of((0.0, 0.1, 0.3)))
     weather.twins_together = unknown is Unknown.FORGET

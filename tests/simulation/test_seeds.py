@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.testing.simulated import simulated_operators
 from tests.simulation.__main__ import outcome
+from tests.simulation.plan import PROTOCOLS
 
 BLOCK = 25
 SEEDS = 300
+
+
+def test_every_adapter_that_ships_takes_part() -> None:
+    assert set(PROTOCOLS) == simulated_operators().keys()
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
