@@ -14,6 +14,14 @@ Labels = tuple[str, ...]
 
 DELIVERING: Final = frozenset({"confirming", "rolling_back"})
 FINAL: Final = frozenset({"confirmed", "rolled_back"})
+KNOWN_BY_THE_JOURNAL_ALONE: Final = frozenset({"delivery_tries_total"})
+DECISIONS: Final = {"confirmed": "confirm", "rolled_back": "rollback"}
+ENDS: Final = {
+    "confirmWithdrawal": "confirm",
+    "confirmDeposit": "confirm",
+    "rollbackWithdrawal": "rollback",
+    "rollbackDeposit": "rollback",
+}
 CALLS: Final = {
     ("hold", "withdraw"): "withdraw",
     ("confirm", "withdraw"): "confirmWithdrawal",
@@ -30,12 +38,15 @@ def metrics_true(evidence: Evidence) -> Iterator[Violation]:
     exact = evidence.journal_was_well
     for name, happened, labels in (
         ("transfers_ended_total", _ended(evidence), ("operator", "direction", "state")),
+        ("deliveries_total", _delivered(evidence), ("operator", "decision")),
+        ("delivery_tries_total", _tried(evidence), ("operator", "decision", "verdict")),
         ("parked_total", _parked(evidence), ("operator",)),
         ("rollback_reasons_total", _reasons(evidence), ("operator", "source", "category")),
     ):
         counted = _counted(evidence, name, labels)
         for key in sorted(counted.keys() | happened.keys()):
-            if counted[key] > happened[key] or (exact and counted[key] != happened[key]):
+            more = counted[key] > happened[key] and name not in KNOWN_BY_THE_JOURNAL_ALONE
+            if more or (exact and counted[key] != happened[key]):
                 yield Violation("metrics_true", f"{name}{key} is {counted[key]}, it happened {happened[key]} times")
     yield from _calls_counted(evidence)
     yield from _tallies_true(evidence)
@@ -47,6 +58,23 @@ def _ended(evidence: Evidence) -> Counter[Labels]:
         for operator, direction, id in evidence.keys
         for before, after in pairwise(evidence.versions[operator, direction, id])
         if before.state in DELIVERING and after.state in FINAL
+    )
+
+
+def _delivered(evidence: Evidence) -> Counter[Labels]:
+    delivered: Counter[Labels] = Counter()
+    for (operator, _, state), times in _ended(evidence).items():
+        delivered[operator, DECISIONS[state]] += times
+    return delivered
+
+
+def _tried(evidence: Evidence) -> Counter[Labels]:
+    """By what was written down of each try; if the journal did not take it, nobody knows of it."""
+    return Counter(
+        (attempt["operator"], ENDS[attempt["call"]], attempt["verdict"])
+        for attempts in evidence.attempts.values()
+        for attempt in attempts
+        if attempt["call"] in ENDS
     )
 
 
