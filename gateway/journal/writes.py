@@ -40,9 +40,10 @@ class Opened(msgspec.Struct, frozen=True):
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Compare-and-set: move a transfer from one of `allowed` to `to`. Answers `Changed`.
 
-    Moves only if the row is in an allowed state and, where given, has this `fence` as its revision and this
+    Moves only if the row is in an allowed state and, where given, still is what the writer `found` and has this
     `amount`; then `revision` grows by one. `due_at`, `owner`, `tries` and `wants` are set as given; `decided_at`,
     `fate`, `missing_at`, balances and session keep the row's value where None. The first `rollback_reason` stays.
+    A session with which the writer has replaced that of `found` is not written thereby.
     `reason` is kept only if the row moved; `attempt` is kept in any case, since it happened.
     """
 
@@ -50,7 +51,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     allowed: tuple[State, ...]
     to: State
     at: float
-    fence: int | None = None
+    found: Transfer | None = None
     amount: Money | None = None
     due_at: float | None = None
     owner: str | None = None
@@ -64,6 +65,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     session: Session | None = None
     reason: Reason | None = None
     attempt: Attempt | None = None
+
+    @property
+    def fence(self) -> int | None:
+        """The revision that the row must have."""
+        return None if self.found is None else self.found.revision
 
     @property
     def rollback_reason(self) -> str | None:

@@ -62,6 +62,11 @@ def may_have_moved(outcome: Outcome) -> bool:
     return _FATES[outcome.verdict] is not Fate.REFUSED
 
 
+def is_undone(transfer: Transfer) -> bool:
+    """Whether it is rolled back, or going to be: nothing leads from there to a confirm."""
+    return transfer.wants is Decision.ROLLBACK or transfer.state in {State.ROLLING_BACK, State.ROLLED_BACK}
+
+
 def attempt_of(call: WalletCall, outcome: Outcome, instance: str) -> Attempt:
     """What is kept of one try."""
     return Attempt(
@@ -110,7 +115,7 @@ def orphaned(transfer: Transfer, lease: Lease, reason: Reason, now: float) -> Ch
         allowed=(State.SENDING,),
         to=State.ROLLING_BACK,
         at=now,
-        fence=transfer.revision,
+        found=transfer,
         due_at=lease.until,
         owner=lease.owner,
         decided_at=now,
@@ -132,7 +137,7 @@ def disowned(found: Transfer, reason: Reason, now: float) -> Change:
         allowed=(State.SENDING, State.HELD),
         to=State.ROLLING_BACK,
         at=now,
-        fence=found.revision,
+        found=found,
         due_at=now,
         decided_at=now,
         reason=reason,
@@ -210,7 +215,7 @@ def taken_up(transfer: Transfer, lease: Lease, now: float) -> Change:
         allowed=(transfer.state,),
         to=DELIVERING[transfer.wants] if parked and transfer.wants else transfer.state,
         at=now,
-        fence=transfer.revision,
+        found=transfer,
         due_at=lease.until,
         owner=lease.owner,
         tries=0 if parked else transfer.tries,
@@ -226,7 +231,7 @@ def retried(transfer: Transfer, reason: Reason, now: float) -> Change:
         allowed=(State.PARKED,),
         to=DELIVERING[transfer.wants],
         at=now,
-        fence=transfer.revision,
+        found=transfer,
         due_at=now,
         decided_at=now,
         reason=reason,
@@ -241,7 +246,7 @@ def resolved(transfer: Transfer, reason: Reason, now: float) -> Change:
         allowed=(State.PARKED,),
         to=DELIVERED[transfer.wants],
         at=now,
-        fence=transfer.revision,
+        found=transfer,
         tries=transfer.tries,
         reason=reason,
     )
@@ -254,7 +259,7 @@ def postponed(transfer: Transfer, until: float, now: float) -> Change:
         allowed=(transfer.state,),
         to=transfer.state,
         at=now,
-        fence=transfer.revision,
+        found=transfer,
         due_at=until,
         tries=transfer.tries,
     )
@@ -292,7 +297,7 @@ def _delivered(transfer: Transfer, attempt: Attempt, balance: Money | None, now:
         allowed=(transfer.state,),
         to=DELIVERED[WANTED[transfer.state]],
         at=now,
-        fence=transfer.revision,
+        found=transfer,
         tries=transfer.tries + 1,
         end_balance=balance,
         attempt=attempt,
@@ -327,7 +332,7 @@ def _again(
         allowed=(transfer.state,),
         to=transfer.state,
         at=now,
-        fence=transfer.revision,
+        found=transfer,
         due_at=due_at,
         tries=tries,
         missing_at=missing_at,
@@ -342,7 +347,7 @@ def _parked(transfer: Transfer, attempt: Attempt, tries: int, now: float) -> Cha
         allowed=(transfer.state,),
         to=State.PARKED,
         at=now,
-        fence=transfer.revision,
+        found=transfer,
         tries=tries,
         wants=WANTED[transfer.state],
         attempt=attempt,

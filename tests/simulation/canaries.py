@@ -84,7 +84,10 @@ CANARIES: Final = (
     ),
     Canary(
         "the fence is ignored",
-        (Edit("gateway.journal.writes:changed", "change.fence not in {None, transfer.revision}", "False"),),
+        (
+            Edit("gateway.journal.writes:changed", "change.fence not in {None, transfer.revision}", "False"),
+            Edit("gateway.journal.sqlite.store:SqliteStore._change", "found is not None:", "False:"),
+        ),
     ),
     Canary(
         "an unknown outcome counts as a refusal",

@@ -39,6 +39,7 @@ from gateway.journal.writes import (
     Prune,
     Remember,
     Write,
+    changed,
 )
 
 _KINDS: Final = (
@@ -228,10 +229,12 @@ def _imported(rows: Rows, write: Import, records: list[Record]) -> Opened:
     return _opened(rows, Open(transfer=write.timeline.transfer), records)
 
 
-def _changed(rows: Rows, _write: Change, records: list[Record]) -> Changed:
+def _changed(rows: Rows, write: Change, records: list[Record]) -> Changed:
     record = records[0]
-    transfer = None if record[_FIRST_COLUMN] is None else transfer_of(rows, record)
-    return Changed(transfer, moved=record[1] == 1)
+    moved = record[1] == 1
+    if moved and write.found is not None:
+        return Changed(changed(write.found, write), moved=True)  # cheaper than reading what has just been written
+    return Changed(None if record[_FIRST_COLUMN] is None else transfer_of(rows, record), moved=moved)
 
 
 def _claimed(rows: Rows, _write: Claim, records: list[Record]) -> list[Transfer]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final
 
 import apsw
@@ -91,29 +90,43 @@ def migrate(connection: apsw.Connection, path: str) -> list[Migration]:
     return missing
 
 
-@contextmanager
-def transaction(connection: apsw.Connection) -> Iterator[None]:
+class transaction:  # noqa: N801 - reads as the statement it is; a generator would cost more than the commit's own code
     """Commits at the end, or undoes all of it and raises."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            with suppress(apsw.Error):
-                connection.execute("ROLLBACK")
-        raise
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                with suppress(apsw.Error):
+                    self._connection.execute("ROLLBACK")
 
 
-@contextmanager
-def named_errors(doing: str) -> Iterator[None]:
+class named_errors:  # noqa: N801 - see `transaction`
     """Turns SQLite's errors into the journal's."""
-    try:
-        yield
-    except apsw.NotADBError:
-        raise JournalMisconfigured("the file is no SQLite database") from None
-    except apsw.Error as error:
-        raise JournalUnavailable(f"{doing} failed: {error}") from error
+
+    __slots__ = ("_doing",)
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, apsw.NotADBError):
+            raise JournalMisconfigured("the file is no SQLite database") from None
+        if isinstance(error, apsw.Error):
+            raise JournalUnavailable(f"{self._doing} failed: {error}") from error
 
 
 def _journal_version(connection: apsw.Connection, path: str) -> int:

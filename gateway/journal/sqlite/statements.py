@@ -21,7 +21,15 @@ def marks(values: Iterable[object]) -> str:
 
 
 def _is_one_of(states: Iterable[State]) -> str:
-    return "state IN ({})".format(", ".join(f"'{state}'" for state in states))
+    return f"state IN ({_quoted(states)})"
+
+
+def _is_none_of(states: Iterable[State]) -> str:
+    return f"state NOT IN ({_quoted(states)})"
+
+
+def _quoted(states: Iterable[State]) -> str:
+    return ", ".join(f"'{state}'" for state in states)
 
 
 def _statements() -> dict[str, str]:
@@ -36,7 +44,7 @@ def _statements() -> dict[str, str]:
         by_key="id = ? AND operator = ? AND direction = ?",
         is_claimable=_is_one_of(CLAIMABLE),
         is_final=_is_one_of(FINAL),
-        is_unfinished=_is_one_of(UNFINISHED),
+        is_unfinished=_is_none_of(FINAL),
     )
     _, *sections = filled.split(_HEADING)
     parted = (section.partition("\n") for section in sections)

@@ -24,10 +24,14 @@ SELECT operator, session FROM transfers ORDER BY number DESC LIMIT 1
 -- name: change
 UPDATE transfers SET
     state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = ?, decided_at = ?, fate = ?,
-    missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, rollback_reason = ?, player_id = ?, session = ?
-WHERE number = ?
+    missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, rollback_reason = ?, player_id = coalesce(?, player_id), session = coalesce(?, session)
+WHERE $by_key AND revision = ?
 
--- name: note
+-- name: add_attempt
+INSERT INTO attempts (transfer, $attempt)
+SELECT number, $attempt_marks FROM transfers WHERE $by_key
+
+-- name: add_reason
 INSERT INTO rollback_reasons (transfer, $reason)
 SELECT number, $reason_marks FROM transfers WHERE $by_key
 

@@ -12,7 +12,7 @@ import apsw
 import msgspec
 
 from gateway.crashpoints import crash_point
-from gateway.journal.records import Transfer
+from gateway.journal.records import Session, Transfer
 from gateway.journal.rows import Rows, of_attempt, of_key, of_money, of_reason, of_text
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import (
@@ -145,25 +145,34 @@ class SqliteStore:
         return found
 
     def _change(self, write: Change) -> Changed:
-        """Reads, decides, then writes: nobody else can write within the transaction. (An UPDATE that returns its row
-        costs twice as much, since SQLite keeps a table of its own for what it returns.)"""
-        rows = self._connection.execute(SQL["find_numbered"], of_key(write.key)).fetchall()
-        if not rows:
-            return Changed(None, moved=False)
-        ((number, *columns),) = rows
-        found = self._rows.transfer(columns)
-        moved = changed(found, write)
-        if moved is not None:
-            self._connection.execute(SQL["change"], (*self._changing(moved), number))
+        """Writes if the row is what the writer found, which its revision tells; else reads it, decides, and writes:
+        nobody else can write within the transaction. (An UPDATE that returns its row costs twice as much, since
+        SQLite keeps a table of its own for what it returns.)"""
+        key = of_key(write.key)
+        found, moved = write.found, None
+        if found is not None:
+            moved = self._moved(found, write, key)
+        if moved is None:
+            found = self.reads.find(write.key)
+            if found is None:
+                return Changed(None, moved=False)
+            moved = self._moved(found, write, key)
         if write.attempt is not None:
-            self._connection.execute(SQL["insert_attempt"], (number, *of_attempt(write.attempt)))
+            self._connection.execute(SQL["add_attempt"], (*of_attempt(write.attempt), *key))
         if moved is not None and write.reason is not None:
-            self._connection.execute(SQL["insert_reason"], (number, *of_reason(write.reason)))
+            self._connection.execute(SQL["add_reason"], (*of_reason(write.reason), *key))
         return Changed(moved or found, moved=moved is not None)
 
-    def _changing(self, moved: Transfer) -> tuple[Any, ...]:
-        """The values of the columns that a change may touch."""
-        session = moved.session
+    def _moved(self, found: Transfer, write: Change, key: tuple[str, ...]) -> Transfer | None:
+        """The transfer as it is now written; None if the change does not apply to it, or it is not what was found."""
+        moved = changed(found, write)
+        if moved is None:
+            return None
+        self._connection.execute(SQL["change"], (*self._changing(moved, write.session), *key, found.revision))
+        return moved if self._connection.changes() else None
+
+    def _changing(self, moved: Transfer, session: Session | None) -> tuple[Any, ...]:
+        """The values of the columns that a change may touch. `session` is a new one."""
         return (
             moved.state,
             moved.changed_at,
@@ -178,12 +187,12 @@ class SqliteStore:
             *of_money(moved.hold_balance),
             *of_money(moved.end_balance),
             of_text(moved.rollback_reason),
-            escaped(session.player_id),
-            self._rows.of_session(session),
+            None if session is None else escaped(session.player_id),
+            None if session is None else self._rows.of_session(session),
         )
 
     def _note(self, write: Note) -> None:
-        self._connection.execute(SQL["note"], (*of_reason(write.reason), *of_key(write.key)))
+        self._connection.execute(SQL["add_reason"], (*of_reason(write.reason), *of_key(write.key)))
 
     def _remember(self, write: Remember) -> None:
         session = write.session

@@ -67,14 +67,10 @@ async def test_who_lost_a_claim_cannot_move_the_transfer(journal: Journal) -> No
     await journal.open(a_transfer(state=State.ROLLING_BACK, due_at=NOW))
     (lost,) = await journal.claim(a_claim("slept"))
     (taken,) = await journal.claim(a_claim("awake", now=NOW + 60))
-    late = await journal.change(
-        Change(key=lost.key, allowed=ANY, to=State.ROLLED_BACK, at=NOW + 61, fence=lost.revision)
-    )
+    late = await journal.change(Change(key=lost.key, allowed=ANY, to=State.ROLLED_BACK, at=NOW + 61, found=lost))
     assert not late.moved
     assert late.transfer == taken
-    done = await journal.change(
-        Change(key=taken.key, allowed=ANY, to=State.ROLLED_BACK, at=NOW + 62, fence=taken.revision)
-    )
+    done = await journal.change(Change(key=taken.key, allowed=ANY, to=State.ROLLED_BACK, at=NOW + 62, found=taken))
     assert done.moved
 
 
@@ -112,7 +108,15 @@ async def test_writes_of_one_tick_are_applied_in_their_order(journal: Journal) -
         journal.open(transfer),
         journal.claim(a_claim("a")),
         journal.claim(a_claim("b")),
-        journal.change(Change(key=transfer.key, allowed=(State.SENDING,), to=State.HELD, at=NOW, fence=1)),
+        journal.change(
+            Change(
+                key=transfer.key,
+                allowed=(State.SENDING,),
+                to=State.HELD,
+                at=NOW,
+                found=a_transfer(due_at=NOW, revision=1),
+            )
+        ),
         journal.open(transfer),
     )
     assert opened.created

@@ -124,7 +124,7 @@ async def test_a_change_sets_all_that_it_names(journal: Journal) -> None:
             allowed=(State.CONFIRMING,),
             to=State.PARKED,
             at=NOW + 5,
-            fence=0,
+            found=a_transfer(state=State.CONFIRMING),
             amount=money("230.00", "XAG"),
             due_at=NOW + 6,
             owner="b",
@@ -161,7 +161,16 @@ async def test_a_change_sets_all_that_it_names(journal: Journal) -> None:
     [
         pytest.param(Change(key=key_of("1"), allowed=(State.SENDING,), to=State.HELD, at=NOW), id="another state"),
         pytest.param(Change(key=key_of("1"), allowed=(), to=State.HELD, at=NOW), id="no state allowed"),
-        pytest.param(Change(key=key_of("1"), allowed=ANY, to=State.HELD, at=NOW, fence=4), id="another revision"),
+        pytest.param(
+            Change(
+                key=key_of("1"),
+                allowed=ANY,
+                to=State.HELD,
+                at=NOW,
+                found=a_transfer("1", state=State.CONFIRMING, revision=4),
+            ),
+            id="another revision",
+        ),
         pytest.param(
             Change(key=key_of("1"), allowed=ANY, to=State.HELD, at=NOW, amount=money("231", "XAG")),
             id="another amount",

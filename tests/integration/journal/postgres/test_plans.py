@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from gateway.journal.postgres.schema import MIGRATIONS
@@ -138,7 +139,9 @@ async def test_no_call_has_ever_read_a_table_from_end_to_end(journals: Journals,
         await journal.open(transfer)
         change: dict[str, Any] = {"key": transfer.key, "allowed": ANY, "at": NOW, "due_at": NOW}
         await journal.change(Change(to=State.CONFIRMING, attempt=an_attempt(), reason=a_reason(), **change))
-        await journal.change(Change(to=State.CONFIRMING, fence=99, **change))
+        await journal.change(
+            Change(to=State.CONFIRMING, found=msgspec.structs.replace(transfer, revision=99), **change)
+        )
         await journal.note(transfer.key, a_reason())
         await journal.find(transfer.key)
         await journal.timeline(transfer.key)

@@ -43,7 +43,13 @@ async def life(journal: Movable, id_: str) -> None:
     assert await journal.next_due(id_) == NOW
     (claimed,) = await journal.claim(Claim(operator=id_, owner=id_, now=NOW, lease_until=NOW + 9, limit=9))
     change = Change(
-        key=transfer.key, allowed=ANY, to=State.ROLLED_BACK, at=NOW, fence=1, attempt=an_attempt(), reason=a_reason()
+        key=transfer.key,
+        allowed=ANY,
+        to=State.ROLLED_BACK,
+        at=NOW,
+        found=claimed,
+        attempt=an_attempt(),
+        reason=a_reason(),
     )
     changed = await journal.change(change)
     assert changed.moved

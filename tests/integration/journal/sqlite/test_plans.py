@@ -20,12 +20,13 @@ BY_NUMBER = "SEARCH transfers USING INTEGER PRIMARY KEY (rowid=?)"
 PLANS = {
     "find": [BY_KEY],
     "find_numbered": [BY_KEY],
-    "note": [BY_KEY.replace("INDEX", "COVERING INDEX")],
+    "add_attempt": [BY_KEY.replace("INDEX", "COVERING INDEX")],
+    "add_reason": [BY_KEY.replace("INDEX", "COVERING INDEX")],
     "session": ["SEARCH sessions USING PRIMARY KEY (digest=? AND operator=?)"],
     "due": ["MERGE (UNION ALL)", "LEFT", "MERGE (UNION ALL)", "LEFT", f"SEARCH transfers USING INDEX {UNFINISHED}"]
     + ["RIGHT", f"SEARCH transfers USING INDEX {UNFINISHED}"] * 2,
     "take": [BY_NUMBER],
-    "change": [BY_NUMBER],
+    "change": [BY_KEY],
     "forget": ["SEARCH instances USING PRIMARY KEY (id=?)"],
     "prunable": ["SEARCH transfers USING INDEX transfers_finished (changed_at<?)"],
     "prune_attempts": ["SEARCH attempts USING INDEX attempts_transfer (transfer=?)"],
@@ -53,6 +54,14 @@ def plan_of(connection: apsw.Connection, statement: str) -> list[str]:
 @pytest.mark.parametrize("name", PLANS)
 def test_a_hot_statement_goes_straight_to_its_rows(connection: apsw.Connection, name: str) -> None:
     assert plan_of(connection, SQL[name]) == PLANS[name]
+
+
+@pytest.mark.parametrize("name", ["insert_transfer", "change", "add_attempt", "add_reason"])
+def test_a_write_of_a_call_needs_no_table_of_its_own(connection: apsw.Connection, name: str) -> None:
+    values = (None,) * SQL[name].count("?")
+    steps = [row[1] for row in connection.execute(f"EXPLAIN {SQL[name]}", values)]
+    assert "OpenWrite" in steps
+    assert "OpenEphemeral" not in steps
 
 
 def test_next_due_looks_at_the_first_entry_of_each_state(connection: apsw.Connection) -> None:
