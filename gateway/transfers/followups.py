@@ -33,11 +33,11 @@ class Followups:
         self._context = context
         self._under_way: set[asyncio.Task[object]] = set()
 
-    def disown(self, operator: Operator, transfer: Transfer) -> None:
+    def disown(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> None:
         """A hold's outcome was not recorded for certain, and the game was told that it failed: whether the journal
         has it as sending or as held, it is rolled back; unless somebody was told meanwhile that it is held."""
         reason = self._context.reasoning.gateway(f"{transfer.direction} failed: its outcome was not recorded")
-        self._start(self._disown(operator, transfer, reason))
+        self._start(self._disown(operator, transfer, outcome, reason))
 
     def undo_late(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> None:
         """A hold went out after others had begun to roll it back: the rollback is sent once more."""
@@ -55,12 +55,17 @@ class Followups:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _disown(self, operator: Operator, transfer: Transfer, reason: Reason) -> None:
-        """As it was when it was sent; if its outcome was recorded after all, as that left it."""
+    async def _disown(self, operator: Operator, transfer: Transfer, outcome: Outcome, reason: Reason) -> None:
+        """As it was when it was sent; if its outcome was recorded after all, as that left it. Where others have begun
+        to roll it back, their rollback may have been sent before the hold was."""
         changed = await self._write(operator, rules.disowned(transfer, reason, self._context.clock.now()))
         found = changed.transfer
-        if found is not None and (found.state, found.revision) == (State.HELD, transfer.revision + 1):
+        if changed.moved or found is None:
+            return
+        if (found.state, found.revision) == (State.HELD, transfer.revision + 1):
             await self._write(operator, rules.disowned(found, reason, self._context.clock.now()))
+        elif rules.is_undone(found) and rules.may_have_moved(outcome):
+            self.undo_late(operator, transfer, outcome)
 
     async def _write(self, operator: Operator, change: Change) -> Changed:
         crash_point("followup.begun")

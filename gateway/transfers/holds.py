@@ -102,7 +102,7 @@ class Holds:
         try:
             changed = await self._context.journal(operator).change(change)
         except JournalUnavailable as error:
-            self._followups.disown(operator, transfer)
+            self._followups.disown(operator, transfer, outcome)
             raise answers.not_recorded(transfer) from error
         crash_point("hold.recorded")
         if not changed.moved:

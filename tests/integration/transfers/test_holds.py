@@ -273,6 +273,27 @@ def test_who_slept_while_sending_has_the_rollback_sent_once_more(tmp_path: Path,
     play(tmp_path, scenario)
 
 
+def test_who_slept_while_sending_and_cannot_record_it_has_the_rollback_sent_once_more(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        async def slow(transfer: Transfer) -> Receipt:
+            await world.reaches(State.ROLLED_BACK)
+            world.journal.away = "disk full"
+            return Receipt(BALANCE)
+
+        sleeper, other = world.instance(started=False, timeout=30), world.instance()
+        other.clock.skew_s = 3600
+        world.far_side.then(WITHDRAW, slow)
+        assert await code(sleeper.withdraw()) is ErrorCode.JOURNAL_UNAVAILABLE
+        world.journal.away = ""
+        await sleeper.coordinator.settled()
+        await asyncio.sleep(90)
+        assert (await world.row()).state is State.ROLLED_BACK
+        assert [call for call, _ in world.far_side.sent] == [WITHDRAW, ROLLBACK, ROLLBACK]
+        assert sleeper.metric("late_arrivals_total") == 1
+
+    play(tmp_path, scenario)
+
+
 def test_who_slept_while_the_operator_refused_leaves_it_at_that(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         async def slow(transfer: Transfer) -> Receipt:
