@@ -60,15 +60,17 @@ class Connection(web.RequestHandler):
     """One connection.
 
     `began_at` is the loop's time at which the request at hand began to arrive, None if its head came in one piece.
+    `is_cut_short`: an answer has been given that nothing follows.
     """
 
-    __slots__ = ("_connections", "_too_late", "began_at")
+    __slots__ = ("_connections", "_too_late", "began_at", "is_cut_short")
 
     def __init__(self, connections: Connections, **options: Any) -> None:
         super().__init__(connections, **options)
         self._connections = connections
         self._too_late: asyncio.TimerHandle | None = None
         self.began_at: float | None = None
+        self.is_cut_short = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._connections.open += 1
@@ -90,6 +92,13 @@ class Connection(web.RequestHandler):
             self._head_is_there()
         elif self._too_late is None and not self._messages and not self._request_in_progress:
             self._head_begins()
+
+    def cut_short(self, answer: Answer) -> None:
+        """Answers at once, whatever is still going on here, and closes the connection."""
+        self.is_cut_short = True
+        if self.transport is not None:
+            self.transport.write(answer.whole())
+        self.force_close()
 
     def handle_error(
         self,
@@ -120,9 +129,7 @@ class Connection(web.RequestHandler):
             self._too_late = None
 
     def _give_up(self) -> None:
-        if self.transport is not None:
-            self.transport.write(too_slow().whole())
-        self.force_close()
+        self.cut_short(too_slow())
 
 
 def too_slow() -> Answer:

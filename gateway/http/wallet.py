@@ -8,6 +8,7 @@ and from an address that is on no list, nothing at all.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
 
@@ -23,6 +24,7 @@ from gateway.http.connection import Connection, too_slow
 from gateway.http.credentials import NOTHING, Grant, TooManyChecks
 from gateway.http.dispatch import CARRY, ROLLBACKS
 from gateway.http.front import Entry, Front, Route
+from gateway.operators.deadlines import Deadlines
 from gateway.operators.operator import Operator
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.coordinator import Coordinator
@@ -59,11 +61,16 @@ class Reply(NamedTuple):
 
 
 class Call:
-    """What is known of a call so far."""
+    """What is known of a call so far.
 
-    __slots__ = ("begun", "call", "last", "operator", "who")
+    `connection` is where it came from; `last`: that is closed with the answer. `begun` is in seconds that are good for
+    measuring (a loop's own time may move in milliseconds).
+    """
 
-    def __init__(self, begun: float, who: Address | None) -> None:
+    __slots__ = ("begun", "call", "connection", "last", "operator", "who")
+
+    def __init__(self, connection: Connection, begun: float, who: Address | None) -> None:
+        self.connection = connection
         self.begun = begun
         self.who = who
         self.call = ""
@@ -80,9 +87,10 @@ class WalletDoor:
         self._metrics = metrics
         self._front = front
         self._bodies = Bodies(front.server.max_body)
-        self._under_way: dict[asyncio.Task[Reply], Operator] = {}
+        self._under_way: dict[asyncio.Task[object], Operator] = {}
+        self._patience: Deadlines[Call] = Deadlines(self._lose_patience)
         self._stopping = False
-        self._time = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
 
     def open_to(self, front: Front) -> None:
         """From the next request on, this is what counts. Calls under way finish with what they began with."""
@@ -106,12 +114,13 @@ class WalletDoor:
     def close(self) -> None:
         """Lets go of what checking credentials takes, and writes the last lines of the log."""
         self._front.credentials.close()
+        self._patience.close()
         self.access.flush()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request. Raises nothing but what aiohttp makes of a lost connection."""
         front = self._front
-        call = Call(self._time(), self._client(front, request))
+        call = Call(cast("Connection", request.protocol), time.monotonic(), self._client(front, request))
         try:
             reply = await self._reply(front, request, call)
         except WalletError as error:
@@ -123,8 +132,7 @@ class WalletDoor:
             return too_slow()
         except (web.RequestPayloadError, ConnectionError):
             return bad_request("The body is cut off or malformed; send it whole.", last=True)
-        self._count(call, reply)
-        return Answer(reply.status, reply.content, last=call.last or self._stopping)
+        return self._answer(call, reply)
 
     async def _reply(self, front: Front, request: web.BaseRequest, call: Call) -> Reply:
         route = front.route(request.raw_path)
@@ -135,10 +143,14 @@ class WalletDoor:
             raise _STOPPING
         if route.call is None or request.method != hdrs.METH_POST:
             raise _NO_SUCH_CALL
-        until = (cast("Connection", request.protocol).began_at or call.begun) + front.server.read_timeout
+        until = (call.connection.began_at or self._loop.time()) + front.server.read_timeout
         body = await self._bodies.read(request, until, roomy=route.call in ROLLBACKS)
         crash_point("door.read")
-        return await self._carried_out(entry.operator, route.call, body, front.server.request_timeout)
+        self._patience.set(call, self._loop.time() + front.server.request_timeout, self._loop)
+        try:
+            return await self._carried_out(entry.operator, route.call, body)
+        finally:
+            self._patience.drop(call)
 
     async def _entry(self, front: Front, request: web.BaseRequest, route: Route, who: Address | None) -> Entry:
         """The operator that the call is for. Raises `Ignored` and `WalletError`."""
@@ -156,33 +168,10 @@ class WalletDoor:
             raise Ignored
         return entry
 
-    async def _carried_out(self, operator: Operator, call: WalletCall, body: bytes, patience_s: float) -> Reply:
-        """The call is a task of its own: whatever becomes of the connection, it is carried out to its end.
-
-        A bare future and a timer: `asyncio.wait` would cost twice as much, a tenth of the whole call.
-        """
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Reply] = loop.create_future()
-
-        def answer(task: asyncio.Task[Reply]) -> None:
-            del self._under_way[task]
-            if not answered.done():
-                answered.set_result(task.result())
-
-        def lose_patience() -> None:
-            if not answered.done():
-                answered.set_result(_refused(_STILL_WORKED_ON))
-
-        task = loop.create_task(self._carry(operator, call, body))
+    async def _carried_out(self, operator: Operator, call: WalletCall, body: bytes) -> Reply:
+        """With aiohttp every request is a task of its own: it goes on to its end, whatever becomes of the client."""
+        task = cast("asyncio.Task[object]", asyncio.current_task())
         self._under_way[task] = operator
-        task.add_done_callback(answer)
-        timer = loop.call_later(patience_s, lose_patience)
-        try:
-            return await answered
-        finally:
-            timer.cancel()
-
-    async def _carry(self, operator: Operator, call: WalletCall, body: bytes) -> Reply:
         try:
             return Reply(200, await CARRY[call](self._coordinator, operator, body), OK)
         except WalletError as error:
@@ -190,13 +179,23 @@ class WalletDoor:
         except Exception:
             log.exception("a call failed unexpectedly", operator=operator.name, call=call)
             return _refused(_UNEXPECTED)
+        finally:
+            del self._under_way[task]
 
-    def _count(self, call: Call, reply: Reply) -> None:
-        took_s = self._time() - call.begun
-        self._metrics.call(call.operator, call.call, reply.outcome, took_s)
-        self.access.call(call.operator, call.call, reply.outcome, reply.status, took_s, call.who)
+    def _lose_patience(self, call: Call) -> None:
+        """The call goes on; the game is told so, and its connection is closed: no other answer can follow on it."""
+        call.last = True
+        call.connection.cut_short(self._answer(call, _refused(_STILL_WORKED_ON)))
 
-    def _tasks_of(self, operator: Operator | None) -> Iterator[asyncio.Task[Reply]]:
+    def _answer(self, call: Call, reply: Reply) -> Answer:
+        """The answer, counted unless it comes too late."""
+        if not call.connection.is_cut_short:
+            took_s = time.monotonic() - call.begun
+            self._metrics.call(call.operator, call.call, reply.outcome, took_s)
+            self.access.call(call.operator, call.call, reply.outcome, reply.status, took_s, call.who)
+        return Answer(reply.status, reply.content, last=call.last or self._stopping)
+
+    def _tasks_of(self, operator: Operator | None) -> Iterator[asyncio.Task[object]]:
         return (task for task, whose in self._under_way.items() if operator is None or whose is operator)
 
     @staticmethod

@@ -37,8 +37,8 @@ class ServerSettings(Section):
     """Serve HTTPS. Without it something in front of the gateway should."""
 
     request_timeout: Timeout = 10.0
-    """How long one call may take before the game is answered that its end is still being worked on. Keep it above the
-    operators' timeouts and below the game's own."""
+    """How long one call may take before the game is answered that its end is still being worked on, and its connection
+    closed. Keep it above the operators' timeouts and below the game's own."""
 
     read_timeout: Timeout = 5.0
     """How long a client may take to send one whole request once it has begun."""

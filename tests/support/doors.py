@@ -164,8 +164,15 @@ class Game:
 
     def counted(self, outcome: str, call: str = "rollbackWithdrawal", operator: str = "acme") -> float:
         """How many calls the metrics have seen."""
+        return self._sample("count", outcome, call, operator)
+
+    def took_s(self, outcome: str, call: str = "rollbackWithdrawal", operator: str = "acme") -> float:
+        """How long they took together, as the metrics have it."""
+        return self._sample("sum", outcome, call, operator)
+
+    def _sample(self, kind: str, outcome: str, call: str, operator: str) -> float:
         labels = {"operator": operator, "call": call, "outcome": outcome}
-        return self.metrics.registry.get_sample_value("mm_gateway_call_seconds_count", labels) or 0
+        return self.metrics.registry.get_sample_value(f"mm_gateway_call_seconds_{kind}", labels) or 0
 
 
 def basic(credentials: str) -> str:

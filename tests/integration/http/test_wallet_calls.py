@@ -118,11 +118,22 @@ async def test_a_client_that_leaves_does_not_stop_its_call(game: Game) -> None:
 async def test_a_call_that_takes_too_long_is_answered_as_pending_and_goes_on() -> None:
     async with wallet_door(request_timeout=0.05) as game:
         game.coordinator.may_answer.clear()
-        answered = await game.post("/wallet/withdraw", WITHDRAW)
-        assert (answered.status, answered.error_code) == (500, 120)
+        client = await game.connect()
+        answered = await client.asked(request("/wallet/withdraw", WITHDRAW))
+        assert (answered.status, answered.error_code, answered.headers["connection"]) == (500, 120, "close")
+        assert await client.rest() == b""
         game.coordinator.may_answer.set()
         await game.door.settled()
         assert game.coordinator.answered == 1
+        assert game.counted("pending", "withdraw") == 1
+        assert game.counted("ok", "withdraw") == 0
+
+
+async def test_how_long_a_call_took_is_measured_more_finely_than_a_loop_s_timers(game: Game) -> None:
+    for _ in range(20):
+        assert (await game.post("/wallet/withdraw", WITHDRAW)).status == 200
+    took_ms = 1000 * game.took_s("ok", "withdraw")
+    assert took_ms != pytest.approx(round(took_ms), abs=1e-6)
 
 
 async def test_once_told_to_stop_the_door_refuses_new_calls_and_finishes_old_ones(game: Game) -> None:
