@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Context, Decimal, InvalidOperation
 from typing import Final
 
 import msgspec
@@ -10,6 +10,8 @@ import msgspec
 INTEGER_DIGITS: Final = 26
 FRACTION_DIGITS: Final = 12
 _DIGITS: Final = INTEGER_DIGITS + FRACTION_DIGITS
+_EXACT: Final = Context(prec=2 * _DIGITS)
+"""Roomy enough that nothing here is ever rounded."""
 
 
 class MoneyError(ValueError):
@@ -54,7 +56,7 @@ def canonical(amount: Decimal | int | str) -> Decimal:
     if number.adjusted() < -FRACTION_DIGITS:  # so far below that normalizing would make it zero
         raise MoneyError(f"the amount has more than {FRACTION_DIGITS} digits after the point")
     if exponent < 0:
-        number = _without_trailing_zeros(number)
+        number = _EXACT.normalize(number)  # without trailing zeros
     if -int(number.as_tuple().exponent) > FRACTION_DIGITS:
         raise MoneyError(f"the amount has more than {FRACTION_DIGITS} digits after the point")
     return Decimal(f"{number:f}")
@@ -65,19 +67,15 @@ def scaled(amount: Decimal, places: int) -> int:
 
     Raises `MoneyError` when that would need rounding.
     """
-    with localcontext() as context:
-        context.prec = 2 * _DIGITS
-        shifted = amount.scaleb(places)
-        if shifted != shifted.to_integral_value():
-            raise MoneyError(f"the amount has more than {places} digits after the point")
-        return int(shifted)
+    shifted = _EXACT.scaleb(amount, places)
+    if shifted != _EXACT.to_integral_value(shifted):
+        raise MoneyError(f"the amount has more than {places} digits after the point")
+    return int(shifted)
 
 
 def unscaled(units: int, places: int) -> Decimal:
     """The inverse of `scaled`: ``unscaled(356000, 5) == Decimal("3.56")``. Raises `MoneyError`."""
-    with localcontext() as context:
-        context.prec = 2 * _DIGITS
-        return canonical(Decimal(units).scaleb(-places))
+    return canonical(_EXACT.scaleb(units, -places))
 
 
 def _decimal(amount: Decimal | int | str) -> Decimal:
@@ -85,9 +83,3 @@ def _decimal(amount: Decimal | int | str) -> Decimal:
         return Decimal(amount)
     except InvalidOperation:
         raise MoneyError("the amount is not a number") from None
-
-
-def _without_trailing_zeros(number: Decimal) -> Decimal:
-    with localcontext() as context:
-        context.prec = 2 * _DIGITS
-        return number.normalize()

@@ -40,7 +40,10 @@ class Counters(Collector):
 
 
 class Histograms(Collector):
-    """A family of histograms; `buckets` are the upper bounds, in order, without infinity."""
+    """A family of histograms; `buckets` are the upper bounds, in order, without infinity.
+
+    A series is the count in each bucket, and at the end the sum of its values.
+    """
 
     def __init__(
         self, name: str, text: str, labels: Labels, buckets: tuple[float, ...], registry: CollectorRegistry
@@ -50,19 +53,19 @@ class Histograms(Collector):
         self._labels = labels
         self._bounds = buckets
         self._le = [_written(bound) for bound in (*buckets, float("inf"))]
-        self._counts: defaultdict[Labels, list[int]] = defaultdict(lambda: [0] * len(self._le))
-        self._sums: defaultdict[Labels, float] = defaultdict(float)
+        self._series: defaultdict[Labels, list[float]] = defaultdict(lambda: [0] * (len(self._le) + 1))
         registry.register(self)
 
     def observe(self, value: float, *labels: str) -> None:
         """One value, for these values of the labels in their order."""
-        self._counts[labels][bisect_left(self._bounds, value)] += 1
-        self._sums[labels] += value
+        series = self._series[labels]
+        series[bisect_left(self._bounds, value)] += 1
+        series[-1] += value
 
     def collect(self) -> Iterator[Metric]:
         family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
-        for labels, counts in self._counts.items():
-            family.add_metric(labels, list(zip(self._le, accumulate(counts), strict=True)), self._sums[labels])
+        for labels, (*counts, total) in self._series.items():
+            family.add_metric(labels, list(zip(self._le, accumulate(counts), strict=True)), total)
         yield family
 
 
