@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Iterator
 from multiprocessing import Pool
+from typing import Final
 
 from tests.simulation.canaries import CANARIES
 from tests.simulation.evidence import Evidence
 from tests.simulation.hunt import HEADING, hunted, line_of
 from tests.simulation.play import play
 from tests.simulation.report import COMPLETE, Outcome, outcome_of, report, summary
+
+TOLD_EVERY: Final = 500
 
 
 def outcome(seed: int) -> Outcome:
@@ -34,13 +37,24 @@ def outcomes(first: int, count: int, workers: int) -> Iterator[Outcome]:
         yield from pool.imap_unordered(outcome, seeds, chunksize=4)
 
 
+def told(played: Iterator[Outcome], seeds: int) -> Iterator[Outcome]:
+    """The same, telling those who wait how far it is, and at once what is wrong."""
+    for number, one in enumerate(played, 1):
+        if one.violations:
+            sys.stderr.write(f"{one.explanation}\n")
+        if number % TOLD_EVERY == 0:
+            sys.stderr.write(f"{number} of {seeds} seeds\n")
+        yield one
+
+
 def simulate(arguments: argparse.Namespace) -> bool:
     """Plays seeds, prints the report, and tells whether all is well."""
     begun = time.perf_counter()
     if arguments.seed is not None:
         found = [outcome(arguments.seed)]
     else:
-        found = sorted(outcomes(arguments.first, arguments.seeds, arguments.workers), key=lambda one: one.seed)
+        played = outcomes(arguments.first, arguments.seeds, arguments.workers)
+        found = sorted(told(played, arguments.seeds), key=lambda one: one.seed)
     text, well = report(found, time.perf_counter() - begun)
     sys.stdout.write(f"{text}\n{summary(found)}\n")
     return well
