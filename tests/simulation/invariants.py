@@ -242,7 +242,8 @@ def _parked_too_soon(evidence: Evidence) -> Iterator[Violation]:
         before = None
         for version in evidence.versions[key]:
             if version.state in {"confirming", "rolling_back"} and before != version.state:
-                begun_at = version.at
+                # A gateway that stands still commits long after it has decided.
+                begun_at = max(version.decided_at or version.at, version.at - evidence.plan.longest_pause_s)
             if version.state == "parked" and version.at - begun_at < until_s - 1.2 * every_s:
                 yield Violation("delivered_or_parked", f"parked after {version.at - begun_at:.1f} s", key)
             before = version.state
