@@ -108,6 +108,7 @@ class FaultyOperator:
         self._chance = chance
         self._switched: list[_Switched] = []
         self._late: dict[str, Order] = {}
+        self._told_to_roll_back: set[str] = set()
 
     @property
     def rules(self) -> list[FaultRule]:
@@ -144,15 +145,23 @@ class FaultyOperator:
         )
 
     def _let_in_late(self, rollback: Order) -> None:
+        self._told_to_roll_back.add(rollback.reference)
         late = self._late.pop(rollback.reference, None)
         if late is not None:
             self.simulated.carry_out(late)
+
+    def _delay(self, hold: Order) -> None:
+        """Until its rollback has been answered; it is late enough if that has been."""
+        if hold.reference in self._told_to_roll_back:
+            self.simulated.carry_out(hold)
+        else:
+            self._late[hold.reference] = hold
 
     def _carry_out(self, order: Order, rule: FaultRule | None) -> Reply:
         if rule is None:
             return Reply(self.simulated.carry_out(order))
         if rule.fault is Fault.LATE and order.act is Act.HOLD:
-            self._late[order.reference] = order
+            self._delay(order)
         if rule.fault in _INSTEAD:
             return _INSTEAD[rule.fault]
         if rule.fault is Fault.DELAY:

@@ -47,6 +47,8 @@ INSTANCE: Final = "{}-0-0"
 
 PENDING: Final = 120
 ID_REUSED: Final = 110
+NOTHING_SENT: Final = frozenset({122, 123})
+"""Codes of a hold that may never have left; 123 also stands for one whose outcome was not recorded."""
 TEXT_LIMIT: Final = 4096
 
 
@@ -234,6 +236,13 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
 )
 
 
+def _decided_at(evidence: Evidence, version: Version) -> float:
+    """In the simulation's time. One that stands still, or whose journal is away, commits long after it has decided; but
+    nobody decides before the game has asked for anything."""
+    first_asked_at = evidence.asked[version.key][0].at
+    return version.at if version.decided_at is None else max(first_asked_at, version.decided_at - EPOCH)
+
+
 def _parked_too_soon(evidence: Evidence) -> Iterator[Violation]:
     plan = evidence.plan.delivery
     until_s, every_s = plan.get("until", 48 * 3600.0), plan.get("then_every", 3600.0)
@@ -242,8 +251,7 @@ def _parked_too_soon(evidence: Evidence) -> Iterator[Violation]:
         before = None
         for version in evidence.versions[key]:
             if version.state in {"confirming", "rolling_back"} and before != version.state:
-                # A gateway that stands still commits long after it has decided.
-                begun_at = max(version.decided_at or version.at, version.at - evidence.plan.longest_pause_s)
+                begun_at = _decided_at(evidence, version)
             if version.state == "parked" and version.at - begun_at < until_s - 1.2 * every_s:
                 yield Violation("delivered_or_parked", f"parked after {version.at - begun_at:.1f} s", key)
             before = version.state
@@ -314,9 +322,12 @@ def _beside_the_point(evidence: Evidence, key: Key, told: Told) -> str | None:
 
 
 def _untrue_failure(evidence: Evidence, key: Key, told: Told) -> str | None:
-    """Another copy of the same call may have been told that it succeeded, and so may a game that confirmed what it was
-    told had failed; and who was told to ask again must do so."""
-    if told.code in {PENDING, ID_REUSED} or _succeeded(evidence, key):
+    """Another copy of the same call may have been told that it succeeded; a game that confirms what it was told had
+    failed has decided; who was told to ask again must do so; and that nothing was sent is true of the copy that is
+    told so, even where another one goes out later."""
+    if told.code in {PENDING, ID_REUSED} or _succeeded(evidence, key) or _confirmed_all_the_same(evidence, key, told):
+        return None
+    if told.code in NOTHING_SENT and all(sent.at > told.at for sent in evidence.sent[key]):
         return None
     if evidence.counts(key) and evidence.state(key) not in {"rolled_back", "parked", None}:
         return f"but the money is taken, and it is {evidence.state(key)}"
@@ -338,15 +349,27 @@ def _untrue_end(evidence: Evidence, key: Key, told: Told, state: str) -> str | N
     # A withdraw that went out late may have begun the rollback anew while this answer was on its way.
     if not any(version.state == state and version.at <= told.at for version in evidence.versions[key]):
         return f"while it was {evidence.state_at(key, told.at)}"
-    if evidence.state(key) != state:
+    if evidence.state(key) != state and not _parked_anew(evidence, key):
         return f"but ended as {evidence.state(key)}"
     if evidence.counts(key) is not counts and not evidence.unanswerable(key):
         return f"but the money is {'not ' if counts else ''}taken"
     return None
 
 
+def _parked_anew(evidence: Evidence, key: Key) -> bool:
+    """A rollback that a late withdraw began anew, and that the operator then never acknowledged again."""
+    states = [version.state for version in evidence.versions[key]]
+    begun_anew = ("rolled_back", "rolling_back") in pairwise(states)
+    return begun_anew and evidence.state(key) == "parked" and evidence.wants(key) == "rollback"
+
+
 def _succeeded(evidence: Evidence, key: Key) -> bool:
     return any(told.asked.call not in ROLLBACKS and told.status == OK for told in evidence.told[key])
+
+
+def _confirmed_all_the_same(evidence: Evidence, key: Key, told: Told) -> bool:
+    asked = any(asked.call in CONFIRMS and asked.at > told.at for asked in evidence.asked[key])
+    return asked and any(version.state in CONFIRMED for version in evidence.versions[key])
 
 
 def _kept(reason: object) -> set[str]:

@@ -157,6 +157,14 @@ def test_an_operator_that_remembers_refuses_a_late_withdraw(unknown: Unknown) ->
     assert faulty.simulated.ledger.accounts["p1"].balance == 100
 
 
+def test_a_late_withdraw_whose_rollback_has_been_answered_waits_for_no_other() -> None:
+    faulty = operator(Unknown.FORGET)
+    faulty.switch([FaultRule(fault=Fault.LATE, calls=(WalletCall.WITHDRAW,))])
+    faulty.handle(request("rollbackWithdrawal"))
+    assert faulty.handle(request()).answer is None
+    assert faulty.simulated.ledger.accounts["p1"].balance == 90
+
+
 def test_an_operator_that_forgets_books_a_late_withdraw_and_undoes_it_when_asked_again() -> None:
     faulty = rolled_back_before_it_came(Unknown.FORGET)
     ledger = faulty.simulated.ledger
