@@ -1,7 +1,7 @@
 """RSA signatures over the exact bytes of a request, made beside the event loop where that helps.
 
 A signature costs more than everything else in a call. The library lets go of the interpreter while it signs, so where
-there is a second core a thread of its own takes it. See `docs/decisions/042-signing-beside-the-loop.md`.
+there are several cores, as many threads share them. See `docs/decisions/042-signing-beside-the-loop.md`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-SIGNER: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hub88-signer") if _cores() > 1 else None
+SIGNERS: Final = 4
+"""Threads that sign, at most: beyond that the loop has not as many calls to sign."""
+
+SIGNER: Final = ThreadPoolExecutor(min(_cores(), SIGNERS), thread_name_prefix="hub88-signer") if _cores() > 1 else None
 """Where signatures are made; None: where they are asked for, since there is no core to spare."""
 
 

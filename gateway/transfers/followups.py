@@ -1,6 +1,7 @@
 """What must still be written when the journal did not take it: tried until it does, so that no money is forgotten.
 
-Only for the two cases in which the journal's own rows cannot tell later what has to be done.
+Only for the two cases in which the journal's own rows cannot tell later what has to be done. The game is told what came
+of its call when that is durable, not before: a gateway that dies in between has told nothing.
 """
 
 from __future__ import annotations
@@ -27,45 +28,54 @@ log = structlog.get_logger(__name__)
 
 
 class Followups:
-    """Writes that outlive the call that wanted them."""
+    """Writes that the call which wants them waits for, and that go on without it if it is cancelled."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._under_way: set[asyncio.Task[object]] = set()
+        self._under_way: set[asyncio.Task[Transfer | None]] = set()
 
-    def disown(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> None:
-        """A hold's outcome was not recorded for certain, and the game was told that it failed: whether the journal
-        has it as sending or as held, it is rolled back; unless somebody was told meanwhile that it is held."""
+    async def disown(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Transfer | None:
+        """A hold's outcome was not recorded for certain: whether the journal has it as sending or as held, it is rolled
+        back; unless somebody was told meanwhile that it is held. Returns the row then."""
         reason = self._context.reasoning.gateway(f"{transfer.direction} failed: its outcome was not recorded")
-        self._start(self._disown(operator, transfer, outcome, reason))
+        return await self._outliving(self._disown(operator, transfer, outcome, reason))
 
-    def undo_late(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> None:
+    async def undo_late(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> None:
         """A hold went out after others had begun to roll it back: the rollback is sent once more."""
-        reason = self._context.reasoning.gateway(f"{transfer.direction} went out after its rollback was decided")
-        self._context.metrics.late_arrival(operator.name)
-        self._start(self._write(operator, rules.arrived_late(transfer, outcome, reason, self._context.clock.now())))
+        await self._outliving(self._undo_late(operator, transfer, outcome))
 
     async def settled(self) -> None:
         """Returns once nothing is left to be written."""
         while self._under_way:
             await asyncio.wait(self._under_way)
 
-    def _start(self, work: Coroutine[Any, Any, object]) -> None:
+    async def _outliving(self, work: Coroutine[Any, Any, Transfer | None]) -> Transfer | None:
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
 
-    async def _disown(self, operator: Operator, transfer: Transfer, outcome: Outcome, reason: Reason) -> None:
+    async def _disown(
+        self, operator: Operator, transfer: Transfer, outcome: Outcome, reason: Reason
+    ) -> Transfer | None:
         """As it was when it was sent; if its outcome was recorded after all, as that left it. Where others have begun
         to roll it back, their rollback may have been sent before the hold was."""
         changed = await self._write(operator, rules.disowned(transfer, reason, self._context.clock.now()))
         found = changed.transfer
         if changed.moved or found is None:
-            return
+            return found
         if (found.state, found.revision) == (State.HELD, transfer.revision + 1):
-            await self._write(operator, rules.disowned(found, reason, self._context.clock.now()))
-        elif rules.is_undone(found) and rules.may_have_moved(outcome):
-            self.undo_late(operator, transfer, outcome)
+            changed = await self._write(operator, rules.disowned(found, reason, self._context.clock.now()))
+            return changed.transfer
+        if rules.is_undone(found) and rules.may_have_moved(outcome):
+            return await self._undo_late(operator, transfer, outcome)
+        return found
+
+    async def _undo_late(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Transfer | None:
+        reason = self._context.reasoning.gateway(f"{transfer.direction} went out after its rollback was decided")
+        self._context.metrics.late_arrival(operator.name)
+        change = rules.arrived_late(transfer, outcome, reason, self._context.clock.now())
+        return (await self._write(operator, change)).transfer
 
     async def _write(self, operator: Operator, change: Change) -> Changed:
         crash_point("followup.begun")

@@ -57,13 +57,14 @@ class Holds:
         except Refused as refused:
             return await self._repeated(operator, hold, otherwise=answers.not_sent(refused.text))
         crash_point("hold.admitted")
-        try:
-            with self._context.flights.flying(hold.key):
+        with self._context.flights.flying(hold.key):
+            try:
                 opened = await self._open(operator, hold, session)
-                if opened.created:
-                    return await self._send(operator, opened.transfer)
-        finally:
-            operator.guard.leave()
+                outcome = await self._send(operator, opened.transfer) if opened.created else None
+            finally:
+                operator.guard.leave()
+            if outcome is not None:
+                return await self._record(operator, opened.transfer, outcome)
         return await self._repeated(operator, hold)
 
     async def _open(self, operator: Operator, hold: Hold, session: Session) -> Opened:
@@ -89,8 +90,15 @@ class Holds:
         self._context.seen.add(hold.key)
         return opened
 
-    async def _send(self, operator: Operator, transfer: Transfer) -> Money:
-        outcome = await self._outcome(operator, transfer)
+    async def _send(self, operator: Operator, transfer: Transfer) -> Outcome:
+        """What came of the one send. Whoever slept through the lease does not send: others may be undoing it."""
+        now = self._context.clock.now()
+        assert transfer.due_at is not None
+        if now >= transfer.due_at:
+            return Outcome(verdict=Verdict.UNSENT, at=now, took_s=0.0, text="the gateway stood still for too long")
+        return await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)
+
+    async def _record(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money:
         crash_point("hold.answered")
         now = self._context.clock.now()
         attempt = rules.attempt_of(rules.HOLD_CALL[transfer.direction], outcome, self._context.instance)
@@ -101,12 +109,11 @@ class Holds:
             change = rules.not_taken(transfer, outcome, attempt, reason, now)
         try:
             changed = await self._context.journal(operator).change(change)
-        except JournalUnavailable as error:
-            self._followups.disown(operator, transfer, outcome)
-            raise answers.not_recorded(transfer) from error
+        except JournalUnavailable:
+            return await self._unrecorded(operator, transfer, outcome)
         crash_point("hold.recorded")
         if not changed.moved:
-            return self._overtaken(operator, transfer, outcome)
+            raise await self._overtaken(operator, transfer, outcome)
         if change.reason is not None:
             self._context.reasoning.count(operator.name, change.reason)
         if outcome.balance is not None:
@@ -115,19 +122,18 @@ class Holds:
         crash_point("hold.refused")
         raise answers.of_failed_hold(transfer, attempt)
 
-    async def _outcome(self, operator: Operator, transfer: Transfer) -> Outcome:
-        """What came of the one send. Whoever slept through the lease does not send: others may be undoing it."""
-        now = self._context.clock.now()
-        assert transfer.due_at is not None
-        if now >= transfer.due_at:
-            return Outcome(verdict=Verdict.UNSENT, at=now, took_s=0.0, text="the gateway stood still for too long")
-        return await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)
+    async def _unrecorded(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money:
+        """Nobody knows whether the outcome was recorded; the game is told what stands once that is certain."""
+        stands = await self._followups.disown(operator, transfer, outcome)
+        if outcome.balance is None or stands is None or rules.is_undone(stands):
+            raise answers.not_recorded(transfer)
+        return outcome.balance
 
-    def _overtaken(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money:
+    async def _overtaken(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> WalletError:
         """Others took this instance for dead and rolled the transfer back while it was out."""
         if rules.may_have_moved(outcome):
-            self._followups.undo_late(operator, transfer, outcome)
-        raise answers.rolled_back(transfer)
+            await self._followups.undo_late(operator, transfer, outcome)
+        return answers.rolled_back(transfer)
 
     async def _repeated(self, operator: Operator, hold: Hold, otherwise: WalletError | None = None) -> Money:
         """The answer to a hold whose id is there already, or `otherwise` if it is not."""

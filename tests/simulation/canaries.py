@@ -49,7 +49,7 @@ CANARIES: Final = (
         "a withdraw without an answer is sent again",
         (
             Edit(
-                "gateway.transfers.holds:Holds._outcome",
+                "gateway.transfers.holds:Holds._send",
                 "    return await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)",
                 "    first = await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)\n"
                 "    if first.verdict is not Verdict.UNKNOWN:\n"
@@ -175,17 +175,21 @@ CANARIES: Final = (
         "a success is told although it was not recorded",
         (
             Edit(
-                "gateway.transfers.holds:Holds._send",
-                "raise answers.not_recorded(transfer) from error",
-                "if outcome.balance is not None:\n"
-                "            return outcome.balance\n"
-                "        raise answers.not_recorded(transfer) from error",
+                "gateway.transfers.holds:Holds._unrecorded",
+                "outcome.balance is None or stands is None or rules.is_undone(stands)",
+                "outcome.balance is None",
             ),
         ),
     ),
     Canary(
         "an outcome that was not recorded is not followed up",
-        (Edit("gateway.transfers.holds:Holds._send", "self._followups.disown(operator, transfer)", "pass"),),
+        (
+            Edit(
+                "gateway.transfers.holds:Holds._unrecorded",
+                "await self._followups.disown(operator, transfer, outcome)",
+                "transfer",
+            ),
+        ),
     ),
     Canary(
         "a withdraw that went out late is not undone",

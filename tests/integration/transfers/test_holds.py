@@ -150,12 +150,34 @@ def test_a_success_that_could_not_be_recorded_is_undone_once_the_journal_is_back
 
         gateway = world.instance()
         world.far_side.then(WITHDRAW, journal_goes)
-        assert await code(gateway.withdraw()) is ErrorCode.JOURNAL_UNAVAILABLE
+        call = asyncio.create_task(code(gateway.withdraw()))
         await asyncio.sleep(7)
+        assert not call.done()
         assert world.far_side.calls(ROLLBACK) == 0
         world.journal.away = ""
+        assert await call is ErrorCode.JOURNAL_UNAVAILABLE
         await world.reaches(State.ROLLED_BACK)
         await gateway.coordinator.settled()
+        assert [call for call, _ in world.far_side.sent] == [WITHDRAW, ROLLBACK]
+
+    play(tmp_path, scenario)
+
+
+def test_a_hold_that_is_cancelled_while_the_journal_is_away_is_undone_all_the_same(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        async def journal_goes(transfer: Transfer) -> Receipt:
+            world.journal.away = "disk full"
+            return Receipt(BALANCE)
+
+        gateway = world.instance()
+        world.far_side.then(WITHDRAW, journal_goes)
+        call = asyncio.create_task(gateway.withdraw())
+        await asyncio.sleep(7)
+        call.cancel()
+        world.journal.away = ""
+        await gateway.coordinator.settled()
+        assert call.cancelled()
+        await world.reaches(State.ROLLED_BACK)
         assert [call for call, _ in world.far_side.sent] == [WITHDRAW, ROLLBACK]
 
     play(tmp_path, scenario)
@@ -169,11 +191,11 @@ def test_a_success_that_a_repeat_was_told_is_not_taken_back(tmp_path: Path) -> N
 
         first, second = world.instance(), world.instance()
         world.far_side.then(WITHDRAW, journal_goes)
-        assert await code(first.withdraw()) is ErrorCode.JOURNAL_UNAVAILABLE
+        call = asyncio.create_task(first.withdraw())
         await asyncio.sleep(7)
         world.journal.away = ""
         assert await second.withdraw() == BALANCE
-        await first.coordinator.settled()
+        assert await call == BALANCE
         assert (await world.row()).state is State.HELD
         assert world.far_side.calls(ROLLBACK) == 0
 
@@ -283,9 +305,10 @@ def test_who_slept_while_sending_and_cannot_record_it_has_the_rollback_sent_once
         sleeper, other = world.instance(started=False, timeout=30), world.instance()
         other.clock.skew_s = 3600
         world.far_side.then(WITHDRAW, slow)
-        assert await code(sleeper.withdraw()) is ErrorCode.JOURNAL_UNAVAILABLE
+        call = asyncio.create_task(code(sleeper.withdraw()))
+        await asyncio.sleep(7)
         world.journal.away = ""
-        await sleeper.coordinator.settled()
+        assert await call is ErrorCode.JOURNAL_UNAVAILABLE
         await asyncio.sleep(90)
         assert (await world.row()).state is State.ROLLED_BACK
         assert [call for call, _ in world.far_side.sent] == [WITHDRAW, ROLLBACK, ROLLBACK]
