@@ -139,11 +139,12 @@ class World:
         if not self.plan.alone:
             self.begin_gateway()
         stopped = gateway.stop()
-        await asyncio.wait([stopped], timeout=STOPPING_S)  # it may be killed on the way
-        if gateway.process.alive:
-            self.retire(gateway)
-            gateway.process.end()
-        if self.plan.alone and gateway in self.retired:
+        await asyncio.wait([stopped], timeout=STOPPING_S)
+        if not gateway.process.alive:  # killed on the way, and begun again since
+            return
+        self.retire(gateway)
+        gateway.process.end()
+        if self.plan.alone:
             self.begin_gateway()
 
     def retire(self, gateway: Gateway) -> None:
