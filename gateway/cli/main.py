@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from traceback import extract_tb
 from typing import Final
 
 import typer
 from typer.exceptions import TyperException
 
-from gateway.cli import (
-    check,
-    copying,
-    demo,
-    hashing,
-    migrate,
-    resolve,
-    retry,
-    rollbacks,
-    sandbox,
-    schema,
-    serve,
-    transfers,
-)
 from gateway.cli.errors import FAILED, MISUSED, CommandFailed, CommandMisused
 from gateway.journal.interface import JournalError, JournalMisconfigured
 from gateway.settings import SettingsError
@@ -30,24 +18,23 @@ from gateway.settings import SettingsError
 PROGRAM: Final = "mm-gateway"
 INTERRUPTED: Final = 130
 
-app = typer.Typer(
-    help="The wallet gateway: between a game and the operators whose wallets hold its players' money.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-app.command("serve")(serve.serve)
-app.command("check")(check.check)
-app.command("migrate")(migrate.migrate)
-app.command("schema")(schema.schema)
-app.add_typer(transfers.app, name="transfers")
-app.command("rollbacks")(rollbacks.rollbacks)
-app.command("retry")(retry.retry)
-app.command("resolve")(resolve.resolve)
-app.add_typer(copying.app, name="journal")
-app.command("demo")(demo.demo)
-app.command("sandbox")(sandbox.sandbox)
-app.command("hash-password")(hashing.hash_password)
+HELP: Final = "The wallet gateway: between a game and the operators whose wallets hold its players' money."
+
+COMMANDS: Final = {
+    "serve": ("serve", "serve"),
+    "check": ("check", "check"),
+    "migrate": ("migrate", "migrate"),
+    "schema": ("schema", "schema"),
+    "transfers": ("transfers", "app"),
+    "rollbacks": ("rollbacks", "rollbacks"),
+    "retry": ("retry", "retry"),
+    "resolve": ("resolve", "resolve"),
+    "journal": ("copying", "app"),
+    "demo": ("demo", "demo"),
+    "sandbox": ("sandbox", "sandbox"),
+    "hash-password": ("hashing", "hash_password"),
+}
+"""Each command's module in this folder, and what in it is the command, or the group of commands."""
 
 
 def main() -> None:
@@ -55,8 +42,28 @@ def main() -> None:
     sys.exit(_status())
 
 
+def application(words: Sequence[str]) -> typer.Typer:
+    """The command that these words begin with, or all of them where none is named: to read the code of the others takes
+    longer than most commands do."""
+    app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    app.callback()(_program)
+    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
+        module, attribute = COMMANDS[name]
+        command = getattr(import_module(f"gateway.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def _program() -> None:
+    """Makes a program of commands even of one command alone."""
+
+
 def _status() -> int:
     try:
+        app = application(sys.argv[1:])
         returned = typer.main.get_command(app)(prog_name=PROGRAM, standalone_mode=False)
         return returned if isinstance(returned, int) else 0
     except (KeyboardInterrupt, typer.Abort):

@@ -7,7 +7,6 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.journal.copy import Movable
 from gateway.journal.interface import JournalMisconfigured
-from gateway.journal.postgres.journal import migrate_postgres, open_postgres
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.opening import migrate_sqlite, open_sqlite
 from gateway.settings import JournalSettings, key_bytes
@@ -29,6 +28,8 @@ async def open_journal(
     if settings.url.startswith("sqlite:"):
         return await open_sqlite(name, settings, sealer_of(settings), metrics, clock, beside=beside)
     if settings.url.startswith(_POSTGRES):
+        from gateway.journal.postgres.journal import open_postgres  # noqa: PLC0415 - a third of a start without it
+
         return await open_postgres(name, settings, sealer_of(settings), metrics, clock)
     raise _no_store(settings)
 
@@ -41,6 +42,8 @@ async def migrate_journal(settings: JournalSettings) -> list[str]:
     if settings.url.startswith("sqlite:"):
         return await migrate_sqlite(settings)
     if settings.url.startswith(_POSTGRES):
+        from gateway.journal.postgres.journal import migrate_postgres  # noqa: PLC0415 - as above
+
         return await migrate_postgres(settings)
     raise _no_store(settings)
 

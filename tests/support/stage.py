@@ -107,7 +107,11 @@ class Stage:
         async with looked_into(self.store) as journal:
             for key, timeline in (await timelines(journal)).items():
                 known = self._rows.get(key)
-                if known is None or _fullness(timeline) >= _fullness(known):
+                if known is None:
+                    self._rows[key] = timeline
+                elif known.transfer.opened_at != timeline.transfer.opened_at:
+                    self._rows[key] = _united(known, timeline)
+                elif _fullness(timeline) >= _fullness(known):
                     self._rows[key] = timeline
 
     async def finished(self) -> list[str]:
@@ -145,6 +149,15 @@ class Stage:
             "delivery": DELIVERY,
             "operators": operators,
         }
+
+
+def _united(forgotten: Timeline, anew: Timeline) -> Timeline:
+    """A transfer that the game asked for again after it was forgotten, and so was adopted, with its former life."""
+    return Timeline(
+        transfer=anew.transfer,
+        attempts=[*(each for each in forgotten.attempts if each not in anew.attempts), *anew.attempts],
+        reasons=[*(each for each in forgotten.reasons if each not in anew.reasons), *anew.reasons],
+    )
 
 
 def _fullness(timeline: Timeline) -> tuple[int, int]:

@@ -50,6 +50,7 @@ class Tally:
     def fail(self, chain: Chain, text: str) -> None:
         """Something was wrong with this chain."""
         self.failures.append(f"{chain.store}, seed {chain.seed}, {' '.join(map(str, chain.crashes))}:\n{text}")
+        sys.stderr.write(f"{self.failures[-1]}\n")
 
     def table(self) -> Iterator[str]:
         yield f"{'killed at':24}" + "".join(f"{store:>10}" for store in STORES)
