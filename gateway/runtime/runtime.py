@@ -172,10 +172,11 @@ class Runtime:
         await self._coordinator.settled()
 
     async def _let_go(self) -> None:
+        """Calls that are still out end with their operators' connections, are written down and answered as unclear."""
         await self._supervisor.close()
-        self._wallet.close()
-        await self._doors.close()
         await self._roster.close()
+        await self._doors.close()
+        self._wallet.close()
         await self._journals.close()
 
 

@@ -91,7 +91,7 @@ class Database:
         self._now = now
         self._noted: list[Version] = []
         self._by = ""
-        self._in_doubt = False
+        self._in_doubt: str | None = None
         self._open()
 
     def apply(self, writes: list[Write], by: str) -> list[Any]:
@@ -102,10 +102,10 @@ class Database:
             answers = self.store.apply(writes)
         except JournalUnavailable:
             self.failures += 1
-            self._in_doubt = True
+            self._in_doubt = self._in_doubt or by
             raise
         self.commits += 1
-        self._in_doubt = False
+        self._in_doubt = None
         self.versions += self._noted
         if self.store.checkpoint_due:
             self._checkpoint()
@@ -158,11 +158,11 @@ class Database:
             if not self._survived(row, after.get(key)):
                 self.lost.append(f"{key} was committed as {row['state']}, after the crash it is {after.get(key)}")
         self.versions += [
-            Version(self._now(), self._by, *(row[column] for column in COLUMNS))
+            Version(self._now(), self._in_doubt or self._by, *(row[column] for column in COLUMNS))
             for key, row in after.items()
             if key not in before or row["revision"] > before[key]["revision"]
         ]
-        self._in_doubt = False
+        self._in_doubt = None
 
     def let_go(self) -> None:
         """Closes the connection as a dying process does: without a last write."""

@@ -170,6 +170,7 @@ async def test_a_stop_does_not_wait_for_ever(tmp_path: Path, far: FarOperator) -
         await far.until_seen(WalletCall.WITHDRAW)
         async with asyncio.timeout(5):
             await gateway.runtime.stop()
+        assert (await client.answer()).error_code == 121
         assert await client.rest() == b""
         await client.close()
     far.behave()
