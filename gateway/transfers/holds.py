@@ -85,7 +85,7 @@ class Holds:
             opened_at=now,
             changed_at=now,
         )
-        opened = await recorded(self._context.journal(operator).open(transfer), "nothing was sent")
+        opened = await recorded(self._context.journal(operator).open(transfer), "nothing was sent for this call")
         crash_point("hold.durable")
         self._context.seen.add(hold.key)
         return opened
@@ -170,7 +170,10 @@ class Holds:
 
     async def _same_refusal(self, operator: Operator, transfer: Transfer) -> WalletError:
         """Who waited for another one's hold is told what that one was told."""
-        timeline = await recorded(self._context.journal(operator).timeline(transfer.key), "nothing was sent")
+        timeline = await recorded(
+            self._context.journal(operator).timeline(transfer.key),
+            "what came of an earlier call cannot be looked up; ask again",
+        )
         tries = timeline.attempts if timeline else []
         sent = next((attempt for attempt in tries if attempt.call == rules.HOLD_CALL[transfer.direction]), None)
         return answers.rolled_back(transfer) if sent is None else answers.of_failed_hold(transfer, sent)

@@ -26,7 +26,9 @@ class Watch:
 
     async def look(self) -> Transfer | None:
         """The row as it stands."""
-        return await recorded(self._journal.find(self._key), "nothing was sent")
+        return await recorded(
+            self._journal.find(self._key), "what came of an earlier call cannot be looked up; ask again"
+        )
 
     async def look_again(self) -> Transfer | None:
         """The row once it may have changed. Raises `WalletError` when patience is over."""

@@ -39,7 +39,7 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.holds:Holds._open",
-                'opened = await recorded(self._context.journal(operator).open(transfer), "nothing was sent")',
+                'opened = await recorded(self._context.journal(operator).open(transfer), "nothing was sent for this call")',
                 'opened = (__import__("asyncio").ensure_future(self._context.journal(operator).open(transfer)),'
                 " Opened(transfer, created=True))[1]",
             ),

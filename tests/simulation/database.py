@@ -98,6 +98,7 @@ class Database:
         """One transaction of a gateway. Raises `JournalUnavailable`."""
         self._noted.clear()
         self._by = by
+        changes = self.store._connection.total_changes()
         try:
             answers = self.store.apply(writes)
         except JournalUnavailable:
@@ -105,7 +106,8 @@ class Database:
             self._in_doubt = self._in_doubt or by
             raise
         self.commits += 1
-        self._in_doubt = None
+        if self.store._connection.total_changes() > changes:  # written over what a failed commit may have left
+            self._in_doubt = None
         self.versions += self._noted
         if self.store.checkpoint_due:
             self._checkpoint()

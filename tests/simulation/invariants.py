@@ -47,7 +47,8 @@ INSTANCE: Final = "{}-0-0"
 
 PENDING: Final = 120
 ID_REUSED: Final = 110
-NOTHING_SENT: Final = frozenset({122, 123})
+NO_JOURNAL: Final = 123
+NOTHING_SENT: Final = frozenset({122, NO_JOURNAL})
 """Codes of a hold that may never have left; 123 also stands for one whose outcome was not recorded."""
 TEXT_LIMIT: Final = 4096
 
@@ -324,10 +325,13 @@ def _beside_the_point(evidence: Evidence, key: Key, told: Told) -> str | None:
 def _untrue_failure(evidence: Evidence, key: Key, told: Told) -> str | None:
     """Another copy of the same call may have been told that it succeeded; a game that confirms what it was told had
     failed has decided; who was told to ask again must do so; and that nothing was sent is true of the copy that is
-    told so, even where another one goes out later."""
+    told so, even where another one goes out later, or went out earlier and could not be looked up."""
     if told.code in {PENDING, ID_REUSED} or _succeeded(evidence, key) or _confirmed_all_the_same(evidence, key, told):
         return None
-    if told.code in NOTHING_SENT and all(sent.at > told.at for sent in evidence.sent[key]):
+    sent_at = [sent.at for sent in evidence.sent[key] if sent.act == "hold"]
+    if told.code in NOTHING_SENT and all(at > told.at for at in sent_at):
+        return None
+    if told.code == NO_JOURNAL and all(at < told.asked.at or at > told.at for at in sent_at):
         return None
     if evidence.counts(key) and evidence.state(key) not in {"rolled_back", "parked", None}:
         return f"but the money is taken, and it is {evidence.state(key)}"
