@@ -39,8 +39,8 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.holds:Holds._open",
-                'opened = await recorded(self._context.journal(operator).open(transfer), "nothing was sent for this call")',
-                'opened = (__import__("asyncio").ensure_future(self._context.journal(operator).open(transfer)),'
+                'await recorded(self._context.journal(operator).open(transfer), "nothing was sent for this call")',
+                '(__import__("asyncio").ensure_future(self._context.journal(operator).open(transfer)),'
                 " Opened(transfer, created=True))[1]",
             ),
         ),
