@@ -108,9 +108,20 @@ def test_a_hundredth_that_operators_take_behind_the_gateways_back_is_found(tmp_p
     assert str(kept / "gateway.yaml") in printed, "the files are there to be looked at"
 
 
+def _heed_interrupts() -> None:
+    """Whoever is started in the background ignores them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_it_takes_its_gateway_and_its_files_with_it(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen((*COMMAND, "demo"), stdout=subprocess.PIPE, text=True, env=environment) as demo:
+    with subprocess.Popen(
+        (*COMMAND, "demo"),
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 - nothing else runs here
+    ) as demo:
         assert demo.stdout is not None
         serving = next(line for line in demo.stdout if "the gateway serves as process" in line)
         demo.send_signal(signal.SIGINT)

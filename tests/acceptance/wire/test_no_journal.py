@@ -92,12 +92,14 @@ async def test_nothing_goes_out_until_it_can_be_written_down_again(
             assert {(each.status, each.error_code) for each in refused} == {(500, UNAVAILABLE)}
             confirm = await call(gateway, operator, WalletCall.CONFIRM_WITHDRAWAL, "held")
             assert (confirm.status, confirm.error_code) == (500, UNAVAILABLE)
-            answer = await overtaken
-            assert (answer.status, answer.error_code) == (500, UNAVAILABLE)
+            await until(lambda: "rollback waits for the journal" in gateway.log)
+            assert not overtaken.done()
             assert len(operator.sent(WalletCall.WITHDRAW)) == 2
             assert operator.sent(WalletCall.CONFIRM_WITHDRAWAL) == []
 
             disk.mend()
+            answer = await overtaken
+            assert (answer.status, answer.error_code) == (500, UNAVAILABLE)
             await until_ready(gateway, expected=True)
             assert (await call(gateway, operator, WalletCall.WITHDRAW, "after")).status == 200
             assert (await call(gateway, operator, WalletCall.CONFIRM_WITHDRAWAL, "held")).status == 200
