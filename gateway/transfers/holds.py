@@ -125,7 +125,7 @@ class Holds:
     async def _unrecorded(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money:
         """Nobody knows whether the outcome was recorded; the game is told what stands once that is certain."""
         stands = await self._followups.disown(operator, transfer, outcome)
-        if outcome.balance is None or stands is None or rules.is_undone(stands):
+        if outcome.balance is None or stands is None or not rules.is_held(stands):
             raise answers.not_recorded(transfer)
         return outcome.balance
 

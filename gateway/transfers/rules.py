@@ -67,6 +67,12 @@ def is_undone(transfer: Transfer) -> bool:
     return transfer.wants is Decision.ROLLBACK or transfer.state in {State.ROLLING_BACK, State.ROLLED_BACK}
 
 
+def is_held(transfer: Transfer) -> bool:
+    """Whether its hold was recorded as taken and is not rolled back. One that is still sending never comes to that once
+    its sender has given it up."""
+    return transfer.state is not State.SENDING and not is_undone(transfer)
+
+
 def attempt_of(call: WalletCall, outcome: Outcome, instance: str) -> Attempt:
     """What is kept of one try."""
     return Attempt(

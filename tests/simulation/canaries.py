@@ -176,7 +176,7 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.holds:Holds._unrecorded",
-                "outcome.balance is None or stands is None or rules.is_undone(stands)",
+                "outcome.balance is None or stands is None or not rules.is_held(stands)",
                 "outcome.balance is None",
             ),
         ),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.journal.records import Decision, Direction, Fate, Key, State, Transfer, Verdict
+from gateway.journal.writes import Claim
 from gateway.money import money
 from gateway.operators.adapter import Receipt
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
@@ -313,6 +314,26 @@ def test_who_slept_while_sending_and_cannot_record_it_has_the_rollback_sent_once
         assert (await world.row()).state is State.ROLLED_BACK
         assert [call for call, _ in world.far_side.sent] == [WITHDRAW, ROLLBACK, ROLLBACK]
         assert sleeper.metric("late_arrivals_total") == 1
+
+    play(tmp_path, scenario)
+
+
+def test_a_success_is_not_told_while_another_is_about_to_undo_it(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        async def claimed_meanwhile(transfer: Transfer) -> Receipt:
+            now = gateway.clock.now() + 3600
+            claim = Claim(operator=transfer.operator, owner="other", now=now, lease_until=now + 60, limit=1)
+            assert len(await world.journal.claim(claim)) == 1
+            world.journal.away = "disk full"
+            return Receipt(BALANCE)
+
+        gateway = world.instance(started=False)
+        world.far_side.then(WITHDRAW, claimed_meanwhile)
+        call = asyncio.create_task(code(gateway.withdraw()))
+        await asyncio.sleep(7)
+        world.journal.away = ""
+        assert await call is ErrorCode.JOURNAL_UNAVAILABLE
+        assert (await world.row()).state is State.SENDING
 
     play(tmp_path, scenario)
 
