@@ -216,6 +216,10 @@ CANARIES: Final = (
         ),
     ),
     Canary(
+        "a success that could not be recorded is told while another has claimed it",
+        (Edit("gateway.transfers.holds:Holds._unrecorded", "not rules.is_held(stands)", "rules.is_undone(stands)"),),
+    ),
+    Canary(
         "a success is told before the operator has acknowledged",
         (
             Edit(

@@ -16,15 +16,16 @@ import msgspec
 
 from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalUnavailable, ReasonFilter, TransferFilter
-from gateway.journal.records import Key, KeyedReason, ReasonTotal, Session, Tally, Timeline, Transfer
+from gateway.journal.records import Key, KeyedReason, ReasonTotal, Session, State, Tally, Timeline, Transfer
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import Place
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
-from gateway.journal.writes import Check, Write
+from gateway.journal.writes import Change, Check, Claim, Write
 from gateway.telemetry.metrics import Metrics
 from tests.simulation.dice import Dice
 from tests.simulation.disk import Disk
+from tests.simulation.processes import PROCESS, Process
 
 FILE: Final = "journal.db"
 
@@ -88,6 +89,10 @@ class Database:
         self.lost: list[str] = []
         self.commits = 0
         self.failures = 0
+        self.on_claim: Callable[[Process], object] = lambda _: None
+        """What may befall a gateway that has claimed rows, and has not looked at them yet."""
+        self.on_success: Callable[[Process], object] = lambda _: None
+        """… that is about to record that an operator has taken a hold."""
         self._now = now
         self._noted: list[Version] = []
         self._by = ""
@@ -239,6 +244,7 @@ class SimulatedJournal(GroupedWrites):
         self.losses = 0
         self.cut_off = False
         """Whether this gateway alone cannot reach the database: what is on its way there still arrives."""
+        self._process = PROCESS.get()
         self._here = contextvars.copy_context()
         self._server = self._here if server is None else server  # an empty context counts as false
         self._loop = asyncio.get_running_loop()
@@ -280,6 +286,8 @@ class SimulatedJournal(GroupedWrites):
         return self._database.store.reads
 
     def _send(self, batch: Batch) -> None:
+        if self._process is not None and any(map(_is_success, batch.writes)):
+            self._database.on_success(self._process)
         if self.cut_off or self._dice.happens(self._mishaps.lost_before):
             self.losses += 1
             self._later(self._takes_s(), self._fail, batch, "the journal could not be reached")
@@ -313,6 +321,8 @@ class SimulatedJournal(GroupedWrites):
             self._fail(batch, "the connection broke during the commit")
         else:
             self._group.settle(batch, answers, COMMIT_S)
+            if self._process is not None and any(map(_is_claim, batch.writes, answers)):
+                self._database.on_claim(self._process)
 
     def _fail(self, batch: Batch, why: str) -> None:
         self._group.fail(batch, JournalUnavailable(why))
@@ -323,6 +333,16 @@ class SimulatedJournal(GroupedWrites):
         if self._dice.happens(self._mishaps.slow):
             return self._dice.between(0, self._mishaps.slow_s)
         return self._dice.between(0.0002, 0.003)
+
+
+def _is_claim(write: Write, answer: object) -> bool:
+    """Whether rows were claimed thereby."""
+    return isinstance(write, Claim) and bool(answer)
+
+
+def _is_success(write: Write) -> bool:
+    """Whether a hold is recorded thereby as taken."""
+    return isinstance(write, Change) and write.to is State.HELD and write.attempt is not None
 
 
 def _rows(

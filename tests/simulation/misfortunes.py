@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from tests.simulation.database import SimulatedJournal
 from tests.simulation.dice import Dice
 from tests.simulation.gateways import Gateway
 from tests.simulation.plan import SKEW_S
@@ -39,9 +40,9 @@ class Misfortunes:
         ]
         tasks = [asyncio.create_task(self._again_and_again(every_s, do)) for every_s, do in kinds if every_s]
         if plan.pause_every_s:
-            self._world.network.on_connect = self._catch_in_the_act
+            self._lie_in_wait()
         await asyncio.sleep(for_s)
-        self._world.network.on_connect = lambda _: None
+        self._world.relieve()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -69,11 +70,36 @@ class Misfortunes:
             return
         self._stand_still(gateway.process, self._dice.between(0.2, self._world.plan.longest_pause_s))
 
-    def _catch_in_the_act(self, process: Process) -> None:
-        """Between the last look at the lease and the first byte of the request, for longer than the lease."""
-        if self._dice.happens(0.01) and not process.standing:
-            self._world.count("gateway stands still with a request in hand")
-            self._stand_still(process, self._dice.between(10, 45))
+    def _lie_in_wait(self) -> None:
+        """For the moments at which it does most harm to stand still for longer than a lease."""
+        self._world.network.on_connect = lambda process: self._catch(process, "a request", 0.01)
+        self._world.database.on_success = self._catch_with_a_success
+        self._world.database.on_claim = lambda process: self._catch(process, "claimed rows", 0.01)
+
+    def _catch(self, process: Process, holding: str, chance: float) -> float:
+        """Returns for how long it will stand still."""
+        if process.standing or not self._dice.happens(chance):
+            return 0.0
+        self._world.count(f"gateway stands still with {holding} in hand")
+        pause_s = self._dice.between(10, 45)
+        self._stand_still(process, pause_s)
+        return pause_s
+
+    def _catch_with_a_success(self, process: Process) -> None:
+        """Its journal is out of reach, for longer than it stands still. Those whose turn it is to take over, at once if
+        their clocks are ahead, may stand still too."""
+        if self._world.plan.alone or process.standing or not self._dice.happens(0.05):
+            return
+        self._world.database.on_claim = lambda heir: self._catch(heir, "claimed rows", 0.5)
+        for_s = self._dice.between(0.5, 8)
+        if self._dice.happens(0.5):
+            for_s += self._catch(process, "a success", 1.0)
+        elif not self._forgetful:
+            for other in self._world.gateways:
+                if other.name != process.name:
+                    self._set_clock(other, 5 * SKEW_S)
+        journal = next(one for one in self._world.journals if one.name == process.name)
+        self._cut_off_for(journal, for_s)
 
     def _stand_still(self, process: Process, pause_s: float) -> None:
         self._world.count("gateway stands still")
@@ -88,9 +114,12 @@ class Misfortunes:
         gateway = self._any()
         if gateway is not None:
             farthest_s = SKEW_S if self._forgetful else 10 * SKEW_S
-            gateway.clock.skew_s = self._dice.between(-farthest_s, farthest_s) / 2
-            self._world.count("clock jumps")
-            self._world.tell("clock jumps", gateway.name, f"{gateway.clock.skew_s:.3f}")
+            self._set_clock(gateway, self._dice.between(-farthest_s, farthest_s) / 2)
+
+    def _set_clock(self, gateway: Gateway, skew_s: float) -> None:
+        gateway.clock.skew_s = skew_s
+        self._world.count("clock jumps")
+        self._world.tell("clock jumps", gateway.name, f"{skew_s:.3f}")
 
     def _reload(self) -> None:
         gateway = self._any()
@@ -118,10 +147,12 @@ class Misfortunes:
 
     def _cut_off(self) -> None:
         """One gateway loses its journal, the others do not."""
-        journal = self._dice.one_of(self._world.journals)
+        self._cut_off_for(self._dice.one_of(self._world.journals), self._dice.between(0.05, 4))
+
+    def _cut_off_for(self, journal: SimulatedJournal, for_s: float) -> None:
         journal.cut_off = True
         self._world.count("gateway cut off from its journal")
-        self._world.network.outside(self._dice.between(0.05, 4), setattr, journal, "cut_off", False)
+        self._world.network.outside(for_s, setattr, journal, "cut_off", False)
 
     def _heal_the_disk(self) -> None:
         self._world.disk.full = self._world.disk.failing = False

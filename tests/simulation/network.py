@@ -62,7 +62,7 @@ class Network:
     def __init__(self, dice: Dice) -> None:
         self.hosts: dict[str, Host] = {}
         self.counted: dict[str, int] = {}
-        self.on_connect: Callable[[Process], None] = lambda _: None
+        self.on_connect: Callable[[Process], object] = lambda _: None
         """What may befall a gateway that has a request ready and is about to get the connection for it."""
         self._dice = dice
         self._outside = contextvars.Context()

@@ -249,6 +249,10 @@ class World:
 
     # The calm.
 
+    def relieve(self) -> None:
+        """Nobody lies in wait for a gateway any more."""
+        self.network.on_connect = self.database.on_success = self.database.on_claim = lambda _: None
+
     def calm(self) -> None:
         """Nothing goes wrong any more."""
         self.tell("calm")
