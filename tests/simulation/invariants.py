@@ -249,13 +249,15 @@ def _parked_too_soon(evidence: Evidence) -> Iterator[Violation]:
     until_s, every_s = plan.get("until", 48 * 3600.0), plan.get("then_every", 3600.0)
     for key in evidence.keys:
         begun_at = 0.0
-        before = None
+        before: tuple[str, float | None] | None = None
         for version in evidence.versions[key]:
-            if version.state in {"confirming", "rolling_back"} and before != version.state:
+            decision = version.state, version.decided_at
+            if version.state in {"confirming", "rolling_back"} and before != decision:
                 begun_at = _decided_at(evidence, version)
-            if version.state == "parked" and version.at - begun_at < until_s - 1.2 * every_s:
-                yield Violation("delivered_or_parked", f"parked after {version.at - begun_at:.1f} s", key)
-            before = version.state
+            tried_for_s = version.changed_at - EPOCH - begun_at  # by the clock of who gives it up
+            if version.state == "parked" and tried_for_s < until_s - 1.2 * every_s:
+                yield Violation("delivered_or_parked", f"parked after {tried_for_s:.1f} s", key)
+            before = decision
 
 
 def _agree(evidence: Evidence, key: Key) -> bool:
