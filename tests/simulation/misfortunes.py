@@ -86,20 +86,19 @@ class Misfortunes:
         return pause_s
 
     def _catch_with_a_success(self, process: Process) -> None:
-        """Its journal is out of reach, for longer than it stands still. Those whose turn it is to take over, at once if
-        their clocks are ahead, may stand still too."""
-        if self._world.plan.alone or process.standing or not self._dice.happens(0.05):
+        """Its journal is out of reach, and it stands still itself, or the others' clocks are so far ahead that they
+        take over while it still has time to answer. Those may stand still too."""
+        if self._world.plan.alone or process.standing or not self._dice.happens(0.1):
             return
         self._world.database.on_claim = lambda heir: self._catch(heir, "claimed rows", 0.5)
-        for_s = self._dice.between(0.5, 8)
-        if self._dice.happens(0.5):
-            for_s += self._catch(process, "a success", 1.0)
-        elif not self._forgetful:
+        if self._forgetful or self._dice.happens(0.3):
+            away_s = self._catch(process, "a success", 1.0) + self._dice.between(0.05, 8)
+        else:
+            away_s = self._dice.between(3, 7)
             for other in self._world.gateways:
                 if other.name != process.name:
                     self._set_clock(other, 5 * SKEW_S)
-        journal = next(one for one in self._world.journals if one.name == process.name)
-        self._cut_off_for(journal, for_s)
+        self._cut_off_for(next(one for one in self._world.journals if one.name == process.name), away_s)
 
     def _stand_still(self, process: Process, pause_s: float) -> None:
         self._world.count("gateway stands still")
