@@ -196,6 +196,9 @@ def _pending(task: ref[asyncio.Task[Any]]) -> asyncio.Task[Any] | None:
 
 def _close(task: asyncio.Task[Any], context: Context) -> None:
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # that it never ends is what is meant
+    awaited = task._fut_waiter  # type: ignore[attr-defined]  # what it was about to be told, nobody is left to be told
+    if awaited is not None and awaited.done() and not awaited.cancelled():
+        awaited.exception()
     coroutine = task.get_coro()
     assert coroutine is not None
     with suppress(Exception):
