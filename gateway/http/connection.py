@@ -93,6 +93,11 @@ class Connection(web.RequestHandler):
         elif self._too_late is None and not self._messages and not self._request_in_progress:
             self._head_begins()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's signature
+        """Called by aiohttp after every body, whether reading was paused or not: a twentieth of a call, for nothing."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def cut_short(self, answer: Answer) -> None:
         """Answers at once, whatever is still going on here, and closes the connection."""
         self.is_cut_short = True

@@ -46,20 +46,19 @@ def parse(text: str) -> Money:
 def canonical(amount: Decimal | int | str) -> Decimal:
     """The same number without exponent or trailing zeros. Raises `MoneyError` outside the limits."""
     number = _decimal(amount)
-    _, digits, exponent = number.as_tuple()
-    if not isinstance(exponent, int):
+    if not number.is_finite():
         raise MoneyError("the amount is not a finite number")
     if not number:
         return Decimal(0)
-    if len(digits) + max(exponent, 0) > _DIGITS or number.adjusted() >= INTEGER_DIGITS:
+    if number.adjusted() >= INTEGER_DIGITS:
         raise MoneyError(f"the amount has more than {INTEGER_DIGITS} digits before the point")
-    if number.adjusted() < -FRACTION_DIGITS:  # so far below that normalizing would make it zero
-        raise MoneyError(f"the amount has more than {FRACTION_DIGITS} digits after the point")
-    if exponent < 0:
-        number = _EXACT.normalize(number)  # without trailing zeros
-    if -int(number.as_tuple().exponent) > FRACTION_DIGITS:
-        raise MoneyError(f"the amount has more than {FRACTION_DIGITS} digits after the point")
-    return Decimal(f"{number:f}")
+    if number.adjusted() < -FRACTION_DIGITS:  # to be known before it is written out, which might be very long
+        raise _too_fine()
+    whole, _, fraction = f"{number:f}".partition(".")
+    fraction = fraction.rstrip("0")
+    if len(fraction) > FRACTION_DIGITS:
+        raise _too_fine()
+    return Decimal(f"{whole}.{fraction}" if fraction else whole)
 
 
 def scaled(amount: Decimal, places: int) -> int:
@@ -76,6 +75,10 @@ def scaled(amount: Decimal, places: int) -> int:
 def unscaled(units: int, places: int) -> Decimal:
     """The inverse of `scaled`: ``unscaled(356000, 5) == Decimal("3.56")``. Raises `MoneyError`."""
     return canonical(_EXACT.scaleb(units, -places))
+
+
+def _too_fine() -> MoneyError:
+    return MoneyError(f"the amount has more than {FRACTION_DIGITS} digits after the point")
 
 
 def _decimal(amount: Decimal | int | str) -> Decimal:
