@@ -1,4 +1,4 @@
-"""Group commit: what is written in one tick of the loop is committed together, and wakes its callers together.
+"""Group commit: what is written within a few turns of the loop is committed together, and wakes its callers together.
 
 A store gives `GroupCommit` a `send` and settles each batch it was sent; it may do so from a thread of its own
 (SQLite) or from a task (PostgreSQL), but hands the outcome back on the loop's thread.
@@ -36,6 +36,11 @@ BATCH_LIMIT: Final = 512
 """Writes in one transaction: beyond this, more of them make each wait longer and nothing faster."""
 
 
+GATHERED_TURNS: Final = 3
+"""Turns of the loop in which writes are gathered. A commit costs as much as a whole call; a turn costs nothing while
+others are busy, and brings their writes, and is over at once when nobody is."""
+
+
 class Batch:
     """Writes to be made durable together, in this order, and who waits for the answer to each."""
 
@@ -54,7 +59,7 @@ class Batch:
 
 
 class GroupCommit:
-    """Collects writes, sends them on as one batch a tick, and answers their callers.
+    """Gathers writes, sends them on in batches, and answers their callers.
 
     `send` is called on the loop's thread with at most `BATCH_LIMIT` writes, and must see to it that `settle` or `fail`
     is called exactly once, on the loop's thread, for every batch (or for several that were joined by `extend`).
@@ -82,7 +87,7 @@ class GroupCommit:
         waiter: asyncio.Future[Any] = self._loop.create_future()
         batch = self._next
         if not batch.writes:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._gather, GATHERED_TURNS - 1)
         batch.writes.append(write)
         batch.waiters.append(waiter)
         self._waiting += 1
@@ -112,6 +117,12 @@ class GroupCommit:
         self._closed = True
         self._flush()
         await self._idle.wait()
+
+    def _gather(self, turns: int) -> None:
+        if turns:
+            self._loop.call_soon(self._gather, turns - 1)
+        else:
+            self._flush()
 
     def _flush(self) -> None:
         batch = self._next

@@ -88,7 +88,7 @@ class WritingThread:
 
 
 class ReadingThread:
-    """Runs reads one after another, away from the loop; those asked for in one tick go and come back together."""
+    """Runs reads one after another, away from the loop; those asked for in one of its turns go and come together."""
 
     def __init__(self, name: str) -> None:
         self._queue: SimpleQueue[list[Read] | None] = SimpleQueue()

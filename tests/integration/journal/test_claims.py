@@ -102,7 +102,7 @@ async def test_of_a_hundred_that_open_one_key_one_creates_it(journal: Journal) -
     assert {each.transfer.description for each in opened} == {"try 0"}
 
 
-async def test_writes_of_one_tick_are_applied_in_their_order(journal: Journal) -> None:
+async def test_writes_of_one_turn_are_applied_in_their_order(journal: Journal) -> None:
     transfer = a_transfer(due_at=NOW)
     opened, taken, again, moved, found = await asyncio.gather(
         journal.open(transfer),

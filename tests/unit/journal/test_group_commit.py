@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.journal import group_commit
-from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
+from gateway.journal.group_commit import GATHERED_TURNS, Batch, GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.writes import Check, Inherit, Prune
 from gateway.telemetry.metrics import Metrics
@@ -29,28 +29,34 @@ class Sent:
         return self.metrics.registry.get_sample_value(name, {"journal": "main"})
 
 
-async def test_what_is_written_in_one_tick_is_sent_together_in_its_order() -> None:
+async def gathered() -> None:
+    """Returns once all that was written before has been sent."""
+    for _ in range(GATHERED_TURNS):
+        await asyncio.sleep(0)
+
+
+async def test_what_is_written_within_a_few_turns_is_sent_together_in_its_order() -> None:
     sent = Sent()
-    writes = [Inherit(now=float(number)) for number in range(5)]
+    writes = [Inherit(now=float(number)) for number in range(GATHERED_TURNS)]
     for write in writes:
+        assert sent.batches == []
         sent.group.write(write)
-    assert sent.batches == []
-    await asyncio.sleep(0)
+        await asyncio.sleep(0)
     assert [batch.writes for batch in sent.batches] == [writes]
 
 
-async def test_what_is_written_in_the_next_tick_goes_without_waiting_for_the_first() -> None:
+async def test_what_is_written_later_goes_without_waiting_for_the_first() -> None:
     sent = Sent()
     for number in range(3):
         sent.group.write(Inherit(now=float(number)))
-        await asyncio.sleep(0)
+        await gathered()
     assert [len(batch) for batch in sent.batches] == [1, 1, 1]
 
 
 async def test_each_caller_gets_its_own_answer() -> None:
     sent = Sent()
     waiters = [sent.group.write(Inherit(now=float(number))) for number in range(3)]
-    await asyncio.sleep(0)
+    await gathered()
     assert not any(waiter.done() for waiter in waiters)
     sent.settle(sent.batches[0])
     assert [await waiter for waiter in waiters] == [f"answer to Inherit(now={number}.0)" for number in range(3)]
@@ -59,9 +65,9 @@ async def test_each_caller_gets_its_own_answer() -> None:
 async def test_joined_batches_are_settled_together() -> None:
     sent = Sent()
     first = sent.group.write(Inherit(now=1.0))
-    await asyncio.sleep(0)
+    await gathered()
     second = sent.group.write(Inherit(now=2.0))
-    await asyncio.sleep(0)
+    await gathered()
     joined, other = sent.batches
     joined.extend(other)
     sent.settle(joined)
@@ -72,7 +78,7 @@ async def test_joined_batches_are_settled_together() -> None:
 async def test_a_batch_that_fails_fails_for_each_of_its_callers_with_an_error_of_its_own() -> None:
     sent = Sent()
     waiters = [sent.group.write(Check()) for _ in range(3)]
-    await asyncio.sleep(0)
+    await gathered()
     sent.group.fail(sent.batches[0], JournalUnavailable("the disk is full"))
     errors = await asyncio.gather(*waiters, return_exceptions=True)
     assert [str(error) for error in errors] == ["the disk is full"] * 3
@@ -84,7 +90,7 @@ async def test_a_caller_that_left_is_not_told_and_disturbs_nobody() -> None:
     sent = Sent()
     for end in (sent.settle, lambda batch: sent.group.fail(batch, JournalUnavailable("x"))):
         left, stays = sent.group.write(Check()), sent.group.write(Check())
-        await asyncio.sleep(0)
+        await gathered()
         left.cancel()
         end(sent.batches.pop())
         assert stays.done()
@@ -97,7 +103,7 @@ async def test_no_batch_is_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch
     sent = Sent()
     for _ in range(10):
         sent.group.write(Check())
-    await asyncio.sleep(0)
+    await gathered()
     assert [len(batch) for batch in sent.batches] == [4, 4, 2]
 
 
@@ -107,10 +113,10 @@ async def test_when_too_many_wait_the_next_is_refused_until_some_are_durable() -
         sent.group.write(Check())
     with pytest.raises(JournalUnavailable, match="3 writes waiting"):
         sent.group.write(Check())
-    await asyncio.sleep(0)
+    await gathered()
     sent.settle(sent.batches[0])
     sent.group.write(Check())
-    await asyncio.sleep(0)
+    await gathered()
     assert [len(batch) for batch in sent.batches] == [3, 1]
 
 
@@ -118,8 +124,8 @@ async def test_closing_sends_what_waits_and_returns_once_all_is_settled() -> Non
     sent = Sent()
     waiter = sent.group.write(Check())
     closing = asyncio.create_task(sent.group.close())
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await gathered()
+    await gathered()
     assert [len(batch) for batch in sent.batches] == [1]
     assert not closing.done()
     sent.settle(sent.batches[0])
@@ -139,8 +145,8 @@ async def test_each_method_of_a_journal_is_one_write() -> None:
     sent = Sent()
     journal = GroupedWrites(sent.group)
     calls: asyncio.Future[Any] = asyncio.gather(journal.prune(5.0, 7), journal.inherit(3.0))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await gathered()
+    await gathered()
     (batch,) = sent.batches
     assert batch.writes == [Prune(before=5.0, limit=7), Inherit(now=3.0)]
     sent.settle(batch)

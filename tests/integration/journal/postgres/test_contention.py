@@ -8,6 +8,7 @@ import random
 import asyncpg
 import pytest
 
+from gateway.journal.group_commit import GATHERED_TURNS
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.records import Instance, State
 from gateway.journal.writes import Change, Claim
@@ -124,12 +125,12 @@ async def test_a_bug_in_the_answers_is_an_unavailable_journal_not_a_dead_one(
     assert not (await journal.open(a_transfer())).created
 
 
-@pytest.mark.parametrize("ticks", [2, 10])
-async def test_writing_that_is_cancelled_leaves_nobody_waiting(ticks: int, journals: Journals) -> None:
+@pytest.mark.parametrize("turns", [GATHERED_TURNS + 1, 10])
+async def test_writing_that_is_cancelled_leaves_nobody_waiting(turns: int, journals: Journals) -> None:
     journal = await journals.open()
     others = asyncio.all_tasks()
     write = asyncio.create_task(journal.open(a_transfer()))
-    for _ in range(ticks):
+    for _ in range(turns):
         await asyncio.sleep(0)
     for task in asyncio.all_tasks() - others - {write}:
         task.cancel()
