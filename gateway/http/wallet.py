@@ -170,7 +170,7 @@ class WalletDoor:
 
     async def _carried_out(self, operator: Operator, call: WalletCall, body: bytes) -> Reply:
         """With aiohttp every request is a task of its own: it goes on to its end, whatever becomes of the client."""
-        task = cast("asyncio.Task[object]", asyncio.current_task())
+        task = cast("asyncio.Task[object]", asyncio.current_task(self._loop))
         self._under_way[task] = operator
         try:
             return Reply(200, await CARRY[call](self._coordinator, operator, body), OK)

@@ -126,7 +126,8 @@ class Operator:
 
     async def _within_time(self, method: Method[A], argument: A) -> Any:
         """What the adapter's method returns. `Unsent` only comes out if nothing at all was written for this call."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None
         use, cancelled_before = WireUse(), task.cancelling()
         token = CURRENT_USE.set(use)

@@ -143,6 +143,8 @@ class World:
         if not gateway.process.alive:  # killed on the way, and begun again since
             return
         self.retire(gateway)
+        if not gateway.stopped:
+            self.count("process killed")  # as whoever has told a program to stop does in the end
         gateway.process.end()
         if self.plan.alone:
             self.begin_gateway()
