@@ -86,7 +86,11 @@ CANARIES: Final = (
         "the fence is ignored",
         (
             Edit("gateway.journal.writes:changed", "change.fence not in {None, transfer.revision}", "False"),
-            Edit("gateway.journal.sqlite.store:SqliteStore._change", "found is not None:", "False:"),
+            Edit(
+                "gateway.journal.sqlite.store:SqliteStore._change",
+                "None if number is None or found is None else self._moved(number, found, write)",
+                "None",
+            ),
         ),
     ),
     Canary(

@@ -46,6 +46,12 @@ class SqliteReads:
         rows = self._all(SQL["find"], of_key(key))
         return self._rows.transfer(rows[0]) if rows else None
 
+    def find_numbered(self, key: Key) -> tuple[int, Transfer] | None:
+        """The same with the number of its row."""
+        for number, *row in self._all(SQL["find_numbered"], of_key(key)):
+            return number, self._rows.transfer(row)
+        return None
+
     def session(self, operator: str, token: str) -> Session | None:
         for digest in self._rows.digests(token):
             for player_id, sealed in self._all(SQL["session"], (digest, operator)):

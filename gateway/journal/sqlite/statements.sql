@@ -6,11 +6,14 @@
 INSERT INTO transfers ($transfer) VALUES ($transfer_marks)
 ON CONFLICT (id, operator, direction) DO NOTHING
 
--- name: insert_attempt
+-- name: add_attempt
 INSERT INTO attempts (transfer, $attempt) VALUES (?, $attempt_marks)
 
--- name: insert_reason
+-- name: add_reason
 INSERT INTO rollback_reasons (transfer, $reason) VALUES (?, $reason_marks)
+
+-- name: number
+SELECT number FROM transfers WHERE $by_key
 
 -- name: find
 SELECT $transfer FROM transfers WHERE $by_key
@@ -25,15 +28,7 @@ SELECT operator, session FROM transfers ORDER BY number DESC LIMIT 1
 UPDATE transfers SET
     state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = ?, decided_at = ?, fate = ?,
     missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, rollback_reason = ?, player_id = coalesce(?, player_id), session = coalesce(?, session)
-WHERE $by_key AND revision = ?
-
--- name: add_attempt
-INSERT INTO attempts (transfer, $attempt)
-SELECT number, $attempt_marks FROM transfers WHERE $by_key
-
--- name: add_reason
-INSERT INTO rollback_reasons (transfer, $reason)
-SELECT number, $reason_marks FROM transfers WHERE $by_key
+WHERE number = ? AND revision = ? AND $by_key
 
 -- name: remember
 INSERT INTO sessions (digest, operator, player_id, session, seen_at) VALUES (?, ?, ?, ?, ?)

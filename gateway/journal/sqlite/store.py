@@ -12,7 +12,7 @@ import apsw
 import msgspec
 
 from gateway.crashpoints import crash_point
-from gateway.journal.records import Session, Transfer
+from gateway.journal.records import Attempt, Reason, Session, Transfer
 from gateway.journal.rows import Rows, of_attempt, of_key, of_money, of_reason, of_text
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import (
@@ -24,6 +24,7 @@ from gateway.journal.sqlite.connection import (
     require_journal,
     transaction,
 )
+from gateway.journal.sqlite.numbers import Numbers
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.statements import SQL
 from gateway.journal.texts import escaped
@@ -61,6 +62,7 @@ class SqliteStore:
                 migrate(self._connection, place.path)
             require_journal(self._connection, place.path)
             self._rows = Rows(sealer)
+            self._numbers = Numbers()
             self.reads = SqliteReads(self._connection, self._rows)
             self.reads.require_key()
         except BaseException:
@@ -131,13 +133,15 @@ class SqliteStore:
         return apsw.SQLITE_OK
 
     def _open(self, write: Open) -> Opened:
-        self._connection.execute(SQL["insert_transfer"], self._rows.of_transfer(write.transfer))
+        transfer = write.transfer
+        self._connection.execute(SQL["insert_transfer"], self._rows.of_transfer(transfer))
         if not self._connection.changes():
-            return Opened(self._found(write.transfer), created=False)
+            return Opened(self._found(transfer), created=False)
+        number = self._connection.last_insert_rowid()
+        self._numbers.keep(transfer.key, number)
         if write.reason is not None:
-            number = self._connection.last_insert_rowid()
-            self._connection.execute(SQL["insert_reason"], (number, *of_reason(write.reason)))
-        return Opened(write.transfer, created=True)
+            self._add_reason(number, write.reason)
+        return Opened(transfer, created=True)
 
     def _found(self, transfer: Transfer) -> Transfer:
         found = self.reads.find(transfer.key)
@@ -148,28 +152,35 @@ class SqliteStore:
         """Writes if the row is what the writer found, which its revision tells; else reads it, decides, and writes:
         nobody else can write within the transaction. (An UPDATE that returns its row costs twice as much, since
         SQLite keeps a table of its own for what it returns.)"""
-        key = of_key(write.key)
-        found, moved = write.found, None
-        if found is not None:
-            moved = self._moved(found, write, key)
+        number, found = self._numbers.get(write.key), write.found
+        moved = None if number is None or found is None else self._moved(number, found, write)
         if moved is None:
-            found = self.reads.find(write.key)
-            if found is None:
+            numbered = self.reads.find_numbered(write.key)
+            if numbered is None:
                 return Changed(None, moved=False)
-            moved = self._moved(found, write, key)
+            number, found = numbered
+            moved = self._moved(number, found, write)
+        assert number is not None
         if write.attempt is not None:
-            self._connection.execute(SQL["add_attempt"], (*of_attempt(write.attempt), *key))
+            self._add_attempt(number, write.attempt)
         if moved is not None and write.reason is not None:
-            self._connection.execute(SQL["add_reason"], (*of_reason(write.reason), *key))
+            self._add_reason(number, write.reason)
         return Changed(moved or found, moved=moved is not None)
 
-    def _moved(self, found: Transfer, write: Change, key: tuple[str, ...]) -> Transfer | None:
+    def _moved(self, number: int, found: Transfer, write: Change) -> Transfer | None:
         """The transfer as it is now written; None if the change does not apply to it, or it is not what was found."""
         moved = changed(found, write)
         if moved is None:
             return None
-        self._connection.execute(SQL["change"], (*self._changing(moved, write.session), *key, found.revision))
+        row = (*self._changing(moved, write.session), number, found.revision, *of_key(write.key))
+        self._connection.execute(SQL["change"], row)
         return moved if self._connection.changes() else None
+
+    def _add_attempt(self, number: int, attempt: Attempt) -> None:
+        self._connection.execute(SQL["add_attempt"], (number, *of_attempt(attempt)))
+
+    def _add_reason(self, number: int, reason: Reason) -> None:
+        self._connection.execute(SQL["add_reason"], (number, *of_reason(reason)))
 
     def _changing(self, moved: Transfer, session: Session | None) -> tuple[Any, ...]:
         """The values of the columns that a change may touch. `session` is a new one."""
@@ -192,7 +203,9 @@ class SqliteStore:
         )
 
     def _note(self, write: Note) -> None:
-        self._connection.execute(SQL["add_reason"], (*of_reason(write.reason), *of_key(write.key)))
+        number = self._connection.execute(SQL["number"], of_key(write.key)).get
+        if number is not None:
+            self._add_reason(number, write.reason)
 
     def _remember(self, write: Remember) -> None:
         session = write.session
@@ -210,10 +223,11 @@ class SqliteStore:
     def _claim(self, write: Claim) -> list[Transfer]:
         due = self._connection.execute(SQL["due"], (write.operator, write.now, write.limit)).fetchall()
         self._connection.executemany(SQL["take"], [(write.owner, write.lease_until, number) for number, *_ in due])
-        return [self._taken(write, row) for _, *row in due]
+        return [self._taken(write, number, row) for number, *row in due]
 
-    def _taken(self, write: Claim, row: Sequence[Any]) -> Transfer:
+    def _taken(self, write: Claim, number: Any, row: Sequence[Any]) -> Transfer:
         found = self._rows.transfer(row)
+        self._numbers.keep(found.key, number)
         return msgspec.structs.replace(found, owner=write.owner, due_at=write.lease_until, revision=found.revision + 1)
 
     def _beat(self, write: Beat) -> None:
@@ -242,12 +256,10 @@ class SqliteStore:
         opened = self._open(Open(transfer=timeline.transfer))
         if opened.created:
             number = self._connection.last_insert_rowid()
-            self._connection.executemany(
-                SQL["insert_attempt"], [(number, *of_attempt(each)) for each in timeline.attempts]
-            )
-            self._connection.executemany(
-                SQL["insert_reason"], [(number, *of_reason(each)) for each in timeline.reasons]
-            )
+            for attempt in timeline.attempts:
+                self._add_attempt(number, attempt)
+            for reason in timeline.reasons:
+                self._add_reason(number, reason)
         return opened
 
     def _check(self, _write: Check) -> None:

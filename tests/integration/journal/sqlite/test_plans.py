@@ -20,13 +20,12 @@ BY_NUMBER = "SEARCH transfers USING INTEGER PRIMARY KEY (rowid=?)"
 PLANS = {
     "find": [BY_KEY],
     "find_numbered": [BY_KEY],
-    "add_attempt": [BY_KEY.replace("INDEX", "COVERING INDEX")],
-    "add_reason": [BY_KEY.replace("INDEX", "COVERING INDEX")],
+    "number": [BY_KEY.replace("INDEX", "COVERING INDEX")],
     "session": ["SEARCH sessions USING PRIMARY KEY (digest=? AND operator=?)"],
     "due": ["MERGE (UNION ALL)", "LEFT", "MERGE (UNION ALL)", "LEFT", f"SEARCH transfers USING INDEX {UNFINISHED}"]
     + ["RIGHT", f"SEARCH transfers USING INDEX {UNFINISHED}"] * 2,
     "take": [BY_NUMBER],
-    "change": [BY_KEY],
+    "change": [BY_NUMBER],
     "forget": ["SEARCH instances USING PRIMARY KEY (id=?)"],
     "prunable": ["SEARCH transfers USING INDEX transfers_finished (changed_at<?)"],
     "prune_attempts": ["SEARCH attempts USING INDEX attempts_transfer (transfer=?)"],
