@@ -13,6 +13,7 @@ from tests.simulation.database import Version
 from tests.simulation.evidence import Evidence, Key, Violation
 from tests.simulation.games import CONFIRMS, HOLDS, ROLLBACKS, Told
 from tests.simulation.metrics import metrics_true
+from tests.simulation.operators import Sent
 from tests.support.virtual_time import EPOCH
 
 Invariant = Callable[[Evidence], Iterator[Violation]]
@@ -327,17 +328,23 @@ def _beside_the_point(evidence: Evidence, key: Key, told: Told) -> str | None:
 def _untrue_failure(evidence: Evidence, key: Key, told: Told) -> str | None:
     """Another copy of the same call may have been told that it succeeded; a game that confirms what it was told had
     failed has decided; who was told to ask again must do so; and that nothing was sent is true of the copy that is
-    told so, even where another one goes out later, or went out earlier and could not be looked up."""
+    told so, even where another one goes out later, or at a gateway that shares no journal with this one just now, or
+    went out earlier and could not be looked up."""
     if told.code in {PENDING, ID_REUSED} or _succeeded(evidence, key) or _confirmed_all_the_same(evidence, key, told):
         return None
-    sent_at = [sent.at for sent in evidence.sent[key] if sent.act == "hold"]
-    if told.code in NOTHING_SENT and all(at > told.at for at in sent_at):
+    sent = [sent for sent in evidence.sent[key] if sent.act == "hold"]
+    if told.code in NOTHING_SENT and all(one.at > told.at for one in sent):
         return None
-    if told.code == NO_JOURNAL and all(at < told.asked.at or at > told.at for at in sent_at):
+    if told.code == NO_JOURNAL and not any(_by_itself(told, one) for one in sent):
         return None
     if evidence.counts(key) and evidence.state(key) not in {"rolled_back", "parked", None}:
         return f"but the money is taken, and it is {evidence.state(key)}"
     return None
+
+
+def _by_itself(told: Told, sent: Sent) -> bool:
+    """Whether who told it had sent this itself since it was asked."""
+    return sent.process == told.gateway and told.asked.at <= sent.at <= told.at
 
 
 def _untrue_hold(evidence: Evidence, key: Key, told: Told) -> str | None:
