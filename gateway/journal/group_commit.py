@@ -35,7 +35,6 @@ WAITING_LIMIT: Final = 8192
 BATCH_LIMIT: Final = 512
 """Writes in one transaction: beyond this, more of them make each wait longer and nothing faster."""
 
-
 GATHERED_TURNS: Final = 3
 """Turns of the loop in which writes are gathered. A commit costs as much as a whole call; a turn costs nothing while
 others are busy, and brings their writes, and is over at once when nobody is."""
