@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.journal.records import Direction, Session, Transfer
 from gateway.operators.adapter import Adapter, AdapterSettings, Answer, Http, Player, Receipt
 from gateway.operators.basic_auth import basic_auth
-from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
+from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unmapped, Unsent
 from gateway.operators.exact_json import decode, encode
 from gateway.operators.urls import BaseUrl
 
@@ -24,6 +24,7 @@ __all__ = [
     "Session",
     "Transfer",
     "Unclear",
+    "Unmapped",
     "Unsent",
     "basic_auth",
     "decode",

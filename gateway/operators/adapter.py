@@ -55,9 +55,9 @@ class Player(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """The operator's clear yes to a movement of money, with the player's balance after it."""
+    """The operator's clear yes to a movement of money, with the player's balance after it, None if it did not say."""
 
-    balance: Money
+    balance: Money | None = None
 
 
 class Adapter(ABC):
@@ -68,6 +68,10 @@ class Adapter(ABC):
     """
 
     Settings: ClassVar[type[AdapterSettings]] = AdapterSettings
+
+    needs_player: ClassVar[bool] = False
+    """Whether calls that move money need the session's `player_id`. Where it is not known, the gateway then asks
+    `verify_session` first and keeps what it learns with the transfer."""
 
     def __init__(self, settings: Any, http: Http) -> None:
         self.settings = settings

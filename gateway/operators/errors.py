@@ -3,6 +3,7 @@
 OperatorError
 ├── Declined     the operator clearly said no, and nothing was taken or given
 ├── Unclear      nobody can say what the operator did
+│   ├── Unmapped … but it answered in its own protocol: it is alive, and the circuit breaker need not open
 │   └── Unsent   … but the request provably never left: it did nothing
 └── Refused      the gateway itself would not send: breaker open, too many calls waiting; nothing left
 """
@@ -48,6 +49,10 @@ class Declined(OperatorError):
 
 class Unclear(OperatorError):
     """Timed out, cut off, unreadable or unmapped: it may or may not have happened."""
+
+
+class Unmapped(Unclear):
+    """A well-formed error of the operator's protocol that does not prove whether anything was booked."""
 
 
 class Unsent(Unclear):
