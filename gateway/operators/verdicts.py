@@ -27,11 +27,11 @@ def verdict_of(error: OperatorError, call: WalletCall) -> Verdict:
     return Verdict.UNSENT if isinstance(error, Unsent) else Verdict.UNKNOWN
 
 
-def as_balance(answer: Any) -> Money:
+def as_balance(answer: Any) -> Money | None:
     """The balance of what must be a `Receipt`. Raises `Unclear`."""
     if not isinstance(answer, Receipt):
         raise Unclear(f"the adapter returned no receipt ({type(answer).__name__})")
-    return as_money(answer.balance)
+    return None if answer.balance is None else as_money(answer.balance)
 
 
 def as_money(answer: Any) -> Money:
@@ -49,7 +49,8 @@ def as_player(answer: Any) -> Player:
         raise Unclear("the adapter returned no player")
     if not _holds(answer.memory, Mapping) or not all(_holds(text, str) for kv in answer.memory.items() for text in kv):
         raise Unclear("the adapter wants something remembered that is not text")
-    as_money(answer.balance)
+    if answer.balance is not None:
+        as_money(answer.balance)
     return answer
 
 
