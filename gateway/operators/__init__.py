@@ -7,6 +7,8 @@ from gateway.operators.adapter import Adapter, AdapterSettings, Answer, Http, Pl
 from gateway.operators.basic_auth import basic_auth
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unmapped, Unsent
 from gateway.operators.exact_json import decode, encode
+from gateway.operators.http_errors import http_error
+from gateway.operators.texts import excerpt_of
 from gateway.operators.urls import BaseUrl
 
 __all__ = [
@@ -29,4 +31,6 @@ __all__ = [
     "basic_auth",
     "decode",
     "encode",
+    "excerpt_of",
+    "http_error",
 ]
