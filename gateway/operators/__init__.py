@@ -6,7 +6,7 @@ from gateway.journal.records import Direction, Session, Transfer
 from gateway.operators.adapter import Adapter, AdapterSettings, Answer, Http, Player, Receipt
 from gateway.operators.basic_auth import basic_auth
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unmapped, Unsent
-from gateway.operators.exact_json import decode, encode
+from gateway.operators.exact_json import decode, decode_members, encode
 from gateway.operators.http_errors import http_error
 from gateway.operators.texts import excerpt_of
 from gateway.operators.urls import BaseUrl
@@ -30,6 +30,7 @@ __all__ = [
     "Unsent",
     "basic_auth",
     "decode",
+    "decode_members",
     "encode",
     "excerpt_of",
     "http_error",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import jiter
 import msgspec
 
 from gateway.operators.errors import Unclear
+from gateway.wire.members import SaidTwice, members_by_name
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -18,9 +20,50 @@ def decode(body: bytes) -> Any:
     Raises `Unclear` for what is no JSON, for NaN and infinities, and for an object that says the same key twice.
     """
     try:
-        return jiter.from_json(body, float_mode="decimal", allow_inf_nan=False, catch_duplicate_keys=True)
+        return _parsed(body)
     except ValueError:
         raise Unclear("the operator's answer is not JSON that can be read in one way") from None
+
+
+def decode_members(body: bytes, needed: Collection[str]) -> dict[str, Any]:
+    """The members of a JSON object, of which those in `needed` say what happened and all others only inform.
+
+    A member that only informs and cannot be read, or comes twice, does not spoil the answer: it comes out as ``{}`` if
+    it is an object, else as None. Raises `Unclear` for what is not an object, and for a needed member of that kind.
+    """
+    try:
+        said = _parsed(body)
+    except ValueError:
+        said = _what_can_be_read(body, needed)
+    if not isinstance(said, dict):
+        raise Unclear("the operator's answer is not a JSON object")
+    return said
+
+
+def _what_can_be_read(body: bytes, needed: Collection[str]) -> dict[str, Any]:
+    try:
+        found = members_by_name(body, needed)
+        return {
+            name: _parsed(values[0]) if name in needed else _if_readable(values[-1], once=len(values) == 1)
+            for name, values in found.items()
+        }
+    except SaidTwice as error:
+        raise Unclear(f"the operator's answer gives {error.name} twice") from None
+    except ValueError:
+        raise Unclear("the operator's answer is not JSON that can be read in one way") from None
+
+
+def _if_readable(raw: bytes, *, once: bool) -> Any:
+    try:
+        if once:
+            return _parsed(raw)
+    except ValueError:
+        pass
+    return {} if raw.startswith(b"{") else None
+
+
+def _parsed(body: bytes) -> Any:
+    return jiter.from_json(body, float_mode="decimal", allow_inf_nan=False, catch_duplicate_keys=True)
 
 
 def encode(value: Any) -> bytes:

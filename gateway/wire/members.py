@@ -1,14 +1,17 @@
 """The outermost members of a JSON object as raw text, however odd what stands inside them.
 
-A rollback must not be refused because of its reason. A reason may be nested a thousand deep, hold a number of a
-million digits, a half surrogate or bytes that are no UTF-8: no JSON parser takes all of these, so none is asked.
+A call must not be refused because of what only informs, nor a clear yes of an operator be lost for it. A rollback's
+reason, a player's nickname or a balance may be nested a thousand deep, hold a number of a million digits, half of a
+surrogate pair or bytes that are not UTF-8: no JSON parser takes all of these, so none is asked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
+
+import jiter
 
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TOKEN: Final = re.compile(_STRING + rb'|["{}\[\],]', re.DOTALL)
@@ -26,6 +29,31 @@ def members(body: bytes) -> list[tuple[bytes, bytes]]:
         raise ValueError("the body is not a complete JSON object")
     inside = text[1:-1]
     return [_member(part) for part in _parts(inside)] if inside.strip() else []
+
+
+class SaidTwice(ValueError):
+    """The object gives a member twice that must be there once: others might read the other one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is there twice")
+        self.name = name
+
+
+def members_by_name(body: bytes, once: Collection[str]) -> dict[str, list[bytes]]:
+    """The same values by the names that they belong to; a member whose name cannot be read is left out.
+
+    Raises `ValueError` as `members` does, and `SaidTwice` for a name in `once` that comes twice.
+    """
+    found: dict[str, list[bytes]] = {}
+    for raw_name, value in members(body):
+        try:
+            name = jiter.from_json(raw_name)
+        except ValueError:
+            continue
+        if name in once and name in found:
+            raise SaidTwice(name)
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def _parts(inside: bytes) -> Iterator[bytes]:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.operators import Unclear, basic_auth, decode, encode
+from gateway.operators import Unclear, basic_auth, decode, decode_members, encode
 
 
 @pytest.mark.parametrize("number", ["0.1", "230.00", "1234567890123456.78", "99999999999999999999.99999999", "-0.5"])
@@ -42,6 +43,52 @@ def test_any_bytes_are_read_or_unclear(body: bytes) -> None:
     except Unclear:
         return
     assert not isinstance(value, float)
+
+
+@pytest.mark.parametrize(
+    "informing, read",
+    [
+        (b'{"amount": NaN}', {}),
+        (b'{"amount": 1, "amount": 2}', {}),
+        (b'{"a": 1e99999999999999999999}', {}),
+        (b"9" * 5000, None),
+        (b'"\\ud83d"', None),
+        (b'"\xff"', None),
+        (b"[" * 5000 + b"]" * 5000, None),
+        (b'1, "informs": 1', None),
+        (b'{}, "informs": {}', {}),
+        (b'1, "\\ud83d": 1', 1),
+        (b'1, "else": 1, "else": 1', 1),
+        (b'{"amount": 0.1}', {"amount": Decimal("0.1")}),
+    ],
+)
+def test_what_only_informs_never_spoils_an_answer(informing: bytes, read: object) -> None:
+    said = decode_members(b' {"id": "1234abcd", "informs": %s} ' % informing, {"id"})
+    assert (said["id"], said["informs"]) == ("1234abcd", read)
+
+
+@pytest.mark.parametrize(
+    "body, problem",
+    [
+        (b"[]", "not a JSON object"),
+        (b"1", "not a JSON object"),
+        (b"OK", "not JSON"),
+        (b'{"id": "1"} x', "not JSON"),
+        (b'{"id": NaN}', "not JSON"),
+        (b'{"id": "\\ud83d"}', "not JSON"),
+        (b'{"id": "1", "id": "1"}', "gives id twice"),
+        (b'{"id": "1", "x": [}', "not JSON"),
+    ],
+)
+def test_what_an_answer_needs_must_be_said_once_and_clearly(body: bytes, problem: str) -> None:
+    with pytest.raises(Unclear, match=problem):
+        decode_members(body, {"id"})
+
+
+@given(st.binary(max_size=60))
+def test_any_informing_bytes_are_left_aside_or_the_answer_is_unclear(odd: bytes) -> None:
+    with suppress(Unclear):
+        assert decode_members(b'{"informs": %s, "id": "1"}' % odd, {"id"})["id"] == "1"
 
 
 def test_basic_credentials_are_as_the_contract_prints_them() -> None:

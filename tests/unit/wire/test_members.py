@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.members import members
+from gateway.wire.members import SaidTwice, members, members_by_name
 
 TEXT = st.text(max_size=6)
 JSON = st.recursive(
@@ -69,3 +69,14 @@ def test_a_million_bytes_meant_to_be_slow_are_not(body: bytes) -> None:
     with pytest.raises(ValueError, match="the body"):
         members(body + b"}")
     assert process_time() - begun < 2
+
+
+def test_members_are_found_by_their_names_and_those_without_a_readable_one_left_out() -> None:
+    body = b'{"a": 1, "b": "x", "\\ud800": 2, "\xff": 3, "\\u0061a": 4, "b": NaN}'
+    assert members_by_name(body, {"a"}) == {"a": [b"1"], "b": [b'"x"', b"NaN"], "aa": [b"4"]}
+
+
+def test_a_member_that_must_be_there_once_is_not_taken_twice() -> None:
+    with pytest.raises(SaidTwice) as caught:
+        members_by_name(b'{"a": 1, "\\u0061": 2}', {"a"})
+    assert caught.value.name == "a"
