@@ -4,53 +4,38 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-from pydantic import Field, SecretStr
-
-from adapters.quantum.messages import Balance, Moved, Problem, Verified, wire_money
+from adapters.quantum.messages import Problem, balance_of, problem_of, read, text_of, wire_money
+from adapters.quantum.settings import Already, QuantumSettings
 from gateway.money import Money
 from gateway.operators import (
     Adapter,
-    AdapterSettings,
     Answer,
-    BaseUrl,
     Declined,
     Http,
-    Kind,
     Player,
     Receipt,
     Session,
     Transfer,
     Unclear,
+    Unmapped,
     basic_auth,
-    decode,
     encode,
+    excerpt_of,
+    http_error,
 )
 
 OK: Final = 200
-FAILED: Final = 500
 
 NO_REASON: Final = "No reason was given."
 
 
-class QuantumSettings(AdapterSettings):
-    """How to reach the operator, and what its error codes mean."""
-
-    base_url: BaseUrl = Field(description="Everything before the endpoint's name, with its last slash.")
-    username: str = Field(description="For HTTP Basic authentication at the operator.", pattern="^[^:]*$")
-    password: SecretStr = Field(description="For HTTP Basic authentication at the operator.")
-    declines: dict[int, Kind] = Field(
-        default={},
-        description=(
-            "The operator's error codes that prove that nothing was booked, and why it declined. "
-            "The contract prints only 100, which proves nothing: any code not named here counts as unknown."
-        ),
-    )
-
-
 class Quantum(Adapter):
-    """Success is HTTP 200 with our mmTransactionId and a balance. A decline is HTTP 500 with a code that the settings
-    name. Everything else, HTTP 401 too, is unknown: what answered need not have been the wallet.
+    """A yes is HTTP 200 with our mmTransactionId and without an errorCode; a yes to a hold holds a balance too, be it
+    readable or not, since a web server that only echoes the request must not count.
+
+    An error body is an error under any HTTP status. What its code proves is what the settings say of it, under the
+    statuses that they name (`declines`, `already`). Everything else, HTTP 401 too, is unknown: what answered need not
+    have been the wallet.
     """
 
     Settings = QuantumSettings
@@ -58,70 +43,121 @@ class Quantum(Adapter):
 
     def __init__(self, settings: QuantumSettings, http: Http) -> None:
         super().__init__(settings, http)
-        self._basic = basic_auth(settings.username, settings.password.get_secret_value())
-        self._headers = {"Authorization": self._basic, "Content-Type": "application/json"}
+        basic = basic_auth(settings.username, settings.password.get_secret_value())
+        self._headers = {"Authorization": basic, "Content-Type": "application/json"}
 
     async def verify_session(self, session: Session) -> Player:
-        verified = msgspec.convert(await self._post("verifySession", {"token": session.token}), Verified)
-        if verified.token not in {None, session.token}:
+        said = self._success(await self._post("verifySession", {"token": session.token}))
+        player_id, token = said.get("playerId"), said.get("token")
+        if token is not None and token != session.token:
             raise Unclear("the answer is about another session")
+        if not isinstance(player_id, str) or not player_id:
+            raise Unclear("the answer names no player")
         return Player(
-            player_id=verified.playerId,
-            balance=verified.balance.money(),
-            nickname=verified.nickname,
-            language=verified.language,
-            country=verified.country,
+            player_id=player_id,
+            balance=balance_of(said),
+            nickname=text_of(said, "nickname"),
+            language=text_of(said, "language"),
+            country=text_of(said, "country"),
         )
 
     async def get_balance(self, session: Session) -> Money:
-        return msgspec.convert(await self._post("getBalance", {"token": session.token}), Balance).balance.money()
+        answer = await self._post("getBalance", {"token": session.token})
+        balance = balance_of(self._success(answer))
+        if balance is None:
+            raise Unclear(f"the answer has no balance that can be read: {excerpt_of(answer.body)}")
+        return balance
 
     async def withdraw(self, transfer: Transfer) -> Receipt:
         return await self._hold("withdraw", transfer)
 
     async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
-        return await self._move("confirmWithdrawal", transfer, amount=_amount(transfer))
+        return await self._confirm("confirmWithdrawal", transfer)
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
-        return await self._move("rollbackWithdrawal", transfer, rollbackReason=transfer.rollback_reason or NO_REASON)
+        return await self._roll_back("rollbackWithdrawal", transfer)
 
     async def deposit(self, transfer: Transfer) -> Receipt:
         return await self._hold("deposit", transfer)
 
     async def confirm_deposit(self, transfer: Transfer) -> Receipt:
-        return await self._move("confirmDeposit", transfer, amount=_amount(transfer))
+        return await self._confirm("confirmDeposit", transfer)
 
     async def rollback_deposit(self, transfer: Transfer) -> Receipt:
-        return await self._move("rollbackDeposit", transfer, rollbackReason=transfer.rollback_reason or NO_REASON)
+        return await self._roll_back("rollbackDeposit", transfer)
 
     async def _hold(self, endpoint: str, transfer: Transfer) -> Receipt:
-        return await self._move(endpoint, transfer, amount=_amount(transfer), txDescription=transfer.description)
+        more = {"amount": _amount(transfer), "txDescription": transfer.description}
+        answer = await self._post(endpoint, _about(transfer, more))
+        said = self._success_of(answer, transfer)
+        if not isinstance(said.get("balance"), dict):
+            raise Unclear(f"the answer has no balance: {excerpt_of(answer.body)}")
+        return Receipt(balance_of(said))
 
-    async def _move(self, endpoint: str, transfer: Transfer, **rest: object) -> Receipt:
-        body = {"token": transfer.session.token, "mmTransactionId": transfer.id, **rest}
-        moved = msgspec.convert(await self._post(endpoint, body), Moved)
-        if moved.mmTransactionId != transfer.id:
-            raise Unclear("the answer names another mmTransactionId")
-        return Receipt(moved.balance.money())
+    async def _confirm(self, endpoint: str, transfer: Transfer) -> Receipt:
+        return await self._end(endpoint, transfer, {"amount": _amount(transfer)}, Already.CONFIRMED)
 
-    async def _post(self, endpoint: str, body: dict[str, Any]) -> Any:
-        answer = await self.http.post(self.settings.base_url + endpoint, encode(body), self._headers)
+    async def _roll_back(self, endpoint: str, transfer: Transfer) -> Receipt:
+        more = {"rollbackReason": transfer.rollback_reason or NO_REASON}
+        return await self._end(endpoint, transfer, more, Already.ROLLED_BACK)
+
+    async def _end(self, endpoint: str, transfer: Transfer, more: dict[str, Any], done: Already) -> Receipt:
+        answer = await self._post(endpoint, _about(transfer, more))
+        if self._was_done(answer, done):
+            return Receipt()
+        return Receipt(balance_of(self._success_of(answer, transfer)))
+
+    async def _post(self, endpoint: str, body: dict[str, Any]) -> Answer:
+        return await self.http.post(self.settings.base_url + endpoint, encode(body), self._headers)
+
+    def _was_done(self, answer: Answer, done: Already) -> bool:
+        """Whether the operator says that an earlier try got through."""
+        if answer.status not in self.settings.error_statuses or not self.settings.already:
+            return False
+        problem = _problem(answer)
+        return problem is not None and problem.code is not None and self.settings.already.get(problem.code) is done
+
+    def _success_of(self, answer: Answer, transfer: Transfer) -> dict[str, Any]:
+        """What a yes to this transfer says. Raises `Declined` or `Unclear`."""
+        said = self._success(answer)
+        if said.get("mmTransactionId") != transfer.id:
+            raise Unclear(f"the answer does not name this mmTransactionId: {excerpt_of(answer.body)}")
+        return said
+
+    def _success(self, answer: Answer) -> dict[str, Any]:
+        """What an answer says that is no error. Raises `Declined` or `Unclear`."""
         if answer.status != OK:
-            raise self._failure(answer)
-        return decode(answer.body)
+            problem = _problem(answer)
+            raise http_error(answer) if problem is None else self._error(problem, answer.status)
+        said = read(answer)
+        problem = problem_of(said)
+        if problem is not None:
+            raise self._error(problem, answer.status)
+        return said
 
-    def _failure(self, answer: Answer) -> Declined | Unclear:
-        """What an answer other than 200 means."""
-        if answer.status != FAILED:
-            return Unclear(f"HTTP {answer.status}")
-        try:
-            problem = msgspec.convert(decode(answer.body), Problem)
-        except (Unclear, msgspec.ValidationError):
-            return Unclear("HTTP 500 without the contract's error body")
-        said = problem.errorDescription.replace(self._basic, "[hidden]")
-        text = f"error {problem.errorCode}: {said}"
-        kind = self.settings.declines.get(problem.errorCode)
-        return Unclear(text) if kind is None else Declined(kind, text)
+    def _error(self, problem: Problem, status: int) -> Declined | Unclear:
+        """What an error body proves."""
+        if status not in self.settings.error_statuses:
+            return _unproven(problem, f"HTTP {status}, {problem.text}")
+        kind = None if problem.code is None else self.settings.declines.get(problem.code)
+        return _unproven(problem, problem.text) if kind is None else Declined(kind, problem.text)
+
+
+def _problem(answer: Answer) -> Problem | None:
+    """The error that an answer of another status than 200 tells, None if there is none to be read."""
+    try:
+        return problem_of(read(answer))
+    except Unclear:
+        return None
+
+
+def _unproven(problem: Problem, text: str) -> Unclear:
+    """Whoever names a code is alive; a body that only resembles the contract's may be anybody's."""
+    return Unmapped(text) if problem.code is not None or problem.named else Unclear(text)
+
+
+def _about(transfer: Transfer, more: dict[str, Any]) -> dict[str, Any]:
+    return {"token": transfer.session.token, "mmTransactionId": transfer.id, **more}
 
 
 def _amount(transfer: Transfer) -> object:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Any
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
 
 import msgspec
 
 from gateway.money import Money, MoneyError, money
+from gateway.operators import Answer, Unclear, decode_members, excerpt_of
+
+NEEDED: Final = frozenset({"mmTransactionId", "playerId", "token", "errorCode"})
+"""The members of an answer that say what happened, and about whom; all others only inform."""
+
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_CODE: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 class WireMoney(msgspec.Struct, frozen=True):
@@ -22,37 +30,85 @@ class WireMoney(msgspec.Struct, frozen=True):
         return money(self.amount, self.currencyCode)
 
 
-class Moved(msgspec.Struct, frozen=True):
-    """The answer to every call that moves money."""
-
-    mmTransactionId: str  # noqa: N815 - the contract's name
-    balance: WireMoney
-
-
-class Balance(msgspec.Struct, frozen=True):
-    """The answer to getBalance."""
-
-    balance: WireMoney
-
-
-class Verified(msgspec.Struct, frozen=True):
-    """The answer to verifySession."""
-
-    playerId: str  # noqa: N815 - the contract's name
-    balance: WireMoney
-    token: str | None = None
-    nickname: str | None = None
-    language: str | None = None
-    country: str | None = None
-
-
 class Problem(msgspec.Struct, frozen=True):
-    """The body of an HTTP 500."""
+    """An error body: ``{"errorCode": 100, "errorDescription": "Other error"}``.
 
-    errorCode: int  # noqa: N815 - the contract's name
-    errorDescription: str = ""  # noqa: N815 - the contract's name
+    `code` is None where `errorCode` is not one of the contract's numbers, nor a text that holds one. `named` tells
+    whether it is at least a text, such as ``"NO_FUNDS"``.
+    """
+
+    code: int | None
+    named: bool
+    text: str
+
+
+def read(answer: Answer) -> dict[str, Any]:
+    """The members of an answer. Raises `Unclear`, with an excerpt of what came instead."""
+    try:
+        return decode_members(answer.body, NEEDED)
+    except Unclear as error:
+        raise Unclear(f"{error.text}: {excerpt_of(answer.body)}" if answer.body else "the answer is empty") from None
+
+
+def problem_of(said: dict[str, Any]) -> Problem | None:
+    """The error that an answer tells, None if it tells none."""
+    if "errorCode" not in said:
+        return None
+    code, description = said["errorCode"], said.get("errorDescription")
+    words = description if isinstance(description, str) else _as_json(description)
+    shown = excerpt_of(words.encode("utf-8", "replace"))
+    name = excerpt_of(msgspec.json.encode(code).strip(b'"'))
+    return Problem(_number_of(code), isinstance(code, str), f"error {name}: {shown}" if shown else f"error {name}")
+
+
+def balance_of(said: dict[str, Any]) -> Money | None:
+    """The balance as the operator said it, None where it cannot be read: it only informs.
+
+    The amount may be a number or a text that holds one, and have any number of digits.
+    """
+    balance = said.get("balance")
+    if not isinstance(balance, dict):
+        return None
+    amount, currency = _amount_of(balance.get("amount")), balance.get("currencyCode")
+    if amount is None or not isinstance(currency, str) or not currency.strip():
+        return None
+    try:
+        return money(amount, currency.strip())
+    except MoneyError:  # more digits than are kept: whoever keeps it decides
+        return Money(amount, currency.strip())
+
+
+def text_of(said: dict[str, Any], name: str) -> str | None:
+    """A member that only informs; what is not a text is left out."""
+    value = said.get(name)
+    return value if isinstance(value, str) else None
 
 
 def wire_money(value: Money) -> dict[str, Any]:
     """Money as it is sent: every digit, no exponent."""
     return {"amount": msgspec.Raw(f"{value.amount:f}".encode()), "currencyCode": value.currency}
+
+
+def _amount_of(value: Any) -> Decimal | None:
+    if isinstance(value, str):
+        value = _decimal(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    return Decimal(value)
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        return Decimal(text) if _NUMBER.fullmatch(text) else None
+    except InvalidOperation:  # an exponent of more digits than there are
+        return None
+
+
+def _number_of(code: Any) -> int | None:
+    if isinstance(code, str):
+        return int(code) if _CODE.fullmatch(code.strip()) else None
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _as_json(value: Any) -> str:
+    return "" if value is None else msgspec.json.encode(value).decode()

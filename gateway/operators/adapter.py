@@ -44,10 +44,13 @@ class AdapterSettings(BaseModel):
 
 
 class Player(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose session it is. `memory` is kept with the session and comes back in every `Session` of this token."""
+    """Whose session it is, with their balance, None if the operator did not say it or it cannot be read.
+
+    `memory` is kept with the session and comes back in every `Session` of this token.
+    """
 
     player_id: str
-    balance: Money
+    balance: Money | None
     nickname: str | None = None
     language: str | None = None
     country: str | None = None

@@ -10,6 +10,11 @@ from msgspec import Meta
 from gateway.money import Money
 from gateway.wire.errors import ErrorCode, WalletError
 
+LEFT_OUT: Final = (
+    "Left out in the rare case that neither the operator nor an earlier answer could tell it; "
+    "the call is done all the same. Ask getBalance."
+)
+
 
 class Balance(msgspec.Struct, frozen=True, rename="camel"):
     """The player's money."""
@@ -24,11 +29,14 @@ class BalanceReply(msgspec.Struct, frozen=True):
     balance: Balance
 
 
+LeftOut = Annotated[Balance | msgspec.UnsetType, Meta(description=LEFT_OUT)]
+
+
 class TransferReply(msgspec.Struct, frozen=True, rename="camel"):
     """The answer to every call that moves money."""
 
     mm_transaction_id: str
-    balance: Balance
+    balance: LeftOut = msgspec.UNSET
 
 
 class PlayerReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -37,7 +45,7 @@ class PlayerReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     token: str
     player_id: str
     nickname: str | None = None
-    balance: Balance
+    balance: LeftOut = msgspec.UNSET
     language: str | None = None
     country: str | None = None
 
@@ -57,16 +65,16 @@ def balance(money: Money) -> bytes:
     return _encode(BalanceReply(_balance(money)))
 
 
-def transfer(mm_transaction_id: str, money: Money) -> bytes:
-    """The answer to every call that moves money: the transfer's id and the balance after it."""
-    return _encode(TransferReply(mm_transaction_id, _balance(money)))
+def transfer(mm_transaction_id: str, money: Money | None) -> bytes:
+    """The answer to every call that moves money: the transfer's id and the balance after it, left out if None."""
+    return _encode(TransferReply(mm_transaction_id, msgspec.UNSET if money is None else _balance(money)))
 
 
 def player(
     *,
     token: str,
     player_id: str,
-    money: Money,
+    money: Money | None = None,
     nickname: str | None = None,
     language: str | None = None,
     country: str | None = None,
@@ -77,7 +85,7 @@ def player(
             token=token,
             player_id=player_id,
             nickname=nickname,
-            balance=_balance(money),
+            balance=msgspec.UNSET if money is None else _balance(money),
             language=language,
             country=country,
         )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
-from adapters.quantum import Quantum
-from adapters.quantum.messages import Moved
+from adapters.quantum import Already, Quantum
+from adapters.quantum.adapter import OK
 from adapters.quantum.simulated import SimulatedQuantum
 from gateway.journal.records import Direction
-from gateway.operators import Answer, Declined, Kind, Receipt, Transfer, Unclear, decode
+from gateway.operators import Answer, Declined, Kind, Receipt, Transfer, Unclear, Unmapped
 from gateway.testing.conformance import ROLLBACKS, Conformance
 from gateway.testing.faults import Fault
 from gateway.wire.calls import WalletCall
@@ -30,31 +30,21 @@ class TakesAnyAnswerForAYes(Quantum):
 
 
 class DoesNotLookAtTheId(Quantum):
-    async def _move(self, endpoint: str, transfer: Transfer, **rest: object) -> Receipt:
-        body = {"token": transfer.session.token, "mmTransactionId": transfer.id, **rest}
-        return Receipt(msgspec.convert(await self._post(endpoint, body), Moved).balance.money())
+    def _success_of(self, answer: Answer, transfer: Transfer) -> dict[str, Any]:
+        return self._success(answer)
 
 
 class DoesNotLookAtTheStatus(Quantum):
-    def _failure(self, answer: Answer) -> Declined | Unclear:
-        raise _Success(answer)
-
-    async def _post(self, endpoint: str, body: dict[str, Any]) -> Any:
-        try:
-            return await super()._post(endpoint, body)
-        except _Success as success:
-            return decode(success.answer.body)
-
-
-class _Success(Exception):
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
-        self.answer = answer
+    def _success(self, answer: Answer) -> dict[str, Any]:
+        return super()._success(replace(answer, status=OK))
 
 
 class TakesEveryErrorForADecline(Quantum):
-    def _failure(self, answer: Answer) -> Declined | Unclear:
-        return Declined(Kind.OTHER, f"HTTP {answer.status}")
+    def _success(self, answer: Answer) -> dict[str, Any]:
+        try:
+            return super()._success(answer)
+        except Unclear as error:
+            raise Declined(Kind.OTHER, error.text) from error
 
 
 class TakesEveryErrorForNothingToUndo(Quantum):
@@ -65,24 +55,36 @@ class TakesEveryErrorForNothingToUndo(Quantum):
             raise Declined(Kind.NOT_FOUND, error.text) from error
 
 
+class TakesEveryErrorForSilence(Quantum):
+    def _success(self, answer: Answer) -> dict[str, Any]:
+        try:
+            return super()._success(answer)
+        except Unmapped as error:
+            raise Unclear(error.text) from error
+
+
 class MakesUpIds(Quantum):
     async def withdraw(self, transfer: Transfer) -> Receipt:
-        return await self._move("withdraw", transfer, requestId=str(uuid.uuid4()), amount=_floating(transfer))
+        made_up = {"requestId": str(uuid.uuid4()), "amount": _floating(transfer)}
+        return await self._end("withdraw", transfer, made_up, Already.CONFIRMED)
 
 
 class Rounds(Quantum):
     async def withdraw(self, transfer: Transfer) -> Receipt:
-        return await self._move("withdraw", transfer, amount=_floating(transfer), txDescription="")
+        return await self._end("withdraw", transfer, {"amount": _floating(transfer)}, Already.CONFIRMED)
 
 
 class TellsItsPassword(Quantum):
-    def _failure(self, answer: Answer) -> Declined | Unclear:
-        return Unclear(f"HTTP {answer.status} for {self._headers}")
+    def _success(self, answer: Answer) -> dict[str, Any]:
+        try:
+            return super()._success(answer)
+        except Unclear as error:
+            raise Unclear(f"{error.text} for {self._headers}") from error
 
 
 class KnowsOnlyWhatItSaw(Quantum):
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
-        return await self._move("rollbackWithdrawal", transfer, amount=_floating(transfer))
+        return await self._end("rollbackWithdrawal", transfer, {"amount": _floating(transfer)}, Already.ROLLED_BACK)
 
 
 def _floating(transfer: Transfer) -> dict[str, Any]:
