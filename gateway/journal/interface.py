@@ -99,7 +99,8 @@ class Journal(Protocol):
         """Newest first."""
 
     async def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
-        """How many reasons there are by operator, source and category, in that order."""
+        """How often reasons were given, by operator, source and category, in that order. A reason that was given again
+        counts to the time when it was given first."""
 
     async def tallies(self, abandoned_before: float) -> list[Tally]:
         """Of every unfinished state; finished transfers are not counted here, there may be very many."""

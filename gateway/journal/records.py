@@ -78,12 +78,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A player's session at an operator, as far as it is known here.
 
     `token` is a secret. `memory` is what the adapter asked to be remembered when it verified the session.
+    `verified_at` is when the operator last verified it (Unix seconds), 0 where that is not known: a transfer's session
+    does not tell it, the journal's own list of sessions does.
     """
 
     operator: str
     token: str
     player_id: str = ""
     memory: Mapping[str, str] = {}
+    verified_at: float = 0.0
 
     def __repr__(self) -> str:
         return f"Session(operator={self.operator!r}, player_id={self.player_id!r})"  # secrets must not reach a log
@@ -93,6 +96,8 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     """A withdrawal or deposit: one row of the journal.
 
     `amount` is None only where the gateway never saw the hold and was first told of the rollback (`adopted`).
+    `session` is the one that the next try to deliver is made with, `spare_session` another one of the same player that
+    may still work: tries alternate between the two.
     `fingerprint` tells whether a repeated hold has the same content. `revision` grows with every change and is
     the fence for whoever holds a claim. `due_at` is when somebody must act next, None when nobody must;
     `owner` is the instance that acts until then, None when nobody does.
@@ -123,6 +128,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     hold_balance: Money | None = None
     end_balance: Money | None = None
     rollback_reason: str | None = None
+    spare_session: Session | None = None
 
     @property
     def key(self) -> Key:
@@ -133,6 +139,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try at the operator: of `call` ("withdraw", "confirmDeposit", …), begun at `at`, `took_s` long.
 
     `kind` says why the operator declined (a value of `gateway.operators.errors.Kind`), empty where it did not.
+    `player` is the id of the player whose session the try was made with, as far as it was known; `session` says which
+    session that was: "own" is the one of the hold, "later" one that a later call of the same player named, and empty
+    stands for tries that were made before this was written down.
     """
 
     call: str
@@ -142,16 +151,23 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = ""
     detail: str = ""
     instance: str = ""
+    player: str = ""
+    session: str = ""
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a transfer is rolled back, or was parked, retried or resolved by a person (`who`)."""
+    """Why a transfer is rolled back, or was parked, retried or resolved by a person (`who`).
+
+    `times` is how often it was given, first `at` and, where that is more than once, last at `last_at`.
+    """
 
     text: str
     source: Source
     category: str
     at: float
     who: str = ""
+    times: int = 1
+    last_at: float | None = None
 
 
 class KeyedReason(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +178,7 @@ class KeyedReason(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReasonTotal(msgspec.Struct, frozen=True, kw_only=True):
-    """How many reasons of one kind there are."""
+    """How often reasons of one kind were given."""
 
     operator: str
     source: Source

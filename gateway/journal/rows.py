@@ -58,9 +58,10 @@ TRANSFER_COLUMNS: Final = (
     "end_balance",
     "end_currency",
     "rollback_reason",
+    "spare_session",
 )
-ATTEMPT_COLUMNS: Final = ("call", "at", "took_s", "verdict", "kind", "detail", "instance")
-REASON_COLUMNS: Final = ("text", "source", "category", "at", "who")
+ATTEMPT_COLUMNS: Final = ("call", "at", "took_s", "verdict", "kind", "detail", "instance", "player", "session")
+REASON_COLUMNS: Final = ("text", "source", "category", "at", "who", "times", "last_at")
 
 _STATES: Final = {str(state): state for state in State}
 _DIRECTIONS: Final = {str(direction): direction for direction in Direction}
@@ -107,6 +108,7 @@ class Rows:
             *of_money(transfer.hold_balance),
             *of_money(transfer.end_balance),
             of_text(transfer.rollback_reason),
+            self.of_spare(transfer.spare_session),
         )
 
     def transfer(self, row: Sequence[Any]) -> Transfer:
@@ -138,6 +140,7 @@ class Rows:
             end_balance,
             end_currency,
             rollback_reason,
+            spare_session,
         ) = row
         return Transfer(
             operator=operator,
@@ -162,6 +165,7 @@ class Rows:
             hold_balance=_money(hold_balance, hold_currency),
             end_balance=_money(end_balance, end_currency),
             rollback_reason=None if rollback_reason is None else unescaped(rollback_reason),
+            spare_session=None if spare_session is None else self._spare(operator, player_id, spare_session),
         )
 
     def of_session(self, session: Session) -> bytes:
@@ -169,7 +173,11 @@ class Rows:
         secrets = _secrets((escaped(session.token), _each(escaped, session.memory)))
         return self._sealer.seal(secrets, session.operator.encode())
 
-    def session(self, operator: str, player_id: str, sealed: bytes) -> Session:
+    def of_spare(self, session: Session | None) -> bytes | None:
+        """The same of a spare session, where there is one: its player is the transfer's."""
+        return None if session is None else self.of_session(session)
+
+    def session(self, operator: str, player_id: str, sealed: bytes, verified_at: float = 0.0) -> Session:
         """The inverse of `of_session`. A session whose key is gone has no token: a decision must still be delivered,
         and one transfer that cannot must not keep the others from it."""
         try:
@@ -182,7 +190,14 @@ class Rows:
             token=unescaped(token),
             player_id=unescaped(player_id),
             memory=_each(unescaped, memory),
+            verified_at=verified_at,
         )
+
+    def _spare(self, operator: str, player_id: str, sealed: bytes) -> Session | None:
+        """None where its key is gone: a spare session without a token is of no use. (It was sealed together with the
+        transfer's session, so whoever must not lose one, as a copy must not, has failed at that already.)"""
+        spare = self.session(operator, player_id, sealed)
+        return spare if spare.token else None
 
     def require_key(self, operator: str, sealed: bytes) -> None:
         """Raises `JournalMisconfigured` if a sealed session cannot be opened: better at the start than at a call."""
@@ -218,12 +233,14 @@ def of_attempt(attempt: Attempt) -> tuple[Any, ...]:
         attempt.kind,
         escaped(attempt.detail),
         attempt.instance,
+        escaped(attempt.player),
+        attempt.session,
     )
 
 
 def attempt(row: Sequence[Any]) -> Attempt:
     """The inverse of `of_attempt`."""
-    call, at, took_s, verdict, kind, detail, instance = row
+    call, at, took_s, verdict, kind, detail, instance, player, session = row
     return Attempt(
         call=call,
         at=at,
@@ -232,18 +249,29 @@ def attempt(row: Sequence[Any]) -> Attempt:
         kind=kind,
         detail=unescaped(detail),
         instance=instance,
+        player=unescaped(player),
+        session=session,
     )
 
 
 def of_reason(reason: Reason) -> tuple[Any, ...]:
     """The values of `REASON_COLUMNS`."""
-    return escaped(reason.text), reason.source, reason.category, reason.at, escaped(reason.who)
+    who = escaped(reason.who)
+    return escaped(reason.text), reason.source, reason.category, reason.at, who, reason.times, reason.last_at
 
 
 def reason(row: Sequence[Any]) -> Reason:
     """The inverse of `of_reason`."""
-    text, source, category, at, who = row
-    return Reason(text=unescaped(text), source=Source(source), category=category, at=at, who=unescaped(who))
+    text, source, category, at, who, times, last_at = row
+    return Reason(
+        text=unescaped(text),
+        source=Source(source),
+        category=category,
+        at=at,
+        who=unescaped(who),
+        times=times,
+        last_at=last_at,
+    )
 
 
 def of_text(text: str | None) -> str | None:

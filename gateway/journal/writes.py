@@ -43,7 +43,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     Moves only if the row is in an allowed state and, where given, still is what the writer `found` and has this
     `amount`; then `revision` grows by one. `due_at`, `owner`, `tries` and `wants` are set as given; `decided_at`,
     `fate`, `missing_at`, balances and session keep the row's value where None. The first `rollback_reason` stays.
-    A session with which the writer has replaced that of `found` is not written thereby.
+    `spare_session` is written together with `session`: where that is given, None means that there is no spare one;
+    where it is not, both stay. A session with which the writer has replaced that of `found` is not written thereby.
     `reason` is kept only if the row moved; `attempt` is kept in any case, since it happened.
     """
 
@@ -63,6 +64,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     hold_balance: Money | None = None
     end_balance: Money | None = None
     session: Session | None = None
+    spare_session: Session | None = None
     reason: Reason | None = None
     attempt: Attempt | None = None
 
@@ -86,7 +88,10 @@ class Changed(msgspec.Struct, frozen=True):
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """Keep one more reason for a transfer whose end is already decided (none if there is no such transfer). Answers
-    None."""
+    None.
+
+    Where the same was given before (text, source and person), it is counted there: the game repeats its calls for days.
+    """
 
     key: Key
     reason: Reason
@@ -170,4 +175,5 @@ def changed(transfer: Transfer, change: Change) -> Transfer | None:
         end_balance=change.end_balance or transfer.end_balance,
         rollback_reason=change.rollback_reason if transfer.rollback_reason is None else transfer.rollback_reason,
         session=change.session or transfer.session,
+        spare_session=transfer.spare_session if change.session is None else change.spare_session,
     )

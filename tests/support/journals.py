@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from gateway.clock import SystemClock
 from gateway.journal import migrate_journal, open_journal
 from gateway.journal.copy import Movable
@@ -92,6 +94,11 @@ def key_of(id: str, operator: str = ACME, direction: Direction = Direction.WITHD
 
 def a_session(token: str = "0fabcdc4-fe07-44f2-b968-93da3b324898", operator: str = ACME, **changes: Any) -> Session:
     return Session(operator=operator, token=token, **{"player_id": "player-1", **changes})
+
+
+def verified(session: Session, at: float = NOW) -> Session:
+    """The session as the journal's list of sessions gives it: it also tells when it was verified."""
+    return msgspec.structs.replace(session, verified_at=at)
 
 
 def a_transfer(id: str = "1234abcd", **changes: Any) -> Transfer:

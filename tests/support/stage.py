@@ -163,7 +163,7 @@ def _united(forgotten: Timeline, anew: Timeline) -> Timeline:
 def _fullness(timeline: Timeline) -> tuple[int, int]:
     """Of two looks at one transfer the later has more. Unless it was forgotten in that very moment: then it lacks what
     belongs to it."""
-    return timeline.transfer.revision, len(timeline.attempts) + len(timeline.reasons)
+    return timeline.transfer.revision, len(timeline.attempts) + sum(reason.times for reason in timeline.reasons)
 
 
 @asynccontextmanager

@@ -43,14 +43,14 @@ from gateway.journal.writes import (
 )
 
 _KINDS: Final = (
-    "opens", "changes", "attempts", "reasons", "sessions", "beats", "inherits", "claims", "prunes", "checks",
+    "opens", "changes", "attempts", "reasons", "notes", "sessions", "beats", "inherits", "claims", "prunes", "checks",
 )  # fmt: skip
 _MADE: Final = -1  # the place at which is answered how many opens made their row
 _FIRST_COLUMN: Final = 2
 _LAST_COLUMN: Final = _FIRST_COLUMN + len(TRANSFER_COLUMNS)
 _CHANGEABLE: Final = (
     "fence", "amount", "currency", "due_at", "owner", "wants", "decided_at", "fate", "missing_at", "hold_balance",
-    "hold_currency", "end_balance", "end_currency", "rollback_reason", "player_id", "session",
+    "hold_currency", "end_balance", "end_currency", "rollback_reason", "player_id", "session", "spare_session",
 )  # fmt: skip
 
 Record = Sequence[Any]
@@ -67,7 +67,7 @@ _KEY: Final = ("id", "operator", "direction")
 _Open: Final = _object("_Open", ["place"], TRANSFER_COLUMNS)
 _Change: Final = _object("_Change", ("place", *_KEY, "allowed", "state", "at", "tries"), _CHANGEABLE)
 _Attempt: Final = _object("_Attempt", (*_KEY, "in_any_case", *ATTEMPT_COLUMNS))
-_Reason: Final = _object("_Reason", (*_KEY, "in_any_case", "folded", *REASON_COLUMNS))
+_Reason: Final = _object("_Reason", (*_KEY, "folded", *REASON_COLUMNS))
 _Session: Final = _object("_Session", ("digest", "operator", "player_id", "session", "seen_at"))
 
 _json: Final = msgspec.json.Encoder().encode
@@ -120,7 +120,7 @@ class Arguments:
     def _open(self, place: int, write: Open) -> None:
         key = self._transfer(place, write.transfer)
         if write.reason is not None:
-            self._reason(key, write.reason, in_any_case=False)
+            self._reason(key, write.reason)
 
     def _import(self, place: int, write: Import) -> None:
         timeline = write.timeline
@@ -128,7 +128,7 @@ class Arguments:
         for attempt in timeline.attempts:
             self._attempt(key, attempt, in_any_case=False)
         for reason in timeline.reasons:
-            self._reason(key, reason, in_any_case=False)
+            self._reason(key, reason)
 
     def _transfer(self, place: int, transfer: Transfer) -> tuple[str, ...]:
         row = self._rows.of_transfer(transfer)
@@ -158,22 +158,23 @@ class Arguments:
             of_text(write.rollback_reason),
             None if session is None else escaped(session.player_id),
             None if session is None else self._rows.of_session(session),
+            None if session is None else self._rows.of_spare(write.spare_session),
         )
         self._add("changes", key, fields)
         if write.attempt is not None:
             self._attempt(key, write.attempt, in_any_case=True)
         if write.reason is not None:
-            self._reason(key, write.reason, in_any_case=False)
+            self._reason(key, write.reason)
 
     def _note(self, _place: int, write: Note) -> None:
-        self._reason(of_key(write.key), write.reason, in_any_case=True)
+        self._reason(of_key(write.key), write.reason, "notes")
 
     def _attempt(self, key: tuple[str, ...], attempt: Attempt, *, in_any_case: bool) -> None:
         self._add("attempts", key, _Attempt(*key, in_any_case, *of_attempt(attempt)))
 
-    def _reason(self, key: tuple[str, ...], reason: Reason, *, in_any_case: bool) -> None:
+    def _reason(self, key: tuple[str, ...], reason: Reason, kind: str = "reasons") -> None:
         folded = escaped(reason.text.casefold())
-        self._add("reasons", key, _Reason(*key, in_any_case, folded, *of_reason(reason)))
+        self._add(kind, key, _Reason(*key, folded, *of_reason(reason)))
 
     def _remember(self, _place: int, write: Remember) -> None:
         session = write.session

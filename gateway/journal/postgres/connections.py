@@ -27,7 +27,7 @@ IDLE_S: Final = 60.0
 PAUSE_S: Final = 0.1
 """After a failure to connect nobody tries for this long: a database that comes back is not stormed."""
 
-WRITE: Final = "SELECT * FROM journal_write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+WRITE: Final = "SELECT * FROM journal_write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 
 SKEW_S: Final = 2.0
 """By how much this machine's clock may differ from the database's before it is said: leases are made with a margin of

@@ -37,7 +37,7 @@ SELECT digest, operator, player_id, session, seen_at FROM sessions WHERE (digest
 ORDER BY digest, operator LIMIT $3
 
 -- name: session
-SELECT player_id, session FROM sessions WHERE digest = $1 AND operator = $2
+SELECT player_id, session, seen_at FROM sessions WHERE digest = $1 AND operator = $2
 
 -- name: next_due
 SELECT due_at FROM transfers
@@ -61,5 +61,5 @@ ORDER BY opened_at DESC, number DESC {page}
 SELECT id, operator, direction, {reason} FROM rollback_reasons WHERE {where} ORDER BY at DESC, number DESC {page}
 
 -- name: total_reasons
-SELECT operator, source, category, count(*) FROM rollback_reasons WHERE {where}
+SELECT operator, source, category, sum(times) FROM rollback_reasons WHERE {where}
 GROUP BY operator, source, category ORDER BY operator, source, category

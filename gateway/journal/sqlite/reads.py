@@ -54,8 +54,8 @@ class SqliteReads:
 
     def session(self, operator: str, token: str) -> Session | None:
         for digest in self._rows.digests(token):
-            for player_id, sealed in self._all(SQL["session"], (digest, operator)):
-                return self._rows.session(operator, player_id, sealed)
+            for player_id, sealed, seen_at in self._all(SQL["session"], (digest, operator)):
+                return self._rows.session(operator, player_id, sealed, seen_at)
         return None
 
     def next_due(self, operator: str) -> float | None:
@@ -114,7 +114,9 @@ class SqliteReads:
         else:
             rows = self._all(SQL["next_sessions"], (after.digest, after.session.operator, limit))
         return [
-            SeenSession(session=self._rows.session(operator, player_id, sealed), seen_at=seen_at, digest=digest)
+            SeenSession(
+                session=self._rows.session(operator, player_id, sealed, seen_at), seen_at=seen_at, digest=digest
+            )
             for digest, operator, player_id, sealed, seen_at in rows
         ]
 

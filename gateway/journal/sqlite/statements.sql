@@ -12,6 +12,10 @@ INSERT INTO attempts (transfer, $attempt) VALUES (?, $attempt_marks)
 -- name: add_reason
 INSERT INTO rollback_reasons (transfer, $reason) VALUES (?, $reason_marks)
 
+-- name: count_reason
+UPDATE rollback_reasons SET times = times + 1, last_at = ?
+WHERE number = (SELECT max(number) FROM rollback_reasons WHERE transfer = ? AND text = ? AND source = ? AND who = ?)
+
 -- name: number
 SELECT number FROM transfers WHERE $by_key
 
@@ -27,7 +31,9 @@ SELECT operator, session FROM transfers ORDER BY number DESC LIMIT 1
 -- name: change
 UPDATE transfers SET
     state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = ?, decided_at = ?, fate = ?,
-    missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, rollback_reason = ?, player_id = coalesce(?, player_id), session = coalesce(?, session)
+    missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, rollback_reason = ?,
+    player_id = coalesce(?, player_id), session = coalesce(?, session),
+    spare_session = CASE WHEN ? THEN ? ELSE spare_session END
 WHERE number = ? AND revision = ? AND $by_key
 
 -- name: remember
@@ -36,7 +42,7 @@ ON CONFLICT (digest, operator) DO UPDATE
 SET player_id = excluded.player_id, session = excluded.session, seen_at = excluded.seen_at
 
 -- name: session
-SELECT player_id, session FROM sessions WHERE digest = ? AND operator = ?
+SELECT player_id, session, seen_at FROM sessions WHERE digest = ? AND operator = ?
 
 -- name: due
 SELECT number, $transfer FROM transfers
@@ -140,6 +146,6 @@ CROSS JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {wher
 ORDER BY at DESC, rollback_reasons.number DESC LIMIT ? OFFSET ?
 
 -- name: total_reasons
-SELECT operator, source, category, count(*) FROM rollback_reasons
+SELECT operator, source, category, sum(times) FROM rollback_reasons
 CROSS JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where}
 GROUP BY operator, source, category ORDER BY operator, source, category

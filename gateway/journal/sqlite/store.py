@@ -12,7 +12,7 @@ import apsw
 import msgspec
 
 from gateway.crashpoints import crash_point
-from gateway.journal.records import Attempt, Reason, Session, Transfer
+from gateway.journal.records import Attempt, Reason, Transfer
 from gateway.journal.rows import Rows, of_attempt, of_key, of_money, of_reason, of_text
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import (
@@ -172,7 +172,7 @@ class SqliteStore:
         moved = changed(found, write)
         if moved is None:
             return None
-        row = (*self._changing(moved, write.session), number, found.revision, *of_key(write.key))
+        row = (*self._changing(moved, write), number, found.revision, *of_key(write.key))
         self._connection.execute(SQL["change"], row)
         return moved if self._connection.changes() else None
 
@@ -182,8 +182,9 @@ class SqliteStore:
     def _add_reason(self, number: int, reason: Reason) -> None:
         self._connection.execute(SQL["add_reason"], (number, *of_reason(reason)))
 
-    def _changing(self, moved: Transfer, session: Session | None) -> tuple[Any, ...]:
-        """The values of the columns that a change may touch. `session` is a new one."""
+    def _changing(self, moved: Transfer, write: Change) -> tuple[Any, ...]:
+        """The values of the columns that a change may touch."""
+        session = write.session
         return (
             moved.state,
             moved.changed_at,
@@ -200,12 +201,19 @@ class SqliteStore:
             of_text(moved.rollback_reason),
             None if session is None else escaped(session.player_id),
             None if session is None else self._rows.of_session(session),
+            session is not None,
+            None if session is None else self._rows.of_spare(write.spare_session),
         )
 
     def _note(self, write: Note) -> None:
         number = self._connection.execute(SQL["number"], of_key(write.key)).get
-        if number is not None:
-            self._add_reason(number, write.reason)
+        if number is None:
+            return
+        reason = write.reason
+        again = (reason.at, number, escaped(reason.text), reason.source, escaped(reason.who))
+        self._connection.execute(SQL["count_reason"], again)
+        if not self._connection.changes():
+            self._add_reason(number, reason)
 
     def _remember(self, write: Remember) -> None:
         session = write.session

@@ -47,12 +47,17 @@ async def target(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 async def source(journals: Journals, monkeypatch: pytest.MonkeyPatch) -> Movable:
     monkeypatch.setattr(copy, "PAGE", 10)
     journal = await journals.open()
+    tried = an_attempt(player="player-1", session="own")
     for number in range(TRANSFERS):
-        transfer = a_transfer(f"{number} \x00", operator=f"operator {number % 3}", revision=number)
+        operator = f"operator {number % 3}"
+        spare = a_session("spare", operator) if number % 2 else None
+        transfer = a_transfer(f"{number} \x00", operator=operator, revision=number, spare_session=spare)
         await journal.open(transfer, a_reason(str(number)))
+        for again in range(number % 4):
+            await journal.note(transfer.key, a_reason(str(number), at=NOW + again))
         for _ in range(number % 3):
             await journal.change(
-                Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, attempt=an_attempt(), reason=a_reason())
+                Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, attempt=tried, reason=a_reason())
             )
     for number in range(SESSIONS):
         await journal.remember(a_session(f"token {number}", memory={"a": str(number)}), NOW + number)

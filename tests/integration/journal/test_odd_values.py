@@ -10,7 +10,7 @@ from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
 from gateway.journal.records import State
 from gateway.journal.writes import Change
 from gateway.money import Money, money
-from tests.support.journals import ACME, ANY, NOW, a_reason, a_session, a_transfer, an_attempt, key_of
+from tests.support.journals import ACME, ANY, NOW, a_reason, a_session, a_transfer, an_attempt, key_of, verified
 
 TEXTS = [
     pytest.param("", id="empty"),
@@ -31,7 +31,7 @@ async def test_every_text_comes_back_as_it_was_written(journal: Journal, text: s
     session = a_session(text, player_id=text, memory={text: text})
     transfer = a_transfer(text, description=text, session=session)
     reason = a_reason(text, who=text)
-    attempt = an_attempt(detail=text)
+    attempt = an_attempt(detail=text, player=text)
     await journal.open(transfer, reason)
     await journal.change(Change(key=transfer.key, allowed=(), to=State.HELD, at=NOW, attempt=attempt))
     await journal.remember(session, NOW)
@@ -40,7 +40,7 @@ async def test_every_text_comes_back_as_it_was_written(journal: Journal, text: s
     assert timeline.transfer == transfer
     assert timeline.reasons == [reason]
     assert timeline.attempts == [attempt]
-    assert await journal.session(ACME, text) == session
+    assert await journal.session(ACME, text) == verified(session)
     assert await journal.transfers(TransferFilter(id=text, player_id=text), limit=9) == [transfer]
     assert [each.reason for each in await journal.reasons(ReasonFilter(text=text), limit=9)] == [reason]
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from gateway.journal.interface import Journal
-from gateway.journal.records import Decision, Direction, Fate, Instance, Reason, State, Verdict
+from gateway.journal.interface import Journal, ReasonFilter
+from gateway.journal.records import Decision, Direction, Fate, Instance, Reason, Session, State, Verdict
 from gateway.journal.writes import Change, Claim
 from gateway.money import Money, money
 from gateway.reasons import Source
-from tests.support.journals import ACME, ANY, NOW, a_reason, a_session, a_transfer, an_attempt, key_of
+from tests.support.journals import ACME, ANY, NOW, a_reason, a_session, a_transfer, an_attempt, key_of, verified
 
 
 async def test_an_opened_transfer_is_found_as_it_was_written(journal: Journal) -> None:
@@ -34,6 +36,7 @@ async def test_an_opened_transfer_is_found_as_it_was_written(journal: Journal) -
         hold_balance=money("0.1", "XAG"),
         end_balance=Money(Decimal("-12.5"), "EUR"),
         rollback_reason="no stock\x00",
+        spare_session=a_session("spare", operator="globex", memory={"key": "geheim"}),
     )
     opened = await journal.open(transfer)
     assert opened.created
@@ -260,6 +263,108 @@ async def test_tries_and_reasons_come_in_the_order_in_which_they_were_written(jo
     )
 
 
+async def test_a_reason_that_is_noted_again_is_counted(journal: Journal) -> None:
+    transfer = a_transfer(state=State.ROLLING_BACK)
+    await journal.open(transfer, a_reason())
+    for second in range(1, 4):
+        await journal.note(transfer.key, a_reason(at=NOW + second))
+    await journal.note(transfer.key, a_reason("Another", at=NOW + 4))
+    await journal.note(transfer.key, a_reason(at=NOW + 5))
+    timeline = await journal.timeline(transfer.key)
+    assert timeline is not None
+    assert timeline.reasons == [a_reason(times=5, last_at=NOW + 5), a_reason("Another", at=NOW + 4)]
+    assert [each.reason for each in await journal.reasons(ReasonFilter(), limit=9)] == timeline.reasons[::-1]
+    (total,) = await journal.reason_totals(ReasonFilter())
+    assert total.count == 6
+
+
+@pytest.mark.parametrize(
+    "other", [{"text": "withdraw request failed."}, {"source": Source.PERSON}, {"who": "ann"}], ids=str
+)
+async def test_only_the_same_text_of_the_same_source_and_person_is_the_same_reason(
+    journal: Journal, other: dict[str, Any]
+) -> None:
+    transfer = a_transfer(state=State.ROLLING_BACK)
+    await journal.open(transfer, a_reason())
+    await journal.note(transfer.key, a_reason(**other))
+    timeline = await journal.timeline(transfer.key)
+    assert timeline is not None
+    assert timeline.reasons == [a_reason(), a_reason(**other)]
+
+
+async def test_a_reason_is_counted_where_it_stands_last_and_at_its_own_transfer_alone(journal: Journal) -> None:
+    """A person may give the same reason with several changes, of which each is told."""
+    transfers = [a_transfer(id_, state=State.ROLLING_BACK) for id_ in "12"]
+    for transfer in transfers:
+        await journal.open(transfer, a_reason())
+    change = Change(key=key_of("1"), allowed=ANY, to=State.ROLLING_BACK, at=NOW, reason=a_reason(at=NOW + 1))
+    await journal.change(change)
+    await journal.note(key_of("1"), a_reason(at=NOW + 2))
+    one, other = [await journal.timeline(transfer.key) for transfer in transfers]
+    assert one is not None
+    assert one.reasons == [a_reason(), a_reason(at=NOW + 1, times=2, last_at=NOW + 2)]
+    assert other is not None
+    assert other.reasons == [a_reason()]
+
+
+async def test_notes_on_several_transfers_at_once_are_each_kept(journal: Journal) -> None:
+    ids = [str(number) for number in range(20)]
+    for id_ in ids[1:]:
+        await journal.open(a_transfer(id_, state=State.ROLLING_BACK))
+    for second in range(3):
+        await asyncio.gather(*(journal.note(key_of(id_), a_reason(at=NOW + second)) for id_ in reversed(ids)))
+    listed = await journal.reasons(ReasonFilter(), limit=99)
+    assert {each.key.id for each in listed} == set(ids[1:])
+    assert {each.reason for each in listed} == {a_reason(times=3, last_at=NOW + 2)}
+
+
+async def test_a_session_and_its_spare_are_written_together(journal: Journal) -> None:
+    first, second, third = (a_session(token) for token in ("first", "second", "third"))
+    transfer = a_transfer(session=first)
+    await journal.open(transfer)
+    steps: list[tuple[Session | None, Session | None]] = [(second, first), (None, None), (None, third), (third, None)]
+    kept = []
+    for session, spare in steps:
+        changed = await journal.change(
+            Change(key=transfer.key, allowed=ANY, to=State.CONFIRMING, at=NOW, session=session, spare_session=spare)
+        )
+        assert changed.transfer is not None
+        assert await journal.find(transfer.key) == changed.transfer
+        kept.append((changed.transfer.session, changed.transfer.spare_session))
+    assert kept == [(second, first), (second, first), (second, first), (third, None)]
+
+
+async def test_a_writer_that_knows_the_row_gets_the_spare_session_that_is_written(journal: Journal) -> None:
+    first, second = a_session("first"), a_session("second", memory={"a": "b"})
+    transfer = a_transfer(state=State.CONFIRMING, session=first)
+    await journal.open(transfer)
+    change = Change(
+        key=transfer.key,
+        allowed=ANY,
+        to=State.CONFIRMING,
+        at=NOW,
+        found=transfer,
+        due_at=NOW,
+        session=second,
+        spare_session=first,
+    )
+    changed = await journal.change(change)
+    assert changed.moved
+    assert changed.transfer == await journal.find(transfer.key)
+    (claimed,) = await journal.claim(Claim(operator=ACME, owner="a", now=NOW, lease_until=NOW + 1, limit=9))
+    assert (claimed.session, claimed.spare_session) == (second, first)
+
+
+async def test_a_try_tells_whose_session_it_was_made_with(journal: Journal) -> None:
+    transfer = a_transfer()
+    await journal.open(transfer)
+    attempt = an_attempt(player="player-4", session="later")
+    await journal.change(Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, attempt=attempt))
+    timeline = await journal.timeline(transfer.key)
+    assert timeline is not None
+    assert timeline.attempts == [attempt]
+
+
 async def test_a_note_on_a_transfer_that_is_not_there_is_nothing(journal: Journal) -> None:
     await journal.note(key_of("1"), a_reason())
     assert await journal.timeline(key_of("1")) is None
@@ -268,10 +373,10 @@ async def test_a_note_on_a_transfer_that_is_not_there_is_nothing(journal: Journa
 async def test_a_remembered_session_is_found_by_its_token_and_replaced_by_the_next(journal: Journal) -> None:
     session = a_session(memory={"currency": "EUR"})
     await journal.remember(session, NOW)
-    assert await journal.session(ACME, session.token) == session
+    assert await journal.session(ACME, session.token) == verified(session)
     replaced = a_session(player_id="player-9")
     await journal.remember(replaced, NOW + 1)
-    assert await journal.session(ACME, session.token) == replaced
+    assert await journal.session(ACME, session.token) == verified(replaced, NOW + 1)
 
 
 async def test_a_session_belongs_to_one_operator(journal: Journal) -> None:

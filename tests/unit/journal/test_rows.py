@@ -14,6 +14,7 @@ from gateway.journal.rows import ATTEMPT_COLUMNS, REASON_COLUMNS, TRANSFER_COLUM
 from gateway.journal.sealing import Sealer
 from gateway.money import Money
 from gateway.reasons import Source
+from tests.support.journals import a_transfer
 
 TEXT = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=20)
 NAME = st.from_regex("[a-z][a-z0-9-]{0,9}", fullmatch=True)
@@ -26,16 +27,19 @@ COUNT = st.integers(0, 2**31 - 1)
 @st.composite
 def transfers(draw: st.DrawFn) -> Transfer:
     operator = draw(NAME)
-    session = st.builds(
-        Session, operator=st.just(operator), token=TEXT, player_id=TEXT, memory=st.dictionaries(TEXT, TEXT, max_size=3)
-    )
+    player_id = draw(TEXT)
+
+    def sessions(token: st.SearchStrategy[str]) -> st.SearchStrategy[Session]:
+        memory = st.dictionaries(TEXT, TEXT, max_size=3)
+        return st.builds(Session, operator=st.just(operator), token=token, player_id=st.just(player_id), memory=memory)
+
     fields: dict[str, st.SearchStrategy[Any]] = {
         "direction": st.sampled_from(Direction),
         "id": TEXT,
         "state": st.sampled_from(State),
         "amount": st.none() | MONEY,
         "description": TEXT,
-        "session": session,
+        "session": sessions(TEXT),
         "fingerprint": NAME,
         "adopted": st.booleans(),
         "fate": st.sampled_from(Fate),
@@ -50,6 +54,8 @@ def transfers(draw: st.DrawFn) -> Transfer:
         "changed_at": TIME,
         "hold_balance": st.none() | MONEY,
         "end_balance": st.none() | MONEY,
+        "rollback_reason": st.none() | TEXT,
+        "spare_session": st.none() | sessions(TEXT.filter(bool)),
     }
     return Transfer(operator=operator, **{name: draw(strategy) for name, strategy in fields.items()})
 
@@ -72,6 +78,8 @@ def test_every_transfer_comes_back(transfer: Transfer, keys: tuple[bytes, ...]) 
         kind=NAME,
         detail=TEXT,
         instance=NAME,
+        player=TEXT,
+        session=st.sampled_from(["", "own", "later"]),
     )
 )
 def test_every_try_comes_back(attempt: Attempt) -> None:
@@ -80,7 +88,18 @@ def test_every_try_comes_back(attempt: Attempt) -> None:
     assert rows.attempt(row) == attempt
 
 
-@given(st.builds(Reason, text=TEXT, source=st.sampled_from(Source), category=NAME, at=TIME, who=TEXT))
+@given(
+    st.builds(
+        Reason,
+        text=TEXT,
+        source=st.sampled_from(Source),
+        category=NAME,
+        at=TIME,
+        who=TEXT,
+        times=COUNT,
+        last_at=st.none() | TIME,
+    )
+)
 def test_every_reason_comes_back(reason: Reason) -> None:
     row = rows.of_reason(reason)
     assert len(row) == len(REASON_COLUMNS)
@@ -102,6 +121,20 @@ def test_a_session_whose_key_is_gone_keeps_its_player_so_that_its_transfer_can_b
     sealed = Rows(Sealer([b"o" * 32])).of_session(session)
     unreadable = Rows(Sealer([b"n" * 32])).session("acme", "player-1", sealed)
     assert unreadable == Session(operator="acme", token="", player_id="player-1")
+
+
+def test_a_spare_session_whose_key_is_gone_is_none() -> None:
+    session = Session(operator="acme", token="secret", player_id="player-1")
+    transfer = a_transfer(session=session, spare_session=session)
+    row = Rows(Sealer([b"o" * 32])).of_transfer(transfer)
+    unreadable = Rows(Sealer([b"n" * 32])).transfer(row)
+    assert (unreadable.session.token, unreadable.spare_session) == ("", None)
+
+
+def test_a_listed_session_tells_when_it_was_verified() -> None:
+    kept = Rows(Sealer())
+    session = Session(operator="acme", token="secret", player_id="player-1", verified_at=7.5)
+    assert kept.session("acme", "player-1", kept.of_session(session), 7.5) == session
 
 
 @pytest.mark.parametrize("sealed", [b"", b"\x00", b"\x00[1]", b"\x02abc"])

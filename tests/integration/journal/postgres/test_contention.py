@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from gateway.journal.group_commit import GATHERED_TURNS
-from gateway.journal.interface import JournalUnavailable
+from gateway.journal.interface import JournalUnavailable, ReasonFilter
 from gateway.journal.records import Instance, State
 from gateway.journal.writes import Change, Claim
 from tests.support.journals import ACME, ANY, NOW, Journals, a_reason, a_session, a_transfer, key_of
@@ -143,6 +143,30 @@ async def test_more_than_fits_into_one_batch_goes_in_several(journals: Journals)
     journal = await journals.open(connections=2)
     opened = await asyncio.gather(*(journal.open(a_transfer(str(number))) for number in range(1000)))
     assert all(answer.created for answer in opened)
+
+
+async def test_a_reason_never_outlives_its_transfer_however_they_meet(journals: Journals) -> None:
+    journal, other = await journals.open(), await journals.open()
+    ids = [str(number) for number in range(20)]
+    for number in range(20):
+        for id_ in ids:
+            await journal.open(a_transfer(id_, state=State.CONFIRMED, changed_at=NOW), a_reason())
+        await asyncio.gather(
+            *(one.note(key_of(id_), a_reason(at=NOW + number)) for id_ in ids for one in (journal, other)),
+            journal.prune(NOW + 1, 9),
+            other.prune(NOW + 1, 9),
+        )
+        await journal.prune(NOW + 1, 99)
+        assert await journal.reasons(ReasonFilter(), limit=9) == [], number
+
+
+async def test_a_reason_that_two_instances_note_at_once_is_counted_twice(journals: Journals) -> None:
+    opened = [await journals.open() for _ in range(INSTANCES)]
+    await opened[0].open(a_transfer(state=State.ROLLING_BACK), a_reason())
+    for number in range(20):
+        await asyncio.gather(*(journal.note(key_of("1234abcd"), a_reason(at=NOW + number)) for journal in opened))
+    ((total,), listed) = await opened[0].reason_totals(ReasonFilter()), await opened[0].reasons(ReasonFilter(), limit=9)
+    assert (total.count, len(listed)) == (1 + 20 * INSTANCES, 1)
 
 
 async def test_the_key_of_a_pruned_transfer_may_be_in_use_again_at_once(journals: Journals) -> None:

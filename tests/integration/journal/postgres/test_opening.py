@@ -80,8 +80,9 @@ async def test_the_tables_have_the_columns_that_are_written(journals: Journals) 
     answer = await value(
         journals.shelf.url, columns.format("(SELECT typrelid FROM pg_type WHERE oid = 'journal_answer'::regtype)")
     )
-    assert table == [*TRANSFER_COLUMNS, "number"]
-    assert answer == ["place", "outcome", *TRANSFER_COLUMNS, "number"]
+    assert isinstance(table, list)
+    assert set(table) == {*TRANSFER_COLUMNS, "number"}
+    assert answer == ["place", "outcome", *TRANSFER_COLUMNS]
 
 
 async def test_a_server_without_fsync_is_refused(tmp_path: Path, journals: Journals) -> None:
@@ -140,9 +141,9 @@ async def test_what_is_committed_is_on_disk_even_where_the_server_would_not_wait
     connection = await asyncpg.connect(f"{journals.shelf.url}&synchronous_commit=off")
     try:
         async with connection.transaction():
-            nothing = [None] * 9
+            nothing = [None] * 10
             await connection.fetch(
-                "SELECT * FROM journal_write('1s', $1, $2, $3, $4, $5, $6, $7, $8, $9, '[]')", *nothing
+                "SELECT * FROM journal_write('1s', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '[]')", *nothing
             )
             assert await connection.fetchval("SHOW synchronous_commit") == "on"
         assert await connection.fetchval("SHOW synchronous_commit") == "off"

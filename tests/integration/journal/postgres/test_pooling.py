@@ -12,7 +12,7 @@ from gateway.journal.copy import Movable
 from gateway.journal.interface import ReasonFilter, TransferFilter
 from gateway.journal.records import Instance, State
 from gateway.journal.writes import Change, Claim
-from tests.support.journals import ANY, NOW, Journals, a_reason, a_session, a_transfer, an_attempt
+from tests.support.journals import ANY, NOW, Journals, a_reason, a_session, a_transfer, an_attempt, verified
 from tests.support.postgres import PostgresServer
 from tests.support.postgres_pooler import Pooler, pooler
 
@@ -39,7 +39,7 @@ async def life(journal: Movable, id_: str) -> None:
     assert (await journal.open(transfer, a_reason(id_))).created
     await journal.beat(Instance(id=id_, started_at=NOW, lease_until=NOW + 1000))
     await journal.remember(transfer.session, NOW)
-    assert await journal.session(id_, id_) == transfer.session
+    assert await journal.session(id_, id_) == verified(transfer.session)
     assert await journal.next_due(id_) == NOW
     (claimed,) = await journal.claim(Claim(operator=id_, owner=id_, now=NOW, lease_until=NOW + 9, limit=9))
     change = Change(

@@ -26,6 +26,11 @@ PLANS = {
     + ["RIGHT", f"SEARCH transfers USING INDEX {UNFINISHED}"] * 2,
     "take": [BY_NUMBER],
     "change": [BY_NUMBER],
+    "count_reason": [
+        "SEARCH rollback_reasons USING INTEGER PRIMARY KEY (rowid=?)",
+        "SCALAR SUBQUERY 1",
+        "SEARCH rollback_reasons USING INDEX rollback_reasons_transfer (transfer=?)",
+    ],
     "forget": ["SEARCH instances USING PRIMARY KEY (id=?)"],
     "prunable": ["SEARCH transfers USING INDEX transfers_finished (changed_at<?)"],
     "prune_attempts": ["SEARCH attempts USING INDEX attempts_transfer (transfer=?)"],

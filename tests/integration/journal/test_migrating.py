@@ -1,0 +1,177 @@
+"""A journal of the first schema, with rows in it, as the programs that followed find it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import asyncpg
+import msgspec
+import pytest
+
+from gateway.journal import migrate_journal
+from gateway.journal.copy import Movable, copy_journal
+from gateway.journal.interface import SchemaMismatch
+from gateway.journal.postgres import schema as postgres
+from gateway.journal.records import Extent, Fate, State, Timeline, Verdict
+from gateway.journal.rows import Rows
+from gateway.journal.sealing import Sealer
+from gateway.journal.sqlite import connection as sqlite
+from gateway.journal.writes import Change
+from gateway.settings import JournalSettings
+from tests.support.journals import (
+    ACME,
+    ANY,
+    NOW,
+    SHELVES,
+    Journals,
+    Shelf,
+    a_reason,
+    a_session,
+    a_transfer,
+    an_attempt,
+    verified,
+)
+from tests.support.postgres import create_schema
+from tests.support.postgres_shelf import PostgresShelf, server_url
+
+SEALED = b'\x00["token",{}]'.hex()
+SESSION = a_session("token")
+DIGEST = Rows(Sealer()).digest(SESSION).hex()
+
+TRANSFER = """
+INSERT INTO transfers (
+    id, operator, direction, state, amount, currency, description, player_id, session, fingerprint, adopted, fate,
+    tries, revision, due_at, opened_at, decided_at, changed_at, rollback_reason
+) VALUES (
+    'old', 'acme', 'withdraw', 'rolling_back', '230', 'XAG', 'A sword', 'player-1', {session}, 'f', {false}, 'unknown',
+    3, 5, {now}, {now}, {now}, {now}, 'No stock.'
+);
+INSERT INTO sessions (digest, operator, player_id, session, seen_at)
+VALUES ({digest}, 'acme', 'player-1', {session}, {now});"""
+
+OF_SQLITE = """
+INSERT INTO attempts (transfer, call, at, took_s, verdict, kind, detail, instance)
+VALUES (1, 'withdraw', {now}, 0.25, 'unknown', '', 'timed out', 'a');
+INSERT INTO rollback_reasons (transfer, text, source, category, at, who)
+VALUES (1, 'No stock.', 'game', 'other', {now}, '');"""
+
+OF_POSTGRES = """
+INSERT INTO attempts (transfer, call, at, took_s, verdict, kind, detail, instance)
+SELECT number, 'withdraw', {now}, 0.25, 'unknown', '', 'timed out', 'a' FROM transfers;
+INSERT INTO rollback_reasons (id, operator, direction, text, folded, source, category, at, who)
+VALUES ('old', 'acme', 'withdraw', 'No stock.', 'no stock.', 'game', 'other', {now}, '');"""
+
+EXPECTED = Timeline(
+    transfer=a_transfer(
+        "old",
+        state=State.ROLLING_BACK,
+        session=SESSION,
+        fingerprint="f",
+        fate=Fate.UNKNOWN,
+        tries=3,
+        revision=5,
+        due_at=NOW,
+        decided_at=NOW,
+        rollback_reason="No stock.",
+    ),
+    attempts=[an_attempt(verdict=Verdict.UNKNOWN, detail="timed out", instance="a")],
+    reasons=[a_reason("No stock.", category="other")],
+)
+
+
+async def fill_sqlite(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite, "MIGRATIONS", sqlite.MIGRATIONS[:1])
+        await migrate_journal(JournalSettings(url=shelf.url))
+    connection = sqlite.connect(sqlite.Place(shelf.url.removeprefix("sqlite:///")))
+    literals = {"session": f"x'{SEALED}'", "digest": f"x'{DIGEST}'", "false": "0", "now": NOW}
+    connection.execute((TRANSFER + OF_SQLITE).format(**literals))
+    connection.close()
+
+
+async def fill_postgres(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(shelf, PostgresShelf)
+    shelf.url = await create_schema(server_url())
+    with monkeypatch.context() as patched:
+        patched.setattr(postgres, "MIGRATIONS", postgres.MIGRATIONS[:1])
+        await migrate_journal(JournalSettings(url=shelf.url))
+    connection = await asyncpg.connect(shelf.url)
+    literals = {"session": f"'\\x{SEALED}'", "digest": f"'\\x{DIGEST}'", "false": "false", "now": NOW}
+    await connection.execute((TRANSFER + OF_POSTGRES).format(**literals))
+    await connection.close()
+
+
+FILLED: dict[str, Callable[[Shelf, pytest.MonkeyPatch], Awaitable[None]]] = {
+    "sqlite": fill_sqlite,
+    "postgres": fill_postgres,
+}
+
+
+@pytest.fixture(params=sorted(SHELVES))
+async def old(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Journals]:
+    """A journal of schema 1."""
+    shelf = SHELVES[request.param](tmp_path)
+    await FILLED[request.param](shelf, monkeypatch)
+    try:
+        async with AsyncExitStack() as stack:
+            yield Journals(shelf, stack)
+    finally:
+        await shelf.discard()
+
+
+async def migrated(old: Journals) -> Movable:
+    applied = await migrate_journal(old.settings())
+    assert applied == ["0002_sessions_and_repeats.sql"]
+    return await old.open()
+
+
+async def test_an_old_journal_is_refused_with_what_to_do(old: Journals) -> None:
+    with pytest.raises(SchemaMismatch, match=r"version 1, older than this gateway's 2: run `mm-gateway migrate`"):
+        await old.open()
+
+
+async def test_after_the_migration_everything_is_there_as_it_was(old: Journals) -> None:
+    journal = await migrated(old)
+    assert await journal.timeline(EXPECTED.transfer.key) == EXPECTED
+    assert await journal.session(ACME, "token") == verified(SESSION)
+
+
+async def test_an_old_row_takes_what_the_new_schema_adds(old: Journals) -> None:
+    journal = await migrated(old)
+    transfer = EXPECTED.transfer
+    spare, attempt = a_session("spare"), an_attempt(player="player-1", session="own")
+    change = Change(
+        key=transfer.key,
+        allowed=ANY,
+        to=State.ROLLING_BACK,
+        at=NOW,
+        found=transfer,
+        session=SESSION,
+        spare_session=spare,
+        attempt=attempt,
+    )
+    assert (await journal.change(change)).moved
+    await journal.note(transfer.key, a_reason("No stock.", category="other", at=NOW + 1))
+    timeline = await journal.timeline(transfer.key)
+    assert timeline is not None
+    assert timeline.transfer.spare_session == spare
+    assert timeline.attempts == [*EXPECTED.attempts, attempt]
+    assert timeline.reasons == [msgspec.structs.replace(EXPECTED.reasons[0], times=2, last_at=NOW + 1)]
+
+
+@pytest.mark.parametrize("store", sorted(SHELVES))
+async def test_a_migrated_journal_is_copied_whole(old: Journals, store: str, tmp_path: Path) -> None:
+    folder = tmp_path / "target"
+    folder.mkdir()
+    shelf = SHELVES[store](folder)
+    await shelf.prepare()
+    source = await migrated(old)
+    async with AsyncExitStack() as stack:
+        target = await Journals(shelf, stack).open()
+        assert await copy_journal(source, target, lambda _: None) == Extent(1, 1)
+        assert await target.timeline(EXPECTED.transfer.key) == EXPECTED
+    await shelf.discard()
