@@ -9,6 +9,8 @@ import msgspec
 
 INTEGER_DIGITS: Final = 26
 FRACTION_DIGITS: Final = 12
+BALANCE_FRACTION_DIGITS: Final = 26
+"""A balance only informs: an operator that computes in floats may say 0.30000000000000004, and is taken at its word."""
 _DIGITS: Final = INTEGER_DIGITS + FRACTION_DIGITS
 _EXACT: Final = Context(prec=2 * _DIGITS)
 """Roomy enough that nothing here is ever rounded."""
@@ -43,7 +45,7 @@ def parse(text: str) -> Money:
     return money(amount, currency)
 
 
-def canonical(amount: Decimal | int | str) -> Decimal:
+def canonical(amount: Decimal | int | str, fraction_digits: int = FRACTION_DIGITS) -> Decimal:
     """The same number without exponent or trailing zeros. Raises `MoneyError` outside the limits."""
     number = _decimal(amount)
     if not number.is_finite():
@@ -52,12 +54,12 @@ def canonical(amount: Decimal | int | str) -> Decimal:
         return Decimal(0)
     if number.adjusted() >= INTEGER_DIGITS:
         raise MoneyError(f"the amount has more than {INTEGER_DIGITS} digits before the point")
-    if number.adjusted() < -FRACTION_DIGITS:  # to be known before it is written out, which might be very long
-        raise _too_fine()
+    if number.adjusted() < -fraction_digits:  # to be known before it is written out, which might be very long
+        raise _too_fine(fraction_digits)
     whole, _, fraction = f"{number:f}".partition(".")
     fraction = fraction.rstrip("0")
-    if len(fraction) > FRACTION_DIGITS:
-        raise _too_fine()
+    if len(fraction) > fraction_digits:
+        raise _too_fine(fraction_digits)
     return Decimal(f"{whole}.{fraction}" if fraction else whole)
 
 
@@ -77,8 +79,8 @@ def unscaled(units: int, places: int) -> Decimal:
     return canonical(_EXACT.scaleb(units, -places))
 
 
-def _too_fine() -> MoneyError:
-    return MoneyError(f"the amount has more than {FRACTION_DIGITS} digits after the point")
+def _too_fine(fraction_digits: int) -> MoneyError:
+    return MoneyError(f"the amount has more than {fraction_digits} digits after the point")
 
 
 def _decimal(amount: Decimal | int | str) -> Decimal:

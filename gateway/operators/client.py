@@ -19,6 +19,7 @@ from gateway.operators.errors import Unsent
 from gateway.operators.pool import Pool
 from gateway.operators.resolver import Resolver
 from gateway.operators.target import Origin, request_of, target_of
+from gateway.operators.wire_use import note_answer
 
 
 class HttpClient:
@@ -69,6 +70,7 @@ class HttpClient:
             answer = await connection.exchange(request, loop)
         finally:
             self._deadlines.drop(connection)
+        note_answer(answer)
         self._pool.give(connection, loop, connection.reusable_for_s(answer, self._idle_s))
         return answer
 

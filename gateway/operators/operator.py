@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from traceback import extract_tb
 from typing import Any, Final, TypeVar, cast
 
+import msgspec
 import structlog
 
 from gateway.clock import Clock
@@ -15,15 +17,18 @@ from gateway.money import Money
 from gateway.operators.adapter import Adapter, Player
 from gateway.operators.client import HttpClient
 from gateway.operators.deadlines import Deadlines
-from gateway.operators.errors import Declined, OperatorError, Unclear, Unsent
-from gateway.operators.guard import Guard
+from gateway.operators.errors import Declined, OperatorError, Unclear, Unmapped, Unsent
+from gateway.operators.guard import GROUP_OF, Guard
 from gateway.operators.outcome import Outcome
-from gateway.operators.texts import fit_text, secrets_of
-from gateway.operators.verdicts import SILENT, as_balance, as_money, as_player, verdict_of
+from gateway.operators.texts import excerpt_of, fit_text, secrets_of
+from gateway.operators.verdicts import HOLDS, Told, as_money, as_player, as_yes, verdict_of
 from gateway.operators.wire_use import CURRENT_USE, WireUse
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall
+
+_PROVES: Final = frozenset({Verdict.UNSENT, Verdict.DECLINED})
+"""Verdicts by which an adapter or the client says that nothing was sent, if nothing was written."""
 
 OVERTIME_S: Final = 1.0
 """How long after the client's own time budget an adapter that makes several requests is cut off."""
@@ -69,17 +74,19 @@ class Operator:
 
     async def verify_session(self, session: Session) -> Player:
         """Whose session it is. Raises `OperatorError`, its text fit to be shown."""
-        await self.guard.enter()
+        await self.guard.enter(GROUP_OF[WalletCall.VERIFY_SESSION])
         try:
-            return await self._call(WalletCall.VERIFY_SESSION, self.adapter.verify_session, session, as_player, session)
+            return await self._verify(session)
         finally:
             self.guard.leave()
 
     async def get_balance(self, session: Session) -> Money:
         """The player's balance. Raises `OperatorError`, its text fit to be shown."""
-        await self.guard.enter()
+        await self.guard.enter(GROUP_OF[WalletCall.GET_BALANCE])
         try:
-            return await self._call(WalletCall.GET_BALANCE, self.adapter.get_balance, session, as_money, session)
+            return await self._call(
+                WalletCall.GET_BALANCE, self.adapter.get_balance, session, as_money, session, WireUse()
+            )
         finally:
             self.guard.leave()
 
@@ -89,47 +96,94 @@ class Operator:
         Raises nothing that the adapter throws: whatever is no clear yes, no or "not sent" is unknown.
         """
         at, begun = self._clock.now(), self._clock.monotonic()
-        balance, kind, text, verdict = None, None, "", Verdict.SUCCESS
+        use, kind, verdict = WireUse(), None, Verdict.SUCCESS
+        learnt = None
         try:
-            balance = await self._call(call, self._moves[call], transfer, as_balance, transfer.session)
+            if self.adapter.needs_player and not transfer.session.player_id:
+                learnt = await self._looked_up(call, transfer.session)
+                transfer = msgspec.structs.replace(transfer, session=learnt or transfer.session)
+            told = await self._call(
+                call, self._moves[call], transfer, lambda answer: as_yes(answer, call, transfer), transfer.session, use
+            )
         except OperatorError as error:
-            verdict, text = verdict_of(error, call), error.text
+            verdict, told = verdict_of(error, call), Told(None, error.text)
             kind = error.kind if isinstance(error, Declined) else None
-        took_s = self._clock.monotonic() - begun
-        return Outcome(verdict=verdict, at=at, took_s=took_s, text=text, balance=balance, kind=kind)
+        if told.note and verdict is Verdict.SUCCESS:
+            told = Told(told.balance, fit_text(told.note, self._secrets_of(transfer.session)))
+            log.warning("balance not usable", operator=self.name, call=call, id=transfer.id, why=told.note)
+        return Outcome(
+            verdict=verdict,
+            at=at,
+            took_s=self._clock.monotonic() - begun,
+            text=told.note,
+            balance=told.balance,
+            kind=kind,
+            # An unknown outcome proves nothing, whatever was written: an adapter may have means of its own.
+            unwritten=not use.written and verdict in _PROVES,
+            session=learnt,
+        )
 
     async def close(self) -> None:
         """Closes the operator's connections."""
         await self._client.close()
         self._overtime.close()
 
+    async def _verify(self, session: Session) -> Player:
+        return await self._call(
+            WalletCall.VERIFY_SESSION, self.adapter.verify_session, session, as_player, session, WireUse()
+        )
+
+    async def _looked_up(self, call: WalletCall, session: Session) -> Session | None:
+        """The session with its player. A hold is not sent without; an end must go out even if nobody can say."""
+        try:
+            player = await self._verify(session)
+        except Declined:
+            if call in HOLDS:
+                raise
+            return None
+        except OperatorError as error:
+            if call in HOLDS:
+                raise Unsent(f"the player could not be looked up: {error.text}") from None
+            return None
+        return msgspec.structs.replace(session, player_id=player.player_id, memory=player.memory)
+
     async def _call(
-        self, call: WalletCall, method: Method[A], argument: A, checked: Callable[[Any], T], session: Session
+        self,
+        call: WalletCall,
+        method: Method[A],
+        argument: A,
+        checked: Callable[[Any], T],
+        session: Session,
+        use: WireUse,
     ) -> T:
         """One call, measured and recorded. Raises `OperatorError` and nothing else but a cancellation."""
         begun = self._clock.monotonic()
         answer, failure = None, None
         try:
-            answer = checked(await self._within_time(method, argument))
+            answer = checked(await self._within_time(method, argument, use))
+            alive = True if use.written else None
         except OperatorError as error:
             failure = self._fit(error, session)
+            alive = _shows_life(failure, use)
         except Exception as error:  # noqa: BLE001 - nothing that an adapter throws may pass for an answer
             # Its message, and its frames' variables, may hold anything: the place in the code is all that is told.
             log.warning("adapter failed", operator=self.name, call=call, error=type(error).__name__, at=_place(error))
-            failure = Unclear(f"the adapter could not make sense of the operator's answer ({type(error).__name__})")
+            failure = self._fit(_senseless(error, use), session)
+            alive = _has_not_failed(use)
         verdict = Verdict.SUCCESS if failure is None else verdict_of(failure, call)
         self._metrics.operator_call(self.name, call, verdict, self._clock.monotonic() - begun)
-        self.guard.record(verdict not in SILENT)
+        if alive is not None:
+            self.guard.record(GROUP_OF[call], ok=alive)
         if failure is not None:
             raise failure
         return cast("T", answer)
 
-    async def _within_time(self, method: Method[A], argument: A) -> Any:
+    async def _within_time(self, method: Method[A], argument: A, use: WireUse) -> Any:
         """What the adapter's method returns. `Unsent` only comes out if nothing at all was written for this call."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
         assert task is not None
-        use, cancelled_before = WireUse(), task.cancelling()
+        cancelled_before = task.cancelling()
         token = CURRENT_USE.set(use)
         self._overtime.set(task, loop.time() + self._budget_s, loop)
         try:
@@ -146,6 +200,7 @@ class Operator:
             self._overtime.drop(task)
             self._overdue.discard(task)
             CURRENT_USE.reset(token)
+            use.over = True
 
     def _cut_off(self, task: asyncio.Task[Any]) -> None:
         self._overdue.add(task)
@@ -153,10 +208,38 @@ class Operator:
 
     def _fit(self, error: OperatorError, session: Session) -> OperatorError:
         """The same error, its text fit to be shown."""
-        secrets = (session.token, *session.memory.values(), *self._secrets)
-        error.text = fit_text(error.text, secrets)
+        error.text = fit_text(error.text, self._secrets_of(session))
         error.args = (error.text,)
         return error
+
+    def _secrets_of(self, session: Session) -> tuple[str, ...]:
+        return (session.token, *session.memory.values(), *self._secrets)
+
+
+def _shows_life(failure: OperatorError, use: WireUse) -> bool | None:
+    """What a failed call says of the operator: whether it answers, None for nothing.
+
+    Only silence counts against it: no connection, no answer in time, one that is not its protocol's. Players can cause
+    as many errors of the protocol as they like.
+    """
+    if isinstance(failure, Declined | Unmapped):
+        return True if use.written else None
+    return False
+
+
+def _has_not_failed(use: WireUse) -> bool | None:
+    """The same where the adapter itself failed: the operator's doing only if it had answered with a server error."""
+    failed = use.answer is not None and use.answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return False if failed else None
+
+
+def _senseless(error: Exception, use: WireUse) -> Unclear:
+    """What is told of an adapter's failure: its class, and what the operator had said."""
+    name = type(error).__name__
+    if use.answer is None:
+        return Unclear(f"the adapter failed before there was an answer ({name})")
+    said = f"HTTP {use.answer.status}: {excerpt_of(use.answer.body)}"
+    return Unclear(f"the adapter could not make sense of the operator's answer ({name}); it was {said}")
 
 
 def _place(error: Exception) -> str:

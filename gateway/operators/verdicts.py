@@ -1,23 +1,31 @@
-"""What an adapter's return value or error counts for. What is not exactly right is unknown."""
+"""What an adapter's return value or error counts for. What is not exactly right is unknown.
+
+One thing only informs, and is never a reason to throw a clear yes away: the balance that comes with it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from gateway.journal.records import Verdict
-from gateway.money import FRACTION_DIGITS, INTEGER_DIGITS, Money
+import msgspec
+
+from gateway.journal.records import Transfer, Verdict
+from gateway.money import BALANCE_FRACTION_DIGITS, Money, MoneyError, canonical
 from gateway.operators.adapter import Player, Receipt
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
 from gateway.wire.calls import WalletCall
 
-ROLLBACKS: Final = (WalletCall.ROLLBACK_WITHDRAWAL, WalletCall.ROLLBACK_DEPOSIT)
+HOLDS: Final = frozenset({WalletCall.WITHDRAW, WalletCall.DEPOSIT})
+ROLLBACKS: Final = frozenset({WalletCall.ROLLBACK_WITHDRAWAL, WalletCall.ROLLBACK_DEPOSIT})
 
-SILENT: Final = (Verdict.UNSENT, Verdict.UNKNOWN)
-"""Verdicts that count as failures of the operator; a decline is an answer, and as good as a yes."""
 
-_LONGEST_NUMBER: Final = INTEGER_DIGITS + FRACTION_DIGITS + len("-.")
+class Told(NamedTuple):
+    """The balance that can be told after a clear yes; where the operator's own cannot be, `note` says why."""
+
+    balance: Money | None
+    note: str = ""
 
 
 def verdict_of(error: OperatorError, call: WalletCall) -> Verdict:
@@ -27,38 +35,61 @@ def verdict_of(error: OperatorError, call: WalletCall) -> Verdict:
     return Verdict.UNSENT if isinstance(error, Unsent) else Verdict.UNKNOWN
 
 
-def as_balance(answer: Any) -> Money | None:
-    """The balance of what must be a `Receipt`. Raises `Unclear`."""
+def as_yes(answer: Any, call: WalletCall, transfer: Transfer) -> Told:
+    """What must be a `Receipt`, with what can be told of its balance. Raises `Unclear`.
+
+    A balance in another currency than the transfer's makes a hold unclear: perhaps another account was charged, and a
+    hold can be rolled back. An end cannot be taken back, so there the yes counts.
+    """
     if not isinstance(answer, Receipt):
         raise Unclear(f"the adapter returned no receipt ({type(answer).__name__})")
-    return None if answer.balance is None else as_money(answer.balance)
+    told = _told(answer.balance)
+    if told.balance is None or transfer.amount is None:
+        return told
+    expected = transfer.amount.currency
+    if told.balance.currency == expected:
+        return told
+    if told.balance.currency.casefold() == expected.casefold():  # codes differ in more than case
+        return Told(Money(told.balance.amount, expected))
+    note = f"the answer's balance is in another currency ({told.balance.currency})"
+    if call in HOLDS:
+        raise Unclear(note)
+    return Told(None, note)
 
 
 def as_money(answer: Any) -> Money:
     """The same, if it is money that can be kept and shown. Raises `Unclear`."""
-    if not isinstance(answer, Money) or not _holds(answer.amount, Decimal) or not _holds(answer.currency, str):
-        raise Unclear("the adapter returned a balance that is no money")
-    if not _can_be_written(answer.amount) or not answer.currency:
-        raise Unclear("the adapter returned a balance that is no amount of money")
-    return answer
+    told = _told(answer)
+    if told.balance is None:
+        raise Unclear(told.note or "the adapter returned no balance")
+    return told.balance
 
 
 def as_player(answer: Any) -> Player:
-    """The same, if it is a player whose session can be kept. Raises `Unclear`."""
-    if not isinstance(answer, Player) or not _holds(answer.player_id, str) or not answer.player_id:
+    """The same, if it is a player whose session can be kept; a balance that cannot be told is left out.
+
+    Raises `Unclear`.
+    """
+    if not isinstance(answer, Player) or not _is_a(answer.player_id, str) or not answer.player_id:
         raise Unclear("the adapter returned no player")
-    if not _holds(answer.memory, Mapping) or not all(_holds(text, str) for kv in answer.memory.items() for text in kv):
+    if not _is_a(answer.memory, Mapping) or not all(_is_a(text, str) for kv in answer.memory.items() for text in kv):
         raise Unclear("the adapter wants something remembered that is not text")
-    if answer.balance is not None:
-        as_money(answer.balance)
-    return answer
+    return msgspec.structs.replace(answer, balance=_told(answer.balance).balance)
 
 
-def _can_be_written(amount: Decimal) -> bool:
-    """A short exponent notation may stand for very many digits."""
-    return amount.is_finite() and len(str(amount)) <= _LONGEST_NUMBER and abs(amount.adjusted()) <= INTEGER_DIGITS
+def _told(balance: Any) -> Told:
+    if balance is None:
+        return Told(None)
+    if not isinstance(balance, Money) or not _is_a(balance.amount, Decimal) or not _is_a(balance.currency, str):
+        return Told(None, "the adapter returned a balance that is not money")
+    if not balance.currency:
+        return Told(None, "the balance has no currency")
+    try:
+        return Told(Money(canonical(balance.amount, BALANCE_FRACTION_DIGITS), balance.currency))
+    except MoneyError as error:
+        return Told(None, f"the balance cannot be told: {error}")
 
 
-def _holds(value: object, kind: type) -> bool:
-    """A field's type is only what the adapter's author promised."""
+def _is_a(value: object, kind: type) -> bool:
+    """Annotations are not enforced, and adapters are third-party code."""
     return isinstance(value, kind)

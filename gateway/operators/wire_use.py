@@ -1,25 +1,44 @@
-"""Whether anything was written to an operator on behalf of one call, however many requests its adapter makes."""
+"""What went over the wire on behalf of one call to an operator, however many requests its adapter makes."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 from typing import Final
 
+from gateway.operators.adapter import Answer
+from gateway.operators.errors import Unsent
+
 
 class WireUse:
-    """Shared by everything that works on one call, tasks that its adapter starts included."""
+    """Shared by everything that works on one call, tasks that its adapter starts included.
 
-    __slots__ = ("written",)
+    `written`: a request was handed to a transport. `answer` is the last whole answer. `over`: the call has ended, so
+    that what was said of it (nothing was written) stays true.
+    """
+
+    __slots__ = ("answer", "over", "written")
 
     def __init__(self) -> None:
         self.written = False
+        self.over = False
+        self.answer: Answer | None = None
 
 
 CURRENT_USE: Final[ContextVar[WireUse | None]] = ContextVar("current_use", default=None)
 
 
 def note_write() -> None:
-    """A request is about to be handed to a transport."""
+    """A request is about to be handed to a transport. Raises `Unsent` if its call has ended meanwhile."""
+    use = CURRENT_USE.get()
+    if use is None:
+        return
+    if use.over:
+        raise Unsent("the call that this request belongs to has ended")
+    use.written = True
+
+
+def note_answer(answer: Answer) -> None:
+    """A whole answer has come."""
     use = CURRENT_USE.get()
     if use is not None:
-        use.written = True
+        use.answer = answer

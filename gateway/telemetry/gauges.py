@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, Protocol
 
 from prometheus_client.core import GaugeMetricFamily
@@ -12,8 +12,9 @@ BREAKER_STATES: Final = ("closed", "open", "half_open")
 HELD: Final = "held"
 UNDER_DELIVERY: Final = frozenset({"confirming", "rolling_back"})
 
-ReadGuard = Callable[[], tuple[int, int, str]]
-"""Calls under way, calls waiting for a place, and the breaker's state (one of `BREAKER_STATES`)."""
+ReadGuard = Callable[[], tuple[int, int, Mapping[str, str]]]
+"""Calls under way, calls waiting for a place, and each breaker's state (one of `BREAKER_STATES`) by the group of calls
+that it stands for."""
 
 
 class TallyRow(Protocol):
@@ -49,13 +50,14 @@ class Guards(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         in_use = _family("operator_calls_in_use", "Calls to the operator under way.", "operator")
         waiting = _family("operator_calls_waiting", "Calls that wait for a place.", "operator")
-        breaker = _family("breaker_state", "1 for the state in which the breaker is.", "operator", "state")
+        breaker = _family("breaker_state", "1 for the state in which the breaker is.", "operator", "calls", "state")
         for operator, read in tuple(self._read.items()):
-            used, queued, now = read()
+            used, queued, breakers = read()
             in_use.add_metric([operator], used)
             waiting.add_metric([operator], queued)
-            for state in BREAKER_STATES:
-                breaker.add_metric([operator, state], state == now)
+            for calls, now in breakers.items():
+                for state in BREAKER_STATES:
+                    breaker.add_metric([operator, calls, state], state == now)
         yield from (in_use, waiting, breaker)
 
 

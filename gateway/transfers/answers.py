@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.journal.records import Attempt, Transfer, Verdict
+from gateway.journal.records import Attempt, State, Transfer, Verdict
 from gateway.money import Money
 from gateway.operators.errors import Declined, Kind, OperatorError, Refused, Unsent
 from gateway.wire.errors import ErrorCode, WalletError
@@ -19,9 +19,11 @@ CODE_OF_KIND: Final = {
 }
 
 
-def of_failed_hold(transfer: Transfer, attempt: Attempt) -> WalletError:
-    """The hold did not clearly succeed; `attempt` is its one try."""
+def of_failed_hold(transfer: Transfer, attempt: Attempt, *, unwritten: bool) -> WalletError:
+    """The hold did not clearly succeed; `attempt` is its one try, `unwritten` whether nothing of it went out."""
     undone = f"the gateway rolls the {transfer.direction} back"
+    if unwritten:
+        undone = f"nothing was sent, and the {transfer.direction} is rolled back"
     if attempt.verdict is Verdict.UNKNOWN:
         return WalletError(ErrorCode.UNCLEAR, f"The operator's answer is unclear ({attempt.detail}); {undone}.")
     if attempt.verdict is Verdict.UNSENT:
@@ -60,7 +62,13 @@ def not_recorded(transfer: Transfer) -> WalletError:
 
 
 def pending(transfer: Transfer) -> WalletError:
-    """The decision is durable, its delivery is not finished."""
+    """The decision is durable, its delivery is not finished, or was given up."""
+    if transfer.state is State.PARKED:
+        return WalletError(
+            ErrorCode.PENDING,
+            f"The operator has not acknowledged; {transfer.id} is recorded and parked, which a person is told of. "
+            "Each repeat of this call is one more try.",
+        )
     return WalletError(
         ErrorCode.PENDING,
         f"The operator has not acknowledged yet; {transfer.id} is recorded as {transfer.state} and will be sent again.",
@@ -72,10 +80,36 @@ def still_waiting(id: str) -> WalletError:
     return WalletError(ErrorCode.PENDING, f"{id} is still being worked on; ask again.")
 
 
-def id_reused(transfer: Transfer) -> WalletError:
-    """A repeated hold has other content than the first."""
+def id_reused(transfer: Transfer, amount: Money, description: str) -> WalletError:
+    """A repeated hold has other content than the first; where amount and description are the same, another token."""
+    differs = []
+    if transfer.amount != amount:
+        differs.append(f"it was for {transfer.amount}, now {amount} was sent")
+    if transfer.description != description:
+        differs.append("it had another txDescription")
+    what = " and ".join(differs) or "it had another session token"
     return WalletError(
-        ErrorCode.ID_REUSED, f"The id {transfer.id} was used before for a {transfer.direction} with other content."
+        ErrorCode.ID_REUSED,
+        f"The id {transfer.id} was used before for a {transfer.direction} that differs: {what}. "
+        f"The first one stands and is {_said(transfer)}; nothing was sent for this call. Use a new id.",
+    )
+
+
+def never_sent(transfer: Transfer) -> WalletError:
+    """A hold comes after its confirm, and was never sent from here."""
+    return WalletError(
+        ErrorCode.CONFIRMED,
+        f"A confirm of {transfer.id} came before this {transfer.direction} and is {_said(transfer)}; "
+        f"no {transfer.direction} of this id was sent from here, and none is sent now. Use a new id.",
+    )
+
+
+def other_player(transfer: Transfer) -> WalletError:
+    """An end is asked for with the session of another player than the transfer's."""
+    return WalletError(
+        ErrorCode.OTHER_PLAYER,
+        f"The {transfer.direction} {transfer.id} belongs to another player than this session; nothing was changed or "
+        "sent. Send it with a session of the player who began it.",
     )
 
 
@@ -99,13 +133,6 @@ def amount_differs(transfer: Transfer, amount: Money) -> WalletError:
 def unknown_transfer(id: str) -> WalletError:
     """The configuration refuses to end what never went through here."""
     return WalletError(ErrorCode.UNKNOWN_TRANSFER, f"No transfer {id} went through this gateway; nothing was sent.")
-
-
-def balance_unknown(transfer: Transfer) -> WalletError:
-    """The transfer is where the game wants it, only its balance cannot be told."""
-    return WalletError(
-        ErrorCode.UNCLEAR, f"{transfer.id} is {_said(transfer)}, but the balance could not be read; ask again."
-    )
 
 
 def _code_of(kind: Kind) -> ErrorCode:

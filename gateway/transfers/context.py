@@ -44,8 +44,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         return self.journals[operator.settings.journal]
 
     def lease(self, operator: Operator) -> Lease:
-        """A claim long enough to wait for a place, make one try and write it down."""
-        return Lease(self.instance, self.clock.now() + 2 * operator.settings.timeout + LEASE_MARGIN_S)
+        """A claim long enough to wait for a place, look the player up, make one try and write it down."""
+        steps = 3 if operator.adapter.needs_player else 2
+        return Lease(self.instance, self.clock.now() + steps * operator.settings.timeout + LEASE_MARGIN_S)
 
 
 async def recorded(write: Awaitable[T], consequence: str) -> T:

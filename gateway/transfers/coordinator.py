@@ -6,12 +6,15 @@ looks again.
 
 from __future__ import annotations
 
-from gateway.journal.records import Decision, Direction, Key, Session
+import msgspec
+
+from gateway.journal.records import Decision, Direction, Key
 from gateway.money import Money
 from gateway.operators.adapter import Player
 from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
 from gateway.transfers import answers
+from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context
 from gateway.transfers.deliverer import Deliverer
 from gateway.transfers.endings import Ending, Endings
@@ -26,32 +29,39 @@ class Coordinator:
     def __init__(self, context: Context, deliverer: Deliverer) -> None:
         self._context = context
         self._sessions = Sessions(context)
+        self._balances = Balances()
         self._followups = Followups(context)
-        self._holds = Holds(context, self._sessions, self._followups)
-        self._endings = Endings(context, self._sessions, deliverer)
+        self._holds = Holds(context, self._sessions, self._balances, self._followups)
+        self._endings = Endings(context, self._sessions, self._balances, deliverer)
 
     async def verify_session(self, operator: Operator, token: str) -> Player:
-        """Whose session it is; remembered, since later calls need it."""
+        """Whose session it is; remembered, since later calls need it. A balance that the operator did not tell is the
+        last that is known, None if none is."""
         known = await self._sessions.known(operator, token)
         try:
             player = await operator.verify_session(known)
         except OperatorError as error:
             raise answers.of_operator_error(error) from error
-        session = Session(operator=operator.name, token=token, player_id=player.player_id, memory=player.memory)
-        await self._sessions.remember(operator, session)
+        session = await self._sessions.remember(operator, token, player)
+        if player.balance is None:
+            return msgspec.structs.replace(player, balance=self._balances.last(session))
+        self._balances.told(session, player.balance)
         return player
 
     async def get_balance(self, operator: Operator, token: str) -> Money:
         session = await self._sessions.known(operator, token)
         try:
-            return await operator.get_balance(session)
+            balance = await operator.get_balance(session)
         except OperatorError as error:
             raise answers.of_operator_error(error) from error
+        self._balances.told(session, balance)
+        return balance
 
     async def hold(
         self, operator: Operator, direction: Direction, *, token: str, id: str, amount: Money, description: str
-    ) -> Money:
-        """A withdraw or deposit: sent once, whatever happens. Returns the balance after it."""
+    ) -> Money | None:
+        """A withdraw or deposit: sent once, whatever happens. Returns the balance after it, None if nobody can tell
+        it."""
         key = Key(operator.name, direction, id)
         return await self._holds.hold(operator, Hold(key=key, token=token, amount=amount, description=description))
 
@@ -65,10 +75,10 @@ class Coordinator:
         id: str,
         amount: Money | None = None,
         reason: object = None,
-    ) -> Money:
+    ) -> Money | None:
         """A confirm (with its `amount`) or a rollback (with its `reason`, whatever the game sent as such).
 
-        Returns the balance after it.
+        Returns the balance after it, None if nobody can tell it.
         """
         key = Key(operator.name, direction, id)
         given = self._context.reasoning.game(reason) if decision is Decision.ROLLBACK else None

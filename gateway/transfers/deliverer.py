@@ -10,6 +10,7 @@ from gateway.crashpoints import crash_point
 from gateway.journal.records import FINAL, State, Transfer
 from gateway.journal.writes import Change
 from gateway.operators.errors import Refused
+from gateway.operators.guard import CallGroup
 from gateway.operators.operator import Operator
 from gateway.transfers import rules
 from gateway.transfers.context import Context
@@ -55,7 +56,7 @@ class Deliverer:
     async def _try(self, operator: Operator, transfer: Transfer, resume_at: float | None) -> Change:
         now = self._context.clock.now
         try:
-            await operator.guard.enter()
+            await operator.guard.enter(CallGroup.ENDS)
         except Refused as refused:
             crash_point("delivery.postponed")
             return rules.postponed(transfer, refused.retry_at + PROBE_SPREAD_S * self._context.chance(), now())
@@ -67,9 +68,9 @@ class Deliverer:
             operator.guard.leave()
         crash_point("delivery.answered")
         self._context.metrics.delivery_tried(operator.name, rules.WANTED[transfer.state], outcome.verdict)
-        attempt = rules.attempt_of(call, outcome, self._context.instance)
+        attempt = rules.attempt_of(call, outcome, transfer, self._context.instance)
         plan = operator.settings.delivery
-        return rules.after_try(transfer, attempt, outcome.balance, plan, now(), self._context.chance(), resume_at)
+        return rules.after_try(transfer, attempt, outcome, plan, now(), self._context.chance(), resume_at)
 
     def _count(self, change: Change) -> None:
         operator, direction, id = change.key

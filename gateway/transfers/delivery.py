@@ -13,6 +13,7 @@ from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.records import State, Transfer
 from gateway.journal.writes import Claim
+from gateway.operators.guard import CallGroup
 from gateway.operators.operator import Operator
 from gateway.transfers.context import Context
 from gateway.transfers.deliverer import Deliverer
@@ -65,7 +66,7 @@ class Delivery:
         """Claims what there is room for. Returns for how many seconds nothing more can be done."""
         operator = self._operator()
         now = self._context.clock.now()
-        probe_at = operator.guard.closed_until()
+        probe_at = operator.guard.closed_until(CallGroup.ENDS)
         if probe_at is not None and probe_at > now:
             return min(POLL_S, probe_at - now)
         room = await self._room(operator) if probe_at is None else 1

@@ -5,22 +5,26 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+import structlog
 
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.records import FINAL, Decision, Key, Reason, Transfer
+from gateway.journal.records import FINAL, Decision, Key, Reason, Session, Transfer
 from gateway.journal.writes import Changed
 from gateway.money import Money
 from gateway.operators.operator import Operator
 from gateway.transfers import answers, rules, states
-from gateway.transfers.balances import balance_after
+from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context, recorded
 from gateway.transfers.deliverer import Deliverer
+from gateway.transfers.rules import Payer
 from gateway.transfers.sessions import Sessions
 from gateway.transfers.states import Action, Call
 from gateway.transfers.watch import Watch
 
 _NOTES: Final = frozenset({Action.NOTE_AND_JOIN, Action.NOTE_AND_REPLAY})
+
+log = structlog.get_logger(__name__)
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,14 +42,16 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Endings:
-    """Carries out confirms and rollbacks. `end` answers the balance after it or raises `WalletError`."""
+    """Carries out confirms and rollbacks. `end` answers the balance after it (None: nobody can tell it) or raises
+    `WalletError`."""
 
-    def __init__(self, context: Context, sessions: Sessions, deliverer: Deliverer) -> None:
+    def __init__(self, context: Context, sessions: Sessions, balances: Balances, deliverer: Deliverer) -> None:
         self._context = context
         self._sessions = sessions
+        self._balances = balances
         self._deliverer = deliverer
 
-    async def end(self, operator: Operator, ending: Ending) -> Money:
+    async def end(self, operator: Operator, ending: Ending) -> Money | None:
         crash_point("end.begun")
         with self._context.flights.flying(ending.key):
             decided = await self._begun(operator, ending)
@@ -54,32 +60,70 @@ class Endings:
         return await self._follow(operator, ending, decided.transfer)
 
     async def _begun(self, operator: Operator, ending: Ending) -> Changed:
-        """The write that is most likely to make the transfer this call's to deliver."""
-        ours_alone = self._context.journal(operator).exclusive
+        """The write that is most likely to make the transfer this call's to deliver. Nothing is decided before it is
+        known whose transfer it is: only where this process opened it under the very same token that needs no look."""
+        session = self._context.seen.session(ending.key)
+        if session is not None and session.token == ending.token:
+            return await self._decide(operator, ending)
         adopts = operator.settings.unknown_transfers == "forward"
-        if ours_alone and adopts and ending.key not in self._context.seen:
+        if session is None and adopts and self._context.journal(operator).exclusive:
             return await self._adopt(operator, ending)
-        return await self._decide(operator, ending)
+        return Changed(await Watch(self._context, operator, ending.key).look(), moved=False)
 
-    async def _follow(self, operator: Operator, ending: Ending, transfer: Transfer | None) -> Money:
+    async def _follow(self, operator: Operator, ending: Ending, transfer: Transfer | None) -> Money | None:
         """Does what the table says for the state that was found, until the transfer is this call's to deliver or
         has ended."""
         watch = Watch(self._context, operator, ending.key)
         noted = False
         while True:
+            named = await self._named(operator, ending, transfer)
             action = self._action(ending, transfer)
             if action in _NOTES and not noted:
                 await self._note(operator, ending)
                 noted = True
             if transfer is not None and transfer.state in FINAL:
-                return await balance_after(operator, transfer, transfer.end_balance)
+                return await self._balances.after(operator, transfer, named or transfer.session, transfer.end_balance)
             changed = await self._step(operator, ending, action, transfer)
             if changed is None:
                 transfer = await watch.look_again()
             elif changed.moved and changed.transfer is not None:
-                return await self._deliver(operator, ending, changed.transfer, _resume_at(transfer))
+                return await self._deliver(operator, ending, changed.transfer, _resume_at(transfer), named)
             else:
                 transfer = changed.transfer
+
+    async def _named(self, operator: Operator, ending: Ending, transfer: Transfer | None) -> Session | None:
+        """The session that the call names, if it is known to be of the transfer's player; the operator is asked whose
+        it is where that is not known. None: nobody can say, and the end goes out with the transfer's own.
+
+        Raises `WalletError` if it is another player's: the end of a transfer is its own player's to ask for.
+        """
+        if transfer is None:
+            return None
+        same = ending.token == transfer.session.token
+        if same and transfer.session.player_id:
+            return None
+        named = await self._sessions.known(operator, ending.token)
+        if same:
+            return named if named.player_id else None
+        if rules.payer(transfer.session, named) is Payer.UNKNOWN:
+            named = await self._sessions.identified(operator, named)
+            own = await self._sessions.identified(operator, transfer.session) if named.player_id else transfer.session
+            transfer = msgspec.structs.replace(transfer, session=own)
+        match rules.payer(transfer.session, named):
+            case Payer.SAME:
+                return named
+            case Payer.UNKNOWN:
+                return None
+            case Payer.OTHER:
+                log.warning(
+                    "refused: another player's session",
+                    operator=operator.name,
+                    call=ending.call,
+                    id=transfer.id,
+                    player=transfer.session.player_id,
+                    other=named.player_id,
+                )
+                raise answers.other_player(transfer)
 
     def _action(self, ending: Ending, transfer: Transfer | None) -> Action:
         """The table's word on this call, refusals raised."""
@@ -150,8 +194,8 @@ class Endings:
             "the decision may not be recorded; send it again",
         )
         crash_point("end.adopted")
-        self._context.seen.add(ending.key)
         if opened.created:
+            self._context.seen.add(ending.key, session)
             self._count_reason(ending)
         return Changed(opened.transfer, moved=opened.created)
 
@@ -173,24 +217,23 @@ class Endings:
         self._count_reason(ending)
 
     async def _deliver(
-        self, operator: Operator, ending: Ending, transfer: Transfer, resume_at: float | None = None
-    ) -> Money:
-        mine = await self._with_session_of(operator, ending, transfer)
+        self,
+        operator: Operator,
+        ending: Ending,
+        transfer: Transfer,
+        resume_at: float | None = None,
+        named: Session | None = None,
+    ) -> Money | None:
+        """One try, with the session that the call names beside the transfer's own (`named`, of the same player)."""
+        mine = transfer if named is None else rules.with_session(transfer, named)
         try:
             after = await self._deliverer.deliver(operator, mine, resume_at)
         except JournalUnavailable as error:
             raise answers.journal_unavailable("the decision is recorded and will be sent again") from error
         crash_point("end.delivered")
         if after.state is states.DELIVERED[ending.decision]:
-            return await balance_after(operator, after, after.end_balance)
+            return await self._balances.after(operator, after, named or after.session, after.end_balance)
         raise answers.pending(after)
-
-    async def _with_session_of(self, operator: Operator, ending: Ending, transfer: Transfer) -> Transfer:
-        """The transfer with the session that the game names now: the one of the hold may have expired since."""
-        if ending.token == transfer.session.token:
-            return transfer
-        session = await self._sessions.known(operator, ending.token)
-        return msgspec.structs.replace(transfer, session=session)
 
     def _count_reason(self, ending: Ending) -> None:
         if ending.reason is not None:

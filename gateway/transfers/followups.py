@@ -14,7 +14,7 @@ import structlog
 
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.records import Reason, State, Transfer
+from gateway.journal.records import FINAL, Reason, State, Transfer
 from gateway.journal.writes import Change, Changed
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
@@ -60,12 +60,12 @@ class Followups:
     ) -> Transfer | None:
         """As it was when it was sent; if its outcome was recorded after all, as that left it. Where others have begun
         to roll it back, their rollback may have been sent before the hold was."""
-        changed = await self._write(operator, rules.disowned(transfer, reason, self._context.clock.now()))
+        changed = await self._write(operator, rules.disowned(transfer, outcome, reason, self._context.clock.now()))
         found = changed.transfer
         if changed.moved or found is None:
             return found
         if (found.state, found.revision) == (State.HELD, transfer.revision + 1):
-            changed = await self._write(operator, rules.disowned(found, reason, self._context.clock.now()))
+            changed = await self._write(operator, rules.disowned(found, outcome, reason, self._context.clock.now()))
             return changed.transfer
         if rules.is_undone(found) and rules.may_have_moved(outcome):
             return await self._undo_late(operator, transfer, outcome)
@@ -84,7 +84,10 @@ class Followups:
         crash_point("followup.recorded")
         if changed.moved and change.reason is not None:
             self._context.reasoning.count(operator.name, change.reason)
-            self._context.poke(operator.name, change.at)
+            if change.to in FINAL:
+                self._context.metrics.ended(operator.name, change.key.direction, change.to)
+            else:
+                self._context.poke(operator.name, change.at)
         return changed
 
     async def _written(self, operator: Operator, change: Change) -> Changed:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 import msgspec
 
 from gateway.crashpoints import crash_point
@@ -12,10 +10,11 @@ from gateway.journal.records import Key, Session, State, Transfer, Verdict
 from gateway.journal.writes import Opened
 from gateway.money import Money
 from gateway.operators.errors import Refused
+from gateway.operators.guard import CallGroup
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
 from gateway.transfers import answers, rules, states
-from gateway.transfers.balances import balance_after
+from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context, recorded
 from gateway.transfers.followups import Followups
 from gateway.transfers.sessions import Sessions
@@ -34,26 +33,25 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fingerprint(self) -> str:
-        """What a repeat must share to count as the same call. It does not tell the token."""
-        content = "\x00".join((self.token, str(self.amount), self.description))
-        return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        return rules.fingerprint(self.token, self.amount, self.description)
 
 
 class Holds:
-    """Carries out holds. `hold` answers the balance after it or raises `WalletError`."""
+    """Carries out holds. `hold` answers the balance after it (None: nobody can tell it) or raises `WalletError`."""
 
-    def __init__(self, context: Context, sessions: Sessions, followups: Followups) -> None:
+    def __init__(self, context: Context, sessions: Sessions, balances: Balances, followups: Followups) -> None:
         self._context = context
         self._sessions = sessions
+        self._balances = balances
         self._followups = followups
 
-    async def hold(self, operator: Operator, hold: Hold) -> Money:
+    async def hold(self, operator: Operator, hold: Hold) -> Money | None:
         crash_point("hold.begun")
         session = await self._sessions.known(operator, hold.token)
         if hold.key in self._context.flights:
             return await self._repeated(operator, hold)
         try:
-            await operator.guard.enter()
+            await operator.guard.enter(CallGroup.HOLDS)
         except Refused as refused:
             return await self._repeated(operator, hold, otherwise=answers.not_sent(refused.text))
         crash_point("hold.admitted")
@@ -87,7 +85,8 @@ class Holds:
         )
         opened = await recorded(self._context.journal(operator).open(transfer), "nothing was sent for this call")
         crash_point("hold.durable")
-        self._context.seen.add(hold.key)
+        if opened.created:  # somebody else's transfer of this id is not this session's
+            self._context.seen.add(hold.key, session)
         return opened
 
     async def _send(self, operator: Operator, transfer: Transfer) -> Outcome:
@@ -95,13 +94,14 @@ class Holds:
         now = self._context.clock.now()
         assert transfer.due_at is not None
         if now >= transfer.due_at:
-            return Outcome(verdict=Verdict.UNSENT, at=now, took_s=0.0, text="the gateway stood still for too long")
+            text = "the gateway stood still for too long"
+            return Outcome(verdict=Verdict.UNSENT, at=now, took_s=0.0, text=text, unwritten=True)
         return await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)
 
-    async def _record(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money:
+    async def _record(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
         crash_point("hold.answered")
         now = self._context.clock.now()
-        attempt = rules.attempt_of(rules.HOLD_CALL[transfer.direction], outcome, self._context.instance)
+        attempt = rules.attempt_of(rules.HOLD_CALL[transfer.direction], outcome, transfer, self._context.instance)
         if outcome.verdict is Verdict.SUCCESS:
             change = rules.taken(transfer, outcome, attempt, now)
         else:
@@ -112,22 +112,25 @@ class Holds:
         except JournalUnavailable:
             return await self._unrecorded(operator, transfer, outcome)
         crash_point("hold.recorded")
-        if not changed.moved:
+        if not changed.moved or changed.transfer is None:
             raise await self._overtaken(operator, transfer, outcome)
+        if outcome.verdict is Verdict.SUCCESS:
+            return await self._balances.after(operator, changed.transfer, changed.transfer.session, outcome.balance)
         if change.reason is not None:
             self._context.reasoning.count(operator.name, change.reason)
-        if outcome.balance is not None:
-            return outcome.balance
-        self._context.poke(operator.name, now)
+        if outcome.unwritten:
+            self._context.metrics.ended(operator.name, transfer.direction, change.to)
+        else:
+            self._context.poke(operator.name, now)
         crash_point("hold.refused")
-        raise answers.of_failed_hold(transfer, attempt)
+        raise answers.of_failed_hold(transfer, attempt, unwritten=outcome.unwritten)
 
-    async def _unrecorded(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money:
+    async def _unrecorded(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
         """Nobody knows whether the outcome was recorded; the game is told what stands once that is certain."""
         stands = await self._followups.disown(operator, transfer, outcome)
-        if outcome.balance is None or stands is None or not rules.is_held(stands):
+        if outcome.verdict is not Verdict.SUCCESS or stands is None or not rules.is_held(stands):
             raise answers.not_recorded(transfer)
-        return outcome.balance
+        return await self._balances.after(operator, stands, stands.session, outcome.balance)
 
     async def _overtaken(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> WalletError:
         """Others took this instance for dead and rolled the transfer back while it was out."""
@@ -135,7 +138,7 @@ class Holds:
             await self._followups.undo_late(operator, transfer, outcome)
         return answers.rolled_back(transfer)
 
-    async def _repeated(self, operator: Operator, hold: Hold, otherwise: WalletError | None = None) -> Money:
+    async def _repeated(self, operator: Operator, hold: Hold, otherwise: WalletError | None = None) -> Money | None:
         """The answer to a hold whose id is there already, or `otherwise` if it is not."""
         watch = Watch(self._context, operator, hold.key)
         transfer = await watch.look()
@@ -145,8 +148,11 @@ class Holds:
                 raise otherwise or answers.not_sent("the same call failed before it could be recorded")
             waited = True
             transfer = await watch.look_again()
-        if self._action(hold, transfer) is Action.REPLAY_HOLD:
-            return await balance_after(operator, transfer, transfer.hold_balance)
+        action = self._action(hold, transfer)
+        if action is Action.REPLAY_HOLD:
+            return await self._balances.after(operator, transfer, transfer.session, transfer.hold_balance)
+        if action is Action.REFUSE_UNSENT:
+            raise answers.never_sent(transfer)
         if waited:
             raise await self._same_refusal(operator, transfer)
         raise answers.rolled_back(transfer)
@@ -163,10 +169,10 @@ class Holds:
 
     def _action(self, hold: Hold, transfer: Transfer) -> Action:
         if not transfer.adopted and transfer.fingerprint != hold.fingerprint:
-            raise answers.id_reused(transfer)
+            raise answers.id_reused(transfer, hold.amount, hold.description)
         if transfer.adopted and transfer.amount not in (None, hold.amount):
-            raise answers.id_reused(transfer)
-        return states.action(Call.HOLD, transfer.state, transfer.wants)
+            raise answers.id_reused(transfer, hold.amount, transfer.description)
+        return states.action(Call.HOLD, transfer.state, transfer.wants, adopted=transfer.adopted)
 
     async def _same_refusal(self, operator: Operator, transfer: Transfer) -> WalletError:
         """Who waited for another one's hold is told what that one was told."""
@@ -176,4 +182,8 @@ class Holds:
         )
         tries = timeline.attempts if timeline else []
         sent = next((attempt for attempt in tries if attempt.call == rules.HOLD_CALL[transfer.direction]), None)
-        return answers.rolled_back(transfer) if sent is None else answers.of_failed_hold(transfer, sent)
+        if sent is None:
+            return answers.rolled_back(transfer)
+        # It ended without a rollback being sent only where nothing of it had been written.
+        unwritten = transfer.state is State.ROLLED_BACK and len(tries) == 1
+        return answers.of_failed_hold(transfer, sent, unwritten=unwritten)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -50,6 +52,14 @@ _FATES: Final = {
 }
 
 
+class Payer(StrEnum):
+    """Whose session an end names, beside the transfer's own."""
+
+    SAME = "same"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
 class Lease(msgspec.Struct, frozen=True):
     """Who acts on a transfer, and until when (Unix seconds) it is theirs alone."""
 
@@ -73,8 +83,57 @@ def is_held(transfer: Transfer) -> bool:
     return transfer.state is not State.SENDING and not is_undone(transfer)
 
 
-def attempt_of(call: WalletCall, outcome: Outcome, instance: str) -> Attempt:
-    """What is kept of one try."""
+def fingerprint(token: str, amount: Money, description: str) -> str:
+    """What a repeated hold must share with the first to count as the same call. It does not tell the token."""
+    content = "\x00".join((token, str(amount), description))
+    return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def payer(own: Session, named: Session) -> Payer:
+    """Whether the session that a call names belongs to the player of the transfer's own."""
+    if named.token == own.token:
+        return Payer.SAME
+    if not own.player_id or not named.player_id:
+        return Payer.UNKNOWN
+    return Payer.SAME if named.player_id == own.player_id else Payer.OTHER
+
+
+def with_session(transfer: Transfer, named: Session) -> Transfer:
+    """The transfer with one more session of its own player to try: the one that last worked first.
+
+    Two are kept, that of the hold and the one named last.
+    """
+    if named.token == transfer.session.token:
+        known = bool(transfer.session.player_id) or not named.player_id
+        return transfer if known else msgspec.structs.replace(transfer, session=named)
+    spare = transfer.spare_session
+    if spare is not None and spare.token == named.token:
+        return transfer
+    own = spare if spare is not None and _is_of_hold(spare, transfer) else transfer.session
+    own_worked_at = transfer.opened_at if transfer.fate is Fate.TAKEN else 0.0
+    first, second = (named, own) if named.verified_at > own_worked_at else (own, named)
+    return msgspec.structs.replace(transfer, session=first, spare_session=second)
+
+
+def _is_of_hold(session: Session, transfer: Transfer) -> bool:
+    """Only the hold's own token gives the hold's fingerprint. (That of an adopted transfer is not known.)"""
+    return (
+        transfer.amount is not None
+        and fingerprint(session.token, transfer.amount, transfer.description) == transfer.fingerprint
+    )
+
+
+def _session_word(transfer: Transfer) -> str:
+    """Which session a try is made with: that of the hold, or one that a later call named. Empty where the hold was
+    never seen here, so that nobody can say."""
+    if not transfer.fingerprint:
+        return ""
+    return "own" if transfer.spare_session is None or _is_of_hold(transfer.session, transfer) else "later"
+
+
+def attempt_of(call: WalletCall, outcome: Outcome, transfer: Transfer, instance: str) -> Attempt:
+    """What is kept of one try, made with the transfer's session."""
+    session = outcome.session or transfer.session
     return Attempt(
         call=call,
         at=outcome.at,
@@ -83,6 +142,8 @@ def attempt_of(call: WalletCall, outcome: Outcome, instance: str) -> Attempt:
         kind=outcome.kind or "",
         detail=outcome.text,
         instance=instance,
+        player=session.player_id,
+        session=_session_word(transfer),
     )
 
 
@@ -95,20 +156,22 @@ def taken(transfer: Transfer, outcome: Outcome, attempt: Attempt, now: float) ->
         at=now,
         fate=Fate.TAKEN,
         hold_balance=outcome.balance,
+        session=outcome.session,
         attempt=attempt,
     )
 
 
 def not_taken(transfer: Transfer, outcome: Outcome, attempt: Attempt, reason: Reason, now: float) -> Change:
-    """The hold did not clearly succeed: the gateway undoes it, due at once."""
+    """The hold did not clearly succeed: the gateway undoes it, due at once. What was never written has ended."""
     return Change(
         key=transfer.key,
         allowed=(State.SENDING,),
-        to=State.ROLLING_BACK,
+        to=State.ROLLED_BACK if outcome.unwritten else State.ROLLING_BACK,
         at=now,
-        due_at=now,
+        due_at=None if outcome.unwritten else now,
         decided_at=now,
         fate=_FATES[outcome.verdict],
+        session=outcome.session,
         attempt=attempt,
         reason=reason,
     )
@@ -135,17 +198,18 @@ def vouched(key: Key, now: float) -> Change:
     return Change(key=key, allowed=(State.HELD,), to=State.HELD, at=now)
 
 
-def disowned(found: Transfer, reason: Reason, now: float) -> Change:
-    """Nobody knows whether the hold's outcome was recorded, and the game was told that it failed: undone as it was
-    found, be it sending or held, unless somebody has touched it since."""
+def disowned(found: Transfer, outcome: Outcome, reason: Reason, now: float) -> Change:
+    """Nobody knows whether the hold's outcome was recorded; the game is told once this is. Undone as it was found, be
+    it sending or held, unless somebody has touched it since."""
     return Change(
         key=found.key,
-        allowed=(State.SENDING, State.HELD),
-        to=State.ROLLING_BACK,
+        allowed=(State.SENDING,) if outcome.unwritten else (State.SENDING, State.HELD),
+        to=State.ROLLED_BACK if outcome.unwritten else State.ROLLING_BACK,
         at=now,
         found=found,
-        due_at=now,
+        due_at=None if outcome.unwritten else now,
         decided_at=now,
+        fate=None if may_have_moved(outcome) else Fate.REFUSED,
         reason=reason,
     )
 
@@ -214,18 +278,17 @@ def adopted(
 
 
 def taken_up(transfer: Transfer, lease: Lease, now: float) -> Change:
-    """Somebody asks for a decided transfer: try now. What was parked begins its schedule anew."""
-    parked = transfer.state is State.PARKED
+    """The game asks for a decided transfer: one try now. What was parked is parked again if that fails, since its time
+    is over; only a person begins the schedule anew (`retried`)."""
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
-        to=DELIVERING[transfer.wants] if parked and transfer.wants else transfer.state,
+        to=transfer.state if transfer.wants is None else DELIVERING[transfer.wants],
         at=now,
         found=transfer,
         due_at=lease.until,
         owner=lease.owner,
-        tries=0 if parked else transfer.tries,
-        decided_at=now if parked else None,
+        tries=transfer.tries,
     )
 
 
@@ -259,7 +322,7 @@ def resolved(transfer: Transfer, reason: Reason, now: float) -> Change:
 
 
 def postponed(transfer: Transfer, until: float, now: float) -> Change:
-    """The gateway itself would not send just now: no try is used up."""
+    """The gateway itself would not send just now: no try is used up. A session that a call has just named is kept."""
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
@@ -268,13 +331,15 @@ def postponed(transfer: Transfer, until: float, now: float) -> Change:
         found=transfer,
         due_at=until,
         tries=transfer.tries,
+        session=None if transfer.spare_session is None else transfer.session,
+        spare_session=transfer.spare_session,
     )
 
 
 def after_try(
     transfer: Transfer,
     attempt: Attempt,
-    balance: Money | None,
+    outcome: Outcome,
     plan: DeliverySettings,
     now: float,
     chance: float,
@@ -284,20 +349,31 @@ def after_try(
 
     `resume_at` is when the schedule goes on where the try came between, at the game's wish: it then uses up no try.
     """
-    if attempt.verdict is Verdict.SUCCESS:
-        return _delivered(transfer, attempt, balance, now)
+    if outcome.session is not None:
+        transfer = msgspec.structs.replace(transfer, session=outcome.session)
+    if attempt.verdict is Verdict.SUCCESS or _refused_twice(transfer, attempt):
+        return _delivered(transfer, attempt, outcome, now)
     if (
         attempt.verdict is Verdict.NOT_FOUND
         and transfer.state is State.ROLLING_BACK
         and transfer.fate is not Fate.TAKEN
     ):
-        return _nothing_to_undo(transfer, attempt, plan, now)
+        return _nothing_to_undo(transfer, attempt, outcome, plan, now)
     if resume_at is not None:
         return _again(transfer, attempt, now, due_at=resume_at, tries=transfer.tries)
     return _tried_in_vain(transfer, attempt, plan, now, chance)
 
 
-def _delivered(transfer: Transfer, attempt: Attempt, balance: Money | None, now: float) -> Change:
+def _refused_twice(transfer: Transfer, attempt: Attempt) -> bool:
+    """The operator clearly refused the hold, and now its rollback: nothing was taken, nothing is to be given back."""
+    return (
+        transfer.state is State.ROLLING_BACK
+        and transfer.fate is Fate.REFUSED
+        and attempt.verdict in {Verdict.DECLINED, Verdict.NOT_FOUND}
+    )
+
+
+def _delivered(transfer: Transfer, attempt: Attempt, outcome: Outcome, now: float) -> Change:
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
@@ -305,18 +381,22 @@ def _delivered(transfer: Transfer, attempt: Attempt, balance: Money | None, now:
         at=now,
         found=transfer,
         tries=transfer.tries + 1,
-        end_balance=balance,
+        end_balance=outcome.balance,
+        session=outcome.session,
+        spare_session=transfer.spare_session,
         attempt=attempt,
     )
 
 
-def _nothing_to_undo(transfer: Transfer, attempt: Attempt, plan: DeliverySettings, now: float) -> Change:
+def _nothing_to_undo(
+    transfer: Transfer, attempt: Attempt, outcome: Outcome, plan: DeliverySettings, now: float
+) -> Change:
     """The operator never heard of the hold. If its fate is unknown it may still be on its way, so that counts as the
     end only of a rollback that was sent after the late arrival window."""
     missing_at = now if transfer.missing_at is None else transfer.missing_at
     late_until = missing_at + plan.late_arrival_window
-    if transfer.fate is Fate.REFUSED or (transfer.missing_at is not None and attempt.at >= late_until):
-        return _delivered(transfer, attempt, None, now)
+    if transfer.missing_at is not None and attempt.at >= late_until:
+        return _delivered(transfer, attempt, outcome, now)
     return _again(transfer, attempt, now, due_at=late_until, tries=transfer.tries + 1, missing_at=missing_at)
 
 
@@ -332,7 +412,8 @@ def _tried_in_vain(transfer: Transfer, attempt: Attempt, plan: DeliverySettings,
 def _again(
     transfer: Transfer, attempt: Attempt, now: float, *, due_at: float, tries: int, missing_at: float | None = None
 ) -> Change:
-    """The session goes along: it is the one that the game named last, and the next try is made with it."""
+    """The next try is made with the other of two sessions: nobody knows which of them the operator still takes."""
+    spare = transfer.spare_session
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
@@ -342,7 +423,8 @@ def _again(
         due_at=due_at,
         tries=tries,
         missing_at=missing_at,
-        session=transfer.session,
+        session=transfer.session if spare is None else spare,
+        spare_session=None if spare is None else transfer.session,
         attempt=attempt,
     )
 
@@ -356,5 +438,7 @@ def _parked(transfer: Transfer, attempt: Attempt, tries: int, now: float) -> Cha
         found=transfer,
         tries=tries,
         wants=WANTED[transfer.state],
+        session=transfer.session,
+        spare_session=transfer.spare_session,
         attempt=attempt,
     )

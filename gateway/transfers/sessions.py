@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Final
+
+import msgspec
 
 from gateway.crashpoints import crash_point
 from gateway.journal.records import Session
+from gateway.operators.adapter import Player
+from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
 from gateway.transfers.context import Context, recorded
+from gateway.wire.errors import WalletError
 
 REMEMBERED: Final = 100_000
+
+REFRESH_S: Final = 3600.0
+"""How old the journal's note of a session may be before another verification renews it: pruning spares what is used."""
+
+LOOK_UP_S: Final = 1.0
+"""How long the operator is asked whose session one is, before a call goes on without knowing."""
 
 
 class Sessions:
@@ -34,13 +47,42 @@ class Sessions:
         self._keep(stored)
         return stored
 
-    async def remember(self, operator: Operator, session: Session) -> None:
+    async def identified(self, operator: Operator, session: Session) -> Session:
+        """The session with its player, whom the operator is asked for where it is not known yet; as it was where the
+        operator does not say."""
+        if session.player_id:
+            return session
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                player = await operator.verify_session(session)
+        except (OperatorError, TimeoutError):
+            return session
+        verified = self._verified(operator, session.token, player)
+        with suppress(WalletError):  # what was learnt counts for this call, whether or not it can be kept
+            await self._remember(operator, verified)
+        return verified
+
+    async def remember(self, operator: Operator, token: str, player: Player) -> Session:
         """Keeps a verified session, here and for other instances."""
-        if self._latest.get((session.operator, session.token)) == session:
+        session = self._verified(operator, token, player)
+        await self._remember(operator, session)
+        return session
+
+    def _verified(self, operator: Operator, token: str, player: Player) -> Session:
+        return Session(
+            operator=operator.name,
+            token=token,
+            player_id=player.player_id,
+            memory=player.memory,
+            verified_at=self._context.clock.now(),
+        )
+
+    async def _remember(self, operator: Operator, session: Session) -> None:
+        known = self._latest.get((session.operator, session.token))
+        if known is not None and _fresh(known, session):
             return
         await recorded(
-            self._context.journal(operator).remember(session, self._context.clock.now()),
-            "the session was not remembered",
+            self._context.journal(operator).remember(session, session.verified_at), "the session was not remembered"
         )
         crash_point("session.remembered")
         self._keep(session)
@@ -49,3 +91,9 @@ class Sessions:
         self._latest[session.operator, session.token] = session
         if len(self._latest) > self._capacity:
             self._latest.popitem(last=False)
+
+
+def _fresh(known: Session, session: Session) -> bool:
+    """Whether the journal's note of a session need not be written again."""
+    same = msgspec.structs.replace(known, verified_at=session.verified_at) == session
+    return same and session.verified_at < known.verified_at + REFRESH_S

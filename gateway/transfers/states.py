@@ -33,6 +33,7 @@ class Action(StrEnum):
     NOTE_AND_REPLAY = "keep the reason, then answer the end's recorded receipt"
     REFUSE_ROLLED_BACK = "refuse: it is rolled back or being rolled back"
     REFUSE_CONFIRMED = "refuse: it is confirmed or being confirmed"
+    REFUSE_UNSENT = "refuse: its confirm came first, and this hold was never sent from here"
 
 
 ANSWERS: Final[dict[Call, dict[State | None, Action]]] = {
@@ -64,11 +65,21 @@ ANSWERS: Final[dict[Call, dict[State | None, Action]]] = {
         State.ROLLED_BACK: Action.NOTE_AND_REPLAY,
     },
 }
-"""A `parked` transfer is looked up under the state it wants (`standing`). A repeated hold with other content is
-refused in every state."""
+"""A `parked` transfer is looked up under the state it wants (`standing`). A repeated hold with other content, and an
+end with another player's token, are refused in every state."""
+
+ADOPTED: Final[dict[Call, dict[State, Action]]] = {
+    Call.HOLD: {
+        State.CONFIRMING: Action.REFUSE_UNSENT,
+        State.CONFIRMED: Action.REFUSE_UNSENT,
+    },
+}
+"""What is different where the row was made by an end, its hold never seen here: a yes to a hold is told only where one
+was sent from here and the operator took it. That the operator acknowledged the confirm proves nothing of the kind: in
+some protocols a confirm is sent to nobody."""
 
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
-    State.SENDING: frozenset({State.HELD, State.ROLLING_BACK}),
+    State.SENDING: frozenset({State.HELD, State.ROLLING_BACK, State.ROLLED_BACK}),
     State.HELD: frozenset({State.HELD, State.CONFIRMING, State.ROLLING_BACK}),
     State.CONFIRMING: frozenset({State.CONFIRMING, State.CONFIRMED, State.PARKED}),
     State.CONFIRMED: frozenset(),
@@ -76,9 +87,10 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.ROLLED_BACK: frozenset({State.ROLLING_BACK}),
     State.PARKED: frozenset({State.CONFIRMING, State.ROLLING_BACK, State.CONFIRMED, State.ROLLED_BACK}),
 }
-"""What may follow a state. `rolled_back` is left only when an instance that had slept through its lease finds that
-its withdraw went out after all: the rollback is then sent once more. `parked` ends without another try only when a
-person resolves it."""
+"""What may follow a state. `sending` ends as `rolled_back` at once where it is proven that nothing of the hold was
+written: nothing is sent then, so that no operator has to undo what it never heard of. `rolled_back` is left only when
+an instance that had slept through its lease finds that its withdraw went out after all: the rollback is then sent once
+more. Without another try, a decided transfer ends only when a person resolves it."""
 
 BORN: Final = (State.SENDING, State.CONFIRMING, State.ROLLING_BACK)
 """States in which a row is first written; the latter two are adopted."""
@@ -95,6 +107,9 @@ def standing(state: State, wants: Decision | None) -> State:
     return DELIVERING[wants]
 
 
-def action(call: Call, state: State | None, wants: Decision | None = None) -> Action:
+def action(call: Call, state: State | None, wants: Decision | None = None, *, adopted: bool = False) -> Action:
     """What to do with a call on a transfer in this state; None: there is no such transfer."""
-    return ANSWERS[call][state if state is None else standing(state, wants)]
+    if state is None:
+        return ANSWERS[call][None]
+    stands = standing(state, wants)
+    return (adopted and ADOPTED.get(call, {}).get(stands)) or ANSWERS[call][stands]

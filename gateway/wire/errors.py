@@ -24,6 +24,7 @@ class ErrorCode(IntEnum):
     CONFIRMED = 112
     AMOUNT_DIFFERS = 113
     UNKNOWN_TRANSFER = 114
+    OTHER_PLAYER = 115
     PENDING = 120
     UNCLEAR = 121
     NOT_SENT = 122

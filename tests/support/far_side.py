@@ -5,27 +5,36 @@ from __future__ import annotations
 import ssl
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from gateway.clock import Clock
 from gateway.journal.records import Session, Transfer
 from gateway.money import Money
 from gateway.operators.adapter import Adapter, AdapterSettings, Player, Receipt
 from gateway.operators.client import HttpClient
-from gateway.operators.errors import OperatorError
+from gateway.operators.errors import Declined, Kind, OperatorError, Refused, Unsent
 from gateway.operators.operator import Operator
+from gateway.operators.wire_use import note_write
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall
 from tests.support.transfers import BALANCE, OPERATOR
 
-Behaviour = OperatorError | Callable[[Transfer], Awaitable[Receipt]]
+
+class BeforeSending(NamedTuple):
+    """The adapter says so, or fails so, before it has written anything."""
+
+    error: Exception
+
+
+Behaviour = OperatorError | BeforeSending | Receipt | Callable[[Transfer], Awaitable[Receipt]]
 
 
 class FarSide:
     """What the operator does: `then` queues behaviours of a call, `always` sets what follows them (a success).
 
-    `sent` is what reached it, in order.
+    `sent` is what reached it, in order; `tokens` are those of the same calls. `players` are the players of tokens, p1
+    of those that are not named; `ended` are tokens that it does not take any more.
     """
 
     def __init__(self) -> None:
@@ -33,6 +42,9 @@ class FarSide:
         self.tokens: list[str] = []
         self.reasons: list[str | None] = []
         self.balance: Money | OperatorError = BALANCE
+        self.players: dict[str, str] = {}
+        self.ended: set[str] = set()
+        self.verified: list[str] = []
         self._next: defaultdict[WalletCall, deque[Behaviour]] = defaultdict(deque)
         self._always: dict[WalletCall, Behaviour] = {}
 
@@ -46,21 +58,56 @@ class FarSide:
         return sum(1 for sent, _ in self.sent if sent == call)
 
     async def receive(self, call: WalletCall, transfer: Transfer) -> Receipt:
+        queue = self._next[call]
+        behaviour = queue.popleft() if queue else self._always.get(call)
+        if isinstance(behaviour, BeforeSending):
+            raise _again(behaviour.error)
+        if isinstance(behaviour, Unsent):
+            raise _again(behaviour)
         self.sent.append((call, transfer.id))
         self.tokens.append(transfer.session.token)
         if call in (WalletCall.ROLLBACK_WITHDRAWAL, WalletCall.ROLLBACK_DEPOSIT):
             self.reasons.append(transfer.rollback_reason)
-        queue = self._next[call]
-        behaviour = queue.popleft() if queue else self._always.get(call)
-        if behaviour is None:
-            return Receipt(BALANCE)
+        return await self._answer(behaviour, transfer)
+
+    async def verify(self, session: Session) -> Player:
+        self.verified.append(session.token)
+        balance = self.balance_of(session)
+        return Player(player_id=self.players.get(session.token, "p1"), balance=balance, memory={"user": "u1"})
+
+    def balance_of(self, session: Session) -> Money:
+        if isinstance(self.balance, Unsent):
+            raise _again(self.balance)
+        note_write()
+        if session.token in self.ended:
+            raise Declined(Kind.SESSION, "no such session")
+        if isinstance(self.balance, OperatorError):
+            raise _again(self.balance)
+        return self.balance
+
+    async def _answer(self, behaviour: Behaviour | None, transfer: Transfer) -> Receipt:
+        if transfer.session.token in self.ended:
+            behaviour = Declined(Kind.SESSION, "no such session")
+        try:
+            if callable(behaviour):
+                behaviour = await behaviour(transfer)
+        except Unsent:
+            raise
+        except OperatorError:
+            note_write()
+            raise
+        note_write()
         if isinstance(behaviour, OperatorError):
-            raise type(behaviour)(*_arguments(behaviour))
-        return await behaviour(transfer)
+            raise _again(behaviour)
+        return behaviour if isinstance(behaviour, Receipt) else Receipt(BALANCE)
 
 
-def _arguments(error: OperatorError) -> tuple[Any, ...]:
-    return (error.kind, error.text) if hasattr(error, "kind") else (error.text,)
+def _again(error: Exception) -> Exception:
+    """The same, as new: an error that was raised before has a history."""
+    if not isinstance(error, OperatorError):
+        return error
+    given = {Declined: ("kind", "text"), Refused: ("text", "retry_at")}.get(type(error), ("text",))
+    return type(error)(*(getattr(error, name) for name in given))
 
 
 class ScriptedAdapter(Adapter):
@@ -71,12 +118,10 @@ class ScriptedAdapter(Adapter):
         self._far_side = far_side
 
     async def verify_session(self, session: Session) -> Player:
-        return Player(player_id="p1", balance=await self.get_balance(session), memory={"user": "u1"})
+        return await self._far_side.verify(session)
 
     async def get_balance(self, session: Session) -> Money:
-        if isinstance(self._far_side.balance, OperatorError):
-            raise self._far_side.balance
-        return self._far_side.balance
+        return self._far_side.balance_of(session)
 
     async def withdraw(self, transfer: Transfer) -> Receipt:
         return await self._far_side.receive(WalletCall.WITHDRAW, transfer)

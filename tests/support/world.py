@@ -63,17 +63,21 @@ class Instance:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    async def withdraw(self, id: str = ID, amount: Money = PRICE, token: str = TOKEN, text: str = "a gem") -> Money:
+    async def withdraw(
+        self, id: str = ID, amount: Money = PRICE, token: str = TOKEN, text: str = "a gem"
+    ) -> Money | None:
         return await self.coordinator.hold(
             self.operator, Direction.WITHDRAW, token=token, id=id, amount=amount, description=text
         )
 
-    async def confirm(self, id: str = ID, amount: Money = PRICE, token: str = TOKEN) -> Money:
+    async def confirm(self, id: str = ID, amount: Money = PRICE, token: str = TOKEN) -> Money | None:
         return await self.coordinator.end(
             self.operator, Direction.WITHDRAW, Decision.CONFIRM, token=token, id=id, amount=amount
         )
 
-    async def roll_back(self, id: str = ID, reason: object = "Withdraw request failed.", token: str = TOKEN) -> Money:
+    async def roll_back(
+        self, id: str = ID, reason: object = "Withdraw request failed.", token: str = TOKEN
+    ) -> Money | None:
         return await self.coordinator.end(
             self.operator, Direction.WITHDRAW, Decision.ROLLBACK, token=token, id=id, reason=reason
         )
@@ -135,13 +139,13 @@ def play(path: Path, scenario: Callable[[World], Awaitable[T]]) -> T:
     return run(whole)
 
 
-async def refusal(call: Awaitable[Money]) -> WalletError:
+async def refusal(call: Awaitable[Money | None]) -> WalletError:
     """The refusal that a call ends with."""
     with pytest.raises(WalletError) as caught:
         await call
     return caught.value
 
 
-async def code(call: Awaitable[Money]) -> ErrorCode:
+async def code(call: Awaitable[Money | None]) -> ErrorCode:
     """The code of the refusal that a call ends with."""
     return (await refusal(call)).code

@@ -11,12 +11,14 @@ from gateway.journal.interface import JournalUnavailable
 from gateway.journal.records import Decision, Direction, Key, State, Transfer, Verdict
 from gateway.operators.adapter import Receipt
 from gateway.operators.errors import Unclear
+from gateway.operators.guard import CallGroup
 from gateway.reasons import Source
 from gateway.settings import DeliverySettings
 from gateway.transfers import delivery, recovery, rules
 from gateway.transfers.delivery import CLAIM_LIMIT
 from gateway.transfers.schedule import offsets
 from gateway.wire.calls import WalletCall
+from gateway.wire.errors import ErrorCode
 from tests.support.transfers import BALANCE, OPERATOR, a_reason
 from tests.support.world import Instance, World, play, refusal
 
@@ -88,14 +90,19 @@ def test_what_is_parked_is_counted_and_keeps_what_it_wants(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("two_quiet_days")
-def test_a_late_call_starts_what_is_parked_again_with_its_whole_schedule(tmp_path: Path) -> None:
+def test_a_late_call_starts_one_try_of_what_is_parked(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = await parked(world)
-        await refusal(gateway.roll_back())
+        before, sent = await world.row(), len(world.far_side.sent)
+        told = await refusal(gateway.roll_back())
+        assert (told.code, "parked" in told.text) == (ErrorCode.PENDING, True)
         row = await world.row()
-        assert (row.state, row.tries) == (State.ROLLING_BACK, 1)
+        assert (row.state, row.wants, row.tries) == (State.PARKED, Decision.ROLLBACK, before.tries + 1)
+        assert row.decided_at == before.decided_at
+        await asyncio.sleep(3 * 3600)
+        assert len(world.far_side.sent) == sent + 1
         world.far_side.then(ROLLBACK, _succeeds)
-        await world.reaches(State.ROLLED_BACK, within_s=7)
+        assert await gateway.roll_back() == BALANCE
 
     play(tmp_path, scenario)
 
@@ -133,7 +140,7 @@ def test_an_open_breaker_uses_up_no_try(tmp_path: Path) -> None:
         world.far_side.then(ROLLBACK, Unclear("cut"))
         await refusal(gateway.roll_back())
         for _ in range(3):
-            gateway.operator.guard.record(ok=False)
+            gateway.operator.guard.record(CallGroup.ENDS, ok=False)
         await asyncio.sleep(6)
         row = await world.row()
         assert (row.state, row.tries, world.far_side.calls(ROLLBACK)) == (State.ROLLING_BACK, 1, 1)
@@ -146,7 +153,7 @@ def test_what_was_claimed_when_the_breaker_opened_is_postponed(tmp_path: Path) -
     async def scenario(world: World) -> None:
         gateway = world.instance(started=False, breaker={"failures": 1, "open_for": "7s"})
         await gateway.withdraw()
-        gateway.operator.guard.record(ok=False)
+        gateway.operator.guard.record(CallGroup.ENDS, ok=False)
         await refusal(gateway.roll_back())
         row = await world.row()
         assert (row.tries, row.owner, world.far_side.calls(ROLLBACK)) == (0, None, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from gateway.journal.writes import Claim
 from gateway.money import money
 from gateway.operators.adapter import Receipt
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
+from gateway.operators.guard import CallGroup
 from gateway.transfers.recovery import INSTANCE_LEASE_S
 from gateway.wire.calls import WalletCall
-from gateway.wire.errors import ErrorCode
+from gateway.wire.errors import ErrorCode, WalletError
+from tests.support.far_side import BeforeSending
 from tests.support.transfers import BALANCE, OPERATOR, PRICE
 from tests.support.world import World, code, play, refusal
 
@@ -22,8 +25,11 @@ WITHDRAW, ROLLBACK = WalletCall.WITHDRAW, WalletCall.ROLLBACK_WITHDRAWAL
 FAILURES = [
     (Declined(Kind.FUNDS, "poor"), ErrorCode.FUNDS, Fate.REFUSED),
     (Declined(Kind.OTHER, "no"), ErrorCode.OTHER, Fate.REFUSED),
-    (Unsent("refused"), ErrorCode.NOT_SENT, Fate.REFUSED),
     (Unclear("cut"), ErrorCode.UNCLEAR, Fate.UNKNOWN),
+]
+NEVER_WRITTEN = [
+    (Unsent("refused"), ErrorCode.NOT_SENT),
+    (BeforeSending(Declined(Kind.AMOUNT, "too fine")), ErrorCode.AMOUNT),
 ]
 
 
@@ -61,6 +67,58 @@ def test_a_withdraw_that_did_not_clearly_succeed_is_rolled_back_without_being_as
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("failure, told", NEVER_WRITTEN)
+def test_a_withdraw_of_which_nothing_was_written_has_ended_at_once(
+    tmp_path: Path, failure: OperatorError | BeforeSending, told: ErrorCode
+) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        world.far_side.then(WITHDRAW, failure)
+        first = await refusal(gateway.withdraw())
+        assert (first.code, "the withdraw is rolled back" in first.text) == (told, True)
+        ended = await world.row()
+        assert (ended.state, ended.fate, ended.due_at) == (State.ROLLED_BACK, Fate.REFUSED, None)
+        assert gateway.metric("transfers_ended_total", direction="withdraw", state="rolled_back") == 1
+        await asyncio.sleep(3600)
+        assert await gateway.roll_back() == BALANCE
+        assert world.far_side.sent == []
+        reasons = [reason.source for reason in (await world.timeline()).reasons]
+        assert reasons == ["gateway", "game"]
+
+    play(tmp_path, scenario)
+
+
+def test_a_withdraw_of_which_nothing_was_written_and_recorded_has_ended_once_the_journal_is_back(
+    tmp_path: Path,
+) -> None:
+    async def scenario(world: World) -> None:
+        async def journal_goes(transfer: Transfer) -> Receipt:
+            world.journal.away = "disk full"
+            raise Unsent("refused")
+
+        gateway = world.instance()
+        world.far_side.then(WITHDRAW, journal_goes)
+        call = asyncio.create_task(code(gateway.withdraw()))
+        await asyncio.sleep(7)
+        world.journal.away = ""
+        assert await call is ErrorCode.JOURNAL_UNAVAILABLE
+        assert ((await world.row()).state, (await world.row()).fate) == (State.ROLLED_BACK, Fate.REFUSED)
+        assert world.far_side.calls(ROLLBACK) == 0
+        assert gateway.metric("transfers_ended_total", direction="withdraw", state="rolled_back") == 1
+
+    play(tmp_path, scenario)
+
+
+def test_an_adapter_that_fails_before_it_sends_proves_nothing(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        world.far_side.then(WITHDRAW, BeforeSending(KeyError("amount")))
+        await refusal(world.instance().withdraw())
+        assert (await world.reaches(State.ROLLED_BACK)).fate is Fate.UNKNOWN
+        assert world.far_side.calls(ROLLBACK) == 1
+
+    play(tmp_path, scenario)
+
+
 def test_a_withdraw_that_may_still_be_on_its_way_is_rolled_back_again_after_the_window(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = world.instance()
@@ -75,7 +133,7 @@ def test_a_withdraw_that_may_still_be_on_its_way_is_rolled_back_again_after_the_
     play(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("failure", [None, *(failure for failure, _, _ in FAILURES)])
+@pytest.mark.parametrize("failure", [None, Unsent("refused"), *(failure for failure, _, _ in FAILURES)])
 def test_a_hundred_at_once_are_sent_once_and_get_the_same_answer(tmp_path: Path, failure: OperatorError | None) -> None:
     async def scenario(world: World) -> None:
         async def slowly(transfer: Transfer) -> Receipt:
@@ -106,12 +164,25 @@ def test_a_repeat_is_answered_from_the_journal(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
-@pytest.mark.parametrize("other", [{"amount": money("231", "XAG")}, {"text": "two gems"}, {"token": "another"}])
-def test_an_id_is_not_used_twice_for_other_content(tmp_path: Path, other: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "other, differs",
+    [
+        ({"amount": money("231", "XAG")}, "it was for 230 XAG, now 231 XAG was sent"),
+        ({"text": "two gems"}, "it had another txDescription"),
+        ({"token": "another"}, "it had another session token"),
+        ({"amount": money("231", "XAG"), "text": "two gems"}, "now 231 XAG was sent and it had another txDescription"),
+    ],
+)
+def test_an_id_is_not_used_twice_for_other_content_and_the_game_is_told_what_differs(
+    tmp_path: Path, other: dict[str, object], differs: str
+) -> None:
     async def scenario(world: World) -> None:
         gateway = world.instance()
         await gateway.withdraw()
-        assert await code(gateway.withdraw(**other)) is ErrorCode.ID_REUSED  # type: ignore[arg-type]  # table's values
+        told = await refusal(gateway.withdraw(**other))  # type: ignore[arg-type]  # the table's values
+        assert told.code is ErrorCode.ID_REUSED
+        assert differs in told.text
+        assert "The first one stands and is held" in told.text
         assert world.far_side.calls(WITHDRAW) == 1
 
     play(tmp_path, scenario)
@@ -227,7 +298,7 @@ def test_a_repeat_that_finds_no_place_is_still_answered(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = world.instance(limits={"concurrency": 1, "waiting": 0})
         await gateway.withdraw()
-        await gateway.operator.guard.enter()
+        await gateway.operator.guard.enter(CallGroup.HOLDS)
         assert await gateway.withdraw() == BALANCE
 
     play(tmp_path, scenario)
@@ -268,7 +339,7 @@ def test_who_slept_through_the_lease_before_sending_sends_nothing(tmp_path: Path
         world.journal.open = slept_after  # type: ignore[assignment,method-assign]  # the pause
         assert await code(gateway.withdraw()) is ErrorCode.NOT_SENT
         assert world.far_side.sent == []
-        assert (await world.row()).state is State.ROLLING_BACK
+        assert (await world.row()).state is State.ROLLED_BACK
 
     play(tmp_path, scenario)
 
@@ -363,15 +434,20 @@ def test_an_adopted_rollback_refuses_the_withdraw_that_went_astray(tmp_path: Pat
     play(tmp_path, scenario)
 
 
-def test_an_adopted_confirm_answers_the_withdraw_that_went_astray_with_the_operators_balance(tmp_path: Path) -> None:
+@pytest.mark.parametrize("answer", [None, Declined(Kind.NOT_FOUND, "never heard of it"), Unclear("cut")])
+def test_a_confirm_that_came_first_is_no_yes_to_its_withdraw(tmp_path: Path, answer: OperatorError | None) -> None:
+    """Whatever the operator said to the confirm: no withdraw was ever sent."""
+
     async def scenario(world: World) -> None:
         gateway = world.instance()
-        world.far_side.balance = money("7", "XAG")
-        await gateway.confirm()
-        assert await gateway.withdraw() == money("7", "XAG")
+        if answer is not None:
+            world.far_side.always(WalletCall.CONFIRM_WITHDRAWAL, answer)
+        with suppress(WalletError):
+            await gateway.confirm()
+        told = await refusal(gateway.withdraw())
+        assert (told.code, "no withdraw of this id was sent" in told.text) == (ErrorCode.CONFIRMED, True)
         assert await code(gateway.withdraw(amount=money("1", "XAG"))) is ErrorCode.ID_REUSED
-        world.far_side.balance = Unclear("cut")
-        assert await code(gateway.withdraw()) is ErrorCode.UNCLEAR
+        assert await code(gateway.roll_back()) is ErrorCode.CONFIRMED
         assert world.far_side.calls(WITHDRAW) == 0
 
     play(tmp_path, scenario)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from gateway.journal.records import Session
+from gateway.operators.adapter import Player
 from gateway.operators.errors import Declined, Kind, OperatorError, Refused, Unclear, Unsent
-from gateway.transfers.sessions import Sessions
+from gateway.transfers.sessions import REFRESH_S, Sessions
 from gateway.wire.errors import ErrorCode, WalletError
-from tests.support.transfers import BALANCE, OPERATOR, TOKEN
+from tests.support.transfers import BALANCE, TOKEN
 from tests.support.world import World, play
 
 
@@ -26,13 +27,16 @@ def test_what_one_instance_verified_another_knows(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
-def test_a_session_that_has_not_changed_is_written_once(tmp_path: Path) -> None:
+def test_a_session_that_has_not_changed_is_written_once_an_hour(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = world.instance(started=False)
         await gateway.coordinator.verify_session(gateway.operator, TOKEN)
         commits = world.journal.commits
         await gateway.coordinator.verify_session(gateway.operator, TOKEN)
         assert world.journal.commits == commits
+        await asyncio.sleep(REFRESH_S)
+        await gateway.coordinator.verify_session(gateway.operator, TOKEN)
+        assert world.journal.commits == commits + 1
 
     play(tmp_path, scenario)
 
@@ -42,7 +46,7 @@ def test_only_the_latest_sessions_are_held_in_memory(tmp_path: Path) -> None:
         gateway = world.instance(started=False)
         sessions = Sessions(gateway.context, capacity=2)
         for token in ("a", "b", "c"):
-            await sessions.remember(gateway.operator, Session(operator=OPERATOR, token=token, player_id=token))
+            await sessions.remember(gateway.operator, token, Player(player_id=token, balance=BALANCE))
         world.journal.away = "disk full"
         assert (await sessions.known(gateway.operator, "c")).player_id == "c"
         with pytest.raises(WalletError):

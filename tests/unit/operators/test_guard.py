@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.operators.errors import Refused
-from gateway.operators.guard import CROWDED_RETRY_S, Guard
+from gateway.operators.guard import CROWDED_RETRY_S, CallGroup, Guard
 from gateway.settings import BreakerSettings, LimitSettings
 from tests.support.virtual_time import EPOCH, VirtualClock, run
 
 PATIENCE_S = 7.0
 OPEN_FOR_S = 5.0
+HOLDS = CallGroup.HOLDS
 
 
 def guard(concurrency: int = 2, waiting: int = 3, failures: int = 3) -> Guard:
@@ -25,6 +26,12 @@ def guard(concurrency: int = 2, waiting: int = 3, failures: int = 3) -> Guard:
         PATIENCE_S,
         VirtualClock(asyncio.get_running_loop()),
     )
+
+
+def states(guard: Guard) -> tuple[int, int, str]:
+    """Places in use, calls waiting, and the breaker of holds."""
+    in_use, waiting, breakers = guard.read()
+    return in_use, waiting, breakers[HOLDS]
 
 
 def virtual(scenario: Callable[[], Awaitable[None]]) -> Callable[[], None]:
@@ -41,14 +48,14 @@ async def settle() -> None:
 
 
 def entering(guard: Guard) -> asyncio.Task[None]:
-    return asyncio.ensure_future(guard.enter())
+    return asyncio.ensure_future(guard.enter(HOLDS))
 
 
 @virtual
 async def test_entering_with_room_does_not_yield_to_the_loop() -> None:
     ours = guard()
     with pytest.raises(StopIteration):
-        ours.enter().send(None)
+        ours.enter(HOLDS).send(None)
     assert ours.read()[0] == 1
 
 
@@ -58,7 +65,7 @@ async def test_places_come_in_the_order_in_which_they_were_asked_for() -> None:
     order: list[int] = []
 
     async def caller(number: int) -> None:
-        await ours.enter()
+        await ours.enter(HOLDS)
         order.append(number)
         await asyncio.sleep(0.1)
         ours.leave()
@@ -71,7 +78,7 @@ async def test_places_come_in_the_order_in_which_they_were_asked_for() -> None:
 @virtual
 async def test_a_newcomer_does_not_overtake_those_who_wait() -> None:
     ours = guard(concurrency=1)
-    await ours.enter()
+    await ours.enter(HOLDS)
     first = entering(ours)
     await settle()
     ours.leave()
@@ -85,11 +92,11 @@ async def test_a_newcomer_does_not_overtake_those_who_wait() -> None:
 @virtual
 async def test_a_full_waiting_room_refuses_at_once() -> None:
     ours = guard(concurrency=1, waiting=2)
-    await ours.enter()
+    await ours.enter(HOLDS)
     waiting = [entering(ours), entering(ours)]
     await settle()
     with pytest.raises(Refused, match="too many calls") as caught:
-        await ours.enter()
+        await ours.enter(HOLDS)
     assert caught.value.retry_at == EPOCH + CROWDED_RETRY_S
     assert ours.read()[:2] == (1, 2)
     for task in waiting:
@@ -102,9 +109,9 @@ async def test_a_full_waiting_room_refuses_at_once() -> None:
 @virtual
 async def test_nobody_waits_longer_than_the_patience() -> None:
     ours = guard(concurrency=1)
-    await ours.enter()
+    await ours.enter(HOLDS)
     with pytest.raises(Refused, match="no place") as caught:
-        await ours.enter()
+        await ours.enter(HOLDS)
     assert caught.value.retry_at == EPOCH + PATIENCE_S + CROWDED_RETRY_S
     assert ours.read()[:2] == (1, 0)
 
@@ -112,7 +119,7 @@ async def test_nobody_waits_longer_than_the_patience() -> None:
 @virtual
 async def test_a_cancelled_waiter_leaves_its_place_in_the_queue() -> None:
     ours = guard(concurrency=1)
-    await ours.enter()
+    await ours.enter(HOLDS)
     first, second, third = entering(ours), entering(ours), entering(ours)
     await settle()
     second.cancel()
@@ -129,7 +136,7 @@ async def test_a_cancelled_waiter_leaves_its_place_in_the_queue() -> None:
 @virtual
 async def test_a_waiter_cancelled_just_as_its_place_comes_hands_it_on() -> None:
     ours = guard(concurrency=1)
-    await ours.enter()
+    await ours.enter(HOLDS)
     first, second = entering(ours), entering(ours)
     await settle()
     ours.leave()
@@ -144,10 +151,10 @@ async def test_a_waiter_cancelled_just_as_its_place_comes_hands_it_on() -> None:
 @virtual
 async def test_a_waiter_cancelled_just_as_it_is_sent_away_leaves_nothing_behind() -> None:
     ours = guard(concurrency=1, failures=1)
-    await ours.enter()
+    await ours.enter(HOLDS)
     waiter = entering(ours)
     await settle()
-    ours.record(False)
+    ours.record(HOLDS, ok=False)
     waiter.cancel()
     await settle()
     assert waiter.cancelled()
@@ -158,23 +165,23 @@ async def test_a_waiter_cancelled_just_as_it_is_sent_away_leaves_nothing_behind(
 @virtual
 async def test_an_open_breaker_refuses_and_says_until_when() -> None:
     ours = guard(failures=2)
-    assert ours.closed_until() is None
-    ours.record(False)
-    ours.record(False)
-    assert ours.closed_until() == EPOCH + OPEN_FOR_S
+    assert ours.closed_until(HOLDS) is None
+    ours.record(HOLDS, ok=False)
+    ours.record(HOLDS, ok=False)
+    assert ours.closed_until(HOLDS) == EPOCH + OPEN_FOR_S
     with pytest.raises(Refused, match="left alone") as caught:
-        await ours.enter()
+        await ours.enter(HOLDS)
     assert caught.value.retry_at == EPOCH + OPEN_FOR_S
-    assert ours.read() == (0, 0, "open")
+    assert states(ours) == (0, 0, "open")
 
 
 @virtual
 async def test_those_who_wait_are_sent_away_when_the_breaker_opens() -> None:
     ours = guard(concurrency=1, failures=1)
-    await ours.enter()
+    await ours.enter(HOLDS)
     waiting = [entering(ours), entering(ours)]
     await settle()
-    ours.record(False)
+    ours.record(HOLDS, ok=False)
     ours.leave()
     errors = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(error) for error in errors] == [Refused, Refused]
@@ -184,43 +191,43 @@ async def test_those_who_wait_are_sent_away_when_the_breaker_opens() -> None:
 @virtual
 async def test_one_probe_goes_when_the_time_is_over_and_the_rest_waits_for_what_it_finds() -> None:
     ours = guard(failures=1)
-    ours.record(False)
+    ours.record(HOLDS, ok=False)
     await asyncio.sleep(OPEN_FOR_S)
-    await ours.enter()
-    assert ours.read() == (1, 0, "half_open")
+    await ours.enter(HOLDS)
+    assert states(ours) == (1, 0, "half_open")
     with pytest.raises(Refused):
-        await ours.enter()
-    ours.record(True)
+        await ours.enter(HOLDS)
+    ours.record(HOLDS, ok=True)
     ours.leave()
-    await ours.enter()
-    assert ours.read() == (1, 0, "closed")
+    await ours.enter(HOLDS)
+    assert states(ours) == (1, 0, "closed")
 
 
 @virtual
 async def test_a_probe_needs_a_place_like_every_call() -> None:
     ours = guard(concurrency=1, failures=1)
-    await ours.enter()
-    ours.record(False)
+    await ours.enter(HOLDS)
+    ours.record(HOLDS, ok=False)
     await asyncio.sleep(OPEN_FOR_S)
     with pytest.raises(Refused, match="all places") as caught:
-        await ours.enter()
+        await ours.enter(HOLDS)
     assert caught.value.retry_at == EPOCH + OPEN_FOR_S + CROWDED_RETRY_S
     ours.leave()
-    await ours.enter()
+    await ours.enter(HOLDS)
 
 
 @virtual
 async def test_another_probe_goes_when_nothing_is_heard_of_the_first() -> None:
     ours = guard(failures=1)
-    ours.record(False)
+    ours.record(HOLDS, ok=False)
     await asyncio.sleep(OPEN_FOR_S)
-    await ours.enter()
+    await ours.enter(HOLDS)
     ours.leave()  # cancelled: nothing was recorded
     with pytest.raises(Refused):
-        await ours.enter()
+        await ours.enter(HOLDS)
     await asyncio.sleep(OPEN_FOR_S)
-    await ours.enter()
-    assert ours.read() == (1, 0, "half_open")
+    await ours.enter(HOLDS)
+    assert states(ours) == (1, 0, "half_open")
 
 
 @given(
@@ -243,7 +250,7 @@ def test_whatever_callers_do_limits_hold_and_nothing_leaks(
             nonlocal inside
             await asyncio.sleep(comes_s)
             try:
-                await ours.enter()
+                await ours.enter(HOLDS)
             except Refused as refused:
                 refusals.append(refused.retry_at - EPOCH - asyncio.get_running_loop().time())
                 return
@@ -252,7 +259,7 @@ def test_whatever_callers_do_limits_hold_and_nothing_leaks(
                 assert inside <= concurrency
                 assert ours.read()[1] <= room
                 await asyncio.sleep(stays_s)
-                ours.record(ok)
+                ours.record(HOLDS, ok=ok)
             finally:
                 inside -= 1
                 ours.leave()
@@ -269,3 +276,29 @@ def test_whatever_callers_do_limits_hold_and_nothing_leaks(
         assert all(retry_s > -1e-6 for retry_s in refusals)
 
     run(scenario)
+
+
+@virtual
+async def test_calls_that_fail_take_only_their_own_group_down() -> None:
+    ours = guard(failures=1)
+    ours.record(CallGroup.ENDS, ok=False)
+    await ours.enter(HOLDS)
+    await ours.enter(CallGroup.READS)
+    with pytest.raises(Refused, match="ends"):
+        await ours.enter(CallGroup.ENDS)
+    assert ours.read()[2] == {"reads": "closed", "holds": "closed", "ends": "open"}
+    assert ours.closed_until(CallGroup.ENDS) == EPOCH + OPEN_FOR_S
+
+
+@virtual
+async def test_only_those_of_the_group_are_sent_away_when_its_breaker_opens() -> None:
+    ours = guard(concurrency=1, failures=1)
+    await ours.enter(HOLDS)
+    hold, end = entering(ours), asyncio.ensure_future(ours.enter(CallGroup.ENDS))
+    await settle()
+    ours.record(CallGroup.ENDS, ok=False)
+    with pytest.raises(Refused):
+        await end
+    assert not hold.done()
+    ours.leave()
+    await hold

@@ -14,13 +14,25 @@ from pydantic import SecretStr
 
 from gateway.journal.records import Session, Transfer, Verdict
 from gateway.money import Money, money
-from gateway.operators import Adapter, AdapterSettings, Declined, Kind, Player, Receipt, Unclear, Unsent
+from gateway.operators import (
+    Adapter,
+    AdapterSettings,
+    Answer,
+    Declined,
+    Kind,
+    Player,
+    Receipt,
+    Unclear,
+    Unmapped,
+    Unsent,
+)
 from gateway.operators.client import HttpClient
 from gateway.operators.errors import OperatorError, Refused
+from gateway.operators.guard import CallGroup
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
 from gateway.operators.tls import tls_context
-from gateway.operators.wire_use import note_write
+from gateway.operators.wire_use import note_answer, note_write
 from gateway.settings import BreakerSettings, LimitSettings, OperatorSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall
@@ -187,19 +199,37 @@ def test_anything_else_an_adapter_throws_is_unknown_and_only_its_class_is_told(e
         True,
         BALANCE,
         {"balance": 1},
-        Receipt(cast("Money", None)),
-        Receipt(cast("Money", Decimal(1))),
-        Receipt(Money(cast("Decimal", 1.5), "XAG")),
-        Receipt(Money(Decimal("NaN"), "XAG")),
-        Receipt(Money(Decimal("Infinity"), "XAG")),
-        Receipt(Money(Decimal("1E+100000"), "XAG")),
-        Receipt(Money(Decimal("1" * 100), "XAG")),
-        Receipt(Money(Decimal(1), "")),
-        Receipt(Money(Decimal(1), cast("str", None))),
     ],
 )
-def test_an_answer_that_is_no_receipt_with_money_is_unknown(answer: object) -> None:
+def test_an_answer_that_is_not_a_receipt_is_unknown(answer: object) -> None:
     assert attempted(returning(answer)).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "balance",
+    [
+        Decimal(1),
+        Money(cast("Decimal", 1.5), "XAG"),
+        Money(Decimal("NaN"), "XAG"),
+        Money(Decimal("Infinity"), "XAG"),
+        Money(Decimal("1E+100000"), "XAG"),
+        Money(Decimal("1" * 100), "XAG"),
+        Money(Decimal(1), ""),
+        Money(Decimal(1), cast("str", None)),
+    ],
+)
+@pytest.mark.parametrize("call", MOVES)
+def test_a_yes_whose_balance_cannot_be_told_is_a_yes_and_says_why_it_is_left_out(
+    call: WalletCall, balance: object
+) -> None:
+    outcome = attempted(returning(Receipt(cast("Money", balance))), call)
+    assert (outcome.verdict, outcome.balance) == (Verdict.SUCCESS, None)
+    assert "balance" in outcome.text
+
+
+def test_a_balance_may_have_the_digits_of_a_float() -> None:
+    floating = Money(Decimal("0.30000000000000004"), "XAG")
+    assert attempted(returning(Receipt(floating))).balance == floating
 
 
 def test_a_negative_balance_is_a_balance() -> None:
@@ -275,30 +305,119 @@ def test_a_cancelled_caller_is_cancelled_and_nothing_is_recorded() -> None:
         with pytest.raises(asyncio.CancelledError):
             await call
         await asyncio.sleep(10)
-        assert ours.guard.closed_until() is None
+        assert ours.guard.closed_until(CallGroup.HOLDS) is None
 
     run(scenario)
+
+
+def writing(answer: Answering, status: int | None = 200) -> Answering:
+    """After a request and, where there is a status, a whole answer."""
+
+    async def do() -> object:
+        note_write()
+        if status is not None:
+            note_answer(Answer(status, {}, b'{"error": "what they said"}'))
+        return await answer()
+
+    return do
 
 
 @pytest.mark.parametrize(
     "answer, opens",
     [
-        (returning(Receipt(BALANCE)), False),
-        (raising(Declined(Kind.FUNDS, "no")), False),
-        (raising(Declined(Kind.NOT_FOUND, "no")), False),
+        (writing(returning(Receipt(BALANCE))), False),
+        (writing(raising(Declined(Kind.FUNDS, "no"))), False),
+        (writing(raising(Declined(Kind.NOT_FOUND, "no"))), False),
+        (writing(raising(Unmapped("error 100: no session"))), False),
+        (writing(raising(KeyError("x"))), False),
+        (raising(KeyError("x")), False),
+        (raising(Declined(Kind.AMOUNT, "nothing was sent")), False),
         (raising(Unsent("refused")), True),
-        (raising(Unclear("HTTP 502")), True),
-        (raising(KeyError("x")), True),
+        (writing(raising(Unclear("HTTP 502"))), True),
+        (writing(raising(Unclear("cut")), None), True),
+        (writing(raising(KeyError("x")), 502), True),
     ],
 )
-def test_only_failures_to_answer_open_the_breaker(answer: Answering, opens: bool) -> None:
+def test_only_silence_opens_the_breaker(answer: Answering, opens: bool) -> None:
     async def scenario() -> None:
         ours = operator(answer)
         for _ in range(3):
             await ours.attempt(WalletCall.ROLLBACK_WITHDRAWAL, a_transfer())
-        assert (ours.guard.closed_until() is not None) == opens
+        assert (ours.guard.closed_until(CallGroup.ENDS) is not None) == opens
+        assert ours.guard.closed_until(CallGroup.HOLDS) is None
 
     run(scenario)
+
+
+@pytest.mark.parametrize(
+    "answer", [raising(Declined(Kind.AMOUNT, "nothing was sent")), returning(Receipt()), raising(KeyError("x"))]
+)
+def test_what_sends_nothing_says_nothing_of_the_operator(answer: Answering) -> None:
+    async def scenario() -> None:
+        ours = operator(raising(Unsent("refused")), failures=1)
+        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        cast("Puppet", ours.adapter)._answer = answer
+        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        assert ours.guard.closed_until(CallGroup.HOLDS) is not None
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "answer, proven",
+    [
+        (raising(Unsent("refused")), True),
+        (raising(Declined(Kind.AMOUNT, "nothing was sent")), True),
+        (writing(raising(Declined(Kind.FUNDS, "poor"))), False),
+        (writing(raising(Unsent("refused")), None), False),
+        (raising(Unclear("odd")), False),
+        (raising(KeyError("x")), False),
+        (returning(Receipt(BALANCE)), False),
+    ],
+)
+def test_that_nothing_was_written_is_proven_by_the_client_or_an_adapter_that_says_so(
+    answer: Answering, proven: bool
+) -> None:
+    assert attempted(answer).unwritten is proven
+
+
+def test_a_task_that_outlives_its_call_cannot_write_any_more() -> None:
+    outcomes: list[str] = []
+
+    async def scenario() -> None:
+        go_on = asyncio.Event()
+
+        async def late() -> None:
+            await go_on.wait()
+            try:
+                note_write()
+            except Unsent as error:
+                outcomes.append(error.text)
+
+        async def gives_up() -> Receipt:
+            tasks.append(asyncio.ensure_future(late()))
+            raise Unsent("refused")
+
+        tasks: list[asyncio.Task[None]] = []
+        outcome = await operator(gives_up).attempt(WalletCall.WITHDRAW, a_transfer())
+        assert outcome.unwritten
+        go_on.set()
+        await asyncio.gather(*tasks)
+
+    run(scenario)
+    assert outcomes == ["the call that this request belongs to has ended"]
+
+
+def test_what_the_operator_said_is_told_where_the_adapter_makes_nothing_of_it_but_no_secret_of_it() -> None:
+    async def odd() -> Receipt:
+        note_write()
+        note_answer(Answer(200, {}, b'{"errorCode": 102, "said": "' + TOKEN.encode() + b'"}'))
+        raise KeyError("balance")
+
+    outcome = attempted(odd)
+    assert "(KeyError); it was HTTP 200: " in outcome.text
+    assert '"errorCode": 102' in outcome.text
+    assert TOKEN not in outcome.text
 
 
 def test_every_call_is_measured_by_its_verdict() -> None:
@@ -355,7 +474,6 @@ def test_a_read_waits_for_a_place_and_is_refused_when_there_is_no_room() -> None
         BALANCE,
         Player(player_id="", balance=BALANCE),
         Player(player_id=cast("str", 7), balance=BALANCE),
-        Player(player_id="p1", balance=cast("Money", 7)),
         Player(player_id="p1", balance=BALANCE, memory=cast("Mapping[str, str]", {"a": 1})),
         Player(player_id="p1", balance=BALANCE, memory=cast("Mapping[str, str]", ["a"])),
     ],

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.journal.records import Decision, Fate, State, Verdict
+from gateway.journal.records import Decision, Fate, Session, State, Verdict
 from gateway.journal.writes import Change
 from gateway.operators.errors import Kind
 from gateway.operators.outcome import Outcome
 from gateway.settings import DeliverySettings
 from gateway.transfers import rules
+from gateway.transfers.rules import Payer
 from gateway.transfers.states import TRANSITIONS
 from gateway.wire.calls import WalletCall
-from tests.support.transfers import BALANCE, a_reason, a_transfer, an_attempt
+from tests.support.transfers import BALANCE, SESSION, a_reason, a_transfer, an_attempt
 
 PLAN = DeliverySettings(jitter=0)
 NOW = 1000.0
@@ -53,25 +54,35 @@ def test_only_a_proof_that_nothing_was_taken_counts_as_one(verdict: Verdict, mov
 
 @pytest.mark.parametrize("state, end", [(State.CONFIRMING, State.CONFIRMED), (State.ROLLING_BACK, State.ROLLED_BACK)])
 def test_only_a_success_ends_a_transfer(state: State, end: State) -> None:
-    ended = rules.after_try(a_transfer(state), an_attempt(Verdict.SUCCESS), BALANCE, PLAN, NOW, 0.5)
+    ended = rules.after_try(
+        a_transfer(state), an_attempt(Verdict.SUCCESS), outcome(Verdict.SUCCESS, balance=BALANCE), PLAN, NOW, 0.5
+    )
     assert (ended.to, ended.end_balance, ended.due_at) == (end, BALANCE, None)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.DECLINED, Verdict.UNSENT, Verdict.UNKNOWN])
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.ROLLING_BACK])
 def test_whatever_is_no_success_is_tried_again_on_schedule(state: State, verdict: Verdict) -> None:
-    again = rules.after_try(a_transfer(state, tries=2), an_attempt(verdict), None, PLAN, NOW, 0.5)
+    again = rules.after_try(a_transfer(state, tries=2), an_attempt(verdict), outcome(verdict), PLAN, NOW, 0.5)
     assert (again.to, again.tries, again.due_at) == (state, 3, NOW + 20)
 
 
 def test_a_confirm_that_the_operator_never_heard_of_is_tried_again() -> None:
-    again = rules.after_try(a_transfer(State.CONFIRMING), an_attempt(Verdict.NOT_FOUND), None, PLAN, NOW, 0.5)
+    again = rules.after_try(
+        a_transfer(State.CONFIRMING), an_attempt(Verdict.NOT_FOUND), outcome(Verdict.NOT_FOUND), PLAN, NOW, 0.5
+    )
     assert again.to is State.CONFIRMING
 
 
 def test_a_try_at_the_games_wish_uses_up_none_of_the_schedule() -> None:
     again = rules.after_try(
-        a_transfer(State.ROLLING_BACK, tries=2), an_attempt(Verdict.UNKNOWN), None, PLAN, NOW, 0.5, resume_at=NOW + 7
+        a_transfer(State.ROLLING_BACK, tries=2),
+        an_attempt(Verdict.UNKNOWN),
+        outcome(Verdict.UNKNOWN),
+        PLAN,
+        NOW,
+        0.5,
+        resume_at=NOW + 7,
     )
     assert (again.tries, again.due_at) == (2, NOW + 7)
 
@@ -79,7 +90,7 @@ def test_a_try_at_the_games_wish_uses_up_none_of_the_schedule() -> None:
 def test_at_the_end_of_the_period_it_is_parked_with_what_it_wants() -> None:
     late = NOW + PLAN.until
     parked = rules.after_try(
-        a_transfer(State.ROLLING_BACK, tries=50), an_attempt(Verdict.UNKNOWN), None, PLAN, late, 0.5
+        a_transfer(State.ROLLING_BACK, tries=50), an_attempt(Verdict.UNKNOWN), outcome(Verdict.UNKNOWN), PLAN, late, 0.5
     )
     assert (parked.to, parked.wants, parked.due_at) == (State.PARKED, Decision.ROLLBACK, None)
 
@@ -89,7 +100,9 @@ class TestLateArrival:
 
     def missing(self, at: float, **fields: object) -> Change:
         attempt = an_attempt(Verdict.NOT_FOUND, at)
-        return rules.after_try(a_transfer(State.ROLLING_BACK, **fields), attempt, None, PLAN, at, 0.5)
+        return rules.after_try(
+            a_transfer(State.ROLLING_BACK, **fields), attempt, outcome(Verdict.NOT_FOUND), PLAN, at, 0.5
+        )
 
     def test_the_rollback_is_sent_again_after_the_window(self) -> None:
         first = self.missing(NOW)
@@ -109,13 +122,39 @@ class TestLateArrival:
         assert self.missing(NOW, fate=Fate.TAKEN).to is State.ROLLING_BACK
 
 
-def test_what_was_parked_begins_its_schedule_anew() -> None:
+def test_what_was_parked_has_one_try_at_the_games_wish_and_its_whole_schedule_at_a_persons() -> None:
     lease = rules.Lease("me", NOW + 20)
     parked = a_transfer(State.PARKED, wants=Decision.CONFIRM, tries=50, decided_at=0.0)
     taken_up = rules.taken_up(parked, lease, NOW)
-    assert (taken_up.to, taken_up.tries, taken_up.decided_at) == (State.CONFIRMING, 0, NOW)
+    assert (taken_up.to, taken_up.tries, taken_up.decided_at) == (State.CONFIRMING, 50, None)
     retried = rules.retried(parked, a_reason(), NOW)
-    assert (retried.to, retried.tries, retried.due_at, retried.owner) == (State.CONFIRMING, 0, NOW, None)
+    assert (retried.to, retried.tries, retried.due_at, retried.decided_at) == (State.CONFIRMING, 0, NOW, NOW)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DECLINED, Verdict.NOT_FOUND])
+def test_a_rollback_that_is_refused_as_clearly_as_its_hold_was_has_ended(verdict: Verdict) -> None:
+    refused = a_transfer(State.ROLLING_BACK, fate=Fate.REFUSED)
+    assert rules.after_try(refused, an_attempt(verdict), outcome(verdict), PLAN, NOW, 0.5).to is State.ROLLED_BACK
+
+
+def test_a_clear_refusal_ends_no_confirm() -> None:
+    confirming = a_transfer(State.CONFIRMING, fate=Fate.REFUSED)
+    declined = an_attempt(Verdict.DECLINED)
+    assert rules.after_try(confirming, declined, outcome(Verdict.DECLINED), PLAN, NOW, 0.5).to is State.CONFIRMING
+
+
+@pytest.mark.parametrize(
+    "own, named, whose",
+    [
+        (SESSION, SESSION, Payer.SAME),
+        (SESSION, Session(operator="acme", token="newer", player_id="p1"), Payer.SAME),
+        (SESSION, Session(operator="acme", token="newer", player_id="p2"), Payer.OTHER),
+        (SESSION, Session(operator="acme", token="newer"), Payer.UNKNOWN),
+        (Session(operator="acme", token="older"), SESSION, Payer.UNKNOWN),
+    ],
+)
+def test_whose_session_a_call_names(own: Session, named: Session, whose: Payer) -> None:
+    assert rules.payer(own, named) is whose
 
 
 def test_a_person_can_only_vouch_for_the_end_that_was_decided() -> None:
@@ -129,7 +168,9 @@ def test_what_the_gateway_itself_puts_off_uses_up_no_try() -> None:
 
 
 def test_the_kind_of_a_decline_is_kept_with_the_try() -> None:
-    attempt = rules.attempt_of(WalletCall.WITHDRAW, outcome(Verdict.DECLINED, kind=Kind.FUNDS, text="poor"), "me")
+    attempt = rules.attempt_of(
+        WalletCall.WITHDRAW, outcome(Verdict.DECLINED, kind=Kind.FUNDS, text="poor"), a_transfer(), "me"
+    )
     assert (attempt.kind, attempt.detail, attempt.instance) == ("funds", "poor", "me")
 
 
@@ -137,13 +178,15 @@ def test_every_rule_makes_only_transitions_of_the_table() -> None:
     lease = rules.Lease("me", NOW)
     sending, held = a_transfer(State.SENDING), a_transfer(State.HELD)
     parked = a_transfer(State.PARKED, wants=Decision.CONFIRM)
-    lost = outcome(Verdict.UNKNOWN)
+    lost, unwritten = outcome(Verdict.UNKNOWN), outcome(Verdict.UNSENT, unwritten=True)
     changes = [
         rules.taken(sending, lost, an_attempt(Verdict.SUCCESS), NOW),
         rules.not_taken(sending, lost, an_attempt(Verdict.UNKNOWN), a_reason(), NOW),
         rules.orphaned(sending, lease, a_reason(), NOW),
         rules.vouched(held.key, NOW),
-        rules.disowned(sending, a_reason(), NOW),
+        rules.disowned(sending, lost, a_reason(), NOW),
+        rules.disowned(sending, unwritten, a_reason(), NOW),
+        rules.not_taken(sending, unwritten, an_attempt(Verdict.UNSENT), a_reason(), NOW),
         rules.arrived_late(sending, lost, a_reason(), NOW),
         rules.decided(held.key, Decision.CONFIRM, lease, NOW, amount=None, reason=None),
         rules.decided(held.key, Decision.ROLLBACK, lease, NOW, amount=None, reason=a_reason()),
@@ -151,7 +194,9 @@ def test_every_rule_makes_only_transitions_of_the_table() -> None:
         rules.retried(parked, a_reason(), NOW),
         rules.resolved(parked, a_reason(), NOW),
         *(
-            rules.after_try(a_transfer(state, tries=tries), an_attempt(verdict), None, PLAN, NOW + tries, 0.5)
+            rules.after_try(
+                a_transfer(state, tries=tries), an_attempt(verdict), outcome(verdict), PLAN, NOW + tries, 0.5
+            )
             for state in (State.CONFIRMING, State.ROLLING_BACK)
             for verdict in Verdict
             for tries in (0, 3 * 86400)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from gateway.journal.records import CLAIMABLE, FINAL, Decision, State
-from gateway.transfers.states import ANSWERS, BORN, DELIVERED, DELIVERING, TRANSITIONS, Action, Call, action, standing
+from gateway.transfers.states import (
+    ADOPTED,
+    ANSWERS,
+    BORN,
+    DELIVERED,
+    DELIVERING,
+    TRANSITIONS,
+    Action,
+    Call,
+    action,
+    standing,
+)
 
 EVERY_STANDING = [None, *(state for state in State if state is not State.PARKED)]
 
@@ -45,3 +56,20 @@ def test_a_parked_transfer_behaves_as_the_state_it_wants() -> None:
 
 def test_what_a_row_is_born_as_somebody_must_act_upon() -> None:
     assert set(BORN) <= set(CLAIMABLE)
+
+
+def test_a_hold_that_comes_after_its_adopted_confirm_is_never_answered_yes() -> None:
+    for state in State:
+        wants = Decision.CONFIRM if state is State.PARKED else None
+        assert action(Call.HOLD, state, wants, adopted=True) is not Action.REPLAY_HOLD or state is State.HELD
+    assert action(Call.HOLD, State.PARKED, Decision.CONFIRM, adopted=True) is Action.REFUSE_UNSENT
+    assert action(Call.HOLD, None) is Action.SEND
+
+
+def test_no_row_that_is_adopted_becomes_a_held_one() -> None:
+    """So that what the table says of a held row is about a hold that was sent from here."""
+    reached = {State.CONFIRMING, State.ROLLING_BACK}
+    while grown := {after for state in reached for after in TRANSITIONS[state]} - reached:
+        reached |= grown
+    assert State.HELD not in reached
+    assert set(ADOPTED) == {Call.HOLD}
