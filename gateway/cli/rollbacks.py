@@ -12,11 +12,12 @@ from gateway.cli.errors import CommandMisused
 from gateway.cli.journals import asking
 from gateway.cli.options import LISTED, AsJson, Config, Limit, OperatorName, Since, Until
 from gateway.cli.printing import Row, print_csv, print_json, print_shown, print_table
-from gateway.cli.views import keyed_reason_view
+from gateway.cli.views import keyed_reason_view, repeats
 from gateway.journal.interface import ReasonFilter
 from gateway.reasons import Source
 
-COLUMNS: Final = ("at", "operator", "direction", "id", "source", "category", "who", "text")
+COLUMNS: Final = ("at", "operator", "direction", "id", "source", "category", "who", "repeats", "text")
+KEPT: Final = ("at", "operator", "direction", "id", "source", "category", "who", "times", "last_at", "text")
 TOTALS: Final = ("operator", "source", "category", "count")
 
 
@@ -44,7 +45,10 @@ def rollbacks(  # noqa: PLR0913 - a command's arguments are its options
         _print([msgspec.structs.asdict(each) for each in totals], TOTALS, as_json=as_json, as_csv=as_csv)
         return
     found = asking(settings, lambda journals: journals.reasons(where, limit))
-    _print([keyed_reason_view(each) for each in found], COLUMNS, as_json=as_json, as_csv=as_csv)
+    if as_json or as_csv:
+        _print([keyed_reason_view(each) for each in found], KEPT, as_json=as_json, as_csv=as_csv)
+    else:
+        print_table([{**keyed_reason_view(each), "repeats": repeats(each.reason)} for each in found], COLUMNS)
     print_shown(len(found), limit)
 
 

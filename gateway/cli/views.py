@@ -46,6 +46,8 @@ def attempt_view(attempt: Attempt) -> View:
         "verdict": attempt.verdict,
         "kind": attempt.kind or None,
         "took_s": round(attempt.took_s, 6),
+        "player": attempt.player or None,
+        "session": attempt.session or None,
         "detail": attempt.detail,
         "instance": attempt.instance,
     }
@@ -58,6 +60,8 @@ def reason_view(reason: Reason) -> View:
         "source": reason.source,
         "category": reason.category,
         "who": reason.who or None,
+        "times": reason.times,
+        "last_at": time_text(reason.last_at) or None,
         "text": reason.text,
     }
 
@@ -89,13 +93,28 @@ def events(timeline: Timeline) -> list[View]:
     return [{"at": time_text(at), "what": what, "detail": detail} for at, what, detail in happened]
 
 
+def repeats(reason: Reason) -> str:
+    """How often a reason was given, and when last; empty for one that was given once."""
+    return f"×{reason.times}, last {time_text(reason.last_at)}" if reason.times > 1 else ""
+
+
 def _tried(attempt: Attempt) -> str:
-    detail = f"{attempt.took_s * 1000:.1f} ms"
-    return f"{detail}, {attempt.detail}" if attempt.detail else detail
+    parts = (f"{attempt.took_s * 1000:.1f} ms", _whose(attempt), attempt.detail)
+    return ", ".join(part for part in parts if part)
+
+
+def _whose(attempt: Attempt) -> str:
+    """Whose session a try was made with; empty where that was not written down."""
+    if not attempt.player and not attempt.session:
+        return ""
+    whose = f"session of {attempt.player or 'a player not known here'}"
+    return f"{whose} ({attempt.session})" if attempt.session else whose
 
 
 def _said(reason: Reason) -> str:
-    return f"[{reason.category}] {reason.text}"
+    repeated = repeats(reason)
+    said = f"[{reason.category}] {reason.text}"
+    return f"{said} ({repeated})" if repeated else said
 
 
 def _text(value: object) -> str | None:

@@ -6,11 +6,12 @@ import csv
 import io
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.journal.records import Decision, Reason, State
 from gateway.reasons import Source
-from tests.support.commands import TOKEN, Deployment, a_timeline, run
+from tests.support.commands import OPENED_AT, TOKEN, Deployment, a_timeline, run
 
 
 @pytest.fixture
@@ -70,6 +71,52 @@ def test_a_transfer_is_found_in_whichever_journal_it_is(deployment: Deployment) 
     assert shown["transfer"]["amount"] == "1234567890123456.78 XAG"
     assert shown["attempts"][0]["verdict"] == "unknown"
     assert shown["reasons"][0]["text"] == "Withdraw request failed: new."
+
+
+def test_a_try_tells_whose_session_it_was_made_with(deployment: Deployment) -> None:
+    timeline = a_timeline("tried")
+    (first,) = timeline.attempts
+    later = msgspec.structs.replace(first, player="player-4", session="later", detail="error 101")
+    stranger = msgspec.structs.replace(first, session="own", detail="")
+    untold = msgspec.structs.replace(first, player="player-5", detail="")
+    timeline.attempts.extend([later, stranger, untold])
+    deployment.keep("default", timeline)
+    shown = deployment.run("transfers", "show", "tried").out
+    assert [line.partition("5000.0 ms, ")[2].rstrip() for line in shown.splitlines() if "5000.0 ms" in line] == [
+        "timed out",
+        "session of player-4 (later), error 101",
+        "session of a player not known here (own)",
+        "session of player-5",
+    ]
+    (told,) = deployment.run("transfers", "show", "tried", "--json").json
+    assert [(each["player"], each["session"]) for each in told["attempts"]] == [
+        (None, None),
+        ("player-4", "later"),
+        (None, "own"),
+        ("player-5", None),
+    ]
+
+
+def test_a_reason_that_was_given_again_tells_how_often_and_when_last(deployment: Deployment) -> None:
+    timeline = a_timeline("again", operator="beta")
+    timeline.reasons[:] = [msgspec.structs.replace(timeline.reasons[0], times=5, last_at=OPENED_AT + 60)]
+    deployment.keep("big", timeline)
+    repeated = "×5, last 2026-01-01T00:01:00.000Z"
+    assert (
+        f"[withdraw_failed] Withdraw request failed: again. ({repeated})"
+        in deployment.run("transfers", "show", "again").out
+    )
+    assert deployment.run("rollbacks", "--text", "again").out.count(repeated) == 1
+    assert "×" not in deployment.run("rollbacks", "--text", "new").out
+    (row,) = csv.DictReader(io.StringIO(deployment.run("rollbacks", "--csv", "--text", "again").out))
+    assert (row["times"], row["last_at"]) == ("5", "2026-01-01T00:01:00.000Z")
+    told = deployment.run("rollbacks", "--json", "--operator", "beta").json
+    assert [(each["id"], each["times"], each["last_at"]) for each in told] == [
+        ("again", 5, "2026-01-01T00:01:00.000Z"),
+        ("new", 1, None),
+    ]
+    sums = deployment.run("rollbacks", "--sum", "--json", "--operator", "beta").json
+    assert [each["count"] for each in sums] == [6]
 
 
 def test_a_transfer_that_is_nowhere_is_a_failure_in_one_line(deployment: Deployment) -> None:
