@@ -222,9 +222,11 @@ def _shows_life(failure: OperatorError, use: WireUse) -> bool | None:
     Only silence counts against it: no connection, no answer in time, one that is not its protocol's. Players can cause
     as many errors of the protocol as they like.
     """
-    if isinstance(failure, Declined | Unmapped):
-        return True if use.written else None
-    return False
+    if isinstance(failure, Unsent):
+        return False
+    if not use.written:  # whatever failed, it was on this side
+        return None
+    return isinstance(failure, Declined | Unmapped)
 
 
 def _has_not_failed(use: WireUse) -> bool | None:

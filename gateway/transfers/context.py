@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """`journals` are by name; `instance` is the id under which this process owns rows; `poke` tells an operator's
     delivery, by name, when something falls due; `chance` gives random numbers from 0 to 1; `patience_s` is how
-    long a call waits for another one's end."""
+    long a call waits for another one's end. `unsent` are holds that this process refused before it wrote a row."""
 
     journals: Mapping[str, Journal]
     reasoning: Reasoning
@@ -38,6 +38,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     chance: Callable[[], float] = random.random
     flights: Flights = msgspec.field(default_factory=Flights)
     seen: Seen = msgspec.field(default_factory=Seen)
+    unsent: Seen = msgspec.field(default_factory=Seen)
 
     def journal(self, operator: Operator) -> Journal:
         """The journal that this operator's transfers live in."""

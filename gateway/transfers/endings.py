@@ -54,10 +54,31 @@ class Endings:
     async def end(self, operator: Operator, ending: Ending) -> Money | None:
         crash_point("end.begun")
         with self._context.flights.flying(ending.key):
+            unsent = await self._end_unsent(operator, ending)
+            if unsent is not None:
+                return await self._balances.after(operator, unsent, unsent.session, None)
             decided = await self._begun(operator, ending)
             if decided.moved and decided.transfer is not None:
                 return await self._deliver(operator, ending, decided.transfer)
         return await self._follow(operator, ending, decided.transfer)
+
+    async def _end_unsent(self, operator: Operator, ending: Ending) -> Transfer | None:
+        """The row of a hold that this process refused before it wrote one, now that the game rolls it back: the write
+        fails if any gateway has a row of it, so that nothing can have been sent. None: it is not such a one."""
+        session = self._context.unsent.session(ending.key)
+        if session is None or session.token != ending.token or ending.decision is not Decision.ROLLBACK:
+            return None
+        transfer = rules.never_sent(ending.key, session, ending.reason, self._context.clock.now())
+        opened = await recorded(
+            self._context.journal(operator).open(transfer, ending.reason),
+            "the decision may not be recorded; send it again",
+        )
+        crash_point("end.adopted")
+        if not opened.created:
+            return None
+        self._context.metrics.ended(operator.name, transfer.direction, transfer.state)
+        self._count_reason(ending)
+        return opened.transfer
 
     async def _begun(self, operator: Operator, ending: Ending) -> Changed:
         """The write that is most likely to make the transfer this call's to deliver. Nothing is decided before it is

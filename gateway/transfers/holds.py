@@ -53,7 +53,7 @@ class Holds:
         try:
             await operator.guard.enter(CallGroup.HOLDS)
         except Refused as refused:
-            return await self._repeated(operator, hold, otherwise=answers.not_sent(refused.text))
+            return await self._refused(operator, hold, session, answers.not_sent(refused.text))
         crash_point("hold.admitted")
         with self._context.flights.flying(hold.key):
             try:
@@ -137,6 +137,16 @@ class Holds:
         if rules.may_have_moved(outcome):
             await self._followups.undo_late(operator, transfer, outcome)
         return answers.rolled_back(transfer)
+
+    async def _refused(self, operator: Operator, hold: Hold, session: Session, otherwise: WalletError) -> Money | None:
+        """A repeat is answered although there is no place for it. A first call leaves no row: its rollback, which the
+        contract demands, need not go to an operator that has never heard of it (see `Endings`)."""
+        try:
+            return await self._repeated(operator, hold, otherwise)
+        except WalletError as error:
+            if error is otherwise:
+                self._context.unsent.add(hold.key, session)
+            raise
 
     async def _repeated(self, operator: Operator, hold: Hold, otherwise: WalletError | None = None) -> Money | None:
         """The answer to a hold whose id is there already, or `otherwise` if it is not."""

@@ -277,6 +277,24 @@ def adopted(
     )
 
 
+def never_sent(key: Key, session: Session, reason: Reason | None, now: float) -> Transfer:
+    """The row of a hold that was refused before it had one, ended: nothing was sent, and nothing has to be undone."""
+    return Transfer(
+        operator=key.operator,
+        direction=key.direction,
+        id=key.id,
+        state=State.ROLLED_BACK,
+        amount=None,
+        session=session,
+        adopted=True,
+        fate=Fate.REFUSED,
+        opened_at=now,
+        decided_at=now,
+        changed_at=now,
+        rollback_reason=None if reason is None else reason.text,
+    )
+
+
 def taken_up(transfer: Transfer, lease: Lease, now: float) -> Change:
     """The game asks for a decided transfer: one try now. What was parked is parked again if that fails, since its time
     is over; only a person begins the schedule anew (`retried`)."""

@@ -92,8 +92,9 @@ written: nothing is sent then, so that no operator has to undo what it never hea
 an instance that had slept through its lease finds that its withdraw went out after all: the rollback is then sent once
 more. Without another try, a decided transfer ends only when a person resolves it."""
 
-BORN: Final = (State.SENDING, State.CONFIRMING, State.ROLLING_BACK)
-"""States in which a row is first written; the latter two are adopted."""
+BORN: Final = (State.SENDING, State.CONFIRMING, State.ROLLING_BACK, State.ROLLED_BACK)
+"""States in which a row is first written; all but the first are made by an end. `rolled_back` is the rollback of a hold
+that the gateway had refused before it wrote anything (no place, breaker open): nobody need be told."""
 
 DELIVERING: Final = {Decision.CONFIRM: State.CONFIRMING, Decision.ROLLBACK: State.ROLLING_BACK}
 DELIVERED: Final = {Decision.CONFIRM: State.CONFIRMED, Decision.ROLLBACK: State.ROLLED_BACK}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal.records import State, Transfer
+from gateway.journal.records import Fate, State, Transfer
 from gateway.money import money
 from gateway.operators.adapter import Receipt
 from gateway.operators.errors import Declined, Kind, Unclear
@@ -352,5 +352,50 @@ def test_a_hold_of_a_former_process_is_ended_as_if_it_were_ones_own(tmp_path: Pa
         await world.instance(started=False).confirm()
         assert (await world.row()).state is State.CONFIRMED
         assert world.far_side.calls(CONFIRM) == 1
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize("unknown_transfers", ["forward", "refuse"])
+def test_the_rollback_of_a_hold_that_the_gateway_refused_ends_without_being_sent(
+    tmp_path: Path, unknown_transfers: str
+) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(limits={"concurrency": 1, "waiting": 0}, unknown_transfers=unknown_transfers)
+        await gateway.operator.guard.enter(CallGroup.HOLDS)
+        assert await code(gateway.withdraw()) is ErrorCode.NOT_SENT
+        gateway.operator.guard.leave()
+        assert await gateway.roll_back() == await gateway.roll_back() == BALANCE
+        timeline = await world.timeline()
+        assert (timeline.transfer.state, timeline.transfer.fate) == (State.ROLLED_BACK, Fate.REFUSED)
+        assert [(reason.text, reason.times) for reason in timeline.reasons] == [("Withdraw request failed.", 2)]
+        assert gateway.metric("transfers_ended_total", direction="withdraw", state="rolled_back") == 1
+        assert await code(gateway.withdraw()) is ErrorCode.ROLLED_BACK
+        assert await code(gateway.confirm()) is ErrorCode.ROLLED_BACK
+        assert world.far_side.sent == []
+
+    play(tmp_path, scenario)
+
+
+def test_a_hold_that_one_gateway_refused_and_another_sent_is_rolled_back_at_the_operator(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        full, other = world.instance(limits={"concurrency": 1, "waiting": 0}), world.instance()
+        await full.operator.guard.enter(CallGroup.HOLDS)
+        assert await code(full.withdraw()) is ErrorCode.NOT_SENT
+        assert await other.withdraw() == BALANCE
+        full.operator.guard.leave()
+        assert await full.roll_back() == BALANCE
+        assert world.far_side.calls(ROLLBACK) == 1
+
+    play(tmp_path, scenario)
+
+
+def test_a_confirm_of_a_hold_that_was_refused_is_as_if_it_had_never_been_seen(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(limits={"concurrency": 1, "waiting": 0}, unknown_transfers="refuse")
+        await gateway.operator.guard.enter(CallGroup.HOLDS)
+        await refusal(gateway.withdraw())
+        gateway.operator.guard.leave()
+        assert await code(gateway.confirm()) is ErrorCode.UNKNOWN_TRANSFER
 
     play(tmp_path, scenario)

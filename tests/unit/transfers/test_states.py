@@ -54,8 +54,8 @@ def test_a_parked_transfer_behaves_as_the_state_it_wants() -> None:
     assert action(Call.CONFIRM, State.PARKED, Decision.ROLLBACK) is Action.REFUSE_ROLLED_BACK
 
 
-def test_what_a_row_is_born_as_somebody_must_act_upon() -> None:
-    assert set(BORN) <= set(CLAIMABLE)
+def test_what_a_row_is_born_as_somebody_must_act_upon_or_has_ended_without_being_sent() -> None:
+    assert set(BORN) - set(CLAIMABLE) == {State.ROLLED_BACK}
 
 
 def test_a_hold_that_comes_after_its_adopted_confirm_is_never_answered_yes() -> None:
