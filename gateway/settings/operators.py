@@ -36,10 +36,12 @@ class LimitSettings(Section):
 
 
 class BreakerSettings(Section):
-    """When the operator is left alone for a while."""
+    """When the operator is left alone for a while. Reads, holds (withdraws and deposits) and ends (confirms and
+    rollbacks) have a breaker each."""
 
     failures: Annotated[int, Field(ge=1)] = 10
-    """How many calls in a row must fail to open the breaker."""
+    """How many calls in a row must get no answer of the operator's protocol to open the breaker. An error that the
+    protocol knows is an answer."""
 
     open_for: Timeout = 5.0
     """How long nothing is sent then, before one call probes whether the operator is back."""

@@ -10,7 +10,7 @@ import structlog
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.records import FINAL, Decision, Key, Reason, Session, Transfer
-from gateway.journal.writes import Changed
+from gateway.journal.writes import Changed, Opened
 from gateway.money import Money
 from gateway.operators.operator import Operator
 from gateway.transfers import answers, rules, states
@@ -69,15 +69,10 @@ class Endings:
         if session is None or session.token != ending.token or ending.decision is not Decision.ROLLBACK:
             return None
         transfer = rules.never_sent(ending.key, session, ending.reason, self._context.clock.now())
-        opened = await recorded(
-            self._context.journal(operator).open(transfer, ending.reason),
-            "the decision may not be recorded; send it again",
-        )
-        crash_point("end.adopted")
+        opened = await self._open(operator, ending, transfer)
         if not opened.created:
             return None
         self._context.metrics.ended(operator.name, transfer.direction, transfer.state)
-        self._count_reason(ending)
         return opened.transfer
 
     async def _begun(self, operator: Operator, ending: Ending) -> Changed:
@@ -210,15 +205,21 @@ class Endings:
             amount=ending.amount,
             reason=ending.reason,
         )
+        opened = await self._open(operator, ending, transfer)
+        if opened.created:
+            self._context.seen.add(ending.key, session)
+        return Changed(opened.transfer, moved=opened.created)
+
+    async def _open(self, operator: Operator, ending: Ending, transfer: Transfer) -> Opened:
+        """The row of a transfer whose hold has none, unless somebody has made one."""
         opened = await recorded(
             self._context.journal(operator).open(transfer, ending.reason),
             "the decision may not be recorded; send it again",
         )
         crash_point("end.adopted")
         if opened.created:
-            self._context.seen.add(ending.key, session)
             self._count_reason(ending)
-        return Changed(opened.transfer, moved=opened.created)
+        return opened
 
     async def _take_up(self, operator: Operator, transfer: Transfer) -> Changed:
         change = rules.taken_up(transfer, self._context.lease(operator), self._context.clock.now())
