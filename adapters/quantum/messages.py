@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.money import Money, MoneyError, money
+from gateway.money import Money, MoneyError, money, unchecked_money
 from gateway.operators import Answer, Unclear, decode_members, excerpt_of
 
 NEEDED: Final = frozenset({"mmTransactionId", "playerId", "token", "errorCode"})
@@ -72,10 +72,7 @@ def balance_of(said: dict[str, Any]) -> Money | None:
     amount, currency = _amount_of(balance.get("amount")), balance.get("currencyCode")
     if amount is None or not isinstance(currency, str) or not currency.strip():
         return None
-    try:
-        return money(amount, currency.strip())
-    except MoneyError:  # more digits than are kept: whoever keeps it decides
-        return Money(amount, currency.strip())
+    return unchecked_money(amount, currency.strip())
 
 
 def text_of(said: dict[str, Any], name: str) -> str | None:

@@ -39,6 +39,22 @@ def money(amount: Decimal | int | str, currency: str) -> Money:
     return Money(canonical(amount), currency)
 
 
+def unchecked_money(amount: Decimal | int, currency: str, places: int = 0) -> Money:
+    """`Money` as somebody else says it, counted in 10^-places of the unit: ``unchecked_money(356000, "XAG", 5)`` is
+    3.56 XAG. In canonical form within the limits; outside of them with every digit, for whoever keeps it to check.
+    """
+    number = Decimal(amount)
+    if not number.is_finite():
+        return Money(number, currency)
+    sign, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    number = Decimal((sign, digits, exponent - places))
+    try:
+        return money(number, currency)
+    except MoneyError:
+        return Money(number, currency)
+
+
 def parse(text: str) -> Money:
     """The inverse of ``str(Money)``: ``"230.5 XAG"``. Raises `MoneyError`."""
     amount, _, currency = text.partition(" ")

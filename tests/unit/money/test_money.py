@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.money import FRACTION_DIGITS, INTEGER_DIGITS, Money, MoneyError, canonical, money, parse, scaled, unscaled
+from gateway.money import (
+    FRACTION_DIGITS,
+    INTEGER_DIGITS,
+    Money,
+    MoneyError,
+    canonical,
+    money,
+    parse,
+    scaled,
+    unchecked_money,
+    unscaled,
+)
 
 AMOUNTS = st.decimals(
     min_value=Decimal("-1e25"), max_value=Decimal("1e25"), places=FRACTION_DIGITS, allow_nan=False, allow_infinity=False
@@ -76,3 +87,20 @@ def test_scaling_loses_nothing_or_refuses(amount: Decimal, places: int) -> None:
 def test_amounts_of_different_ways_of_writing_are_equal() -> None:
     assert money("230.00", "XAG") == money("2.3e2", "XAG") == Money(Decimal(230), "XAG")
     assert INTEGER_DIGITS + FRACTION_DIGITS == 38
+
+
+@pytest.mark.parametrize(
+    "amount, places, kept",
+    [
+        (356000, 5, "3.56"),
+        (Decimal("230.00"), 0, "230"),
+        (Decimal("0.30000000000000004"), 0, "0.30000000000000004"),
+        (10**60 + 1, 5, "1" + "0" * 55 + ".00001"),
+        (Decimal("1e999999999"), 2, "1E+999999997"),
+        (Decimal("-1e-99"), 0, "-1E-99"),
+        (Decimal("Infinity"), 2, "Infinity"),
+    ],
+)
+def test_what_somebody_else_says_keeps_every_digit(amount: Decimal | int, places: int, kept: str) -> None:
+    said = unchecked_money(amount, "XAG", places)
+    assert (str(said.amount), said.currency) == (kept, "XAG")
