@@ -12,8 +12,9 @@ from adapters.quantum import Already, Quantum
 from adapters.quantum.adapter import OK
 from adapters.quantum.simulated import SimulatedQuantum
 from gateway.journal.records import Direction
+from gateway.money import money
 from gateway.operators import Answer, Declined, Kind, Receipt, Transfer, Unclear, Unmapped
-from gateway.testing.conformance import ROLLBACKS, Conformance
+from gateway.testing.conformance import CURRENCY, ROLLBACKS, Conformance
 from gateway.testing.faults import Fault
 from gateway.wire.calls import WalletCall
 
@@ -61,6 +62,13 @@ class TakesEveryErrorForSilence(Quantum):
             return super()._success(answer)
         except Unmapped as error:
             raise Unclear(error.text) from error
+
+
+class NeedsAReadableBalance(Quantum):
+    def _success_of(self, answer: Answer, transfer: Transfer) -> dict[str, Any]:
+        said = super()._success_of(answer, transfer)
+        money(said["balance"]["amount"], CURRENCY)
+        return said
 
 
 class MakesUpIds(Quantum):
@@ -121,6 +129,18 @@ def test_an_adapter_that_finds_nothing_to_undo_whenever_in_doubt_is_caught() -> 
     with pytest.raises(AssertionError):
         suite(TakesEveryErrorForNothingToUndo).test_what_is_no_clear_answer_is_unknown(
             OUT, WalletCall.ROLLBACK_WITHDRAWAL, Fault.CUT_AFTER
+        )
+
+
+def test_an_adapter_that_takes_an_operator_that_answers_for_a_silent_one_is_caught() -> None:
+    with pytest.raises(AssertionError):
+        suite(TakesEveryErrorForSilence).test_an_error_that_says_nothing_more_is_not_silence(OUT, WalletCall.WITHDRAW)
+
+
+def test_an_adapter_that_throws_a_yes_away_for_its_balance_is_caught() -> None:
+    with pytest.raises(AssertionError):
+        suite(NeedsAReadableBalance).test_a_yes_is_a_yes_whatever_its_balance(
+            OUT, WalletCall.CONFIRM_WITHDRAWAL, "more digits than are kept"
         )
 
 
