@@ -7,61 +7,45 @@ belongs to no bet (a supplier's promotion), final at once; its rollback undoes t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import Executor
 from typing import ClassVar, Final
 
-import msgspec
-
 from adapters.hub88 import requests
-from adapters.hub88.messages import Said, Status
+from adapters.hub88.meanings import MEANINGS, Call, Done
+from adapters.hub88.messages import Said, Status, read
 from adapters.hub88.requests import PLACES, Body
 from adapters.hub88.settings import Confirm, Hub88Settings
 from adapters.hub88.signing import SIGNER, read_key, signed
-from gateway.money import Money, unscaled
+from gateway.money import Money, unchecked_money
 from gateway.operators import (
     Adapter,
     Declined,
     Http,
-    Kind,
     Player,
     Receipt,
     Session,
     Transfer,
     Unclear,
-    decode,
+    Unmapped,
     encode,
+    http_error,
 )
 
 OK: Final = 200
 
-Declines = Mapping[str, Kind]
-"""The statuses that prove that nothing was booked."""
-
-LOOK_DECLINES: Final[Declines] = {
-    Status.INVALID_TOKEN: Kind.SESSION,
-    Status.TOKEN_EXPIRED: Kind.SESSION,
-    Status.USER_DISABLED: Kind.PLAYER,
-}
-
-BET_DECLINES: Final[Declines] = {
-    Status.NOT_ENOUGH_MONEY: Kind.FUNDS,
-    Status.LIMIT_REACHED: Kind.LIMIT,
-}
-"""The contract wants a bet rolled back after any other error, so no other one proves that nothing was taken."""
-
-ROLLBACK_DECLINES: Final[Declines] = {Status.DOES_NOT_EXIST: Kind.NOT_FOUND}
-
-NO_DECLINES: Final[Declines] = {}
+ERROR: Final = "RS_ERROR"
+"""How the statuses of errors begin."""
 
 
 class Hub88(Adapter):
-    """Success is HTTP 200 with status RS_OK, our request_uuid and a balance in the transfer's currency. An HTTP error,
-    or a status that is not named above for the call, is unknown.
+    """A yes is HTTP 200 with status RS_OK, our request_uuid and no other user, whatever its balance is. What another
+    status means is said by the table of `adapters.hub88.meanings`; one that is not in it, or an HTTP error, is unknown.
     """
 
     Settings = Hub88Settings
     settings: Hub88Settings
+
+    needs_player = True
 
     signer: ClassVar[Executor | None] = SIGNER
     """Where signatures are made. A simulation, in which nothing may run beside the loop, sets None."""
@@ -69,93 +53,75 @@ class Hub88(Adapter):
     def __init__(self, settings: Hub88Settings, http: Http) -> None:
         super().__init__(settings, http)
         self._key = read_key(settings.private_key.get_secret_value())
-        self._ours = {theirs: ours for ours, theirs in settings.currencies.items()}
 
     async def verify_session(self, session: Session) -> Player:
         said = await self._look(session)
-        return Player(player_id=_named(said), balance=self._balance(said))
+        if not said.user:
+            raise Unclear("the answer names no user")
+        return Player(player_id=said.user, balance=self._balance(said))
 
     async def get_balance(self, session: Session) -> Money:
-        return self._balance(await self._look(session))
+        balance = self._balance(await self._look(session))
+        if balance is None:
+            raise Unclear("the answer has no balance that can be read")
+        return balance
 
     async def withdraw(self, transfer: Transfer) -> Receipt:
-        amount = requests.units(transfer)
-        user = transfer.session.player_id or _named(await self._look(transfer.session))
-        bet = requests.bet(transfer, amount, user, self.settings)
-        return self._receipt(transfer, await self._post("transaction/bet", bet, BET_DECLINES))
+        return await self._move(Call.BET, requests.bet(transfer, requests.units(transfer), self.settings))
 
     async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
         if self.settings.confirm is Confirm.NONE:
-            return await self._as_it_stands(transfer)
-        win = requests.zero_win(transfer, self.settings)
-        return self._receipt(transfer, await self._post("transaction/win", win, NO_DECLINES))
+            return Receipt()  # the bet was final
+        return await self._move(Call.ZERO_WIN, requests.zero_win(transfer, self.settings))
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
-        return await self._undo(transfer)
+        return await self._move(Call.ROLLBACK, requests.rollback(transfer, self.settings))
 
     async def deposit(self, transfer: Transfer) -> Receipt:
         win = requests.promotion(transfer, requests.units(transfer), self.settings)
-        return self._receipt(transfer, await self._post("transaction/win", win, NO_DECLINES))
+        return await self._move(Call.PROMOTION, win)
 
-    async def confirm_deposit(self, transfer: Transfer) -> Receipt:
-        return await self._as_it_stands(transfer)
+    async def confirm_deposit(self, transfer: Transfer) -> Receipt:  # noqa: ARG002 - the interface's
+        return Receipt()  # the win was final
 
     async def rollback_deposit(self, transfer: Transfer) -> Receipt:
-        return await self._undo(transfer)
+        return await self._move(Call.ROLLBACK, requests.rollback(transfer, self.settings))
 
-    async def _undo(self, transfer: Transfer) -> Receipt:
-        rollback = requests.rollback(transfer, self.settings)
-        said = await self._post("transaction/rollback", rollback, ROLLBACK_DECLINES, also_done=Status.ROLLED_BACK)
-        if said.status == Status.ROLLED_BACK:  # an earlier try got through; its answer's balance is not repeated
-            return await self._as_it_stands(transfer)
-        return self._receipt(transfer, said)
-
-    async def _as_it_stands(self, transfer: Transfer) -> Receipt:
-        """Nothing is left to do. A session that has ended meanwhile shows no balance: then the hold's own is the last
-        that is known."""
-        try:
-            return self._receipt(transfer, await self._look(transfer.session))
-        except Declined:
-            if transfer.hold_balance is None:
-                raise
-            return Receipt(transfer.hold_balance)
+    async def _move(self, call: Call, body: Body) -> Receipt:
+        return Receipt(self._balance(await self._post(call, body)))
 
     async def _look(self, session: Session) -> Said:
-        return await self._post("user/balance", requests.balance(session, self.settings), LOOK_DECLINES)
+        return await self._post(Call.LOOK, requests.balance(session, self.settings))
 
-    async def _post(self, endpoint: str, body: Body, declines: Declines, also_done: Status = Status.OK) -> Said:
+    async def _post(self, call: Call, body: Body) -> Said:
         """The operator's answer, if it is a yes to this request."""
         sent = encode(body)
         signature = await signed(self._key, sent, self.signer)
         headers = {"Content-Type": "application/json", "X-Hub88-Signature": signature}
-        answer = await self.http.post(self.settings.base_url + endpoint, sent, headers)
+        answer = await self.http.post(self.settings.base_url + call.endpoint, sent, headers)
         if answer.status != OK:
-            raise Unclear(f"HTTP {answer.status}")
-        said = msgspec.convert(decode(answer.body), Said)
-        if said.request_uuid != body["request_uuid"] or said.user not in {None, body.get("user", said.user)}:
-            raise Unclear("the answer is to another request, or about another user")
-        if said.status not in {Status.OK, also_done}:
-            raise _refusal(said.status, declines)
+            raise http_error(answer)
+        said = read(answer)
+        _must_answer(said, body)
+        meaning = MEANINGS[call].get(said.status)
+        if said.status != Status.OK and not isinstance(meaning, Done):
+            raise Declined(meaning, said.status) if meaning else _unproven(said)
         return said
 
-    def _receipt(self, transfer: Transfer, said: Said) -> Receipt:
-        balance = self._balance(said)
-        if transfer.amount is not None and balance.currency != transfer.amount.currency:
-            raise Unclear("the answer's balance is in another currency")
-        return Receipt(balance)
-
-    def _balance(self, said: Said) -> Money:
-        if said.balance is None or not said.currency:
-            raise Unclear("the answer has no balance")
-        return Money(unscaled(said.balance, PLACES), self._ours.get(said.currency, said.currency))
+    def _balance(self, said: Said) -> Money | None:
+        if said.balance is None or said.currency is None:
+            return None
+        return unchecked_money(said.balance, self.settings.games_currency(said.currency), PLACES)
 
 
-def _named(said: Said) -> str:
-    if not said.user:
-        raise Unclear("the answer names no user")
-    return said.user
+def _must_answer(said: Said, asked: Body) -> None:
+    """Raises `Unclear` for an answer about something else, and for an error that leaves out what it is about."""
+    if said.request_uuid is None and said.status.startswith(ERROR):
+        raise _unproven(said)
+    if said.request_uuid != asked["request_uuid"] or said.user not in {None, asked.get("user", said.user)}:
+        raise Unclear(f"the answer ({said.status}) is to another request, or about another user")
 
 
-def _refusal(status: str, declines: Declines) -> Declined | Unclear:
-    kind = declines.get(status)
-    return Unclear(status) if kind is None else Declined(kind, status)
+def _unproven(said: Said) -> Unclear:
+    """Whoever answers with one of the protocol's errors is alive."""
+    return Unmapped(said.status) if said.status.startswith(ERROR) else Unclear(f"the status is {said.status!r}")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 import msgspec
 
-from gateway.operators import Session, Transfer
+from gateway.operators import Answer, Session, Transfer, Unclear, decode_members, excerpt_of
 
 NAMESPACE: Final = UUID("9b6f5a0c-3f0e-5d0c-8f5c-0d5b8a1f6a57")
 """Every id that the operator sees is derived in it. Changing it would orphan every transfer that is under way."""
 
 
+NEEDED: Final = frozenset({"status", "request_uuid", "user"})
+"""The members of an answer that say what happened, and about what; all others only inform."""
+
+
 class Status(StrEnum):
-    """The statuses that are acted on; any other is unknown."""
+    """The statuses that are acted on (`adapters.hub88.meanings`); any other is unknown."""
 
     OK = "RS_OK"
     NOT_ENOUGH_MONEY = "RS_ERROR_NOT_ENOUGH_MONEY"
@@ -36,13 +40,40 @@ class Step(StrEnum):
 
 
 class Said(msgspec.Struct, frozen=True):
-    """Any answer; what a refusal leaves out is None."""
+    """Any answer. What is left out is None, and so is a balance or currency that cannot be read: they only inform."""
 
     status: str
-    request_uuid: str
-    user: str | None = None
-    currency: str | None = None
-    balance: int | None = None
+    request_uuid: str | None
+    user: str | None
+    currency: str | None
+    balance: int | None
+
+
+def read(answer: Answer) -> Said:
+    """An answer in the protocol's form. Raises `Unclear`, with an excerpt of what came instead."""
+    try:
+        said = decode_members(answer.body, NEEDED)
+        status, request_uuid, user = (_text(said, name) for name in ("status", "request_uuid", "user"))
+    except Unclear as error:
+        raise Unclear(f"{error.text}: {excerpt_of(answer.body)}" if answer.body else "the answer is empty") from None
+    if status is None:
+        raise Unclear(f"the answer has no status: {excerpt_of(answer.body)}")
+    return Said(status, request_uuid, user, _currency(said.get("currency")), _units(said.get("balance")))
+
+
+def _text(said: dict[str, Any], name: str) -> str | None:
+    value = said.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Unclear(f"the answer's {name} is not a text")
+    return value
+
+
+def _currency(value: object) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _units(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def transaction_uuid(transfer: Transfer, step: Step) -> str:

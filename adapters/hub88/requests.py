@@ -40,10 +40,10 @@ def balance(session: Session, settings: Hub88Settings) -> Body:
     }
 
 
-def bet(transfer: Transfer, amount: int, user: str, settings: Hub88Settings) -> Body:
+def bet(transfer: Transfer, amount: int, settings: Hub88Settings) -> Body:
     """Takes the amount; its round stays open."""
     return {
-        **_about(transfer, Step.HOLD, user, settings),
+        **_about(transfer, Step.HOLD, settings),
         **_worth(transfer, amount, settings),
         "round_closed": False,
         "is_free": False,
@@ -53,7 +53,7 @@ def bet(transfer: Transfer, amount: int, user: str, settings: Hub88Settings) -> 
 def zero_win(transfer: Transfer, settings: Hub88Settings) -> Body:
     """Closes the bet's round."""
     return {
-        **_about(transfer, Step.CONFIRM, transfer.session.player_id, settings),
+        **_about(transfer, Step.CONFIRM, settings),
         **_worth(transfer, 0, settings),
         "reference_transaction_uuid": transaction_uuid(transfer, Step.HOLD),
         "round_closed": True,
@@ -64,7 +64,7 @@ def zero_win(transfer: Transfer, settings: Hub88Settings) -> Body:
 def promotion(transfer: Transfer, amount: int, settings: Hub88Settings) -> Body:
     """Gives the amount, without a bet that it belongs to."""
     return {
-        **_about(transfer, Step.HOLD, transfer.session.player_id, settings),
+        **_about(transfer, Step.HOLD, settings),
         **_worth(transfer, amount, settings),
         "round_closed": True,
         "is_free": True,
@@ -75,16 +75,16 @@ def promotion(transfer: Transfer, amount: int, settings: Hub88Settings) -> Body:
 def rollback(transfer: Transfer, settings: Hub88Settings) -> Body:
     """Undoes the bet or the win."""
     return {
-        **_about(transfer, Step.ROLLBACK, transfer.session.player_id, settings),
+        **_about(transfer, Step.ROLLBACK, settings),
         "reference_transaction_uuid": transaction_uuid(transfer, Step.HOLD),
         "round_closed": True,
     }
 
 
-def _about(transfer: Transfer, step: Step, user: str, settings: Hub88Settings) -> Body:
+def _about(transfer: Transfer, step: Step, settings: Hub88Settings) -> Body:
     """What every transaction says. The supplier's own id tells a withdrawal from a deposit of the same id."""
     return {
-        **_user(user),
+        **_user(transfer.session.player_id),
         "transaction_uuid": transaction_uuid(transfer, step),
         "supplier_transaction_id": f"{transfer.direction}:{transfer.id}",
         "token": transfer.session.token,

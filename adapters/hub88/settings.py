@@ -42,9 +42,16 @@ class Hub88Settings(AdapterSettings):
     @field_validator("currencies")
     @classmethod
     def _can_be_told_apart(cls, currencies: dict[str, str]) -> dict[str, str]:
-        if len(set(currencies.values())) < len(currencies):
+        if len({code.casefold() for code in currencies.values()}) < len(currencies):
             raise ValueError("gives two of the game's currencies the same code")
+        if len({ours.casefold() for ours in currencies}) < len(currencies):
+            raise ValueError("names one of the game's currencies twice; upper and lower case are the same")
         return currencies
 
     def operators_currency(self, ours: str) -> str:
-        return self.currencies.get(ours, ours)
+        """The operator's code for one of the game's, whatever its case."""
+        return next((code for name, code in self.currencies.items() if name.casefold() == ours.casefold()), ours)
+
+    def games_currency(self, theirs: str) -> str:
+        """The game's code for one of the operator's, whatever its case."""
+        return next((name for name, code in self.currencies.items() if code.casefold() == theirs.casefold()), theirs)

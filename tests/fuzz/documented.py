@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Final, NamedTuple
 
 from gateway.money import MoneyError, canonical
 from gateway.operators import Answer
 from gateway.wire.calls import WalletCall
+from gateway.wire.members import members
 from tests.support.adapters import Posted
 
 ID: Final = "1234abcd"
@@ -27,23 +29,63 @@ class Exchange(NamedTuple):
     answer: Answer
 
 
-Judge = Callable[[WalletCall, list[Exchange]], bool]
+Judge = Callable[[WalletCall, list[Exchange]], bool | None]
 
 
 class Documented(NamedTuple):
-    """Whether the exchanges of one call add up to the documented success, or prove that nothing was booked."""
+    """Whether the exchanges of one call add up to the documented success, or prove that nothing was booked; None where
+    the documents leave it open."""
 
     yes: Judge
     no: Judge
 
 
-def content_of(answer: Answer) -> dict[str, Any]:
-    """The JSON object that is the body; empty if it is none, or says a name twice."""
+def content_of(answer: Answer, needed: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The JSON object that is the body; empty if it is none, or if what is needed of it comes twice or cannot be read.
+    What else cannot be read comes out as `UNREADABLE`."""
     try:
-        found = json.loads(answer.body.decode(), parse_float=Decimal, object_pairs_hook=_said_once)
-    except (ArithmeticError, ValueError, RecursionError):
-        return {}
+        found = _read(answer.body)
+    except UNREADABLE_ERRORS:
+        found = _member_by_member(answer.body, needed)
     return found if isinstance(found, dict) else {}
+
+
+UNREADABLE: Final = object()
+UNREADABLE_ERRORS: Final = (ArithmeticError, ValueError, RecursionError)
+
+
+def _member_by_member(body: bytes, needed: frozenset[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    try:
+        parts = members(body)
+    except ValueError:
+        return {}
+    for raw_name, raw in parts:
+        try:
+            name = _read(raw_name)
+        except UNREADABLE_ERRORS:
+            continue
+        if name in needed and (name in found or _readable(raw) is UNREADABLE):
+            return {}
+        found[name] = {} if name in found and raw.startswith(b"{") else UNREADABLE if name in found else _readable(raw)
+    return found
+
+
+def _readable(raw: bytes) -> Any:
+    try:
+        return _read(raw)
+    except UNREADABLE_ERRORS:
+        return {} if raw.startswith(b"{") else UNREADABLE
+
+
+def _read(text: bytes) -> Any:
+    found = json.loads(text.decode(), parse_float=Decimal, object_pairs_hook=_said_once, parse_constant=_no_number)
+    json.dumps(found, ensure_ascii=False, default=str).encode()  # halves of surrogate pairs cannot be written
+    return found
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(name)
 
 
 def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -52,36 +94,72 @@ def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def quantum_yes(call: WalletCall, exchanges: list[Exchange]) -> bool:
-    """HTTP 200, a balance, and what the call is about."""
-    answer = exchanges[-1].answer
-    said = content_of(answer)
-    if answer.status != 200 or not _is_money(said.get("balance")):
+QUANTUM_NEEDS: Final = frozenset({"mmTransactionId", "playerId", "token", "errorCode"})
+HOLDS: Final = (WalletCall.WITHDRAW, WalletCall.DEPOSIT)
+
+
+def quantum_yes(call: WalletCall, exchanges: list[Exchange]) -> bool | None:
+    """HTTP 200, no error code, and what the call is about. A balance only informs, unless it was asked for."""
+    answer = _of(call, exchanges).answer
+    said = content_of(answer, QUANTUM_NEEDS)
+    if answer.status != 200 or not said or "errorCode" in said:
         return False
     if call is WalletCall.VERIFY_SESSION:
-        texts = [said.get(name) for name in ("nickname", "language", "country")]
-        named = isinstance(said.get("playerId"), str) and said["playerId"] != ""
-        return named and said.get("token") in (None, TOKEN) and all(map(_is_text_or_none, texts))
-    return call is WalletCall.GET_BALANCE or said.get("mmTransactionId") == ID
-
-
-def quantum_no(_call: WalletCall, exchanges: list[Exchange]) -> bool:
-    """HTTP 500 with an error code that the settings name (those of the simulated operator)."""
-    answer = exchanges[-1].answer
-    code = content_of(answer).get("errorCode")
-    return answer.status == 500 and code in {101, 102, 103, 104, 105, 106, 114}
-
-
-def _is_money(value: Any) -> bool:
-    if not isinstance(value, dict) or not _is_kept(value.get("amount")):
+        return _is_text(said.get("playerId")) and said.get("token") in (None, TOKEN)
+    if call is WalletCall.GET_BALANCE:
+        return _has_money(said.get("balance"))
+    if said.get("mmTransactionId") != ID:
         return False
-    return isinstance(value.get("currencyCode"), str) and value["currencyCode"] != ""
+    if call in HOLDS and not isinstance(said.get("balance"), dict):
+        return False
+    return _in_our_currency(call, said.get("balance"), "currencyCode")
 
 
-def _is_kept(amount: Any) -> bool:
-    """Whether it is a number within the gateway's limits."""
+def quantum_no(call: WalletCall, exchanges: list[Exchange]) -> bool:
+    """HTTP 500 with an error code that the settings name (those of the simulated operator), as a number or a text."""
+    answer = _of(call, exchanges).answer
+    code = content_of(answer, QUANTUM_NEEDS).get("errorCode")
+    return answer.status == 500 and str(code).strip() in {"101", "102", "103", "104", "105", "106", "114"}
+
+
+def _of(call: WalletCall, exchanges: list[Exchange]) -> Exchange:
+    """The exchange that moves money, where the call does: a balance may be asked for after it."""
+    looks = ("getBalance", "balance")
+    asked = [each for each in exchanges if call in LOOKS or each.posted.url.rpartition("/")[2] not in looks]
+    return asked[-1]
+
+
+def _has_money(balance: Any) -> bool | None:
+    """Whether it holds an amount, as a number or a text that holds one; more digits than are kept may be refused."""
+    if not isinstance(balance, dict) or not _is_text(balance.get("currencyCode")):
+        return False
+    amount = balance.get("amount")
+    if isinstance(amount, str) and NUMBER.fullmatch(amount.strip()):
+        amount = _decimal(amount.strip())
     if not isinstance(amount, int | Decimal) or isinstance(amount, bool):
         return False
+    return _is_kept(Decimal(amount)) or None
+
+
+NUMBER: Final = re.compile(r"-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return None
+
+
+def _in_our_currency(call: WalletCall, balance: Any, member: str) -> bool | None:
+    """True but for a hold with a balance in another currency, which may count as about another transfer."""
+    currency = balance.get(member) if isinstance(balance, dict) else None
+    other = isinstance(currency, str) and currency.strip().casefold() != CURRENCY.casefold()
+    return None if call in HOLDS and other else True
+
+
+def _is_kept(amount: Decimal) -> bool:
+    """Whether it is within the gateway's limits."""
     try:
         canonical(amount)
     except MoneyError:
@@ -89,49 +167,52 @@ def _is_kept(amount: Any) -> bool:
     return True
 
 
-def _is_text_or_none(value: Any) -> bool:
-    return value is None or isinstance(value, str)
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value.strip() != ""
 
 
-ALREADY: Final = "RS_ERROR_TRANSACTION_ROLLED_BACK"
-SESSION_IS_OVER: Final = frozenset({"RS_ERROR_INVALID_TOKEN", "RS_ERROR_TOKEN_EXPIRED", "RS_ERROR_USER_DISABLED"})
+HUB88_NEEDS: Final = frozenset({"status", "request_uuid", "user"})
+WHO_ASKS: Final = frozenset({"RS_ERROR_INVALID_TOKEN", "RS_ERROR_TOKEN_EXPIRED", "RS_ERROR_USER_DISABLED"})
 
 
-def hub88_yes(call: WalletCall, exchanges: list[Exchange]) -> bool:
-    """HTTP 200, RS_OK to this very request, and a balance. Where nothing is left to do, the look at the balance may
-    fail because the session is over."""
-    statuses = [_hub88_status(exchange) for exchange in exchanges]
-    if call is WalletCall.VERIFY_SESSION and not content_of(exchanges[-1].answer).get("user"):
-        return False
-    if _has_a_balance(exchanges[-1], call):
-        return statuses[-1] == "RS_OK" and all(status in ("RS_OK", ALREADY) for status in statuses[:-1])
-    looked = _endpoint(exchanges[-1]) == "user/balance" and statuses[-1] in SESSION_IS_OVER
-    return looked and (call is WalletCall.CONFIRM_DEPOSIT or (call in ROLLBACKS and statuses[0] == ALREADY))
+def hub88_yes(call: WalletCall, exchanges: list[Exchange]) -> bool | None:
+    """HTTP 200 and RS_OK to this very request, or that it was rolled back before. A balance only informs, unless it was
+    asked for. The confirm of a deposit sends nothing."""
+    if call is WalletCall.CONFIRM_DEPOSIT:
+        return all(_endpoint(exchange) == "user/balance" for exchange in exchanges)
+    exchange = _of(call, exchanges)
+    said = content_of(exchange.answer, HUB88_NEEDS)
+    status = _hub88_status(exchange)
+    if call in LOOKS:
+        named = call is WalletCall.GET_BALANCE or bool(said.get("user"))
+        return status == "RS_OK" and named and (call is WalletCall.VERIFY_SESSION or _has_units(said))
+    if status == "RS_ERROR_TRANSACTION_ROLLED_BACK":
+        return call in ROLLBACKS
+    return status == "RS_OK" and _in_our_currency(call, said, "currency")
 
 
 def hub88_no(call: WalletCall, exchanges: list[Exchange]) -> bool:
     """HTTP 200 and, to this very request, a status that proves that nothing was booked."""
-    status = _hub88_status(exchanges[-1])
-    if _endpoint(exchanges[-1]) == "user/balance":
-        return status in SESSION_IS_OVER
+    status = _hub88_status(_of(call, exchanges))
+    if status in WHO_ASKS:
+        return True
     if call is WalletCall.WITHDRAW:
         return status in {"RS_ERROR_NOT_ENOUGH_MONEY", "RS_ERROR_LIMIT_REACHED"}
     return call in ROLLBACKS and status == "RS_ERROR_TRANSACTION_DOES_NOT_EXIST"
 
 
 def _hub88_status(exchange: Exchange) -> str | None:
-    said = content_of(exchange.answer)
+    said = content_of(exchange.answer, HUB88_NEEDS)
     asked = exchange.posted.json
     is_about_it = said.get("request_uuid") == asked["request_uuid"] and said.get("user") in (None, asked.get("user"))
     status = said.get("status")
     return status if exchange.answer.status == 200 and is_about_it and isinstance(status, str) else None
 
 
-def _has_a_balance(exchange: Exchange, call: WalletCall) -> bool:
-    said = content_of(exchange.answer)
-    currency = said.get("currency")
-    right = isinstance(currency, str) and currency != "" if call in LOOKS else currency == CURRENCY
-    return right and type(said.get("balance")) is int and _is_kept(Decimal(said["balance"]).scaleb(-5))
+def _has_units(said: dict[str, Any]) -> bool | None:
+    if not _is_text(said.get("currency")) or type(said.get("balance")) is not int:
+        return False
+    return _is_kept(Decimal(said["balance"]).scaleb(-5, Context(prec=5000))) or None
 
 
 def _endpoint(exchange: Exchange) -> str:

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from adapters.hub88 import Hub88, Hub88Settings
 from adapters.hub88.sandbox_key import SANDBOX_KEY
 from adapters.hub88.signing import HASH, PADDING, read_key, sign, signed
-from gateway.money import money
-from gateway.operators import Answer, Declined, Direction, Kind, OperatorError, Receipt, Session, Unclear
-from tests.support.adapters import ScriptedHttp
+from gateway.money import Money, money
+from gateway.operators import Answer, Declined, Direction, Kind, Player, Receipt, Session, Unclear, Unmapped
+from tests.support.adapters import ScriptedHttp, answer
 from tests.support.transfers import SESSION, TOKEN, a_transfer
 from tests.support.vectors import HUB88_PUBLIC_KEY, HUB88_SIGNATURES
 
@@ -26,6 +26,11 @@ LARGEST = money("92233720368547.75807", "XAG")
 
 WITHDRAWAL = a_transfer()
 DEPOSIT = a_transfer(direction=Direction.DEPOSIT)
+
+HOLDS = ("withdraw", "deposit")
+ROLLBACKS = ("rollback_withdrawal", "rollback_deposit")
+MOVES = (*HOLDS, "confirm_withdrawal", *ROLLBACKS)
+LOOKS = ("verify_session", "get_balance")
 
 
 class Operator(ScriptedHttp):
@@ -198,11 +203,8 @@ async def test_a_session_is_whose_balance_it_shows() -> None:
     assert "user" not in http.posted[0].json
 
 
-async def test_a_withdraw_of_a_session_never_seen_asks_first_whose_it_is() -> None:
-    adapter, http = hub88(ok(user="p2"), ok(user="p2"))
-    await adapter.withdraw(a_transfer(session=ANONYMOUS))
-    assert http.endpoints == ["user/balance", "transaction/bet"]
-    assert http.posted[1].json["user"] == "p2"
+def test_the_gateway_finds_out_whose_session_it_is_before_money_moves() -> None:
+    assert Hub88.needs_player
 
 
 async def test_currencies_are_translated_both_ways() -> None:
@@ -212,36 +214,72 @@ async def test_currencies_are_translated_both_ways() -> None:
     assert receipt.balance == money("51800", "XAG")
 
 
+@pytest.mark.parametrize("said", ["usd", "Usd", " USD "])
+async def test_a_currency_is_the_same_in_any_case(said: str) -> None:
+    adapter, http = hub88(ok(currency=said), currencies={"xag": "usd"})
+    assert await adapter.withdraw(WITHDRAWAL) == Receipt(money("51800", "xag"))
+    assert http.posted[0].json["currency"] == "usd"
+
+
 @pytest.mark.parametrize(
-    "status, kind", [("RS_ERROR_NOT_ENOUGH_MONEY", Kind.FUNDS), ("RS_ERROR_LIMIT_REACHED", Kind.LIMIT)]
+    "status, kind",
+    [
+        ("RS_ERROR_NOT_ENOUGH_MONEY", Kind.FUNDS),
+        ("RS_ERROR_LIMIT_REACHED", Kind.LIMIT),
+        ("RS_ERROR_INVALID_TOKEN", Kind.SESSION),
+        ("RS_ERROR_TOKEN_EXPIRED", Kind.SESSION),
+        ("RS_ERROR_USER_DISABLED", Kind.PLAYER),
+    ],
 )
-async def test_a_bet_is_declined_only_where_the_contract_needs_no_rollback(status: str, kind: Kind) -> None:
+async def test_a_bet_is_declined_where_the_contract_needs_no_rollback_or_refuses_who_asks(
+    status: str, kind: Kind
+) -> None:
     adapter, _ = hub88(no(status, balance=1))
     with pytest.raises(Declined) as raised:
         await adapter.withdraw(WITHDRAWAL)
-    assert raised.value.kind is kind
+    assert (raised.value.kind, raised.value.text) == (kind, status)
+
+
+UNPROVEN = [
+    "RS_ERROR_UNKNOWN",
+    "RS_ERROR_INVALID_PARTNER",
+    "RS_ERROR_INVALID_GAME",
+    "RS_ERROR_WRONG_CURRENCY",
+    "RS_ERROR_INVALID_SIGNATURE",
+    "RS_ERROR_WRONG_SYNTAX",
+    "RS_ERROR_WRONG_TYPES",
+    "RS_ERROR_DUPLICATE_TRANSACTION",
+    "RS_ERROR_TIMEOUT",
+]
+NO_ANSWERS = ["RS_ERROR_TRANSACTION_ROLLED_BACK", "RS_ERROR_TRANSACTION_DOES_NOT_EXIST"]
+FUNDS = ["RS_ERROR_NOT_ENOUGH_MONEY", "RS_ERROR_LIMIT_REACHED"]
 
 
 @pytest.mark.parametrize(
-    "status",
+    "call, status",
     [
-        "RS_ERROR_UNKNOWN",
-        "RS_ERROR_INVALID_TOKEN",
-        "RS_ERROR_TOKEN_EXPIRED",
-        "RS_ERROR_USER_DISABLED",
-        "RS_ERROR_DUPLICATE_TRANSACTION",
-        "RS_ERROR_TRANSACTION_ROLLED_BACK",
-        "RS_ERROR_TRANSACTION_DOES_NOT_EXIST",
-        "RS_ERROR_TIMEOUT",
-        "rs_ok",
-        "",
+        *[(call, status) for call in (*MOVES, *LOOKS) for status in UNPROVEN],
+        *[(call, status) for call in (*HOLDS, "confirm_withdrawal", *LOOKS) for status in NO_ANSWERS],
+        *[(call, status) for call in ("confirm_withdrawal", "deposit", *ROLLBACKS, *LOOKS) for status in FUNDS],
     ],
 )
-@pytest.mark.parametrize("call", ["withdraw", "confirm_withdrawal", "deposit"])
-async def test_any_other_status_is_unknown(call: str, status: str) -> None:
+async def test_a_status_that_is_not_in_its_calls_table_is_unknown_but_shows_an_operator_that_lives(
+    call: str, status: str
+) -> None:
+    for said in (no(status), no(status, request_uuid=None)):
+        adapter, _ = hub88(said)
+        with pytest.raises(Unmapped) as raised:
+            await getattr(adapter, call)(SESSION if call in LOOKS else WITHDRAWAL)
+        assert raised.value.text == status
+
+
+@pytest.mark.parametrize("status", ["rs_ok", "", "OK", "DOWN"])
+@pytest.mark.parametrize("call", ["withdraw", "rollback_withdrawal"])
+async def test_a_status_that_the_protocol_does_not_have_may_be_anybodys(call: str, status: str) -> None:
     adapter, _ = hub88(no(status))
-    with pytest.raises(Unclear):
+    with pytest.raises(Unclear) as raised:
         await getattr(adapter, call)(WITHDRAWAL)
+    assert type(raised.value) is Unclear
 
 
 @pytest.mark.parametrize(
@@ -252,43 +290,64 @@ async def test_any_other_status_is_unknown(call: str, status: str) -> None:
         ("RS_ERROR_USER_DISABLED", Kind.PLAYER),
     ],
 )
-async def test_a_look_at_the_balance_moves_nothing_so_a_refusal_is_a_decline(status: str, kind: Kind) -> None:
+@pytest.mark.parametrize("call", [*LOOKS, *HOLDS, "confirm_withdrawal", *ROLLBACKS])
+async def test_a_refusal_of_who_asks_is_a_decline_of_any_call(call: str, status: str, kind: Kind) -> None:
     adapter, _ = hub88(no(status))
     with pytest.raises(Declined) as raised:
-        await adapter.get_balance(SESSION)
+        await getattr(adapter, call)(SESSION if call in LOOKS else WITHDRAWAL)
     assert raised.value.kind is kind
 
 
-async def test_the_rollback_of_a_bet_that_does_not_exist_finds_nothing() -> None:
+@pytest.mark.parametrize("call", ROLLBACKS)
+async def test_the_rollback_of_a_bet_that_does_not_exist_finds_nothing(call: str) -> None:
     adapter, _ = hub88(no("RS_ERROR_TRANSACTION_DOES_NOT_EXIST"))
     with pytest.raises(Declined) as raised:
-        await adapter.rollback_withdrawal(WITHDRAWAL)
+        await getattr(adapter, call)(WITHDRAWAL)
     assert raised.value.kind is Kind.NOT_FOUND
 
 
-async def test_a_rollback_that_was_done_before_is_done() -> None:
-    adapter, http = hub88(no("RS_ERROR_TRANSACTION_ROLLED_BACK"), ok(balance=700000))
-    assert await adapter.rollback_withdrawal(WITHDRAWAL) == Receipt(money("7", "XAG"))
-    assert http.endpoints == ["transaction/rollback", "user/balance"]
+@pytest.mark.parametrize("call", ROLLBACKS)
+async def test_a_rollback_that_was_done_before_is_done_and_nothing_more_is_asked(call: str) -> None:
+    adapter, http = hub88(no("RS_ERROR_TRANSACTION_ROLLED_BACK"))
+    assert await getattr(adapter, call)(WITHDRAWAL) == Receipt()
+    assert http.endpoints == ["transaction/rollback"]
 
 
 @pytest.mark.parametrize("call", ["confirm_withdrawal", "confirm_deposit"])
-async def test_where_there_is_no_confirm_the_balance_is_looked_up(call: str) -> None:
-    adapter, http = hub88(ok(balance=700000), confirm="none")
-    assert await getattr(adapter, call)(WITHDRAWAL) == Receipt(money("7", "XAG"))
-    assert http.endpoints == ["user/balance"]
+async def test_where_there_is_no_confirm_nothing_is_sent(call: str) -> None:
+    adapter, http = hub88(confirm="none")
+    assert await getattr(adapter, call)(WITHDRAWAL) == Receipt()
+    assert http.posted == []
 
 
-async def test_where_nothing_is_left_to_do_an_ended_session_gives_the_holds_own_balance() -> None:
-    adapter, _ = hub88(no("RS_ERROR_TOKEN_EXPIRED"), confirm="none")
-    held = a_transfer(hold_balance=money("9", "XAG"))
-    assert await adapter.confirm_withdrawal(held) == Receipt(money("9", "XAG"))
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({"currency": None}, id="no currency"),
+        pytest.param({"currency": ""}, id="an empty currency"),
+        pytest.param({"currency": 840}, id="a number for a currency"),
+        pytest.param({"balance": None}, id="no balance"),
+        pytest.param({"balance": 1.5}, id="a fraction"),
+        pytest.param({"balance": True}, id="truth"),
+        pytest.param({"balance": "5180000000"}, id="a text"),
+        pytest.param({"balance": float("nan")}, id="NaN"),
+    ],
+)
+@pytest.mark.parametrize("call", ["withdraw", "confirm_withdrawal", "deposit", *ROLLBACKS])
+async def test_a_yes_is_a_yes_whatever_its_balance(call: str, odd: dict[str, Any]) -> None:
+    adapter, _ = hub88(ok(**odd))
+    assert await getattr(adapter, call)(WITHDRAWAL) == Receipt()
+    adapter, _ = hub88(ok(**odd))
+    assert await adapter.verify_session(SESSION) == Player(player_id="p1", balance=None)
+    adapter, _ = hub88(ok(**odd))
+    with pytest.raises(Unclear, match="no balance that can be read"):
+        await adapter.get_balance(SESSION)
 
 
-async def test_where_no_balance_is_known_at_all_there_is_no_receipt() -> None:
-    adapter, _ = hub88(no("RS_ERROR_TOKEN_EXPIRED"), confirm="none")
-    with pytest.raises(Declined):
-        await adapter.confirm_withdrawal(WITHDRAWAL)
+async def test_a_balance_is_handed_over_as_it_was_said() -> None:
+    adapter, _ = hub88(ok(currency="USD"), ok(balance=10**60))
+    assert await adapter.withdraw(WITHDRAWAL) == Receipt(money("51800", "USD"))
+    assert await adapter.withdraw(WITHDRAWAL) == Receipt(Money(Decimal("1e55"), "XAG"))
 
 
 @pytest.mark.parametrize(
@@ -296,22 +355,38 @@ async def test_where_no_balance_is_known_at_all_there_is_no_receipt() -> None:
     [
         pytest.param(ok(request_uuid="583c985f-fee6-4c0e-bbf5-308aad6265af"), id="another request"),
         pytest.param(ok(request_uuid=None), id="no request"),
+        pytest.param(ok(request_uuid=7), id="a number for a request"),
         pytest.param(ok(user="p2"), id="another user"),
-        pytest.param(ok(currency="USD"), id="another currency"),
-        pytest.param(ok(currency=None), id="no currency"),
-        pytest.param(ok(balance=None), id="no balance"),
-        pytest.param(ok(balance=1.5), id="a fraction"),
-        pytest.param(ok(balance="5180000000"), id="a text"),
-        pytest.param(ok(balance=10**60), id="too many digits"),
+        pytest.param(ok(user=7), id="a number for a user"),
         pytest.param(ok(status=None), id="no status"),
+        pytest.param(ok(status=["RS_OK"]), id="a list for a status"),
         pytest.param(no("RS_ERROR_NOT_ENOUGH_MONEY", request_uuid="x"), id="another request's decline"),
+        pytest.param(no("RS_ERROR_TRANSACTION_ROLLED_BACK", user="p2"), id="another user's rollback"),
     ],
 )
-async def test_what_is_no_clear_answer_is_no_success_and_no_decline(said: dict[str, Any]) -> None:
+@pytest.mark.parametrize("call", ["withdraw", "confirm_withdrawal", "deposit", *ROLLBACKS])
+async def test_what_is_no_clear_answer_is_no_success_and_no_decline(call: str, said: dict[str, Any]) -> None:
     adapter, _ = hub88(said)
-    with pytest.raises((OperatorError, ValueError)) as raised:
+    with pytest.raises(Unclear) as raised:
+        await getattr(adapter, call)(WITHDRAWAL)
+    assert type(raised.value) is Unclear
+
+
+async def test_what_came_instead_of_an_answer_is_quoted() -> None:
+    http = ScriptedHttp(answer({"error": "maintenance"}), answer(b"<h1>It works!</h1>"), answer(b""))
+    adapter = Hub88(configured(), http)
+    for said in ('has no status: {"error": "maintenance"}', "not JSON that can be read in one way: It works!", "empty"):
+        with pytest.raises(Unclear) as raised:
+            await adapter.withdraw(WITHDRAWAL)
+        assert raised.value.text.endswith(said)
+
+
+@pytest.mark.parametrize("status, kind", [(400, Unmapped), (404, Unmapped), (408, Unclear), (429, Unclear)])
+async def test_a_refused_request_says_why(status: int, kind: type[Unclear]) -> None:
+    adapter = Hub88(configured(), ScriptedHttp(answer({"error": "no"}, status)))
+    with pytest.raises(Unclear) as raised:
         await adapter.withdraw(WITHDRAWAL)
-    assert not isinstance(raised.value, Declined)
+    assert (type(raised.value), raised.value.text) == (kind, f'HTTP {status}: {{"error": "no"}}')
 
 
 @pytest.mark.parametrize("status", [201, 400, 500])
@@ -319,6 +394,11 @@ async def test_an_http_status_other_than_200_is_unknown_whatever_it_says(status:
     http = ScriptedHttp(Answer(status, {}, json.dumps(ok()).encode()))
     with pytest.raises(Unclear, match=f"HTTP {status}"):
         await Hub88(configured(), http).withdraw(WITHDRAWAL)
+
+
+def test_one_currency_named_twice_is_refused() -> None:
+    with pytest.raises(ValidationError, match="upper and lower case are the same"):
+        configured(currencies={"XAG": "USD", "xag": "EUR"})
 
 
 @pytest.mark.parametrize(
