@@ -1,4 +1,4 @@
-"""`mm-gateway resolve`: a person vouches for the end of a parked transfer."""
+"""`mm-gateway resolve`: a person vouches for the end of a transfer that is undelivered."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed
 from gateway.cli.journals import Journals, asking
 from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
-from gateway.cli.parked import move, persons_reason, the_one_parked
 from gateway.cli.printing import print_line, shown
+from gateway.cli.undelivered import move, persons_reason, the_one_undelivered
 from gateway.journal.records import State, Transfer
 from gateway.transfers import rules
 from gateway.transfers.states import DELIVERED
@@ -36,16 +36,17 @@ def resolve(
     direction: DirectionName = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Record that a parked transfer has ended at the operator, as somebody found out there. Nothing is sent."""
+    """Record that a transfer, parked or still being delivered, has ended at the operator, as somebody found out there.
+    Nothing is sent."""
     settings = load_settings(config)
     reason = persons_reason(settings, who, why)
 
     async def act(journals: Journals) -> Transfer:
-        transfer = await the_one_parked(journals, transfer_id, operator, direction)
+        transfer = await the_one_undelivered(journals, transfer_id, operator, direction)
         _require_decided(transfer, end)
         if not yes:
             typer.confirm(_question(transfer, end), abort=True)
-        return await move(journals, transfer, reason, rules.resolved)
+        return await move(journals, rules.resolved(transfer, reason, reason.at))
 
     resolved = asking(settings, act)
     print_line(f"{resolved.id} is {resolved.state.replace('_', ' ')}")
@@ -53,8 +54,7 @@ def resolve(
 
 def _require_decided(transfer: Transfer, end: End) -> None:
     """A decision that was made durable, and perhaps answered, is never turned round."""
-    assert transfer.wants is not None
-    decided = DELIVERED[transfer.wants]
+    decided = DELIVERED[rules.wanted(transfer)]
     if decided.value != end.value:
         raise CommandFailed(
             f"{transfer.id} was decided to be {decided.replace('_', ' ')}, which nobody can turn round; "

@@ -46,7 +46,11 @@ class SchemaMismatch(JournalError):
 
 
 class TransferFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which transfers to list; what is None or empty does not narrow. Times are Unix seconds, `until` excluded."""
+    """Which transfers to list; what is None or empty does not narrow. Times are Unix seconds, `until` excluded.
+
+    `changed_before`: last changed before this time; `due_after`: due later than this; `owned`: whether an instance has
+    claimed it.
+    """
 
     operator: str | None = None
     direction: Direction | None = None
@@ -56,6 +60,9 @@ class TransferFilter(msgspec.Struct, frozen=True, kw_only=True):
     wants: Decision | None = None
     since: float | None = None
     until: float | None = None
+    changed_before: float | None = None
+    due_after: float | None = None
+    owned: bool | None = None
 
 
 class ReasonFilter(msgspec.Struct, frozen=True, kw_only=True):

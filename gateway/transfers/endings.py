@@ -90,9 +90,10 @@ class Endings:
         """Does what the table says for the state that was found, until the transfer is this call's to deliver or
         has ended."""
         watch = Watch(self._context, operator, ending.key)
-        noted = False
+        noted, named, asked = False, None, False
         while True:
-            named = await self._named(operator, ending, transfer)
+            if transfer is not None and not asked:  # once a call: what is answered later must not change it half way
+                named, asked = await self._named(operator, ending, transfer), True
             action = self._action(ending, transfer)
             if action in _NOTES and not noted:
                 await self._note(operator, ending)
@@ -107,14 +108,12 @@ class Endings:
             else:
                 transfer = changed.transfer
 
-    async def _named(self, operator: Operator, ending: Ending, transfer: Transfer | None) -> Session | None:
+    async def _named(self, operator: Operator, ending: Ending, transfer: Transfer) -> Session | None:
         """The session that the call names, if it is known to be of the transfer's player; the operator is asked whose
         it is where that is not known. None: nobody can say, and the end goes out with the transfer's own.
 
         Raises `WalletError` if it is another player's: the end of a transfer is its own player's to ask for.
         """
-        if transfer is None:
-            return None
         same = ending.token == transfer.session.token
         if same and transfer.session.player_id:
             return None

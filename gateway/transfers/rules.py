@@ -131,6 +131,13 @@ def _session_word(transfer: Transfer) -> str:
     return "own" if transfer.spare_session is None or _is_of_hold(transfer.session, transfer) else "later"
 
 
+def wanted(transfer: Transfer) -> Decision:
+    """How a transfer that is being delivered, or parked, is to end."""
+    decision = transfer.wants or WANTED.get(transfer.state)
+    assert decision is not None
+    return decision
+
+
 def attempt_of(call: WalletCall, outcome: Outcome, transfer: Transfer, instance: str) -> Attempt:
     """What is kept of one try, made with the transfer's session."""
     session = outcome.session or transfer.session
@@ -310,8 +317,13 @@ def taken_up(transfer: Transfer, lease: Lease, now: float) -> Change:
     )
 
 
-def retried(transfer: Transfer, reason: Reason, now: float) -> Change:
-    """A person starts a parked transfer again, its schedule anew."""
+def in_flight(transfer: Transfer, now: float) -> bool:
+    """Whether an instance is at it at this moment: its lease is not over."""
+    return transfer.owner is not None and transfer.due_at is not None and transfer.due_at > now
+
+
+def retried(transfer: Transfer, reason: Reason, now: float, due_at: float | None = None) -> Change:
+    """A person starts a parked transfer again, its schedule anew: due at `due_at`, at once if that is None."""
     assert transfer.wants is not None
     return Change(
         key=transfer.key,
@@ -319,19 +331,35 @@ def retried(transfer: Transfer, reason: Reason, now: float) -> Change:
         to=DELIVERING[transfer.wants],
         at=now,
         found=transfer,
-        due_at=now,
+        due_at=now if due_at is None else due_at,
         decided_at=now,
         reason=reason,
     )
 
 
-def resolved(transfer: Transfer, reason: Reason, now: float) -> Change:
-    """A person vouches that the operator has ended a parked transfer as it was to end."""
-    assert transfer.wants is not None
+def hastened(transfer: Transfer, reason: Reason, now: float, due_at: float) -> Change:
+    """A person has an end that is due later sent at `due_at`. Only the wait is shortened: the schedule goes on from
+    there, and the transfer is parked when it would have been."""
+    assert transfer.state in WANTED
     return Change(
         key=transfer.key,
-        allowed=(State.PARKED,),
-        to=DELIVERED[transfer.wants],
+        allowed=(transfer.state,),
+        to=transfer.state,
+        at=now,
+        found=transfer,
+        due_at=due_at,
+        tries=transfer.tries,
+        reason=reason,
+    )
+
+
+def resolved(transfer: Transfer, reason: Reason, now: float) -> Change:
+    """A person vouches that the operator has ended a transfer, parked or still being delivered, as it was to end. A try
+    that has begun since it was found moves the fence, and nothing is written."""
+    return Change(
+        key=transfer.key,
+        allowed=(transfer.state,),
+        to=DELIVERED[wanted(transfer)],
         at=now,
         found=transfer,
         tries=transfer.tries,

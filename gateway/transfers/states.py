@@ -90,7 +90,7 @@ TRANSITIONS: Final[dict[State, frozenset[State]]] = {
 """What may follow a state. `sending` ends as `rolled_back` at once where it is proven that nothing of the hold was
 written: nothing is sent then, so that no operator has to undo what it never heard of. `rolled_back` is left only when
 an instance that had slept through its lease finds that its withdraw went out after all: the rollback is then sent once
-more. Without another try, a decided transfer ends only when a person resolves it."""
+more. What is being delivered, or parked, ends without an acknowledgement only when a person resolves it."""
 
 BORN: Final = (State.SENDING, State.CONFIRMING, State.ROLLING_BACK, State.ROLLED_BACK)
 """States in which a row is first written; all but the first are made by an end. `rolled_back` is the rollback of a hold

@@ -21,6 +21,9 @@ def transfers(where: TransferFilter, limit: int, offset: int) -> Query:
         ("wants = ?", _given(where.wants)),
         ("opened_at >= ?", _given(where.since)),
         ("opened_at < ?", _given(where.until)),
+        ("changed_at < ?", _given(where.changed_before)),
+        ("due_at > ?", _given(where.due_after)),
+        ("(owner IS NOT NULL) = ?", _given(where.owned)),
         (f"state IN ({marks(where.states)})", where.states),
     ]
     narrowed, values = _narrowed(conditions)

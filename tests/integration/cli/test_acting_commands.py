@@ -1,4 +1,4 @@
-"""Commands by which a person acts on what is parked, as real processes on real files."""
+"""Commands by which a person acts on what is undelivered, as real processes on real files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from gateway.journal.records import Decision, Reason, State
 from gateway.reasons import Source
 from tests.support.commands import Deployment, Ran, a_timeline, key
 
+FAR = 4_000_000_000.0
 SIGNED = ("--who", "anna", "--why", "Withdraw request failed there, says the operator")
+
+
+WHICH = "which ones? Give their ids, or --all-parked or --all-undelivered with --operator"
+WAIT = "wait for what comes of it: mm-gateway transfers show flying"
 
 
 @pytest.fixture
@@ -22,6 +27,10 @@ def deployment(tmp_path: Path) -> Deployment:
         a_timeline("two", wants=Decision.CONFIRM),
         a_timeline("held", state=State.HELD, wants=None),
         a_timeline("both"),
+        a_timeline("sending", state=State.SENDING, wants=None, owner="gateway-1", due_at=FAR),
+        a_timeline("ended", state=State.ROLLED_BACK, wants=None),
+        a_timeline("later", state=State.ROLLING_BACK, wants=None, due_at=FAR),
+        a_timeline("flying", state=State.CONFIRMING, wants=None, due_at=FAR, owner="gateway-1"),
     )
     made.keep("big", a_timeline("both", operator="beta"))
     made.keep("spare")
@@ -51,6 +60,25 @@ def test_retry_puts_parked_ones_back_with_who_and_why(deployment: Deployment) ->
     assert (found.transfer.tries, found.transfer.due_at) == (0, reason.at)
 
 
+def test_retry_hastens_what_is_due_later_and_leaves_its_schedule(deployment: Deployment) -> None:
+    assert deployment.run("retry", "later", *SIGNED).out == "1 will be sent again\n"
+    found = deployment.find("default", key("later"))
+    assert found is not None
+    reason = found.reasons[-1]
+    assert (reason.source, reason.who) == (Source.PERSON, "anna")
+    transfer = found.transfer
+    assert (transfer.state, transfer.due_at, transfer.tries) == (State.ROLLING_BACK, reason.at, 58)
+
+
+def test_retry_of_all_that_are_due_later_leaves_what_is_in_flight_or_parked(deployment: Deployment) -> None:
+    run = ("retry", "--all-undelivered", "--operator", "acme", "--direction", "withdraw", "--rate", "1", *SIGNED)
+    deployment.keep("default", a_timeline("too", state=State.CONFIRMING, wants=None, due_at=FAR))
+    assert deployment.run(*run).out == "2 will be sent again, the last in 1 s\n"
+    assert deployment.run(*run).out == "0 will be sent again\n"
+    assert state_of(deployment, "one") is State.PARKED
+    assert last_reason(deployment, "flying").source is Source.GAME
+
+
 def test_retry_moves_none_if_one_is_mistyped(deployment: Deployment) -> None:
     assert deployment.run("retry", "one", "tow", *SIGNED) == (1, "", "mm-gateway: there is no transfer tow\n")
     assert state_of(deployment, "one") is State.PARKED
@@ -65,21 +93,28 @@ def test_retry_of_all_that_are_parked_leaves_other_operators_alone(deployment: D
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        (["held"], "held is held, not parked"),
+        (["held"], "held is held: only the game can decide how it ends; ask the game's people"),
+        (["sending"], "sending is sending: the operator has not answered the withdraw yet; it goes on by itself"),
+        (["ended"], "ended is rolled back: it has ended, and nothing is left to do"),
+        (["later", "flying"], f"flying is being tried right now by gateway-1; {WAIT}"),
         (["both"], "both is an id of acme (withdraw) and beta (withdraw); say which with --operator and --direction"),
     ],
 )
 def test_retry_says_why_it_does_nothing(deployment: Deployment, arguments: list[str], said: str) -> None:
     ran = deployment.run("retry", *arguments, *SIGNED)
     assert ran == (1, "", f"mm-gateway: {said}\n")
+    assert last_reason(deployment, "later").source is Source.GAME
 
 
 @pytest.mark.parametrize(
     "arguments, said",
     [
-        ([], "which ones? Give their ids, or --all-parked with --operator"),
-        (["one", "--all-parked", "--operator", "acme"], "which ones? Give their ids, or --all-parked with --operator"),
+        ([], WHICH),
+        (["one", "--all-parked", "--operator", "acme"], WHICH),
+        (["--all-parked", "--all-undelivered", "--operator", "acme"], WHICH),
         (["--all-parked"], "--all-parked needs --operator"),
+        (["--all-undelivered"], "--all-undelivered needs --operator"),
+        (["one", "--rate", "0"], "Invalid value for '--rate': Input should be greater than or equal to 1"),
     ],
 )
 def test_retry_wants_to_know_which(deployment: Deployment, arguments: list[str], said: str) -> None:
@@ -111,6 +146,20 @@ def test_resolve_does_not_ask_when_told_not_to(deployment: Deployment) -> None:
     ran = resolved(deployment, "both", "rolled_back", "--operator", "beta", "--direction", "withdraw")
     assert ran == (0, "both is rolled back\n", "")
     assert state_of(deployment, "both") is State.PARKED
+
+
+def test_resolve_ends_what_is_being_delivered_unless_it_is_in_flight(deployment: Deployment) -> None:
+    assert resolved(deployment, "later", "rolled_back") == (0, "later is rolled back\n", "")
+    assert last_reason(deployment, "later").who == "anna"
+    ran = resolved(deployment, "flying", "confirmed")
+    assert ran == (1, "", f"mm-gateway: flying is being tried right now by gateway-1; {WAIT}\n")
+    assert state_of(deployment, "flying") is State.CONFIRMING
+
+
+def test_a_decision_that_is_being_delivered_is_not_turned_round_either(deployment: Deployment) -> None:
+    ran = resolved(deployment, "later", "confirmed")
+    assert ran.status == 1
+    assert ran.err.startswith("mm-gateway: later was decided to be rolled back, which nobody can turn round")
 
 
 def test_a_decision_is_never_turned_round(deployment: Deployment) -> None:

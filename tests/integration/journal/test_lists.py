@@ -13,9 +13,9 @@ from tests.support.journals import ACME, NOW, a_reason, a_session, a_transfer, k
 
 TRANSFERS = [
     a_transfer("1", opened_at=NOW, state=State.CONFIRMED),
-    a_transfer("2", opened_at=NOW + 1, state=State.PARKED, wants=Decision.ROLLBACK),
+    a_transfer("2", opened_at=NOW + 1, state=State.PARKED, wants=Decision.ROLLBACK, changed_at=NOW + 9),
     a_transfer("3", opened_at=NOW + 2, direction=Direction.DEPOSIT, state=State.HELD),
-    a_transfer("4", opened_at=NOW + 3, operator="globex", state=State.ROLLING_BACK),
+    a_transfer("4", opened_at=NOW + 3, operator="globex", state=State.ROLLING_BACK, due_at=NOW + 5, owner="a"),
     a_transfer("5", opened_at=NOW + 4, session=a_session(player_id="player-2"), state=State.ROLLED_BACK),
 ]
 
@@ -34,6 +34,11 @@ TRANSFERS = [
         pytest.param({"states": (State.CONFIRMED, State.PARKED)}, "21", id="any states"),
         pytest.param({"wants": Decision.ROLLBACK}, "2", id="wants"),
         pytest.param({"since": NOW + 1, "until": NOW + 4}, "432", id="time"),
+        pytest.param({"changed_before": NOW + 9}, "5431", id="last change"),
+        pytest.param({"due_after": NOW + 4}, "4", id="due"),
+        pytest.param({"due_after": NOW + 5}, "", id="due later"),
+        pytest.param({"owned": True}, "4", id="claimed"),
+        pytest.param({"owned": False, "states": (State.PARKED, State.ROLLING_BACK)}, "2", id="claimed by nobody"),
         pytest.param(
             {"operator": ACME, "since": NOW + 1, "states": (State.PARKED, State.CONFIRMED)}, "2", id="several"
         ),

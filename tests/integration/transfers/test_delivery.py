@@ -121,6 +121,27 @@ def test_a_person_starts_what_is_parked_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("two_quiet_days")
+def test_a_person_has_what_is_due_in_an_hour_sent_now(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(breaker=NEVER_OPENS)
+        await gateway.withdraw()
+        world.far_side.always(ROLLBACK, Unclear("cut"))
+        await refusal(gateway.roll_back())
+        await asyncio.sleep(3 * 3600)
+        row, now = await world.row(), gateway.clock.now()
+        assert row.due_at is not None
+        assert row.due_at > now + 600
+        world.far_side.then(ROLLBACK, _succeeds)
+        why = a_reason("operator is back", Source.PERSON)
+        assert (await world.journal.change(rules.hastened(row, why, now, now))).moved
+        ended = await world.reaches(State.ROLLED_BACK, within_s=301)
+        assert (ended.tries, ended.decided_at) == (row.tries + 1, row.decided_at)
+        assert (await world.timeline()).reasons[-1] == why
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.usefixtures("two_quiet_days")
 def test_a_person_vouches_for_what_is_parked(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = await parked(world)

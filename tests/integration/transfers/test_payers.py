@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 import structlog
 
-from gateway.journal.records import State
+from gateway.journal.records import State, Transfer
 from gateway.operators.adapter import Receipt
 from gateway.operators.errors import Declined, Kind, Unclear, Unsent
 from gateway.wire.calls import WalletCall
@@ -238,6 +239,36 @@ def test_an_adopted_transfer_is_its_first_callers(tmp_path: Path) -> None:
         assert await code(gateway.confirm(token=HIS)) is ErrorCode.OTHER_PLAYER
         assert await gateway.confirm(token=NEWER) == BALANCE
         assert (await world.timeline()).attempts[-1].session == ""
+
+    play(tmp_path, scenario)
+
+
+def test_whose_a_session_is_is_asked_once_for_a_call_however_long_that_waits(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        async def slow(transfer: Transfer) -> Receipt:
+            await asyncio.sleep(3)
+            return Receipt(BALANCE)
+
+        world.far_side.players = {HERS: "she"}
+        gateways = [world.instance(), world.instance()]
+        world.far_side.then(WalletCall.WITHDRAW, slow)
+        hold = asyncio.create_task(gateways[0].withdraw(token=HERS))
+        await asyncio.sleep(0.1)
+        world.far_side.ended = {NEVER_VERIFIED}
+        assert await gateways[1].roll_back(token=NEVER_VERIFIED) == BALANCE
+        assert world.far_side.verified == [NEVER_VERIFIED]
+        assert await hold == BALANCE
+
+    play(tmp_path, scenario)
+
+
+def test_a_call_that_is_refused_as_another_players_has_left_no_reason(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = await she_holds(world)
+        world.far_side.then(ROLLBACK, Unclear("cut"))
+        await refusal(gateway.roll_back(token=HERS))
+        assert await code(gateway.roll_back(token=HIS, reason="mine")) is ErrorCode.OTHER_PLAYER
+        assert [reason.text for reason in (await world.timeline()).reasons] == ["Withdraw request failed."]
 
     play(tmp_path, scenario)
 

@@ -162,6 +162,33 @@ def test_a_person_can_only_vouch_for_the_end_that_was_decided() -> None:
     assert (resolved.allowed, resolved.to) == ((State.PARKED,), State.ROLLED_BACK)
 
 
+@pytest.mark.parametrize("state, end", [(State.CONFIRMING, State.CONFIRMED), (State.ROLLING_BACK, State.ROLLED_BACK)])
+def test_a_person_vouches_for_the_end_that_is_being_delivered_unless_a_try_has_begun(state: State, end: State) -> None:
+    found = a_transfer(state, tries=4, revision=7)
+    resolved = rules.resolved(found, a_reason(), NOW)
+    assert (resolved.allowed, resolved.to, resolved.tries, resolved.fence) == ((state,), end, 4, 7)
+    assert (resolved.due_at, resolved.owner) == (None, None)
+
+
+@pytest.mark.parametrize("state", [State.CONFIRMING, State.ROLLING_BACK])
+def test_a_person_shortens_the_wait_for_the_next_try_and_nothing_else(state: State) -> None:
+    found = a_transfer(state, tries=4, revision=7, due_at=NOW + 3600, decided_at=NOW - 5000)
+    hastened = rules.hastened(found, a_reason(), NOW, NOW + 2)
+    assert (hastened.allowed, hastened.to, hastened.due_at, hastened.fence) == ((state,), state, NOW + 2, 7)
+    assert (hastened.tries, hastened.decided_at, hastened.owner) == (4, None, None)
+    assert hastened.reason == a_reason()
+
+
+@pytest.mark.parametrize(
+    "owner, due_at, flying",
+    [("a", NOW + 1, True), ("a", NOW, False), (None, NOW + 1, False), (None, None, False)],
+)
+def test_a_transfer_is_in_flight_while_the_lease_of_its_owner_lasts(
+    owner: str | None, due_at: float | None, flying: bool
+) -> None:
+    assert rules.in_flight(a_transfer(State.CONFIRMING, owner=owner, due_at=due_at), NOW) is flying
+
+
 def test_what_the_gateway_itself_puts_off_uses_up_no_try() -> None:
     put_off = rules.postponed(a_transfer(State.CONFIRMING, tries=3), NOW + 5, NOW)
     assert (put_off.to, put_off.tries, put_off.due_at) == (State.CONFIRMING, 3, NOW + 5)
@@ -192,6 +219,8 @@ def test_every_rule_makes_only_transitions_of_the_table() -> None:
         rules.decided(held.key, Decision.ROLLBACK, lease, NOW, amount=None, reason=a_reason()),
         rules.taken_up(parked, lease, NOW),
         rules.retried(parked, a_reason(), NOW),
+        *(rules.hastened(a_transfer(state), a_reason(), NOW, NOW) for state in (State.CONFIRMING, State.ROLLING_BACK)),
+        *(rules.resolved(a_transfer(state), a_reason(), NOW) for state in (State.CONFIRMING, State.ROLLING_BACK)),
         rules.resolved(parked, a_reason(), NOW),
         *(
             rules.after_try(
