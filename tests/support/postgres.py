@@ -235,5 +235,17 @@ def _reachable_binaries(home: Path, version: int) -> Path:
     folder = binaries(version)
     if os.geteuid() != 0 or all(above.stat().st_mode & stat.S_IXOTH for above in folder.parents):
         return folder
-    shutil.copytree(folder.parent, home / "postgres", symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
-    return home / "postgres" / "bin"
+    return copied(folder, home / "postgres")
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """The `bin` folder of a copy in which every program finds what it had around it.
+
+    In every wheel, of each Python version and processor, the programs look for their libraries three folders up, in the
+    one that lies beside the package.
+    """
+    package = folder.parents[1]
+    ignored = shutil.ignore_patterns("include", "*.a")
+    for each in (folder.parent.relative_to(package.parent), Path(f"{package.name}.libs")):
+        shutil.copytree(package.parent / each, to / each, symlinks=True, ignore=ignored)
+    return to / folder.relative_to(package.parent)
