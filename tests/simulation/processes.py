@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -94,6 +95,8 @@ class Process:
             task = _pending(each)
             if task is not None:
                 _close(task, context)
+        for task, context in self._loop.begun_at_once(self):
+            _close(task, context)
 
 
 PROCESS: Final[ContextVar[Process | None]] = ContextVar("process", default=None)
@@ -168,6 +171,15 @@ class SimulatedLoop(VirtualLoop):
         if process is not None:
             process.adopt(task, context)
         return task
+
+    def begun_at_once(self, process: Process) -> list[tuple[asyncio.Task[Any], Context]]:
+        """Tasks of this process that the loop was not asked to make, oldest first: since Python 3.12 a task can begin
+        as it is made, and aiohttp makes those of its connections like that."""
+        if sys.version_info < (3, 12):
+            return []
+        found = [(task, task.get_context()) for task in asyncio.all_tasks(self)]
+        its = [(task, context) for task, context in found if context.get(PROCESS) is process]
+        return sorted(its, key=lambda one: (len(one[0].get_name()), one[0].get_name()))
 
     async def create_connection(  # type: ignore[override]  # only what the gateway's client calls
         self, protocol_factory: Callable[[], asyncio.BaseProtocol], host: str, port: int, **_: Any

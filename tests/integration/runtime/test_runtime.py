@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,6 +143,29 @@ async def test_a_stop_finishes_what_is_under_way_and_refuses_the_rest(tmp_path: 
         assert far.seen(WalletCall.WITHDRAW) == 1
         await old.close()
         await new.close()
+
+
+async def test_a_gateway_that_has_stopped_has_lost_no_task_of_its_connections(tmp_path: Path, far: FarOperator) -> None:
+    far.go_wrong(Fault.DELAY, WalletCall.WITHDRAW, delay_s=0.3)
+    lost: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
+    before = asyncio.all_tasks()
+    async with running(settings_for(tmp_path, {"acme": operator_to(far)})) as gateway:
+        idle, half, gone, answered = [await gateway.connect() for _ in range(4)]
+        await half.send(request("/wallet/withdraw", message(WalletCall.WITHDRAW, "half"))[:-5])
+        await gone.send(request("/wallet/withdraw", message(WalletCall.WITHDRAW, "gone")))
+        await far.until_seen(WalletCall.WITHDRAW)
+        await gone.close()
+        await half.close()
+        await answered.asked(request("/wallet/getBalance", message(WalletCall.GET_BALANCE)))
+        gc.collect()
+    await idle.close()
+    await answered.close()
+    async with asyncio.timeout(5):
+        while asyncio.all_tasks() - before:  # noqa: ASYNC110 - those of the simulated operator's connections end by themselves
+            await asyncio.sleep(0.01)
+    gc.collect()
+    assert lost == []
 
 
 async def test_what_a_stop_leaves_unfinished_the_next_start_brings_to_its_end(tmp_path: Path, far: FarOperator) -> None:
