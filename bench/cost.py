@@ -41,7 +41,11 @@ T = TypeVar("T")
 
 
 class Meter:
-    """Counts the bytecodes that threads execute; those begun by `uncounted` are left out."""
+    """Counts the bytecodes that threads execute; those begun by `uncounted` are left out.
+
+    Since Python 3.12 a function learns only during its first call here that it is to be counted, so that this one call
+    counts for less: whoever compares counts lets the same work run once before.
+    """
 
     def __init__(self) -> None:
         self._cells: list[list[int]] = []

@@ -14,11 +14,18 @@ import pytest
 from bench.cost import Meter
 
 ROOT = Path(__file__).parents[3]
-BUDGETS = {"balance": 0.535, "rollback": 1.042, "purchase": 1.056}
-"""Bytecodes of each flow as a multiple of what the aiohttp pass-through takes for it, on Python 3.11."""
+BUDGETS = {
+    (3, 11): {"balance": 0.535, "rollback": 1.042, "purchase": 1.056},
+    (3, 13): {"balance": 0.521, "rollback": 1.004, "purchase": 1.021},
+    (3, 14): {"balance": 0.507, "rollback": 0.998, "purchase": 1.010},
+}
+"""Bytecodes of each flow as a multiple of what the aiohttp pass-through takes for it, by version of Python: each has
+bytecodes of its own, and was measured."""
 
-TOLERANCE = 0.05 if sys.version_info[:2] == (3, 11) else 0.3
-"""Other versions of the interpreter have other bytecodes, for which no figure is on record here."""
+VERSION = sys.version_info[:2]
+BUDGET = BUDGETS.get(VERSION, BUDGETS[3, 13])
+TOLERANCE = 0.05 if VERSION in BUDGETS else 0.3
+"""For a version that was never measured, no figure is on record."""
 
 
 @cache
@@ -32,9 +39,9 @@ def costs() -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize("flow", BUDGETS)
+@pytest.mark.parametrize("flow", BUDGET)
 def test_a_call_costs_what_it_is_known_to_cost(flow: str) -> None:
-    assert costs()[flow] == pytest.approx(BUDGETS[flow], rel=TOLERANCE), (
+    assert costs()[flow] == pytest.approx(BUDGET[flow], rel=TOLERANCE), (
         "dearer: find out why; cheaper: lower the budget, or the next tenth will not be noticed"
     )
 
@@ -52,6 +59,7 @@ def counted(count: int) -> int:
 
 
 def test_the_meter_counts_the_same_work_the_same_and_a_tenth_more_as_a_tenth_more() -> None:
+    counted(1000)  # the first call of any code is counted in part: see the meter
     once, again, more = counted(1000), counted(1000), counted(1100)
     assert once == again
     assert more / once == pytest.approx(1.1, rel=0.01)
