@@ -6,7 +6,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 
 usable = -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.11 python; do \
 	$$p $(usable) && command -v $$p && break; done)
 
 VENV := .venv
@@ -68,6 +68,10 @@ test: lint  ## set up, lint, and run every test with coverage
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= $(PYTEST_ARGS)
 	$(BIN)/python -m coverage report --fail-under=100 --include='gateway/transfers/*,gateway/journal/*,gateway/wire/*'
 	@echo "make test: all passed"
+
+.PHONY: test-on
+test-on:  ## demo and test in a new minimal Debian (needs root): DIST=trixie; AS=user, AS=root, both if not given
+	@$(PYTHON) -m tests.machines --dist $(or $(DIST),trixie) $(if $(AS),--as $(AS)) --workers $(WORKERS)
 
 .PHONY: lint
 lint: $(DEV)  ## style, types, and direction of imports

@@ -12,7 +12,7 @@ from tests.tidy.tree import ROOT, files, pages
 LINK = re.compile(r"\[[^\]]*\]\((?P<to>[^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(?P<title>.+)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
-TARGET = re.compile(r"^(?P<name>[a-z]+):.*  ## ", re.MULTILINE)
+TARGET = re.compile(r"^(?P<name>[a-z-]+):.*  ## ", re.MULTILINE)
 DECISION = re.compile(r"\d{3}-[a-z0-9-]+\.md")
 
 
