@@ -41,18 +41,14 @@ def money(amount: Decimal | int | str, currency: str) -> Money:
 
 def unchecked_money(amount: Decimal | int, currency: str, places: int = 0) -> Money:
     """`Money` as somebody else says it, counted in 10^-places of the unit: ``unchecked_money(356000, "XAG", 5)`` is
-    3.56 XAG. In canonical form within the limits; outside of them with every digit, for whoever keeps it to check.
+    3.56 XAG. Every digit is kept, for whoever takes it to check and to bring into canonical form.
     """
     number = Decimal(amount)
-    if not number.is_finite():
-        return Money(number, currency)
-    sign, digits, exponent = number.as_tuple()
-    assert isinstance(exponent, int)
-    number = Decimal((sign, digits, exponent - places))
-    try:
-        return money(number, currency)
-    except MoneyError:
-        return Money(number, currency)
+    if places and number.is_finite():
+        sign, digits, exponent = number.as_tuple()
+        assert isinstance(exponent, int)
+        number = Decimal((sign, digits, exponent - places))
+    return Money(number, currency)
 
 
 def parse(text: str) -> Money:

@@ -46,15 +46,22 @@ def as_yes(answer: Any, call: WalletCall, transfer: Transfer) -> Told:
     told = _told(answer.balance)
     if told.balance is None or transfer.amount is None:
         return told
-    expected = transfer.amount.currency
-    if told.balance.currency == expected:
+    if told.balance.currency == transfer.amount.currency:
         return told
-    if told.balance.currency.casefold() == expected.casefold():  # codes differ in more than case
-        return Told(Money(told.balance.amount, expected))
+    balance = in_currency(told.balance, transfer.amount.currency)
+    if balance is not None:
+        return Told(balance)
     note = f"the answer's balance is in another currency ({told.balance.currency})"
     if call in HOLDS:
         raise Unclear(note)
     return Told(None, note)
+
+
+def in_currency(balance: Money, currency: str) -> Money | None:
+    """The balance if it is in this currency, which codes that differ in case alone are; spelled as here."""
+    if balance.currency == currency:
+        return balance
+    return Money(balance.amount, currency) if balance.currency.casefold() == currency.casefold() else None
 
 
 def as_money(answer: Any) -> Money:
@@ -80,7 +87,8 @@ def as_player(answer: Any) -> Player:
 def _told(balance: Any) -> Told:
     if balance is None:
         return Told(None)
-    if not isinstance(balance, Money) or not _is_a(balance.amount, Decimal) or not _is_a(balance.currency, str):
+    # Annotations are not enforced, and adapters are third-party code.
+    if not (isinstance(balance, Money) and isinstance(balance.amount, Decimal) and isinstance(balance.currency, str)):  # type: ignore[redundant-expr]
         return Told(None, "the adapter returned a balance that is not money")
     if not balance.currency:
         return Told(None, "the balance has no currency")

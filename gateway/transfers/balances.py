@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from typing import Final
 
 import structlog
@@ -12,6 +11,7 @@ from gateway.journal.records import Session, Transfer
 from gateway.money import Money
 from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
+from gateway.operators.verdicts import in_currency
 
 ASK_S: Final = 1.0
 """How long the operator is asked for a balance that it did not give with its yes: the game waits for the yes."""
@@ -22,19 +22,19 @@ log = structlog.get_logger(__name__)
 
 
 class Balances:
-    """Remembers the last balance that each of the latest `capacity` players was told, and fills in what is missing."""
+    """Remembers the last balance that each of `capacity` players was told, and fills in what is missing. Who has been
+    known for longest is forgotten first."""
 
     def __init__(self, capacity: int = REMEMBERED) -> None:
         self._capacity = capacity
-        self._last: OrderedDict[tuple[str, str, str], Money] = OrderedDict()
+        self._last: dict[tuple[str, str, str], Money] = {}
 
     def told(self, session: Session, balance: Money) -> None:
         """The operator has said so."""
-        player = _player(session)
-        self._last[player] = balance
-        self._last.move_to_end(player)
-        if len(self._last) > self._capacity:
-            self._last.popitem(last=False)
+        last = self._last
+        last[_player(session)] = balance
+        if len(last) > self._capacity:
+            del last[next(iter(last))]
 
     def last(self, session: Session) -> Money | None:
         """What the player was told last, by this process."""
@@ -52,8 +52,11 @@ class Balances:
         asked = await self._asked(operator, session)
         if asked is not None:
             self.told(session, asked)
+            asked = _of(transfer, asked)
+        if asked is not None:
             return asked
-        last = self.last(session) or transfer.hold_balance
+        known = self.last(session)
+        last = (None if known is None else _of(transfer, known)) or transfer.hold_balance
         log.warning(
             "balance not told by the operator",
             operator=operator.name,
@@ -69,6 +72,11 @@ class Balances:
                 return await operator.get_balance(session)
         except (OperatorError, TimeoutError):
             return None
+
+
+def _of(transfer: Transfer, balance: Money) -> Money | None:
+    """The balance as it goes with an answer about the transfer: None in another currency than its own."""
+    return balance if transfer.amount is None else in_currency(balance, transfer.amount.currency)
 
 
 def _player(session: Session) -> tuple[str, str, str]:

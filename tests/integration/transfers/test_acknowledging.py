@@ -165,6 +165,19 @@ def test_a_balance_in_another_currency_blocks_no_end(tmp_path: Path, end: str) -
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("asked", [money("9", "xag"), money("9", "EUR")])
+def test_a_balance_that_is_asked_for_is_told_in_the_transfers_currency_alone(tmp_path: Path, asked: Money) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        await gateway.withdraw()
+        world.far_side.always(CONFIRM, Receipt())
+        world.far_side.balance = asked
+        assert await gateway.confirm() == (money("9", "XAG") if asked.currency == "xag" else BALANCE)
+        assert await gateway.confirm() == (money("9", "XAG") if asked.currency == "xag" else BALANCE)
+
+    play(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_session_whose_balance_is_odd_is_a_session(tmp_path: Path, known: bool) -> None:
     async def scenario(world: World) -> None:

@@ -92,8 +92,8 @@ def test_amounts_of_different_ways_of_writing_are_equal() -> None:
 @pytest.mark.parametrize(
     "amount, places, kept",
     [
-        (356000, 5, "3.56"),
-        (Decimal("230.00"), 0, "230"),
+        (356000, 5, "3.56000"),
+        (Decimal("230.00"), 0, "230.00"),
         (Decimal("0.30000000000000004"), 0, "0.30000000000000004"),
         (10**60 + 1, 5, "1" + "0" * 55 + ".00001"),
         (Decimal("1e999999999"), 2, "1E+999999997"),
