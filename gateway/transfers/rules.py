@@ -217,6 +217,7 @@ def disowned(found: Transfer, outcome: Outcome, reason: Reason, now: float) -> C
         due_at=None if outcome.unwritten else now,
         decided_at=now,
         fate=None if may_have_moved(outcome) else Fate.REFUSED,
+        session=outcome.session,
         reason=reason,
     )
 
