@@ -88,7 +88,7 @@ def _told(balance: Any) -> Told:
     if balance is None:
         return Told(None)
     # Annotations are not enforced, and adapters are third-party code.
-    if not (isinstance(balance, Money) and isinstance(balance.amount, Decimal) and isinstance(balance.currency, str)):  # type: ignore[redundant-expr]
+    if not (isinstance(balance, Money) and isinstance(balance.amount, Decimal) and isinstance(balance.currency, str)):  # type: ignore[redundant-expr]  # see above
         return Told(None, "the adapter returned a balance that is not money")
     if not balance.currency:
         return Told(None, "the balance has no currency")

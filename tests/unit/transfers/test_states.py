@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gateway.journal.records import CLAIMABLE, FINAL, Decision, State
@@ -73,3 +75,20 @@ def test_no_row_that_is_adopted_becomes_a_held_one() -> None:
         reached |= grown
     assert State.HELD not in reached
     assert set(ADOPTED) == {Call.HOLD}
+
+
+def test_the_page_on_the_architecture_shows_this_very_table() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
+    ]
+    shown = {row[0]: row[1:] for row in rows if len(row) == len(Call) + 1}
+    expected = {
+        "no row" if state is None else f"`{state}`": [ANSWERS[call][state].value for call in Call]
+        for state in EVERY_STANDING
+    }
+    for call, answers in ADOPTED.items():
+        for state, answer in answers.items():
+            cells = [answer.value if each is call else "" for each in Call]
+            expected[f"`{state}`, hold never seen"] = cells
+    assert {state: shown.get(state) for state in expected} == expected
