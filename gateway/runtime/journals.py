@@ -41,7 +41,7 @@ class Journals:
         """Opens all, takes over what dead instances left, and starts the chores. Raises `JournalError`."""
         for name, journal in settings.every_journal.items():
             self.open[name] = await open_journal(name, journal, self._metrics, self._clock)
-        self._houses = self._houses_of(settings)
+        self._houses = {name: self._house_of(name, settings) for name in settings.every_journal}
         for house in self._houses.values():
             await house.begin()
         crash_point("start.inherited")
@@ -52,7 +52,8 @@ class Journals:
         """From now on the chores go by these settings."""
         for name in self._houses:
             await self._supervisor.drop(_chores(name))
-        self._houses = self._houses_of(settings)
+        for name, house in self._houses.items():
+            house.go_by(keep_s=_kept_s(settings, name), abandoned_after_s=settings.abandoned_after)
         self._keep_house()
 
     async def problems(self) -> list[str]:
@@ -76,17 +77,14 @@ class Journals:
             await journal.close()
         self.open.clear()
 
-    def _houses_of(self, settings: Settings) -> dict[str, Housekeeping]:
-        return {
-            name: Housekeeping(
-                self.open[name],
-                self._clock,
-                self._instance,
-                keep_s=journal.keep,
-                abandoned_after_s=settings.abandoned_after,
-            )
-            for name, journal in settings.every_journal.items()
-        }
+    def _house_of(self, name: str, settings: Settings) -> Housekeeping:
+        return Housekeeping(
+            self.open[name],
+            self._clock,
+            self._instance,
+            keep_s=_kept_s(settings, name),
+            abandoned_after_s=settings.abandoned_after,
+        )
 
     def _keep_house(self) -> None:
         for name, house in self._houses.items():
@@ -113,6 +111,13 @@ class Journals:
             await journal.beat(Instance(id=self._instance, started_at=now, lease_until=now))
         except JournalUnavailable as error:
             log.warning("the journal could not be told that this instance stops", error=str(error))
+
+
+def _kept_s(settings: Settings, name: str) -> float | None:
+    """How long finished transfers of a journal are kept. A configuration that was read from a file has been checked;
+    this holds for whatever else settings are made from: nothing is forgotten while a call about it may still come."""
+    keep = settings.every_journal[name].keep
+    return None if keep is None else max(keep, settings.least_keep(name))
 
 
 def _chores(name: str) -> str:

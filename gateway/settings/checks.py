@@ -14,6 +14,7 @@ from typing import NamedTuple
 from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError
 
+from gateway.settings.deliveries import GAME_REPEATS_S
 from gateway.settings.listeners import ListenerTls
 from gateway.settings.models import DEFAULT_JOURNAL, Settings
 from gateway.settings.operators import CredentialSettings, OperatorSettings
@@ -32,6 +33,7 @@ class Finding(NamedTuple):
 def contradictions(settings: Settings) -> Iterator[Finding]:
     """Everything for which the configuration cannot be used."""
     yield from _journals(settings)
+    yield from _short_memories(settings)
     yield from _tls_of(settings.server.tls, ("server", "tls"))
     yield from _tls_of(settings.admin.tls, ("admin", "tls"))
     if not settings.operators:
@@ -62,6 +64,32 @@ def _journals(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 ("journals", name, "url"), f"is also the url of the journal {seen[journal.url]}; use that one"
             )
+
+
+def _short_memories(settings: Settings) -> Iterator[Finding]:
+    """Journals that would forget a transfer while a call about it may still come."""
+    for name, journal in settings.every_journal.items():
+        least = settings.least_keep(name)
+        if journal.keep is not None and journal.keep < least:
+            place = ("journal",) if name == DEFAULT_JOURNAL else ("journals", name)
+            needed = duration_text(least)
+            text = (
+                f"is {duration_text(journal.keep)}, shorter than {needed}: for that long "
+                f"{_who_names(settings.sharing(name))} may still name a finished transfer, and what is forgotten is "
+                f"sent on as something new; write {needed} or more"
+            )
+            yield Finding((*place, "keep"), text)
+
+
+def _who_names(operators: dict[str, OperatorSettings]) -> str:
+    """Who may name a finished transfer of these operators longest, and why."""
+    game = f"the game (it repeats its calls for {duration_text(GAME_REPEATS_S)})"
+    if not operators:
+        return game
+    name = max(operators, key=lambda each: operators[each].delivery.named_for)
+    plan = operators[name].delivery
+    until, window = duration_text(plan.until), duration_text(plan.late_arrival_window)
+    return f"{game} or the gateway (operators.{name}.delivery: until {until}, late_arrival_window {window})"
 
 
 def _operator(settings: Settings, operator: OperatorSettings, place: Place) -> Iterator[Finding]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from gateway.settings.section import Section
 from gateway.settings.values import Duration, Name, Timeout
+
+GAME_REPEATS_S: Final = 48 * 3600.0
+"""For how many seconds the game repeats a confirm or rollback that was not acknowledged: its contract says so."""
 
 
 class DeliverySettings(Section):
@@ -42,6 +45,12 @@ class DeliverySettings(Section):
     late_arrival_window: Duration = 60.0
     """How long a withdraw whose fate is unknown may still be on its way. An operator that answers a rollback with
     "never heard of it" is told again after this time before that counts as done."""
+
+    @property
+    def named_for(self) -> float:
+        """For how many seconds after its end a transfer may still be named: by the game that repeats its call, by the
+        gateway's own tries, or by a withdraw that arrives late."""
+        return max(self.until, GAME_REPEATS_S) + self.late_arrival_window
 
 
 class CategorySettings(Section):

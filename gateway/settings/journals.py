@@ -75,7 +75,9 @@ class JournalSettings(Section):
 
     keep: Timeout | None = None
     """How long finished transfers are kept; without it for ever. A call about a transfer that is forgotten is treated
-    as one about a transfer that was never seen (see unknown_transfers)."""
+    as one about a transfer that was never seen (see unknown_transfers). So it must be no shorter than such a call may
+    come: 48 hours, in which the game repeats its calls, or `delivery.until` if that is longer, and
+    `delivery.late_arrival_window`."""
 
     connections: Annotated[int, Field(ge=2, le=1000)] = 8
     """PostgreSQL: how many connections each gateway opens at most."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from gateway.settings.deliveries import DeliverySettings, ReasonSettings
+from gateway.settings.deliveries import GAME_REPEATS_S, DeliverySettings, ReasonSettings
 from gateway.settings.journals import JournalSettings
 from gateway.settings.listeners import AdminSettings, ServerSettings
 from gateway.settings.operators import OperatorSettings
@@ -60,6 +60,15 @@ class Settings(Section):
     def every_journal(self) -> dict[str, JournalSettings]:
         """The journals by the names that operators know them under."""
         return {DEFAULT_JOURNAL: self.journal, **self.journals}
+
+    def sharing(self, journal: str) -> dict[str, OperatorSettings]:
+        """The operators whose transfers are kept in that journal, by name."""
+        return {name: operator for name, operator in self.operators.items() if operator.journal == journal}
+
+    def least_keep(self, journal: str) -> float:
+        """For how many seconds that journal has to keep finished transfers: for as long as one may still be named."""
+        named_for = (operator.delivery.named_for for operator in self.sharing(journal).values())
+        return max(named_for, default=GAME_REPEATS_S)
 
     @field_validator("operators")
     @classmethod

@@ -30,10 +30,15 @@ class Housekeeping:
         self._journal = journal
         self._clock = clock
         self._instance = instance
+        self.go_by(keep_s=keep_s, abandoned_after_s=abandoned_after_s)
+        self._started_at = clock.now()
+        self._began = clock.monotonic()
+        self.tallies: list[Tally] = []
+
+    def go_by(self, *, keep_s: float | None, abandoned_after_s: float) -> None:
+        """From now on the chores go by these times."""
         self._keep_s = keep_s
         self._abandoned_after_s = abandoned_after_s
-        self._started_at = clock.now()
-        self.tallies: list[Tally] = []
 
     async def begin(self) -> None:
         """Takes over what others left behind, where nobody else can be alive. Raises `JournalUnavailable`."""
@@ -70,11 +75,16 @@ class Housekeeping:
         if rows:
             log.warning("took over what a dead instance left behind", transfers=rows)
 
+    def _surely_now(self) -> float:
+        """The time (Unix seconds), but no later than when the chores were made and what has passed since: a clock that
+        jumps ahead must not make the gateway forget what the game may still name."""
+        return min(self._clock.now(), self._started_at + self._clock.monotonic() - self._began)
+
     async def _prune(self) -> None:
         """Small steps, so that no call waits for a long delete."""
         if self._keep_s is None:
             return
-        before = self._clock.now() - self._keep_s
+        before = self._surely_now() - self._keep_s
         pruned = PRUNE_LIMIT
         while pruned >= PRUNE_LIMIT:
             pruned = await self._journal.prune(before, PRUNE_LIMIT)

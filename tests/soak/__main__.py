@@ -23,14 +23,15 @@ from tests.soak.page import Line, Plot, page
 from tests.soak.sampling import Sample, Sampler, descriptors
 from tests.support.auditing import story, violations
 from tests.support.journal_places import STORES
-from tests.support.stage import PLAYED, Stage, staged
+from tests.support.stage import KEEP, PLAYED, Stage, staged
 
 REPORT: Final = Path("build/soak/index.html")
 REMEMBER_EVERY_S: Final = 20.0
 RELOAD_EVERY_S: Final = 60.0
 REPEAT_EVERY_S: Final = 5.0
-KEEP: Final = "120s"
-"""Much longer than `REMEMBER_EVERY_S`: every transfer is seen in its end before the journal forgets it."""
+KEPT_S: Final = 120.0
+"""For how long the journal has what is finished, before it is made to look days old and is forgotten. Much longer than
+`REMEMBER_EVERY_S`: every transfer is seen in its end before that."""
 
 OPERATOR_TIMEOUT_MS: Final = 2000
 UNDER_WAY: Final = 100
@@ -119,6 +120,7 @@ class Soak:
         while True:
             await asyncio.sleep(REMEMBER_EVERY_S)
             await self.stage.remember()
+            await self.stage.age(KEPT_S)
 
     async def _repeat(self) -> None:
         """Whatever was not acknowledged, the game asks for again, long before the journal forgets it."""

@@ -20,6 +20,10 @@ from tests.support.postgres_shelf import PostgresShelf
 
 LOCK_MS: Final = 5000
 
+OLDER: Final = """
+UPDATE transfers SET changed_at = changed_at - {by_s}
+WHERE state IN ('confirmed', 'rolled_back') AND changed_at < {before} AND changed_at > {before} - {by_s}"""
+
 
 class SqliteFile:
     """A journal in a file."""
@@ -43,6 +47,16 @@ class SqliteFile:
             connection.execute("ROLLBACK")
             connection.close()
 
+    async def age(self, by_s: float, before: float) -> None:
+        """What ended before that time (Unix seconds), but not so long before, ended `by_s` seconds earlier."""
+        await asyncio.to_thread(self._age, by_s, before)
+
+    def _age(self, by_s: float, before: float) -> None:
+        connection = apsw.Connection(str(self._path))
+        connection.set_busy_timeout(LOCK_MS)
+        connection.execute(OLDER.format(by_s=by_s, before=before))
+        connection.close()
+
     def _lock(self) -> apsw.Connection:
         connection = apsw.Connection(str(self._path))
         connection.set_busy_timeout(LOCK_MS)
@@ -60,6 +74,14 @@ class PostgresSchema(PostgresShelf):
             async with connection.transaction():
                 await connection.execute("LOCK TABLE transfers IN SHARE ROW EXCLUSIVE MODE")
                 yield
+        finally:
+            await connection.close()
+
+    async def age(self, by_s: float, before: float) -> None:
+        """As for a file."""
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute(OLDER.format(by_s=by_s, before=before))
         finally:
             await connection.close()
 

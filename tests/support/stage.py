@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -29,6 +30,10 @@ STRICT: Final = "strict"
 """An operator whose deliveries are given up at once; the game finishes there what it has begun."""
 
 FINISH_S: Final = 60.0
+KEEP: Final = "3d"
+"""Longer than the game may name what is finished: no gateway takes less."""
+
+AGED_S: Final = 4 * 86_400.0
 DELIVERY: Final = {
     "schedule": ["0s", "200ms", "300ms"],
     "then_every": "500ms",
@@ -113,6 +118,10 @@ class Stage:
                     self._rows[key] = _united(known, timeline)
                 elif _fullness(timeline) >= _fullness(known):
                     self._rows[key] = timeline
+
+    async def age(self, ended_s: float = 0.0) -> None:
+        """What ended at least so long ago is kept for `KEEP` no longer: a test has no three days to wait."""
+        await self.store.age(AGED_S, time.time() - ended_s)
 
     async def finished(self) -> list[str]:
         """Lets the game and the gateway finish everything. Returns what is not finished."""

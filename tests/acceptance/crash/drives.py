@@ -12,12 +12,11 @@ from gateway.journal.records import Decision
 from gateway.testing.faults import Fault
 from gateway.wire.calls import WalletCall
 from tests.support.playing import END, Purchase
-from tests.support.stage import BREAKER_FAILURES, PLAYED, STRICT, Stage
+from tests.support.stage import BREAKER_FAILURES, KEEP, PLAYED, STRICT, Stage
 
 WAVES: Final = 12
 NOTES: Final = 40
 NOTED_LENGTH: Final = 4000
-KEEP_S: Final = 1.0
 
 Drive = Callable[[Stage], Awaitable[Any]]
 
@@ -120,9 +119,9 @@ async def forget(stage: Stage) -> None:
     """Finished transfers grow older than the journal keeps them."""
     await stage.wave()
     await stage.game.finish(patience_s=5)
-    await asyncio.sleep(KEEP_S + 0.2)
     await stage.remember()
-    await stage.reconfigure(keep=f"{KEEP_S}s")
+    await stage.age()
+    await stage.reconfigure(keep=KEEP)
 
 
 async def stop(stage: Stage) -> None:

@@ -49,6 +49,16 @@ def test_check_names_every_problem_and_ends_with_status_2(tmp_path: Path) -> Non
     assert "gateway.yaml:2:29: operators.acme.adapter: there is no adapter 'quantm'; installed are: " in second
 
 
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_journal_that_forgets_what_may_still_be_named_is_refused(tmp_path: Path, command: str) -> None:
+    deployment = Deployment(tmp_path)
+    deployment.configure(journal={"url": deployment.url("default"), "keep": "1d"})
+    ran = deployment.run(command)
+    assert (ran.status, ran.out) == (2, "")
+    assert f"{deployment.config}:4:9: journal.keep: is 1d, shorter than 2d1m: for that long the game" in ran.err
+    assert not list(tmp_path.glob("*.db"))
+
+
 def test_check_of_a_file_that_is_not_there_says_so() -> None:
     assert run("check", "--config", "/no/such.yaml") == (
         2,

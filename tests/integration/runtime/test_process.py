@@ -43,6 +43,11 @@ def configuration(folder: Path, far: FarOperator, **other: Any) -> Path:
     return file
 
 
+def forgetful(text: str) -> str:
+    """The configuration with a journal that forgets what the game may still repeat."""
+    return text.replace("journal:\n", "journal:\n  keep: 1d\n")
+
+
 class Program:
     """The gateway in a process of its own."""
 
@@ -135,7 +140,7 @@ async def test_sighup_with_a_bad_file_changes_nothing_and_with_a_good_one_harms_
     file = configuration(tmp_path, far)
     async with program(file) as gateway:
         good = file.read_text()
-        for bad in (good + "nonsense: 1\n", "[", good.replace("port: 0", "port: 1")):
+        for bad in (good + "nonsense: 1\n", "[", good.replace("port: 0", "port: 1"), forgetful(good)):
             file.write_text(bad)
             gateway.process.send_signal(signal.SIGHUP)
             assert b'"level":"error"' in await gateway.logged(b"reload refused: nothing has changed")
@@ -146,10 +151,11 @@ async def test_sighup_with_a_bad_file_changes_nothing_and_with_a_good_one_harms_
         assert (await gateway.call(WalletCall.WITHDRAW)).status == 401
         assert (await gateway.call(WalletCall.WITHDRAW, "JohnDoe:NewPass")).status == 200
         metrics = await gateway.metrics()
-        assert b'mm_gateway_config_reloads_total{result="failed"} 3.0' in metrics
+        assert b'mm_gateway_config_reloads_total{result="failed"} 4.0' in metrics
         assert b'mm_gateway_config_reloads_total{result="ok"} 1.0' in metrics
         gateway.process.send_signal(signal.SIGINT)
         assert await gateway.ended() == 0
+    assert b"journal.keep: is 1d, shorter than 2d1m" in gateway.log
     assert b"MyPass" not in gateway.log
     assert b"NewPass" not in gateway.log
 

@@ -4,17 +4,24 @@ import asyncio
 import gc
 import json
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.clock import SystemClock
+from gateway.journal import open_journal
 from gateway.journal.interface import JournalError, JournalUnavailable
+from gateway.journal.records import State
 from gateway.runtime import Runtime, Unusable
+from gateway.settings import JournalSettings
+from gateway.telemetry.metrics import Metrics
 from gateway.testing.faults import Fault
 from gateway.testing.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.support.doors import request
+from tests.support.journals import a_transfer, key_of
 from tests.support.runtimes import FarOperator, message, operator_to, running, settings_for
 
 
@@ -37,6 +44,26 @@ async def test_a_withdraw_that_failed_is_rolled_back_without_the_game_asking(tmp
         await far.until_seen(WalletCall.ROLLBACK_WITHDRAWAL)
         assert far.seen(WalletCall.WITHDRAW) == 1
         assert far.state_of("1") is HoldState.UNDONE
+
+
+async def test_settings_that_nobody_checked_do_not_make_a_journal_forget_too_early(
+    tmp_path: Path, far: FarOperator
+) -> None:
+    now, url = time.time(), f"sqlite:///{tmp_path / 'journal.db'}"
+    journal = await open_journal("default", JournalSettings(url=url), Metrics(), SystemClock())
+    for id_, days in (("old", 3), ("young", 1)):
+        await journal.open(a_transfer(id_, state=State.CONFIRMED, changed_at=now - days * 86400))
+    await journal.close()
+    async with running(
+        settings_for(tmp_path, {"acme": operator_to(far)}, journal={"url": url, "keep": 1.0})
+    ) as gateway:
+        journal = await open_journal("default", JournalSettings(url=url), Metrics(), SystemClock(), beside=True)
+        async with asyncio.timeout(10):
+            while await journal.find(key_of("old")) is not None:  # noqa: ASYNC110 - a journal tells nobody
+                await asyncio.sleep(0.02)
+        assert await journal.find(key_of("young")) is not None
+        assert (await gateway.page("/healthz")).status == 200
+        await journal.close()
 
 
 async def test_health_readiness_and_metrics_are_told(tmp_path: Path, far: FarOperator) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from gateway.clock import Clock
 from gateway.journal.interface import TransferFilter
 from gateway.journal.records import State, Transfer
 from gateway.operators.adapter import Receipt
@@ -71,6 +72,37 @@ def test_old_ends_are_pruned_and_nothing_else(tmp_path: Path) -> None:
         assert await count(world) == 1
         (tally,) = chores.tallies
         assert (tally.state, tally.count, tally.abandoned) == (State.HELD, 1, 1)
+
+    play(tmp_path, scenario)
+
+
+class JumpingClock:
+    """The world's clock until it is set ahead."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.ahead_s = 0.0
+
+    def now(self) -> float:
+        return self._clock.now() + self.ahead_s
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
+
+def test_a_clock_that_jumps_ahead_makes_nothing_forgotten(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(started=False)
+        await gateway.withdraw()
+        await gateway.confirm()
+        clock = JumpingClock(gateway.clock)
+        chores = Housekeeping(world.journal, clock, "x", keep_s=100, abandoned_after_s=50)
+        clock.ahead_s = 10 * 365 * 86400
+        await chores.round()
+        assert await count(world) == 1
+        await asyncio.sleep(101)
+        await chores.round()
+        assert await count(world) == 0
 
     play(tmp_path, scenario)
 

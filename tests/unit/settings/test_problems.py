@@ -66,6 +66,15 @@ def problems(text: str) -> list[str]:
     return str(raised.value).splitlines()
 
 
+def named(operator: str, until: str, window: str) -> str:
+    """Why a finished transfer has to be kept."""
+    return (
+        "for that long the game (it repeats its calls for 2d) or the gateway "
+        f"(operators.{operator}.delivery: until {until}, late_arrival_window {window}) "
+        "may still name a finished transfer, and what is forgotten is sent on as something new"
+    )
+
+
 def with_operator(lines: str) -> str:
     return LEAST + dedent(lines).replace("\n", "\n    ").join(("    ", "\n"))
 
@@ -188,6 +197,26 @@ def test_a_mistake_of_an_operator_is_told_with_its_remedy(line: str, said: str) 
         (
             "journal: {url: 'sqlite:///a', encryption_key: hunter2}\n" + LEAST,
             "1:47: journal.encryption_key: must be 32 random bytes in base64; `openssl rand -base64 32` makes one",
+        ),
+        (
+            "journal: {url: 'sqlite:///b', keep: 47h}\n" + LEAST,
+            f"1:37: journal.keep: is 1d23h, shorter than 2d1m: {named('acme', '2d', '1m')}; write 2d1m or more",
+        ),
+        (
+            "journal: {url: 'sqlite:///b', keep: 2d}\ndelivery: {until: 1h, late_arrival_window: 10m}\n" + LEAST,
+            f"1:37: journal.keep: is 2d, shorter than 2d10m: {named('acme', '1h', '10m')}; write 2d10m or more",
+        ),
+        (
+            "journals: {b: {url: 'sqlite:///b', keep: 7d}}\n" + with_operator("journal: b\ndelivery: {until: 7d}"),
+            f"1:42: journals.b.keep: is 7d, shorter than 7d1m: {named('acme', '7d', '1m')}; write 7d1m or more",
+        ),
+        (
+            "journals: {b: {url: 'sqlite:///b', keep: 1s}}\n" + LEAST,
+            (
+                "1:42: journals.b.keep: is 1s, shorter than 2d: for that long the game (it repeats its calls for 2d) "
+                "may still name a finished transfer, and what is forgotten is sent on as something new; "
+                "write 2d or more"
+            ),
         ),
         (
             "journals: {default: {url: 'sqlite:///b'}}\n" + LEAST,
@@ -391,6 +420,18 @@ def test_a_date_is_a_text() -> None:
 )
 def test_what_looks_like_a_mistake_is_advised_against(text: str, said: str) -> None:
     assert [str(problem) for problem in loaded(text).advice] == [f"gateway.yaml:{said}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "journal: {url: 'sqlite:///b'}\n",
+        "journal: {url: 'sqlite:///b', keep: 2d1m}\n",
+        "journal: {url: 'sqlite:///b', keep: 2d1s}\ndelivery: {late_arrival_window: 1s}\n",
+    ],
+)
+def test_a_journal_may_keep_what_is_finished_for_just_as_long_as_it_may_be_named(text: str) -> None:
+    assert loaded(text + LEAST).advice == ()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
