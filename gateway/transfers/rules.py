@@ -324,16 +324,17 @@ def in_flight(transfer: Transfer, now: float) -> bool:
 
 
 def retried(transfer: Transfer, reason: Reason, now: float, due_at: float | None = None) -> Change:
-    """A person starts a parked transfer again, its schedule anew: due at `due_at`, at once if that is None."""
+    """A person starts a parked transfer again, its schedule anew from `due_at` on, at once if that is None."""
     assert transfer.wants is not None
+    begins_at = now if due_at is None else due_at
     return Change(
         key=transfer.key,
         allowed=(State.PARKED,),
         to=DELIVERING[transfer.wants],
         at=now,
         found=transfer,
-        due_at=now if due_at is None else due_at,
-        decided_at=now,
+        due_at=begins_at,
+        decided_at=begins_at,
         reason=reason,
     )
 

@@ -128,7 +128,9 @@ def test_what_was_parked_has_one_try_at_the_games_wish_and_its_whole_schedule_at
     taken_up = rules.taken_up(parked, lease, NOW)
     assert (taken_up.to, taken_up.tries, taken_up.decided_at) == (State.CONFIRMING, 50, None)
     retried = rules.retried(parked, a_reason(), NOW)
-    assert (retried.to, retried.tries, retried.due_at, retried.decided_at) == (State.CONFIRMING, 0, NOW, NOW)
+    assert (retried.to, retried.tries, retried.due_at, retried.owner) == (State.CONFIRMING, 0, NOW, None)
+    later = rules.retried(parked, a_reason(), NOW, NOW + 60)
+    assert (later.at, later.due_at, later.decided_at) == (NOW, NOW + 60, NOW + 60)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.DECLINED, Verdict.NOT_FOUND])

@@ -74,6 +74,17 @@ async def test_a_schema_that_changes_under_a_gateway_stops_its_next_connection(j
         await journal.open(a_transfer())
 
 
+async def test_a_gateway_of_the_former_version_writes_nothing_once_the_function_is_replaced(journals: Journals) -> None:
+    journal = await journals.open()
+    await journal.check()
+    await value(journals.shelf.url, "DROP FUNCTION journal_write")
+    await value(journals.shelf.url, "INSERT INTO journal_migrations (number, name) VALUES (999, 'later')")
+    with pytest.raises(JournalUnavailable, match="journal_write|function"):
+        await journal.open(a_transfer())
+    with pytest.raises(JournalUnavailable, match="newer"):
+        await journal.open(a_transfer())
+
+
 async def test_the_tables_have_the_columns_that_are_written(journals: Journals) -> None:
     columns = "SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND attrelid = {}"
     table = await value(journals.shelf.url, columns.format("'transfers'::regclass"))
