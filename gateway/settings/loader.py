@@ -9,12 +9,13 @@ from typing import Any, Final, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from gateway.secrets import secrets_of
 from gateway.settings.checks import Finding, advice, contradictions
 from gateway.settings.document import Document
 from gateway.settings.models import Settings
 from gateway.settings.phrases import masking, missing_key, phrase, unknown_key
 from gateway.settings.problems import Mark, Place, Problem, SettingsError, dotted, printable
-from gateway.settings.sections import fields_at, secrets_of
+from gateway.settings.sections import fields_at
 from gateway.settings.values import WRITTEN
 
 START: Final = Mark(1, 1)

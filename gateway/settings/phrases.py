@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
+from gateway.secrets import SHORTEST_SECRET
 from gateway.settings.interpolation import refers
 from gateway.settings.problems import printable
 
 SHOWN_LENGTH: Final = 60
-SHORTEST_SECRET: Final = 4
 
 _SHOWING: Final[dict[str, str]] = {
     "duration": "{msg}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from gateway.settings.problems import Place
@@ -24,20 +24,6 @@ def fields_at(root: type[BaseModel], place: Place) -> Mapping[str, FieldInfo]:
         if get_origin(field.annotation) in (dict, tuple, list):
             next(parts, None)
     return section.model_fields
-
-
-def secrets_of(value: Any) -> Iterator[str]:
-    """Every secret text inside a section, an adapter's settings, or a collection of them."""
-    if isinstance(value, SecretStr):
-        yield value.get_secret_value()
-    elif isinstance(value, BaseModel):
-        yield from secrets_of(value.__dict__)
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from secrets_of(inner)
-    elif isinstance(value, list | tuple | set | frozenset):  # not whatever can be walked: a network holds its addresses
-        for inner in value:
-            yield from secrets_of(inner)
 
 
 def _sections(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -21,10 +21,9 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-REDACTED: Final = "***"
-SHORTEST_SECRET: Final = 4
-"""Shorter texts would be found in every other word."""
+from gateway.secrets import SHORTEST_SECRET
 
+REDACTED: Final = "***"
 PLACES: Final = 12
 """How many of the places that an exception passed are told: the innermost ones."""
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from gateway.secrets import secrets_of
 from gateway.settings import OperatorSettings
-from gateway.settings.sections import secrets_of
 
 
 def test_secrets_are_found_beside_a_network_without_walking_its_addresses() -> None:
