@@ -63,7 +63,9 @@ $(FUZZ): tests/fuzz/requirements.txt pyproject.toml $(DEV)
 	@.venv-fuzz/bin/python -m pip --quiet --disable-pip-version-check --no-input install --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The tests' own files are UTF-8 whatever the locale. Those that are about the locale set this back.
 .PHONY: test
+test: export PYTHONUTF8 := 1
 test: lint  ## set up, lint, and run every test with coverage
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report= $(PYTEST_ARGS)
 	$(BIN)/python -m coverage report --fail-under=100 --include='gateway/transfers/*,gateway/journal/*,gateway/wire/*'

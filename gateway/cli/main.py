@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from traceback import extract_tb
 from typing import Final
 
@@ -39,6 +40,7 @@ COMMANDS: Final = {
 
 def main() -> None:
     """Runs the command that the command line names, and ends the process with its status."""
+    _speak_utf_8()
     sys.exit(_status())
 
 
@@ -59,6 +61,13 @@ def application(words: Sequence[str]) -> typer.Typer:
 
 def _program() -> None:
     """Makes a program of commands even of one command alone."""
+
+
+def _speak_utf_8() -> None:
+    """Whatever the locale, as JSON must be, and as Python itself does from version 3.15 on."""
+    for stream, errors in ((sys.stdin, "strict"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=errors)
 
 
 def _status() -> int:

@@ -111,7 +111,7 @@ def run(*arguments: str, stdin: str = "", environ: dict[str, str] | None = None)
         input=stdin,
         env={**own, **(environ or {})},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=PATIENCE_S,
         check=False,
     )

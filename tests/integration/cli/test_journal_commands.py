@@ -65,6 +65,18 @@ def test_one_transfer_is_shown_with_all_that_happened_to_it_and_without_its_toke
     assert TOKEN not in ran.out + deployment.run("transfers", "show", "old", "--json").out
 
 
+NOT_UTF_8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""A locale in which Python writes ASCII by itself."""
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["for people", "for machines"])
+def test_what_is_told_is_utf_8_in_every_locale(deployment: Deployment, options: tuple[str, ...]) -> None:
+    deployment.keep("spare", a_timeline("sword", description="Schwert für 剣士"))
+    ran = deployment.run("transfers", "show", "sword", *options, environ=NOT_UTF_8)
+    assert (ran.status, ran.err) == (0, "")
+    assert "Schwert für 剣士" in ran.out
+
+
 def test_a_transfer_is_found_in_whichever_journal_it_is(deployment: Deployment) -> None:
     (shown,) = deployment.run("transfers", "show", "new", "--json").json
     assert shown["transfer"]["operator"] == "beta"

@@ -104,6 +104,8 @@ def test_schema_describes_the_wallet_door_for_games_too() -> None:
 def test_a_hashed_password_is_one_that_the_gateway_takes(tmp_path: Path) -> None:
     hashed = run("hash-password", stdin="pass word\n").out.strip()
     assert PasswordHasher().verify(hashed, "pass word")
+    not_utf_8 = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert PasswordHasher().verify(run("hash-password", stdin="pässword\n", environ=not_utf_8).out.strip(), "pässword")
     deployment = Deployment(tmp_path)
     credentials = [{"username": "JohnDoe", "password_hash": hashed}]
     deployment.configure(operators={"acme": operator("JohnDoe", credentials=credentials)})
