@@ -15,7 +15,6 @@ def not_tried(record_property: Callable[[str, object], None]) -> Callable[[str],
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for report in terminalreporter.getreports("passed"):
-        for name, what in report.user_properties:
-            if name == NOT_TRIED:
-                terminalreporter.write_line(f"{NOT_TRIED} here: {what}")
+    told = [report.user_properties for report in terminalreporter.getreports("passed")]
+    for what in dict.fromkeys(what for each in told for name, what in each if name == NOT_TRIED):
+        terminalreporter.write_line(f"{NOT_TRIED}: {what}")

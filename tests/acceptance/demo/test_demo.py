@@ -15,6 +15,7 @@ import pytest
 
 from gateway.testing.faults import Fault
 from tests.support.gateway_process import COMMAND
+from tests.support.machine import has_terminals
 
 PURCHASES = 160
 LAST_LINE = f"make demo: {PURCHASES} purchases, 2 operators, 1 kill -9: ledger and journal agree"
@@ -85,17 +86,6 @@ def test_it_does_not_mix_its_files_with_others(tmp_path: Path) -> None:
     (tmp_path / "diary").write_text("dear diary")
     status, printed = mm_gateway("demo", "--keep", str(tmp_path))
     assert (status, "not empty" in printed) == (2, True)
-
-
-def has_terminals() -> bool:
-    """Whether this machine gives out pseudo-terminals."""
-    try:
-        ends = os.openpty()
-    except OSError:
-        return False
-    for end in ends:
-        os.close(end)
-    return True
 
 
 def test_it_shows_how_far_it_is_and_moves_the_cursor_on_a_terminal_alone(not_tried: Callable[[str], None]) -> None:
