@@ -79,7 +79,7 @@ async def test_a_gateway_of_the_former_version_writes_nothing_once_the_function_
     await journal.check()
     await value(journals.shelf.url, "DROP FUNCTION journal_write")
     await value(journals.shelf.url, "INSERT INTO journal_migrations (number, name) VALUES (999, 'later')")
-    with pytest.raises(JournalUnavailable, match="journal_write|function"):
+    with pytest.raises(JournalUnavailable, match=r"journal_write|function"):
         await journal.open(a_transfer())
     with pytest.raises(JournalUnavailable, match="newer"):
         await journal.open(a_transfer())
