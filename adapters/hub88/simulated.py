@@ -36,6 +36,7 @@ class _Body(msgspec.Struct, frozen=True):
     token: str
     request_uuid: str
     game_code: str
+    user: str = ""
     transaction_uuid: str = ""
     reference_transaction_uuid: str = ""
     supplier_transaction_id: str = ""
@@ -77,7 +78,7 @@ class SimulatedHub88(Simulated):
 
 
 def _look(body: _Body) -> Order:
-    return Order(act=Act.BALANCE, token=body.token, echo=body.request_uuid)
+    return Order(act=Act.BALANCE, token=body.token, player=body.user, echo=body.request_uuid)
 
 
 def _bet(body: _Body) -> Order:
@@ -114,6 +115,7 @@ def _order(body: _Body, act: Act, direction: Direction, reference: str) -> Order
         reference=reference,
         id=body.round,
         amount=Money(unscaled(body.amount, PLACES), body.currency) if act is Act.HOLD else None,
+        player=body.user,
         echo=body.request_uuid,
     )
 

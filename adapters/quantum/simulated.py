@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from adapters.quantum.adapter import QuantumSettings
 from adapters.quantum.messages import WireMoney, wire_money
 from gateway.money import Money, MoneyError
 from gateway.operators import Answer, Direction, Kind, Unclear, basic_auth, decode, encode
@@ -37,6 +38,9 @@ CODES: Final = {
 }
 """Its error codes are those of a gateway. Any other error is 100."""
 
+ALREADY: Final = {Kind.ROLLED_BACK: 111, Kind.DUPLICATE: 112}
+"""What it says of an end that it has booked already, where it does not repeat its first answer."""
+
 OTHER: Final = 100
 
 
@@ -50,12 +54,21 @@ class SimulatedQuantum(Simulated):
     """The operator that the contract describes: it remembers what it was told to roll back."""
 
     base_path = "/wallet/"
+    balance_at = ("balance", "amount")
     unknown_rollback = Unknown.ACKNOWLEDGE
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
         declines = {code: str(kind) for kind, code in CODES.items()}
         return {"base_url": base_url, "username": USERNAME, "password": PASSWORD, "declines": declines}
+
+    def own_settings(self, base_url: str) -> dict[str, Any]:
+        settings = self.adapter_settings(base_url)
+        if not self.manner.says_why:
+            settings["declines"] = {}
+        if self.manner.refuses_repeats and "already" in QuantumSettings.model_fields:
+            settings["already"] = {ALREADY[Kind.DUPLICATE]: "confirmed", ALREADY[Kind.ROLLED_BACK]: "rolled_back"}
+        return settings
 
     def understand(self, request: Request) -> Order:
         if request.headers.get("authorization") != basic_auth(USERNAME, PASSWORD):
@@ -78,7 +91,12 @@ class SimulatedQuantum(Simulated):
 
     def no(self, order: Order, kind: Kind) -> Answer:
         said = f"{order.call} {order.id} under {order.token}: {kind}"
-        return _answer(500, {"errorCode": CODES.get(kind, OTHER), "errorDescription": said})
+        return _answer(500, {"errorCode": self._code(kind), "errorDescription": said})
+
+    def _code(self, kind: Kind) -> int:
+        if self.manner.refuses_repeats and kind in ALREADY:
+            return ALREADY[kind]
+        return CODES.get(kind, OTHER) if self.manner.says_why else OTHER
 
 
 def _order(endpoint: str, body: _Body) -> Order:

@@ -41,6 +41,11 @@ WORDS: Final = {
     Fault.GARBAGE: "booked, answered a web page",
     Fault.WRONG_TYPE: "booked, answered wrong types",
     Fault.WRONG_ID: "booked, named another",
+    Fault.OTHER_CASE: "booked, wrote the currency small",
+    Fault.OTHER_CURRENCY: "booked, told another currency",
+    Fault.MANY_DIGITS: "booked, told too many digits",
+    Fault.NO_BALANCE: "booked, told no balance",
+    Fault.WORDS: "booked, told a text as balance",
     Fault.HUGE: "booked, answered 8 MiB",
     Fault.LATE: "booked after its rollback",
 }

@@ -27,7 +27,7 @@ from gateway.operators.adapter import Adapter, Receipt
 from gateway.operators.errors import Declined, Kind, OperatorError, Unmapped
 from gateway.operators.outcome import Outcome
 from gateway.operators.texts import secrets_of
-from gateway.testing.faults import Fault
+from gateway.testing.faults import BALANCE_FAULTS, Fault
 from gateway.testing.ledger import Account, HoldState
 from gateway.testing.simulated import Simulated
 from gateway.testing.workbench import HOLDS, PLAYER, TOKEN, Workbench, build, workbench
@@ -64,6 +64,9 @@ MOVES: Final = tuple(HOLDS.items()) + tuple(CONFIRMS.items()) + tuple(ROLLBACKS.
 
 HARMLESS: Final = (Fault.DELAY, Fault.DUPLICATE)
 """Faults under which the answer is still a clear yes."""
+
+CLEAR: Final = (*HARMLESS, *BALANCE_FAULTS, Fault.DECLINE)
+"""Faults under which the operator's word is clear: yes, or no."""
 
 HANGING: Final = (Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.LATE)
 
@@ -187,7 +190,7 @@ class Conformance:
 
         asyncio.run(check())
 
-    @pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in (*HARMLESS, Fault.DECLINE)])
+    @pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in CLEAR])
     @every_move
     def test_what_is_no_clear_answer_is_unknown(self, direction: Direction, call: WalletCall, fault: Fault) -> None:
         async def check() -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from decimal import Decimal, localcontext
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from gateway.operators.adapter import Answer
 from gateway.operators.errors import Kind
+from gateway.operators.exact_json import decode, encode
 from gateway.testing.ledger import Seen
 from gateway.testing.simulated import Act, Misunderstood, Order, Request, Simulated
 from gateway.wire.calls import WalletCall
@@ -43,8 +45,26 @@ class Fault(StrEnum):
     GARBAGE = "garbage"  # done - HTTP 200 with a web page
     WRONG_TYPE = "wrong_type"  # done - every member of the answer has another type
     WRONG_ID = "wrong_id"  # done - the answer is about another transfer or request
+    OTHER_CASE = "other_case"  # done - the balance's currency in small letters
+    OTHER_CURRENCY = "other_currency"  # done - the balance in another currency
+    MANY_DIGITS = "many_digits"  # done - the balance with more digits than are kept, as a float prints them
+    NO_BALANCE = "no_balance"  # done - the answer has no balance
+    WORDS = "words"  # done - the balance is a text
     HUGE = "huge"  # done - the right answer, with `HUGE` bytes behind it
     LATE = "late"  # a hold: no answer, done once its rollback has been answered
+
+
+BALANCE_FAULTS: Final = (
+    Fault.OTHER_CASE,
+    Fault.OTHER_CURRENCY,
+    Fault.MANY_DIGITS,
+    Fault.NO_BALANCE,
+    Fault.WORDS,
+)
+"""Faults under which the operator clearly says yes, and only the balance that it tells is odd."""
+
+CRUMB: Final = Decimal("0.00000000000000004")
+"""What `MANY_DIGITS` adds to a balance."""
 
 
 class Ending(StrEnum):
@@ -166,6 +186,9 @@ class FaultyOperator:
             return _INSTEAD[rule.fault]
         if rule.fault is Fault.DELAY:
             return Reply(self.simulated.carry_out(order), delay_s=rule.delay_s)
+        if rule.fault in _REWRITTEN:
+            answer = self.simulated.carry_out(order)
+            return Reply(_with_balance(answer, self.simulated.balance_at, _REWRITTEN[rule.fault]))
         if rule.fault in _OTHERWISE:
             return Reply(_OTHERWISE[rule.fault](self.simulated, order))
         return _SPOILED[rule.fault](self.simulated.carry_out(order))
@@ -188,6 +211,32 @@ def _retyped(answer: Answer) -> Reply:
     return Reply(Answer(answer.status, answer.headers, body))
 
 
+def _with_balance(answer: Answer, at: tuple[str, ...], rewrite: Callable[[Any], object]) -> Answer:
+    """The same answer with the balance's number rewritten; without its outermost member where that comes to None."""
+    body = decode(answer.body)
+    place = body
+    for name in at[:-1]:
+        place = place.get(name, {})
+    if at[-1] not in place:
+        return answer
+    place[at[-1]] = rewrite(place[at[-1]])
+    if place[at[-1]] is None:
+        del body[at[0]]
+    return Answer(answer.status, answer.headers, encode(body))
+
+
+def _with_a_crumb(number: Decimal | int) -> msgspec.Raw:
+    with localcontext(prec=200):
+        return msgspec.Raw(f"{number + CRUMB:f}".encode())
+
+
+_REWRITTEN: Final[dict[Fault, Callable[[Any], object]]] = {
+    Fault.MANY_DIGITS: _with_a_crumb,
+    Fault.NO_BALANCE: lambda _: None,
+    Fault.WORDS: lambda _: "plenty",
+}
+"""The operator does what it should, and tells this balance."""
+
 _ERROR: Final = Reply(Answer(503, {"content-type": "text/html"}, b"<html><body>Service Unavailable</body></html>"))
 _HANG: Final = Reply(None, Ending.HANG)
 _CUT: Final = Reply(None, Ending.CUT)
@@ -207,6 +256,8 @@ _OTHERWISE: Final[dict[Fault, Callable[[Simulated, Order], Answer]]] = {
     Fault.DUPLICATE: _twice,
     Fault.OTHER_ERROR: _other_error,
     Fault.WRONG_ID: lambda simulated, order: simulated.mistaken(order),
+    Fault.OTHER_CASE: lambda simulated, order: simulated.in_currency(order, str.lower),
+    Fault.OTHER_CURRENCY: lambda simulated, order: simulated.in_currency(order, lambda _: "XXX"),
 }
 """The operator does something else than it should, and answers that."""
 

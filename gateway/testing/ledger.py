@@ -45,6 +45,19 @@ class Enrolled(msgspec.Struct, frozen=True, tag=True):
     balance: Money
 
 
+class SessionOpened(msgspec.Struct, frozen=True, tag=True):
+    """A player has one more open session."""
+
+    player_id: str
+    token: str
+
+
+class SessionEnded(msgspec.Struct, frozen=True, tag=True):
+    """A session is over: its token opens nothing any more."""
+
+    token: str
+
+
 class Booked(msgspec.Struct, frozen=True, tag=True):
     """A hold moved the player's money. `reference` is the operator's name for it, `id` the game's."""
 
@@ -56,10 +69,11 @@ class Booked(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):
-    """A hold was confirmed or undone."""
+    """A hold was confirmed or undone; `given_to` is who got the money of an undone one, empty for its own player."""
 
     reference: str
     state: HoldState
+    given_to: str = ""
 
 
 class Buried(msgspec.Struct, frozen=True, tag=True):
@@ -82,7 +96,7 @@ class Seen(msgspec.Struct, frozen=True, tag=True):
     fault: str = ""
 
 
-Event = Enrolled | Booked | Ended | Buried | Seen
+Event = Enrolled | SessionOpened | SessionEnded | Booked | Ended | Buried | Seen
 
 
 class Store(Protocol):
@@ -94,7 +108,7 @@ class Store(Protocol):
 
 
 class Account(msgspec.Struct):
-    """A player's money: `opened_with` is what the account began with."""
+    """A player's money: `opened_with` is what the account began with, `token` the first session's."""
 
     player_id: str
     token: str
@@ -104,7 +118,8 @@ class Account(msgspec.Struct):
 
 
 class Hold(msgspec.Struct):
-    """One movement of money. A buried one has no player and no amount."""
+    """One movement of money. A buried one has no player and no amount. `given_to` is who got the money back when it was
+    undone, empty for its own player."""
 
     reference: str
     direction: Direction
@@ -112,6 +127,7 @@ class Hold(msgspec.Struct):
     state: HoldState
     player_id: str = ""
     amount: Money | None = None
+    given_to: str = ""
 
     @property
     def counts(self) -> bool:
@@ -127,6 +143,7 @@ class Ledger:
         self.accounts: dict[str, Account] = {}
         self.holds: dict[str, Hold] = {}
         self._player_of: dict[str, str] = {}
+        self._over: set[str] = set()
         for event in store.events():
             self._apply(event)
 
@@ -138,6 +155,20 @@ class Ledger:
         if player_id not in self.accounts:
             self._record(Enrolled(player_id, token, balance))
 
+    def open_session(self, player_id: str, token: str) -> None:
+        """One more session of an enrolled player. Does nothing if the token was used before."""
+        if token not in self._player_of:
+            self._record(SessionOpened(player_id, token))
+
+    def end_session(self, token: str) -> None:
+        """Ends a session. Does nothing if there is none, or it is over."""
+        if self.is_open(token):
+            self._record(SessionEnded(token))
+
+    def is_open(self, token: str) -> bool:
+        """Whether this is the token of a session that is not over."""
+        return token in self._player_of and token not in self._over
+
     def saw(self, seen: Seen) -> None:
         self._record(seen)
 
@@ -146,10 +177,15 @@ class Ledger:
         return (event for event in self._store.events() if isinstance(event, Seen))
 
     def session(self, token: str) -> Account:
-        """The account whose session this is."""
-        if token not in self._player_of:
+        """The account whose open session this is."""
+        if not self.is_open(token):
             raise Refusal(Kind.SESSION)
         return self.accounts[self._player_of[token]]
+
+    def owner(self, token: str) -> Account | None:
+        """The account whose session this is or was; None if nobody ever had it."""
+        player_id = self._player_of.get(token)
+        return None if player_id is None else self.accounts[player_id]
 
     def hold(self, account: Account, direction: Direction, reference: str, id: str, amount: Money) -> Account:
         """Takes or gives the amount. The same hold again changes nothing and is answered the same."""
@@ -176,13 +212,15 @@ class Ledger:
             self._record(Ended(reference, HoldState.CONFIRMED))
         return self.accounts[known.player_id]
 
-    def undo(self, reference: str) -> Account | None:
-        """Gives back what a hold took, or takes back what it gave. None for a buried one, which moved nothing."""
+    def undo(self, reference: str, to: Account | None = None) -> Account | None:
+        """Gives back what a hold took, or takes back what it gave; `to` is who gets it, None for the hold's own player.
+        None for a buried one, which moved nothing."""
         known = self._known(reference)
         if known.state is HoldState.CONFIRMED:
             raise Refusal(Kind.OTHER)
         if known.state is HoldState.HELD:
-            self._record(Ended(reference, HoldState.UNDONE))
+            given_to = "" if to is None or to.player_id == known.player_id else to.player_id
+            self._record(Ended(reference, HoldState.UNDONE, given_to))
         return self.accounts.get(known.player_id)
 
     def bury(self, direction: Direction, reference: str, id: str) -> None:
@@ -193,8 +231,13 @@ class Ledger:
         """What does not add up; empty if the books are right."""
         due = {account.player_id: account.opened_with for account in self.accounts.values()}
         for hold in self.holds.values():
-            if hold.counts and hold.amount is not None:
-                due[hold.player_id] = _EXACT.add(due[hold.player_id], _signed(hold.direction, hold.amount))
+            if hold.amount is None:
+                continue
+            signed = _signed(hold.direction, hold.amount)
+            if hold.counts or hold.given_to:
+                due[hold.player_id] = _EXACT.add(due[hold.player_id], signed)
+            if hold.given_to:
+                due[hold.given_to] = _EXACT.add(due[hold.given_to], signed.copy_negate())
         return [
             f"{player_id} has {self.accounts[player_id].balance}, should have {balance}"
             for player_id, balance in due.items()
@@ -223,21 +266,26 @@ class Ledger:
             case Enrolled(player_id, token, balance):
                 self.accounts[player_id] = Account(player_id, token, balance.currency, balance.amount, balance.amount)
                 self._player_of[token] = player_id
+            case SessionOpened(player_id, token):
+                self._player_of[token] = player_id
+            case SessionEnded(token):
+                self._over.add(token)
             case Booked(reference, direction, id, player_id, amount):
                 self.holds[reference] = Hold(reference, direction, id, HoldState.HELD, player_id, amount)
                 self._add(player_id, _signed(direction, amount))
-            case Ended(reference, state):
-                self._end(self.holds[reference], state)
+            case Ended(reference, state, given_to):
+                self._end(self.holds[reference], state, given_to)
             case Buried(reference, direction, id):
                 self.holds[reference] = Hold(reference, direction, id, HoldState.BURIED)
             case Seen():
                 pass
 
-    def _end(self, hold: Hold, state: HoldState) -> None:
+    def _end(self, hold: Hold, state: HoldState, given_to: str) -> None:
         assert hold.amount is not None
         hold.state = state
+        hold.given_to = given_to
         if state is HoldState.UNDONE:
-            self._add(hold.player_id, _signed(hold.direction, hold.amount).copy_negate())
+            self._add(given_to or hold.player_id, _signed(hold.direction, hold.amount).copy_negate())
 
     def _add(self, player_id: str, amount: Decimal) -> None:
         account = self.accounts[player_id]

@@ -8,6 +8,8 @@ GET     `wire`      every request in order of arrival, with the call and id that
 GET     `faults`    the rules in force
 PUT     `faults`    a list of rules instead: `[{"fault": "hang_after", "calls": ["withdraw"], "times": 1}]`
 POST    `players`   enrol one: `{"player_id": "p", "token": "t", "balance": "100 XAG"}`
+POST    `sessions`  open one more of a player's: `{"player_id": "p", "token": "t2"}`
+DELETE  `sessions`  end one: `{"token": "t"}`
 ======  ==========  ================================================================================
 """
 
@@ -42,6 +44,19 @@ class Enrolment(msgspec.Struct, forbid_unknown_fields=True):
     player_id: str
     token: str
     balance: str
+
+
+class OpenedSession(msgspec.Struct, forbid_unknown_fields=True):
+    """What opens one more session of an enrolled player."""
+
+    player_id: str
+    token: str
+
+
+class EndedSession(msgspec.Struct, forbid_unknown_fields=True):
+    """What ends a session."""
+
+    token: str
 
 
 class Books(msgspec.Struct):
@@ -117,12 +132,26 @@ class SandboxServer:
         self.ledger.enrol(wanted.player_id, wanted.token, parse(wanted.balance))
         return self.ledger.accounts[wanted.player_id]
 
+    def _open_session(self, body: bytes) -> OpenedSession:
+        wanted = msgspec.json.decode(body, type=OpenedSession)
+        if wanted.player_id not in self.ledger.accounts:
+            raise msgspec.ValidationError(f"no player {wanted.player_id!r} is enrolled; enrol it first")
+        self.ledger.open_session(wanted.player_id, wanted.token)
+        return wanted
+
+    def _end_session(self, body: bytes) -> EndedSession:
+        wanted = msgspec.json.decode(body, type=EndedSession)
+        self.ledger.end_session(wanted.token)
+        return wanted
+
     _admin_handlers: Final = {
         ("GET", "ledger"): _books,
         ("GET", "wire"): _wire,
         ("GET", "faults"): _faults,
         ("PUT", "faults"): _switch,
         ("POST", "players"): _enrol,
+        ("POST", "sessions"): _open_session,
+        ("DELETE", "sessions"): _end_session,
     }
 
 

@@ -7,7 +7,7 @@ simulated side beside it, found by the entry point group `mm_gateway.simulated` 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, ClassVar, Final
@@ -18,7 +18,7 @@ from gateway.journal.records import Direction
 from gateway.money import Money
 from gateway.operators.adapter import Answer
 from gateway.operators.errors import Kind
-from gateway.testing.ledger import Account, Ledger, Refusal
+from gateway.testing.ledger import Account, HoldState, Ledger, Refusal
 from gateway.wire.calls import WalletCall
 
 ENTRY_POINTS: Final = "mm_gateway.simulated"
@@ -55,6 +55,19 @@ class Unknown(StrEnum):
     FORGET = "forget"
 
 
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
+    """How an operator behaves where the protocols leave it open."""
+
+    checks_ends: bool = False
+    """It refuses a confirm or a rollback too where the session that it names is over."""
+    trusts_tokens: bool = False
+    """It books an end for whoever's session it names, whoever the hold was of."""
+    refuses_repeats: bool = False
+    """It answers an end that it has booked already with an error that says so, instead of the first answer."""
+    says_why: bool = True
+    """Its errors tell one cause from another, where its protocol has words for that."""
+
+
 class Request(msgspec.Struct, frozen=True):
     """One HTTP request: header names in lower case."""
 
@@ -65,8 +78,8 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """A request, understood. `reference` is the operator's name for the hold, `id` the game's; `echo` is what the
-    protocol wants repeated in the answer."""
+    """A request, understood. `reference` is the operator's name for the hold, `id` the game's; `player` is whom the
+    request names beside the token, empty for nobody; `echo` is what the protocol wants repeated in the answer."""
 
     act: Act
     direction: Direction = Direction.WITHDRAW
@@ -74,6 +87,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     reference: str = ""
     id: str = ""
     amount: Money | None = None
+    player: str = ""
     echo: str = ""
 
     @property
@@ -89,20 +103,30 @@ class Misunderstood(Exception):
         self.answer = answer
 
 
+PLAIN: Final = Manner()
+
+
 class Simulated(ABC):
     """One protocol, seen from the operator's side."""
 
     base_path: ClassVar[str] = "/"
     unknown_rollback: ClassVar[Unknown] = Unknown.REPORT
+    balance_at: ClassVar[tuple[str, ...]] = ("balance",)
+    """Where in a JSON answer the balance's number stands: the members' names, from the outermost on."""
 
-    def __init__(self, ledger: Ledger, unknown_rollback: Unknown | None = None) -> None:
+    def __init__(self, ledger: Ledger, unknown_rollback: Unknown | None = None, manner: Manner = PLAIN) -> None:
         self.ledger = ledger
         self.unknown = unknown_rollback or self.unknown_rollback
+        self.manner = manner
 
     @classmethod
     @abstractmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
         """The `settings:` with which the adapter is let in here; `base_url` ends with `base_path`."""
+
+    def own_settings(self, base_url: str) -> dict[str, Any]:
+        """The same, as this operator's manner wants them."""
+        return self.adapter_settings(base_url)
 
     @abstractmethod
     def understand(self, request: Request) -> Order:
@@ -140,6 +164,14 @@ class Simulated(ABC):
         other = msgspec.structs.replace(order, token=f"{order.token}-", id=f"{order.id}-", echo=f"{order.echo}-")
         return self.yes(other, account)
 
+    def in_currency(self, order: Order, changed: Callable[[str], str]) -> Answer:
+        """Does it, and answers as if the balance were in another currency."""
+        try:
+            account = self._done(order)
+        except Refusal as refusal:
+            return self.no(order, refusal.kind)
+        return self.yes(order, msgspec.structs.replace(account, currency=changed(account.currency)))
+
     def _done(self, order: Order) -> Account:
         match order.act:
             case Act.VERIFY | Act.BALANCE:
@@ -147,25 +179,42 @@ class Simulated(ABC):
             case Act.HOLD:
                 return self._hold(order)
             case Act.CONFIRM:
-                return self.ledger.confirm(order.reference, order.amount)
+                return self._confirm(order, self._caller(order))
             case Act.ROLLBACK:
-                return self._undo(order)
+                return self._undo(order, self._caller(order))
 
     def _hold(self, order: Order) -> Account:
         assert order.amount is not None
         account = self.ledger.session(order.token)
         return self.ledger.hold(account, order.direction, order.reference, order.id, order.amount)
 
-    def _undo(self, order: Order) -> Account:
+    def _caller(self, order: Order) -> Account | None:
+        """Whose session an end names; None if nobody ever had it."""
+        return self.ledger.session(order.token) if self.manner.checks_ends else self.ledger.owner(order.token)
+
+    def _confirm(self, order: Order, caller: Account | None) -> Account:
+        self._refuse_repeat(order, HoldState.CONFIRMED, Kind.DUPLICATE)
+        account = self.ledger.confirm(order.reference, order.amount)
+        return caller if self.manner.trusts_tokens and caller is not None else account
+
+    def _refuse_repeat(self, order: Order, ended: HoldState, kind: Kind) -> None:
+        hold = self.ledger.holds.get(order.reference)
+        if self.manner.refuses_repeats and hold is not None and hold.state is ended:
+            raise Refusal(kind)
+
+    def _undo(self, order: Order, caller: Account | None) -> Account:
+        self._refuse_repeat(order, HoldState.UNDONE, Kind.ROLLED_BACK)
         if order.reference in self.ledger.holds:
-            undone = self.ledger.undo(order.reference)
+            undone = self.ledger.undo(order.reference, caller if self.manner.trusts_tokens else None)
             if undone is not None:
-                return undone
+                return caller if self.manner.trusts_tokens and caller is not None else undone
         elif self.unknown is not Unknown.FORGET:
             self.ledger.bury(order.direction, order.reference, order.id)
         if self.unknown is not Unknown.ACKNOWLEDGE:
             raise Refusal(Kind.NOT_FOUND)
-        return self.ledger.session(order.token)
+        if caller is None:
+            raise Refusal(Kind.SESSION)
+        return caller
 
 
 def simulated_operators() -> dict[str, EntryPoint]:

@@ -75,9 +75,24 @@ async def test_a_player_can_be_enrolled_while_it_runs(server: SandboxServer, cli
         assert await answer.json() == {"balance": {"amount": 0.5, "currencyCode": "XAG"}}
 
 
+async def test_a_session_can_be_opened_and_ended_while_it_runs(
+    server: SandboxServer, client: aiohttp.ClientSession
+) -> None:
+    async with client.post(f"{server.url}/_sandbox/sessions", json={"player_id": "p1", "token": "t2"}):
+        pass
+    async with client.delete(f"{server.url}/_sandbox/sessions", json={"token": "t1"}):
+        pass
+    statuses = []
+    for token in ("t1", "t2"):
+        async with client.post(f"{server.base_url}getBalance", json={"token": token}) as answer:
+            statuses.append(answer.status)
+    assert statuses == [500, 200]
+
+
 @pytest.mark.parametrize(
     "method, name, body, status",
     [
+        ("POST", "sessions", '{"player_id": "nobody", "token": "t"}', 400),
         ("PUT", "faults", '[{"fault": "no such fault"}]', 400),
         ("PUT", "faults", "[", 400),
         ("POST", "players", '{"player_id": "p", "token": "t", "balance": "much"}', 400),

@@ -9,7 +9,7 @@ OPERATORS = ("a", "b")
 
 
 def test_every_fault_happens_at_every_operator() -> None:
-    planned = purchases(320, OPERATORS, 10)
+    planned = purchases(400, OPERATORS, 10)
     for operator in OPERATORS:
         own = [purchase for purchase in planned if purchase.operator == operator]
         assert {purchase.hold_fault for purchase in own} == {None, *HOLD_FAULTS}

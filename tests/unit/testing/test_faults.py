@@ -9,10 +9,10 @@ import pytest
 from adapters.quantum.simulated import PASSWORD, USERNAME, SimulatedQuantum
 from gateway.money import money
 from gateway.operators import Answer, Unclear, basic_auth
-from gateway.testing.faults import HUGE, Ending, Fault, FaultRule, FaultyOperator
+from gateway.testing.faults import BALANCE_FAULTS, HUGE, Ending, Fault, FaultRule, FaultyOperator
 from gateway.testing.ledger import HoldState, Ledger
 from gateway.testing.memory import MAX_ANSWER, MemoryHttp
-from gateway.testing.simulated import Request, Unknown
+from gateway.testing.simulated import PLAIN, Manner, Request, Unknown
 from gateway.testing.stores import MemoryStore
 from gateway.wire.calls import WalletCall
 
@@ -27,10 +27,12 @@ NOT_DONE = {
 }
 
 
-def operator(unknown: Unknown | None = None, chances: Iterator[float] | None = None) -> FaultyOperator:
+def operator(
+    unknown: Unknown | None = None, chances: Iterator[float] | None = None, manner: Manner = PLAIN
+) -> FaultyOperator:
     ledger = Ledger(MemoryStore())
     ledger.enrol("p1", "t1", money(100, "XAG"))
-    simulated = SimulatedQuantum(ledger, unknown)
+    simulated = SimulatedQuantum(ledger, unknown, manner)
     if chances is None:
         return FaultyOperator(simulated, lambda: 12.5)
     return FaultyOperator(simulated, lambda: 12.5, chances.__next__)
@@ -101,12 +103,68 @@ def test_answers_are_spoiled_as_named() -> None:
         Fault.WRONG_TYPE: (200, {name: [value] for name, value in right.items()}),
         Fault.WRONG_STATUS: (500, right),
         Fault.HUGE: (200, right),
+        Fault.OTHER_CASE: (200, {**right, "balance": {"amount": 90, "currencyCode": "xag"}}),
+        Fault.OTHER_CURRENCY: (200, {**right, "balance": {"amount": 90, "currencyCode": "XXX"}}),
+        Fault.NO_BALANCE: (200, {"mmTransactionId": "a"}),
+        Fault.WORDS: (200, {**right, "balance": {"amount": "plenty", "currencyCode": "XAG"}}),
     }
     for fault, (status, body) in expected.items():
         faulty.switch([FaultRule(fault=fault)])
         answer = faulty.handle(request()).answer
         assert answer is not None
         assert (answer.status, said(answer)) == (status, body)
+
+
+def test_a_balance_of_many_digits_is_written_out() -> None:
+    faulty = operator()
+    faulty.switch([FaultRule(fault=Fault.MANY_DIGITS)])
+    answer = faulty.handle(request()).answer
+    assert answer is not None
+    assert b'"amount":90.00000000000000004' in answer.body
+
+
+@pytest.mark.parametrize("fault", BALANCE_FAULTS)
+def test_what_is_refused_is_refused_whatever_the_balance_would_be(fault: Fault) -> None:
+    faulty = operator()
+    faulty.switch([FaultRule(fault=fault)])
+    answer = faulty.handle(request(token="t9")).answer
+    assert (answer is not None and answer.status, said(answer)["errorCode"]) == (500, 101)
+
+
+def ended(faulty: FaultyOperator, *calls: str, token: str = "t1") -> list[tuple[int, int]]:
+    """Status and error code of each answer."""
+    answers = [faulty.handle(request(call, token=token)).answer for call in calls]
+    return [(answer.status, said(answer).get("errorCode", 0)) for answer in answers if answer is not None]
+
+
+@pytest.mark.parametrize("checks, code", [(False, 0), (True, 101)])
+def test_an_end_under_a_session_that_is_over_is_refused_by_who_checks(checks: bool, code: int) -> None:
+    faulty = operator(manner=Manner(checks_ends=checks))
+    faulty.handle(request())
+    faulty.simulated.ledger.end_session("t1")
+    assert [said for _, said in ended(faulty, "confirmWithdrawal")] == [code]
+
+
+def test_who_trusts_tokens_gives_the_money_to_whoever_asks() -> None:
+    faulty = operator(manner=Manner(trusts_tokens=True))
+    ledger = faulty.simulated.ledger
+    ledger.enrol("p2", "t2", money(100, "XAG"))
+    faulty.handle(request())
+    assert ended(faulty, "rollbackWithdrawal", token="t2") == [(200, 0)]
+    assert [int(ledger.accounts[player].balance) for player in ("p1", "p2")] == [90, 110]
+
+
+@pytest.mark.parametrize("end, code", [("confirmWithdrawal", 112), ("rollbackWithdrawal", 111)])
+def test_who_refuses_repeats_says_that_it_is_done_already(end: str, code: int) -> None:
+    faulty = operator(manner=Manner(refuses_repeats=True))
+    faulty.handle(request())
+    assert ended(faulty, end, end) == [(200, 0), (500, code)]
+
+
+def test_who_does_not_say_why_has_one_error_for_all() -> None:
+    faulty = operator(manner=Manner(says_why=False))
+    assert ended(faulty, "withdraw", token="t9") == [(500, 100)]
+    assert faulty.simulated.own_settings("http://a/")["declines"] == {}
 
 
 def test_a_rule_strikes_only_its_calls_and_only_so_often() -> None:

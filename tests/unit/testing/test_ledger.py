@@ -123,6 +123,32 @@ def test_a_session_that_nobody_opened_is_refused(ledger: Ledger) -> None:
     assert refused.value.kind is Kind.SESSION
 
 
+def test_a_player_may_have_several_sessions_and_each_ends_alone(ledger: Ledger) -> None:
+    ledger.open_session("p1", "t2")
+    ledger.end_session("t1")
+    with pytest.raises(Refusal) as refused:
+        ledger.session("t1")
+    owner = ledger.owner("t1")
+    assert owner is not None
+    assert (refused.value.kind, ledger.session("t2").player_id, owner.player_id) == (Kind.SESSION, "p1", "p1")
+    assert ledger.owner("t9") is None
+
+
+def test_a_token_is_given_out_once(ledger: Ledger) -> None:
+    ledger.enrol("p2", "u1", HUNDRED)
+    ledger.open_session("p2", "t1")
+    ledger.end_session("t9")
+    assert ledger.session("t1").player_id == "p1"
+
+
+def test_what_is_given_back_to_somebody_else_is_theirs_and_the_books_say_so(ledger: Ledger) -> None:
+    ledger.enrol("p2", "u1", HUNDRED)
+    hold(ledger)
+    ledger.undo("r1", ledger.session("u1"))
+    assert (balance(ledger), int(ledger.accounts["p2"].balance)) == (90, 110)
+    assert (ledger.holds["r1"].given_to, ledger.violations()) == ("p2", [])
+
+
 def test_a_player_is_enrolled_once(ledger: Ledger) -> None:
     hold(ledger)
     ledger.enrol("p1", "t2", HUNDRED)
