@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from tests.simulation import acknowledgements, invariants, payers
 from tests.simulation.evidence import Evidence, Violation
-from tests.simulation.invariants import INVARIANTS
 from tests.simulation.world import World
+
+INVARIANTS: Final = (*invariants.INVARIANTS, *payers.INVARIANTS, *acknowledgements.INVARIANTS)
 
 STORIES: int = 3
 """How many transfers' stories are told of one seed."""

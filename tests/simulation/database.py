@@ -43,13 +43,15 @@ COLUMNS: Final = (
     "amount",
     "currency",
     "adopted",
+    "player_id",
+    "tries",
     "opened_at",
     "due_at",
     "decided_at",
     "changed_at",
 )
 
-ROW: Final = (*COLUMNS, "tries", "hold_balance", "end_balance")
+ROW: Final = (*COLUMNS, "hold_balance", "end_balance")
 REASON: Final = ("operator", "direction", "id", "text", "source", "category")
 ATTEMPT: Final = ("operator", "direction", "id", "call", "at", "verdict", "detail", "instance")
 
@@ -70,6 +72,8 @@ class Version(msgspec.Struct, frozen=True):
     amount: str | None
     currency: str | None
     adopted: int
+    player_id: str
+    tries: int
     opened_at: float
     due_at: float | None
     decided_at: float | None

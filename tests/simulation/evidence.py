@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +16,8 @@ from tests.simulation.database import Version
 from tests.simulation.games import Asked, Told
 from tests.simulation.operators import Handled, Sent
 from tests.simulation.world import World
+
+OK: Final = 200
 
 Key = tuple[str, str, str]
 """Operator, direction, id."""
@@ -46,7 +48,12 @@ class Evidence:
         self.attempts: dict[Key, list[dict[str, Any]]] = defaultdict(list)
         self.holds: dict[Key, Hold] = {}
         self.outside = world.held_outside
+        self.verified: dict[tuple[str, str], float] = {}
+        """When a gateway first told the game whose session it is, by operator and token."""
         self._gather()
+        for one in self.world.told:
+            if one.asked.call == "verifySession" and one.status == OK:
+                self.verified.setdefault((one.asked.operator, one.asked.token), one.at)
 
     @property
     def journal_was_well(self) -> bool:
@@ -60,6 +67,22 @@ class Evidence:
         """Whether, beside that, no gateway stood still, and no clock was wrong."""
         struck = self.world.mishaps
         return self.journal_was_well and not struck.get("gateway stands still") and not struck.get("clock jumps")
+
+    def player_of(self, operator: str, token: str) -> str:
+        """Whose session this is or was, empty for nobody's."""
+        return self.world.operators[operator].player_of(token)
+
+    def payer(self, key: Key) -> str:
+        """Whose transfer it is: for whom the first request about it went out; as long as none has, by the journal."""
+        if self.sent[key]:
+            return self.player_of(key[0], self.sent[key][0].token)
+        row = self.rows.get(key)
+        return "" if row is None else str(row["player_id"])
+
+    def breaker_limit(self, operator: str) -> int:
+        """How often in a row an operator may be silent before it is left alone."""
+        settings = next(one.settings for one in self.plan.operators if one.name == operator)
+        return int(settings["breaker"]["failures"])
 
     def accounts(self) -> Iterator[tuple[str, Account]]:
         """Every player's account, with the operator's name."""
@@ -95,9 +118,14 @@ class Evidence:
         """All that happened to one transfer, in order."""
         lines = [(one.at, _question(one)) for one in self.asked[key]]
         lines += [(one.at, _answer(one)) for one in self.told[key]]
-        lines += [(one.at, f"{one.process} sends {one.act} (durable: {one.durable})") for one in self.sent[key]]
         lines += [
-            (one.at, f"{one.operator} handles {one.act} {one.fault or ''}: hold {one.hold}, balance {one.balance}")
+            (one.at, f"{one.process} sends {one.act} as {one.token} (durable: {one.durable})") for one in self.sent[key]
+        ]
+        lines += [
+            (
+                one.at,
+                f"{one.operator} handles {one.act} {one.fault}: {one.said}, hold {one.hold}, balance {one.balance}",
+            )
             for one in self.handled[key]
         ]
         lines += [
@@ -139,11 +167,11 @@ def _key_of(row: dict[str, Any]) -> Key:
 
 def _question(asked: Asked) -> str:
     reason = f" {str(asked.reason)[:40]!r}" if "rollback" in asked.call else ""
-    return f"game asks {asked.call} {asked.amount}{reason} (call {asked.number})"
+    return f"game asks {asked.call} {asked.amount}{reason} (call {asked.number}) as {asked.token}"
 
 
 def _answer(told: Told) -> str:
-    said = told.balance or f"{told.code} {told.text}"
+    said = f"{told.code} {told.text}" if told.code else told.balance or "no balance"
     unheard = "" if told.heard else " (unheard)"
     call = f"{told.asked.call} (call {told.asked.number}, copy {told.asked.copy})"
     return f"{told.gateway} answers {call}: {told.status} {said}{unheard}"

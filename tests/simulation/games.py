@@ -6,18 +6,21 @@ Everything that a game asks, and every answer that a gateway gives it, is noted 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
 from gateway.wire.calls import WalletCall
 from tests.simulation.dice import Dice
 
+T = TypeVar("T")
+
 CURRENCY: Final = "XAG"
-REFUSED: Final = frozenset({110, 111, 112, 113, 114})
+REFUSED: Final = frozenset({110, 111, 112, 113, 114, 115})
 """Codes after which asking the same again is vain."""
 
 CALLS: Final = {
@@ -41,6 +44,11 @@ REASONS: Final = (
 )
 
 
+HALF_AN_EMOJI: Final = "half an emoji \ud83d"
+
+DESCRIPTIONS: Final = (*("a purchase",) * 8, HALF_AN_EMOJI, "nul \x00 and bell \x07", "long " * 400, None)
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """One call of a game; `copy` is above 0 for a copy that the network made."""
 
@@ -57,10 +65,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Told(msgspec.Struct, kw_only=True):
-    """What a gateway answered: `code` and `text` of an error, `id` and `balance` of a success. `heard`: it reached the
-    game, as the first answer to its call."""
+    """What a gateway answered: `code` and `text` of an error, `id`, `balance` and `currency` of a success, the latter
+    two empty where it told none. `reached_at` is when the call had come to the gateway. `heard`: the answer reached the
+    game, as the first one to its call."""
 
     asked: Asked
+    reached_at: float
     at: float
     gateway: str
     status: int
@@ -68,6 +78,7 @@ class Told(msgspec.Struct, kw_only=True):
     text: str
     id: str
     balance: str
+    currency: str
     heard: bool
 
 
@@ -80,9 +91,15 @@ class Gateways(Protocol):
     async def hold_outside(self, operator: str, direction: str, id: str, amount: str, token: str) -> None:
         """The operator gets a hold that did not come through a gateway."""
 
+    def open_session(self, operator: str, player: str, token: str) -> None:
+        """The operator opens one more session of a player."""
+
+    def end_session(self, operator: str, token: str) -> None:
+        """The operator ends a session."""
+
 
 class Game:
-    """One player's game at one operator."""
+    """One player's game at one operator, with a rival who knows the ids of its purchases."""
 
     def __init__(
         self,
@@ -94,9 +111,11 @@ class Game:
         time: Callable[[], float],
     ) -> None:
         self.token = f"token-of-{name}"
+        self.rivals_token = f"token-of-{name}-rival"
         self.player = f"player-{name}"
         self.asks = 0
-        self._name = name
+        self.name = name
+        self._sessions = itertools.count()
         self._operator = operator
         self._gateways = gateways
         self._dice = dice
@@ -107,18 +126,38 @@ class Game:
         """Buys so often, at about this pace."""
         if self._dice.happens(0.8):
             await self.ask(WalletCall.VERIFY_SESSION)
+        if self._dice.happens(0.6):
+            await self.ask(WalletCall.VERIFY_SESSION, token=self.rivals_token)
         async with asyncio.TaskGroup() as running:
             for number in range(purchases):
-                purchase = Purchase(self, self._dice, f"{self._name}-{number}")
+                purchase = Purchase(self, self._dice, f"{self.name}-{number}")
                 running.create_task(self._dice.one_of(STYLES)(purchase))
                 await asyncio.sleep(self._dice.between(0, 2 * every_s))
                 if self._dice.happens(0.1):
                     await self.ask(WalletCall.GET_BALANCE)
 
-    async def ask(self, call: WalletCall, id: str = "", amount: str = "", reason: Any = None) -> Told | None:
-        """One call."""
+    def session(self) -> str:
+        """The token of a new session of this player."""
+        token = f"{self.token}/{next(self._sessions)}"
+        self._gateways.open_session(self._operator, self.player, token)
+        return token
+
+    def end_session(self, token: str) -> None:
+        self._gateways.end_session(self._operator, token)
+
+    async def ask(
+        self,
+        call: WalletCall,
+        id: str = "",
+        amount: str = "",
+        reason: Any = None,
+        description: str | None = "",
+        token: str = "",
+    ) -> Told | None:
+        """One call, under the game's own session if under no other."""
         self.asks += 1
-        body: dict[str, Any] = {"token": self.token}
+        token = token or self.token
+        body: dict[str, Any] = {"token": token}
         if id:
             body["mmTransactionId"] = id
         if amount:
@@ -126,7 +165,7 @@ class Game:
         if call in ROLLBACKS:
             body["rollbackReason"] = reason
         if call in HOLDS:
-            body["txDescription"] = f"purchase {id}"
+            body["txDescription"] = description
         asked = Asked(
             number=self._numbers(),
             copy=0,
@@ -134,19 +173,19 @@ class Game:
             operator=self._operator,
             call=call,
             direction=DIRECTION.get(call, ""),
-            token=self.token,
+            token=token,
             id=id,
             amount=amount,
             reason=reason,
         )
         return await self._gateways.call(asked, _encoded(body))
 
-    async def hold_outside(self, direction: str, id: str, amount: str) -> None:
-        await self._gateways.hold_outside(self._operator, direction, id, amount, self.token)
+    async def hold_outside(self, direction: str, id: str, amount: str, token: str) -> None:
+        await self._gateways.hold_outside(self._operator, direction, id, amount, token)
 
 
 class Purchase:
-    """One purchase in the making, with an id of its own."""
+    """One purchase in the making, with an id of its own; `token` is of the session that its next call names."""
 
     def __init__(self, game: Game, dice: Dice, id: str) -> None:
         self._game = game
@@ -155,6 +194,8 @@ class Purchase:
         self._direction = "deposit" if dice.happens(0.25) else "withdraw"
         self._hold, self._confirm, self._rollback = CALLS[self._direction]
         self._amount = _amount(dice)
+        self._description = dice.one_of(DESCRIPTIONS)
+        self._token = game.session() if dice.happens(0.2) else game.token
 
     async def buy(self) -> None:
         """As the contract wants it."""
@@ -230,7 +271,7 @@ class Purchase:
 
     async def finish_what_others_began(self) -> None:
         """Ends a hold that went to the operator by another way."""
-        await self._game.hold_outside(self._direction, self._id, self._amount)
+        await self._game.hold_outside(self._direction, self._id, self._amount, self._token)
         await self.insist(self._dice.one_of((self.confirm, self.roll_back)))
 
     async def confirm_nothing(self) -> None:
@@ -239,14 +280,88 @@ class Purchase:
         await self.think()
         await self.confirm()
 
+    async def confirm_first(self) -> None:
+        """The confirm comes before its hold, which then may be taken back."""
+        await self.confirm()
+        await self.think()
+        await self.hold()
+        if self._dice.happens(0.5):
+            await self.insist(self.roll_back)
+
+    async def come_back(self) -> None:
+        """The session ends between the hold and its end, which names the player's next one."""
+        self._token = before = await self.session()
+        held = _yes(await self.hold())
+        if self._dice.happens(0.7):
+            self._game.end_session(before)
+        self._token = await self.session()
+        await self.think()
+        await self.insist(self.confirm if held else self.roll_back)
+
+    async def name_a_session_that_is_over(self) -> None:
+        """The end names a newer session that is over, while the hold's is not."""
+        self._token = await self.session()
+        held = _yes(await self.hold())
+        self._token = await self.session()
+        self._game.end_session(self._token)
+        await self.insist(self.confirm if held and self._dice.happens(0.7) else self.roll_back)
+
+    async def name_nobodys_session(self) -> None:
+        """The end names a session that nobody ever had."""
+        held = _yes(await self.hold())
+        self._token = f"token-of-nobody-{self._id}"
+        await self.insist(self.confirm if held and self._dice.happens(0.7) else self.roll_back)
+
+    async def buy_without_a_session(self) -> None:
+        """The hold names a session that is over, or that nobody ever had."""
+        self._token = await self.session()
+        self._game.end_session(self._token)
+        if self._dice.happens(0.3):
+            self._token = f"token-of-nobody-{self._id}"
+        await self.hold()
+        if self._dice.happens(0.7):
+            await self.insist(self.roll_back)
+
+    async def be_meddled_with(self) -> None:
+        """The rival ends it, before the game itself does, at once with it, or after it."""
+        held = _yes(await self.hold())
+        end = self.confirm if held and self._dice.happens(0.6) else self.roll_back
+        if self._dice.happens(0.5):
+            await self.meddle()
+            await self.insist(end)
+        else:
+            await asyncio.gather(self.later(self.meddle), self.later(end))
+
+    async def share_the_id(self) -> None:
+        """The rival uses the same id for a purchase, and both go on by the contract."""
+        rival = Purchase(self._game, self._dice, self._id)
+        rival._direction, rival._token = self._direction, self._game.rivals_token
+        rival._hold, rival._confirm, rival._rollback = self._hold, self._confirm, self._rollback
+        await asyncio.gather(self.buy(), self.later(rival.buy))
+
+    async def meddle(self) -> Told | None:
+        token = self._game.rivals_token
+        if self._dice.happens(0.4):
+            return await self._game.ask(self._confirm, self._id, self._amount, token=token)
+        reason = f"the rival of {self._id} wants it back"
+        return await self._game.ask(self._rollback, self._id, reason=reason, token=token)
+
+    async def session(self) -> str:
+        """A new session of the player, verified or not."""
+        token = self._game.session()
+        if self._dice.happens(0.5):
+            await self._game.ask(WalletCall.VERIFY_SESSION, token=token)
+        return token
+
     async def hold(self, amount: str = "") -> Told | None:
-        return await self._game.ask(self._hold, self._id, amount or self._amount)
+        amount = amount or self._amount
+        return await self._game.ask(self._hold, self._id, amount, description=self._description, token=self._token)
 
     async def confirm(self, amount: str = "") -> Told | None:
-        return await self._game.ask(self._confirm, self._id, amount or self._amount)
+        return await self._game.ask(self._confirm, self._id, amount or self._amount, token=self._token)
 
     async def roll_back(self) -> Told | None:
-        return await self._game.ask(self._rollback, self._id, reason=self._dice.one_of(REASONS))
+        return await self._game.ask(self._rollback, self._id, reason=self._dice.one_of(REASONS), token=self._token)
 
     async def insist(self, end: Callable[[], Awaitable[Told | None]]) -> None:
         """Asks until it is done, refused for good, or the game has had enough."""
@@ -256,7 +371,7 @@ class Purchase:
                 return
             await asyncio.sleep(self._dice.between(0.5, 6))
 
-    async def later(self, do: Callable[[], Awaitable[Told | None]]) -> Told | None:
+    async def later(self, do: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(self._dice.between(0, 0.5))
         return await do()
 
@@ -281,6 +396,15 @@ STYLES: Final = (
     Purchase.undo_first,
     Purchase.finish_what_others_began,
     Purchase.confirm_nothing,
+    Purchase.confirm_first,
+    Purchase.come_back,
+    Purchase.come_back,
+    Purchase.name_a_session_that_is_over,
+    Purchase.name_nobodys_session,
+    Purchase.buy_without_a_session,
+    Purchase.be_meddled_with,
+    Purchase.be_meddled_with,
+    Purchase.share_the_id,
 )
 
 

@@ -11,7 +11,8 @@ from typing import Final
 from gateway.testing.ledger import HoldState
 from tests.simulation.database import Version
 from tests.simulation.evidence import Evidence, Key, Violation
-from tests.simulation.games import CONFIRMS, HOLDS, ROLLBACKS, Told
+from tests.simulation.games import CONFIRMS, CURRENCY, HOLDS, ROLLBACKS, Told
+from tests.simulation.hearing import is_yes
 from tests.simulation.metrics import metrics_true
 from tests.simulation.operators import Sent
 from tests.support.virtual_time import EPOCH
@@ -135,8 +136,9 @@ def nothing_undone_needlessly(evidence: Evidence) -> Iterator[Violation]:
     if not evidence.gateways_were_well:
         return
     for key in evidence.keys:
-        taken = any(one["verdict"] == "success" for one in evidence.attempts[key] if one["call"] in HOLDS)
-        if taken and not any(version.state == "held" for version in evidence.versions[key]):
+        recorded = any(one["verdict"] == "success" for one in evidence.attempts[key] if one["call"] in HOLDS)
+        heard = any(one.act == "hold" and is_yes(evidence, one) for one in evidence.handled[key])
+        if (recorded or heard) and not any(version.state == "held" for version in evidence.versions[key]):
             yield Violation("nothing_undone_needlessly", "the hold succeeded, and was rolled back all the same", key)
 
 
@@ -318,8 +320,11 @@ def _beside_the_point(evidence: Evidence, key: Key, told: Told) -> str | None:
         return "although the journal knows nothing of it"
     if told.id != told.asked.id:
         return f"about {told.id}"
-    if (told.asked.token, told.balance) not in evidence.world.operators[key[0]].balances:
-        return f"with a balance of {told.balance} that the operator never told"
+    player = evidence.payer(key) or evidence.player_of(key[0], told.asked.token)
+    if told.balance and (player, told.balance) not in evidence.world.operators[key[0]].balances:
+        return f"with a balance of {told.balance} that {player} never had"
+    if told.balance and told.currency.upper() != CURRENCY:
+        return f"with a balance in {told.currency}"
     if told.asked.amount and row["amount"] and Decimal(told.asked.amount) != Decimal(row["amount"]):
         return f"although it is about {row['amount']}, not {told.asked.amount}"
     return None

@@ -52,8 +52,11 @@ class Host(Protocol):
     def written(self, request: Request, process: Process | None) -> int:
         """A request was written to a connection to this host; returns its number on the wire."""
 
-    def handle(self, request: Request, number: int) -> Reply:
-        """A request has arrived."""
+    def handle(self, request: Request, number: int) -> tuple[Reply, int]:
+        """A request has arrived; returns what comes back, and which of those handled here it was."""
+
+    def heard(self, handled: int) -> None:
+        """The whole answer to this one has reached a gateway that was still waiting for it."""
 
 
 class Network:
@@ -62,6 +65,8 @@ class Network:
     def __init__(self, dice: Dice) -> None:
         self.hosts: dict[str, Host] = {}
         self.counted: dict[str, int] = {}
+        self.unconnected: list[tuple[float, str, str]] = []
+        """When which process could not connect to which host."""
         self.on_connect: Callable[[Process], object] = lambda _: None
         """What may befall a gateway that has a request ready and is about to get the connection for it."""
         self._dice = dice
@@ -72,13 +77,13 @@ class Network:
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
         weather = self.hosts[host].weather
         await asyncio.sleep(self.takes_s(weather))
+        process = PROCESS.get()
         if self._dice.happens(weather.refused):
-            self.count("connection refused")
+            self._fail(process, host, "connection refused")
             raise ConnectionRefusedError
         if self._dice.happens(weather.unreachable):
-            self.count("connection unreachable")
+            self._fail(process, host, "connection unreachable")
             await asyncio.Event().wait()
-        process = PROCESS.get()
         if process is not None:
             self.on_connect(process)
             await asyncio.sleep(0)
@@ -86,6 +91,12 @@ class Network:
         transport = Wire(self, self.hosts[host], protocol)
         protocol.connection_made(transport)
         return transport, protocol
+
+    def _fail(self, process: Process | None, host: str, how: str) -> None:
+        self.count(how)
+        if process is not None:
+            now = asyncio.get_running_loop().time()
+            self.unconnected.append((now, process.name, self.hosts[host].name))
 
     def takes_s(self, weather: Weather) -> float:
         """How long one message is on its way."""
@@ -162,27 +173,29 @@ class Wire(asyncio.Transport):
 
     def _arrive(self, request: Request, number: int, answered: bool) -> None:
         """Of a request that is handled twice one answer comes back: HTTP has no place for two."""
-        reply = self._host.handle(request, number)
+        reply, handled = self._host.handle(request, number)
         if reply.ending is Ending.HANG or not answered:
             return
         data = b"" if reply.answer is None else as_bytes(reply.answer)
         if reply.ending is Ending.HALF:
             data = data[: -len(reply.answer.body) // 2] if reply.answer is not None else b""
-        self._send_back(data, whole=reply.ending is Ending.WHOLE, after_s=reply.delay_s)
+        self._send_back(data, handled, whole=reply.ending is Ending.WHOLE, after_s=reply.delay_s)
 
-    def _send_back(self, data: bytes, *, whole: bool, after_s: float) -> None:
+    def _send_back(self, data: bytes, handled: int, *, whole: bool, after_s: float) -> None:
         weather = self._host.weather
         if self._network.strikes(weather.lost, "answer lost"):
             return
         if whole and self._network.strikes(weather.cut, "answer cut"):
             data, whole = self._network.cut_of(data), False
         at = self._loop.time() + after_s + self._network.takes_s(weather)
-        self._loop.call_at(at, self._receive, data, whole, context=self._here)
+        self._loop.call_at(at, self._receive, data, handled, whole, context=self._here)
 
-    def _receive(self, data: bytes, whole: bool) -> None:
+    def _receive(self, data: bytes, handled: int, whole: bool) -> None:
         """Runs in the gateway."""
         if self._closing:
             return
+        if whole:
+            self._host.heard(handled)
         if data:
             self._protocol.data_received(data)
         if not whole:

@@ -13,7 +13,7 @@ from gateway.transfers import rules
 from gateway.wire.calls import WalletCall
 from tests.simulation.dice import Dice
 from tests.simulation.games import CALLS, CURRENCY
-from tests.simulation.world import World
+from tests.simulation.world import World, hiding
 from tests.support.virtual_time import EPOCH
 
 ENDS: Final = (
@@ -29,14 +29,14 @@ def make_stubborn(world: World) -> None:
     for one in world.plan.operators:
         if one.stubborn:
             world.count("operator refuses to end anything")
-            world.operators[one.name].faulty.switch([FaultRule(fault=Fault.ERROR_BEFORE, calls=ENDS)])
+            refusing = FaultRule(fault=Fault.ERROR_BEFORE, calls=ENDS)
+            world.operators[one.name].suffer({}, [*hiding(one), refusing])
 
 
 def make_reasonable(world: World) -> None:
     """They do again."""
     for one in world.plan.operators:
-        if one.stubborn:
-            world.operators[one.name].suffer({})
+        world.operators[one.name].suffer({})
 
 
 class Person:
@@ -68,14 +68,14 @@ class Person:
     async def _remind(self, transfer: Transfer) -> None:
         """The game asks once more for what it wanted."""
         self._world.count("game asks for what is parked")
-        game = next(one for one in self._world.games if one.token == transfer.session.token)
+        game = next(one for one in self._world.games if transfer.id.startswith(f"{one.name}-"))
         _, confirm, rollback = CALLS[transfer.direction]
         if transfer.wants is Decision.CONFIRM:
             assert transfer.amount is not None
             assert transfer.amount.currency == CURRENCY
-            await game.ask(confirm, transfer.id, f"{transfer.amount.amount:f}")
+            await game.ask(confirm, transfer.id, f"{transfer.amount.amount:f}", token=transfer.session.token)
         else:
-            await game.ask(rollback, transfer.id, reason="once more")
+            await game.ask(rollback, transfer.id, reason="once more", token=transfer.session.token)
 
     async def _sleep(self, transfer: Transfer) -> None:
         await asyncio.sleep(0)

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.testing.faults import Fault
-from gateway.testing.simulated import Unknown
+from gateway.testing.simulated import Manner, Unknown
 from tests.simulation.database import Mishaps
 from tests.simulation.dice import Dice
 from tests.simulation.network import Weather
@@ -34,6 +34,11 @@ class OperatorPlan(msgspec.Struct, frozen=True, kw_only=True):
     faults: dict[Fault, float]
     stubborn: bool
     """Whether it refuses to confirm, or to roll back, for longer than deliveries go on."""
+    manner: Manner
+    refuses_rollbacks: Fault | None
+    """How it fails every rollback as long as faults last."""
+    hides_balances: Fault | None
+    """How it fails when it is asked for a balance alone, until a person has seen to it."""
     settings: dict[str, Any]
 
 
@@ -115,7 +120,9 @@ def _operator(dice: Dice, number: int, *, long: bool) -> OperatorPlan:
     protocol = dice.one_of(PROTOCOLS)
     unknown = dice.one_of((Unknown.ACKNOWLEDGE, Unknown.REPORT, Unknown.FORGET))
     weather = _weather(dice, dice.one_of((0.0, 0.1, 0.3)))
-    weather.twins_together = unknown is Unknown.FORGET
+    manner = _manner(Dice(dice.whole(0, 10**9), f"manner of {number}"), protocol)
+    # A withdraw that it has declined must not be booked by a later copy of it, if it may decline the rollback too.
+    weather.twins_together = unknown is Unknown.FORGET or manner.checks_ends or Fault.DECLINE in kinds
     return OperatorPlan(
         name=f"operator-{number}",
         protocol=protocol,
@@ -123,6 +130,9 @@ def _operator(dice: Dice, number: int, *, long: bool) -> OperatorPlan:
         weather=weather,
         faults={fault: badness / len(kinds) for fault in kinds},
         stubborn=dice.happens(0.3),
+        manner=manner,
+        refuses_rollbacks=dice.one_of((*(None,) * 6, Fault.ERROR_BEFORE, Fault.OTHER_ERROR)),
+        hides_balances=dice.one_of((*(None,) * 9, Fault.ERROR_BEFORE, Fault.OTHER_ERROR, Fault.HANG_BEFORE)),
         settings={
             "timeout": dice.one_of((1.0, 3.0)),
             "breaker": {"failures": dice.one_of((3, 10)), "open_for": dice.one_of((1.0, 5.0))},
@@ -130,6 +140,16 @@ def _operator(dice: Dice, number: int, *, long: bool) -> OperatorPlan:
             "connections": {"connect_timeout": 0.8, "idle": dice.one_of((0.0, 4.0))},
             "unknown_transfers": dice.one_of(("forward", "forward", "refuse")),
         },
+    )
+
+
+def _manner(dice: Dice, protocol: str) -> Manner:
+    refuses_repeats = dice.happens(0.25)
+    return Manner(
+        checks_ends=dice.happens(0.4),
+        trusts_tokens=dice.happens(0.3),
+        refuses_repeats=refuses_repeats,
+        says_why=protocol != "quantum" or refuses_repeats or dice.happens(0.75),
     )
 
 

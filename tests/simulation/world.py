@@ -15,7 +15,9 @@ from gateway.operators.basic_auth import basic_auth
 from gateway.operators.registry import adapter, validate
 from gateway.settings import Settings
 from gateway.telemetry.metrics import Metrics
+from gateway.testing.faults import FaultRule
 from gateway.testing.memory import MemoryHttp
+from gateway.wire.calls import WalletCall
 from tests.simulation.database import Database, Mishaps, SimulatedJournal
 from tests.simulation.dice import Dice
 from tests.simulation.disk import Disk
@@ -24,7 +26,7 @@ from tests.simulation.games import CURRENCY, Asked, Game, Told
 from tests.simulation.gateways import Gateway, settings_of
 from tests.simulation.network import Network, Weather
 from tests.simulation.operators import SimulatedOperator
-from tests.simulation.plan import Plan
+from tests.simulation.plan import OperatorPlan, Plan
 from tests.simulation.processes import Process, SimulatedLoop
 
 PATIENCE_S: Final = 15.0
@@ -74,10 +76,10 @@ class World:
         one = self.plan.operators[number]
         dice = Dice(self.plan.seed, one.name)
         operator = SimulatedOperator(
-            one.name, one.protocol, one.unknown, dice, self.loop.time, self.database.durable_state
+            one.name, one.protocol, one.unknown, one.manner, dice, self.loop.time, self.database.durable_state
         )
         operator.weather = one.weather
-        operator.suffer(one.faults)
+        operator.suffer(one.faults, [*hiding(one), *refusing(one)])
         self.network.hosts[_address(number)] = operator
         return operator
 
@@ -87,7 +89,9 @@ class World:
         numbers = itertools.count(1000 * number)
         game = Game(f"game-{number}", operator, self, dice, lambda: next(numbers), self.loop.time)
         balance = dice.one_of(("100", "100000", "1234567890123.45678"))
-        self.operators[operator].ledger.enrol(game.player, game.token, money(balance, CURRENCY))
+        ledger = self.operators[operator].ledger
+        ledger.enrol(game.player, game.token, money(balance, CURRENCY))
+        ledger.enrol(f"{game.player}-rival", game.rivals_token, money("5000", CURRENCY))
         return game
 
     def begin_gateway(self) -> None:
@@ -196,7 +200,8 @@ class World:
             return
         gateway = self._dice.one_of(ready)
         request = request_of(f"/wallet/{asked.call}", basic_auth(asked.operator, PASSWORD), body)
-        wire = GameWire(lambda answer: self._answered(gateway, asked, answer, heard))
+        reached_at = self.loop.time()
+        wire = GameWire(lambda answer: self._answered(gateway, asked, reached_at, answer, heard))
         self._wires.setdefault(gateway.name, []).append(wire)
         self.loop.call_soon(self._connect, gateway, wire, request, context=gateway.process.context.copy())
 
@@ -209,9 +214,14 @@ class World:
         wire.protocol.data_received(request)
 
     def _answered(
-        self, gateway: Gateway, asked: Asked, answer: tuple[int, bytes] | None, heard: asyncio.Future[Told | None]
+        self,
+        gateway: Gateway,
+        asked: Asked,
+        reached_at: float,
+        answer: tuple[int, bytes] | None,
+        heard: asyncio.Future[Told | None],
     ) -> None:
-        told = None if answer is None else _told(asked, self.loop.time(), gateway.name, *answer)
+        told = None if answer is None else _told(asked, reached_at, self.loop.time(), gateway.name, *answer)
         if told is not None:
             self.told.append(told)
             self.tell("answers", gateway.name, asked.call, asked.id, told.status, told.code, told.balance)
@@ -223,6 +233,15 @@ class World:
             if told is not None:
                 told.heard = True
             heard.set_result(told)
+
+    def open_session(self, operator: str, player: str, token: str) -> None:
+        self.tell("session begins", operator, token)
+        self.operators[operator].ledger.open_session(player, token)
+
+    def end_session(self, operator: str, token: str) -> None:
+        self.count("session ends")
+        self.tell("session ends", operator, token)
+        self.operators[operator].end_session(token)
 
     async def hold_outside(self, operator: str, direction: str, id: str, amount: str, token: str) -> None:
         """By the operator's own protocol, as if another gateway had sent it."""
@@ -236,7 +255,7 @@ class World:
             id=id,
             state=State.SENDING,
             amount=money(amount, CURRENCY),
-            session=Session(operator=operator, token=token, player_id=token.replace("token-of", "player")),
+            session=Session(operator=operator, token=token, player_id=one.player_of(token)),
             opened_at=0.0,
             changed_at=0.0,
         )
@@ -260,9 +279,10 @@ class World:
         self.tell("calm")
         self.faulty = False
         self.weather = Weather()
-        for operator in self.operators.values():
+        for one in self.plan.operators:
+            operator = self.operators[one.name]
             operator.weather = Weather()
-            operator.suffer({})
+            operator.suffer({}, hiding(one))
         self.journal_mishaps.lost_before = self.journal_mishaps.lost_after = self.journal_mishaps.slow = 0.0
         self.disk.full = self.disk.failing = False
         for journal in self.journals:
@@ -315,6 +335,17 @@ class World:
         self.database.close()
 
 
+def hiding(one: OperatorPlan) -> list[FaultRule]:
+    """An operator that fails when it is asked for a balance alone."""
+    return [] if one.hides_balances is None else [FaultRule(fault=one.hides_balances, calls=(WalletCall.GET_BALANCE,))]
+
+
+def refusing(one: OperatorPlan) -> list[FaultRule]:
+    """An operator that fails every rollback."""
+    calls = (WalletCall.ROLLBACK_WITHDRAWAL, WalletCall.ROLLBACK_DEPOSIT)
+    return [] if one.refuses_rollbacks is None else [FaultRule(fault=one.refuses_rollbacks, calls=calls)]
+
+
 def _address(number: int) -> str:
     return f"10.0.0.{number + 1}"
 
@@ -323,11 +354,12 @@ def _copied(asked: Asked, copy: int) -> Asked:
     return Asked(**{field: getattr(asked, field) for field in Asked.__struct_fields__ if field != "copy"}, copy=copy)
 
 
-def _told(asked: Asked, at: float, gateway: str, status: int, body: bytes) -> Told:
+def _told(asked: Asked, reached_at: float, at: float, gateway: str, status: int, body: bytes) -> Told:
     content = json.loads(body, parse_float=Decimal, parse_int=Decimal)
     balance = content.get("balance")
     return Told(
         asked=asked,
+        reached_at=reached_at,
         at=at,
         gateway=gateway,
         status=status,
@@ -335,5 +367,6 @@ def _told(asked: Asked, at: float, gateway: str, status: int, body: bytes) -> To
         text=content.get("errorDescription", ""),
         id=content.get("mmTransactionId", ""),
         balance=f"{balance['amount']:f}" if balance else "",
+        currency=balance["currencyCode"] if balance else "",
         heard=False,
     )

@@ -1,0 +1,176 @@
+"""What counts as said: a yes that was heard counts, nothing else does, and what is durable is acknowledged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from tests.simulation.evidence import Evidence, Key, Violation
+from tests.simulation.games import CONFIRMS, HOLDS, Told
+from tests.simulation.hearing import is_no, is_word, is_yes
+from tests.simulation.operators import Handled
+
+OK: Final = 200
+DECLINED: Final = frozenset(range(100, 107))
+PENDING: Final = 120
+UNCLEAR: Final = 121
+NOT_SENT: Final = 122
+BAD_REQUEST: Final = 130
+
+ENDS: Final = {"confirm": "confirmed", "rollback": "rolled_back"}
+ATTEMPTS: Final = {
+    ("confirm", "withdraw"): "confirmWithdrawal",
+    ("confirm", "deposit"): "confirmDeposit",
+    ("rollback", "withdraw"): "rollbackWithdrawal",
+    ("rollback", "deposit"): "rollbackDeposit",
+}
+PATIENCE_S: Final = 7.9
+"""After this a gateway may say that a call is still being worked on."""
+LEFT_ALONE: Final = "left alone"
+"""What a gateway says when its breaker is open."""
+READS: Final = frozenset({"verifySession", "getBalance"})
+
+
+def yes_counts(evidence: Evidence) -> Iterator[Violation]:
+    """A yes to a confirm or rollback that reached a gateway is the end, whatever balance came with it."""
+    if not evidence.gateways_were_well:
+        return
+    for key in evidence.keys:
+        succeeded = {one["call"] for one in evidence.attempts[key] if one["verdict"] == "success"}
+        for one in evidence.handled[key]:
+            if one.act in ENDS and is_yes(evidence, one) and ATTEMPTS[one.act, one.direction] not in succeeded:
+                yield Violation("yes_counts", f"the operator's yes ({one.fault or one.said}) did not count", key)
+
+
+def held_only_if_sent(evidence: Evidence) -> Iterator[Violation]:
+    """A hold is answered with a yes only if it went to the operator, which took it."""
+    for key in evidence.keys:
+        for told in evidence.told[key]:
+            if told.asked.call not in HOLDS or told.status != OK:
+                continue
+            if not any(one.act == "hold" and one.at <= told.at for one in evidence.handled[key]):
+                yield Violation("held_only_if_sent", "the game was told yes, and nobody had sent the hold", key)
+
+
+def ends_acknowledged(evidence: Evidence) -> Iterator[Violation]:
+    """What is durably confirmed or rolled back is acknowledged, with a balance wherever one is known."""
+    for key in evidence.keys:
+        for told in evidence.told[key]:
+            if told.asked.call in HOLDS:
+                continue
+            if told.status != OK and _is_denied(evidence, key, told):
+                yield Violation("ends_acknowledged", f"it was told {told.code}, though it was done", key)
+            if told.status == OK and not told.balance and evidence.rows[key]["hold_balance"] is not None:
+                yield Violation("ends_acknowledged", "no balance was told, though one is known", key)
+
+
+def parked_only_in_doubt(evidence: Evidence) -> Iterator[Violation]:
+    """Nothing is given up that the operator has ended, nor what it refused at first and refused to undo."""
+    if not evidence.gateways_were_well:
+        return
+    for key in evidence.keys:
+        for version in evidence.versions[key]:
+            if version.state != "parked":
+                continue
+            heard = [one for one in evidence.handled[key] if one.heard_at is not None and one.heard_at < version.at]
+            ends = [one for one in heard if one.act == version.wants]
+            if any(is_yes(evidence, one) for one in ends):
+                yield Violation(
+                    "parked_only_in_doubt", f"parked, though the operator said yes to the {version.wants}", key
+                )
+            if _refused(evidence, heard) and any(is_no(evidence, one) for one in ends):
+                yield Violation("parked_only_in_doubt", "parked, though the operator had refused the hold", key)
+
+
+def nothing_for_nothing(evidence: Evidence) -> Iterator[Violation]:
+    """For a hold that was never written to the operator, no end is sent either."""
+    if not evidence.gateways_were_well or evidence.world.mishaps.get("gateway restarted"):
+        return
+    for key, row in evidence.rows.items():
+        acts = {sent.act for sent in evidence.sent[key]}
+        if not row["adopted"] and acts and "hold" not in acts:
+            yield Violation("nothing_for_nothing", f"{sorted(acts)} was sent, and never the hold", key)
+
+
+def breaker_fair(evidence: Evidence) -> Iterator[Violation]:
+    """An operator is left alone only after it was silent as often as is configured, at calls of that kind."""
+    spoken = {
+        name: {one.number for one in operator.handled if is_word(one)}
+        for name, operator in evidence.world.operators.items()
+    }
+    for told in evidence.world.told:
+        call = told.asked.call
+        if told.code != NOT_SENT or LEFT_ALONE not in told.text or not (call in HOLDS or call in READS):
+            continue
+        limit = evidence.breaker_limit(told.asked.operator)
+        times = _silences(evidence, told, spoken[told.asked.operator])
+        if times < limit:
+            text = f"{told.gateway} sent no {call} to {told.asked.operator}, silent {times} times of {limit}"
+            yield Violation("breaker_fair", text)
+
+
+def words_only_inform(evidence: Evidence) -> Iterator[Violation]:
+    """Every call of the games is one: no description and no reason is a cause to refuse it."""
+    for told in evidence.world.told:
+        if told.code == BAD_REQUEST:
+            key = (told.asked.operator, told.asked.direction, told.asked.id)
+            yield Violation("words_only_inform", f"{told.asked.call} was refused: {told.text}", key)
+
+
+def reasons_counted(evidence: Evidence) -> Iterator[Violation]:
+    """The same reason given again is counted, not kept again."""
+    for key in evidence.keys:
+        kept = Counter((one["source"], one["text"]) for one in evidence.reasons[key])
+        for (source, text), times in kept.items():
+            if times > 1:
+                yield Violation("reasons_counted", f"{source}'s {text!r:.40} is kept {times} times", key)
+
+
+INVARIANTS: Final = (
+    yes_counts,
+    held_only_if_sent,
+    ends_acknowledged,
+    parked_only_in_doubt,
+    nothing_for_nothing,
+    breaker_fair,
+    words_only_inform,
+    reasons_counted,
+)
+
+
+def _is_denied(evidence: Evidence, key: Key, told: Told) -> bool:
+    """Whether it was done when the call came, and the answer is no other than that. A gateway may run out of time; a
+    call that comes before the end may be told that it is pending, never that the end is unclear."""
+    wanted = "confirmed" if told.asked.call in CONFIRMS else "rolled_back"
+    if evidence.state_at(key, told.at) != wanted:
+        return False
+    if told.code == UNCLEAR:
+        return True
+    if any(told.reached_at < version.at <= told.at for version in evidence.versions[key]):
+        return False
+    return told.code in {PENDING, *DECLINED} and told.at - told.reached_at < PATIENCE_S
+
+
+def _refused(evidence: Evidence, heard: list[Handled]) -> bool:
+    return any(one.act == "hold" and is_no(evidence, one) for one in heard)
+
+
+def _silences(evidence: Evidence, told: Told, spoken: set[int]) -> int:
+    """How often the operator had kept this gateway waiting in vain, or could not be reached. `spoken` are the numbers
+    of the requests that it answered in words."""
+    operator = evidence.world.operators[told.asked.operator]
+    acts = {"hold"} if told.asked.call in HOLDS else {"verify", "balance"}
+    if operator.protocol == "hub88":  # its holds may ask whose session it is first
+        acts |= {"balance"}
+    silent = [
+        sent
+        for sent in operator.sent
+        if sent.process == told.gateway and sent.act in acts and sent.at < told.at and sent.number not in spoken
+    ]
+    unconnected = [
+        at
+        for at, process, name in evidence.world.network.unconnected
+        if (process, name) == (told.gateway, operator.name) and at < told.at
+    ]
+    return len(silent) + len(unconnected)

@@ -1,0 +1,51 @@
+"""What an operator's answers mean to whoever knows its protocol: a clear yes, a clear no, or at least a word."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.testing.faults import ODD_BALANCES, Fault
+from tests.simulation.evidence import Evidence
+from tests.simulation.operators import YES, Handled
+
+UNSPOILT: Final = frozenset({"", Fault.DELAY, Fault.DUPLICATE})
+"""Faults that leave the operator's answer as it is."""
+
+REFUSALS: Final = frozenset({"session", "funds", "limit", "player", "currency", "amount"})
+"""Why an operator may refuse anything, in words that prove that nothing was booked."""
+
+ALREADY: Final = {"confirm": "duplicate", "rollback": "rolled_back"}
+"""What an operator that refuses repeats says of an end that it has booked before."""
+
+
+def is_yes(evidence: Evidence, one: Handled) -> bool:
+    """Whether a gateway has heard that the operator did it, now or before. An answer in another currency may be about
+    another hold; of an end it says all that matters."""
+    if one.heard_at is None:
+        return False
+    if one.said == YES:
+        return one.fault in UNSPOILT or (one.fault in ODD_BALANCES and not _in_doubt(one))
+    manner = evidence.world.operators[one.operator].manner
+    configurable = evidence.world.operators[one.operator].protocol == "quantum"
+    already = one.said == ALREADY.get(one.act)
+    return configurable and manner.refuses_repeats and already and one.fault in UNSPOILT
+
+
+def is_no(evidence: Evidence, one: Handled) -> bool:
+    """Whether a gateway has heard an error that proves that nothing was booked. Only the game's own format has one for
+    each cause, and only where the operator tells them apart."""
+    operator = evidence.world.operators[one.operator]
+    if one.heard_at is None or operator.protocol != "quantum" or not operator.manner.says_why:
+        return False
+    proves = one.said in REFUSALS or (one.act == "rollback" and one.said == "not_found")
+    return proves and one.fault in {*UNSPOILT, Fault.DECLINE}
+
+
+def is_word(one: Handled) -> bool:
+    """Whether a gateway has heard an answer in the operator's own protocol, be it yes, no, or an error of any kind."""
+    spoken = one.fault in {*UNSPOILT, *ODD_BALANCES, Fault.DECLINE, Fault.OTHER_ERROR}
+    return one.heard_at is not None and spoken
+
+
+def _in_doubt(one: Handled) -> bool:
+    return one.act == "hold" and one.fault == Fault.OTHER_CURRENCY

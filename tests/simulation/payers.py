@@ -1,0 +1,112 @@
+"""Whose money it is: a transfer is its own player's from its first request to its last, whoever else names it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Final
+
+from tests.simulation.database import Version
+from tests.simulation.evidence import Evidence, Key, Violation
+from tests.simulation.games import HOLDS, ROLLBACKS
+from tests.simulation.operators import Sent
+
+OK: Final = 200
+PENDING: Final = 120
+OTHER_PLAYER: Final = 115
+ENDS: Final = frozenset({"confirm", "rollback"})
+LAST_TRIES: Final = 4
+"""Among so many tries in a row, each session that may still work is used."""
+
+
+def own_player(evidence: Evidence) -> Iterator[Violation]:
+    """Every confirm and rollback goes out in a session of the transfer's own player."""
+    for key in evidence.keys:
+        payer = evidence.payer(key)
+        for sent in evidence.sent[key]:
+            player = evidence.player_of(key[0], sent.token)
+            if sent.act in ENDS and payer and player != payer:
+                yield Violation("own_player", f"{sent.act} of what is {payer}'s was sent as {player or 'nobody'}", key)
+
+
+def strangers_refused(evidence: Evidence) -> Iterator[Violation]:
+    """Who is known to be another player ends nothing, and is not told that the transfer is theirs; who is told that it
+    is another player's is another player."""
+    for key in evidence.keys:
+        payer = evidence.payer(key)
+        for told in evidence.told[key]:
+            player = evidence.player_of(key[0], told.asked.token)
+            verified_at = evidence.verified.get((key[0], told.asked.token))
+            stranger = bool(payer and player) and player != payer
+            if told.code == OTHER_PLAYER and not stranger:
+                yield Violation("strangers_refused", f"{player or 'nobody'} was refused what is {payer}'s", key)
+            if not stranger or verified_at is None or verified_at >= told.reached_at or told.asked.call in HOLDS:
+                continue
+            if told.status == OK:
+                yield Violation("strangers_refused", f"{player} was told that {payer}'s {told.asked.call} is done", key)
+            if told.asked.call in ROLLBACKS and _is_kept(evidence, key, told.asked.reason):
+                yield Violation("strangers_refused", f"the reason of {player} is kept for what is {payer}'s", key)
+
+
+def players_kept(evidence: Evidence) -> Iterator[Violation]:
+    """Whose a transfer is, once known, is never forgotten and never becomes another one."""
+    for key in evidence.keys:
+        for before, after in pairwise(evidence.versions[key]):
+            if before.player_id and after.player_id != before.player_id:
+                yield Violation("players_kept", f"{before.player_id} became {after.player_id or 'nobody'}", key)
+
+
+def players_named(evidence: Evidence) -> Iterator[Violation]:
+    """An operator that was told at the hold whose it is, is told so at its end too."""
+    for key in evidence.keys:
+        named = next((sent.player for sent in evidence.sent[key] if sent.act == "hold"), "")
+        for sent in evidence.sent[key]:
+            if sent.act in ENDS and named and sent.player != named:
+                yield Violation("players_named", f"{sent.act} names {sent.player or 'nobody'}, the hold {named}", key)
+
+
+def live_sessions_tried(evidence: Evidence) -> Iterator[Violation]:
+    """Nothing is given up while the player has a session, known to the gateway, that was not tried lately."""
+    if not evidence.journal_was_well:
+        return
+    for key in evidence.keys:
+        if not evidence.world.operators[key[0]].manner.checks_ends:
+            continue
+        for version in evidence.versions[key]:
+            tries = [sent for sent in evidence.sent[key] if sent.act in ENDS and sent.at < version.at][-LAST_TRIES:]
+            if version.state == "parked" and len(tries) == LAST_TRIES:
+                yield from _untried(evidence, key, version, tries)
+
+
+INVARIANTS: Final = (own_player, strangers_refused, players_kept, players_named, live_sessions_tried)
+
+
+def _untried(evidence: Evidence, key: Key, version: Version, tries: list[Sent]) -> Iterator[Violation]:
+    over_at = evidence.world.operators[key[0]].over_at
+    alive = {
+        token for token in _known_sessions(evidence, key, tries[0].at) if over_at.get(token, version.at) >= version.at
+    }
+    if alive and not alive & {sent.token for sent in tries}:
+        yield Violation("live_sessions_tried", f"parked without a try in {sorted(alive)}", key)
+
+
+def _known_sessions(evidence: Evidence, key: Key, before: float) -> Iterator[str]:
+    """That of the hold; and each in which the game asked for the end when the gateway had learnt whose it is."""
+    yield from (
+        sent.token for sent in evidence.sent[key] if sent.act == "hold" and _is_payers(evidence, key, sent.token)
+    )
+    for told in evidence.told[key]:
+        verified_at = evidence.verified.get((key[0], told.asked.token))
+        learnt = verified_at is not None and verified_at < told.reached_at
+        if learnt and told.code == PENDING and told.at < before and _is_payers(evidence, key, told.asked.token):
+            yield told.asked.token
+
+
+def _is_payers(evidence: Evidence, key: Key, token: str) -> bool:
+    return bool(evidence.payer(key)) and evidence.player_of(key[0], token) == evidence.payer(key)
+
+
+def _is_kept(evidence: Evidence, key: Key, reason: object) -> bool:
+    """Only what the rival alone says can be told from what the player itself has said."""
+    told = isinstance(reason, str) and reason.startswith("the rival of ")
+    return told and any(kept["text"] == reason for kept in evidence.reasons[key])
