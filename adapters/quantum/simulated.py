@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.quantum.adapter import QuantumSettings
 from adapters.quantum.messages import WireMoney, wire_money
 from gateway.money import Money, MoneyError
 from gateway.operators import Answer, Direction, Kind, Unclear, basic_auth, decode, encode
@@ -66,7 +65,7 @@ class SimulatedQuantum(Simulated):
         settings = self.adapter_settings(base_url)
         if not self.manner.says_why:
             settings["declines"] = {}
-        if self.manner.refuses_repeats and "already" in QuantumSettings.model_fields:
+        if self.manner.refuses_repeats:
             settings["already"] = {ALREADY[Kind.DUPLICATE]: "confirmed", ALREADY[Kind.ROLLED_BACK]: "rolled_back"}
         return settings
 

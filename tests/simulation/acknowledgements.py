@@ -94,7 +94,8 @@ def nothing_for_nothing(evidence: Evidence) -> Iterator[Violation]:
 
 
 def breaker_fair(evidence: Evidence) -> Iterator[Violation]:
-    """An operator is left alone only after it was silent as often as is configured, at calls of that kind."""
+    """An operator is left alone only after it was silent as often as is configured, at calls of that kind. A gateway
+    that stood still takes the time that it missed for the operator's silence."""
     spoken = {
         name: {one.number for one in operator.handled if is_word(one)}
         for name, operator in evidence.world.operators.items()
@@ -102,6 +103,9 @@ def breaker_fair(evidence: Evidence) -> Iterator[Violation]:
     for told in evidence.world.told:
         call = told.asked.call
         if told.code != NOT_SENT or LEFT_ALONE not in told.text or not (call in HOLDS or call in READS):
+            continue
+        gateway = evidence.world.gateway(told.gateway)
+        if gateway is None or gateway.process.has_stood_still:
             continue
         limit = evidence.breaker_limit(told.asked.operator)
         times = _silences(evidence, told, spoken[told.asked.operator])
@@ -121,8 +125,8 @@ def words_only_inform(evidence: Evidence) -> Iterator[Violation]:
 def reasons_counted(evidence: Evidence) -> Iterator[Violation]:
     """The same reason given again is counted, not kept again."""
     for key in evidence.keys:
-        kept = Counter((one["source"], one["text"]) for one in evidence.reasons[key])
-        for (source, text), times in kept.items():
+        kept = Counter((one["source"], one["who"], one["text"]) for one in evidence.reasons[key])
+        for (source, _, text), times in kept.items():
             if times > 1:
                 yield Violation("reasons_counted", f"{source}'s {text!r:.40} is kept {times} times", key)
 

@@ -52,7 +52,7 @@ COLUMNS: Final = (
 )
 
 ROW: Final = (*COLUMNS, "hold_balance", "end_balance")
-REASON: Final = ("operator", "direction", "id", "text", "source", "category")
+REASON: Final = ("operator", "direction", "id", "text", "source", "category", "who", "times")
 ATTEMPT: Final = ("operator", "direction", "id", "call", "at", "verdict", "detail", "instance")
 
 

@@ -79,6 +79,10 @@ class Evidence:
         row = self.rows.get(key)
         return "" if row is None else str(row["player_id"])
 
+    def askers(self, key: Key) -> set[str]:
+        """Whoever asked for anything about a transfer, by the sessions that they named."""
+        return {self.player_of(key[0], asked.token) for asked in self.asked[key]} - {""}
+
     def breaker_limit(self, operator: str) -> int:
         """How often in a row an operator may be silent before it is left alone."""
         settings = next(one.settings for one in self.plan.operators if one.name == operator)

@@ -19,8 +19,8 @@ ALREADY: Final = {"confirm": "duplicate", "rollback": "rolled_back"}
 
 
 def is_yes(evidence: Evidence, one: Handled) -> bool:
-    """Whether a gateway has heard that the operator did it, now or before. An answer in another currency may be about
-    another hold; of an end it says all that matters."""
+    """Whether a gateway has heard that the operator did it, now or before. An answer to a hold in another currency may
+    be about another one, and one without a balance may be an echo; of an end they say all that matters."""
     if one.heard_at is None:
         return False
     if one.said == YES:
@@ -48,4 +48,4 @@ def is_word(one: Handled) -> bool:
 
 
 def _in_doubt(one: Handled) -> bool:
-    return one.act == "hold" and one.fault == Fault.OTHER_CURRENCY
+    return one.act == "hold" and one.fault in {Fault.OTHER_CURRENCY, Fault.NO_BALANCE}

@@ -33,7 +33,7 @@ gateway that stood still finds that out when it records the outcome."""
 
 LEGAL: Final[dict[str | None, set[str]]] = {
     None: {"sending", "confirming", "rolling_back"},
-    "sending": {"sending", "held", "rolling_back"},
+    "sending": {"sending", "held", "rolling_back", "rolled_back"},
     "held": {"held", "confirming", "rolling_back"},
     "confirming": {"confirming", "confirmed", "parked"},
     "confirmed": set(),
@@ -320,10 +320,11 @@ def _beside_the_point(evidence: Evidence, key: Key, told: Told) -> str | None:
         return "although the journal knows nothing of it"
     if told.id != told.asked.id:
         return f"about {told.id}"
-    player = evidence.payer(key) or evidence.player_of(key[0], told.asked.token)
-    if told.balance and (player, told.balance) not in evidence.world.operators[key[0]].balances:
-        return f"with a balance of {told.balance} that {player} never had"
-    if told.balance and told.currency.upper() != CURRENCY:
+    payer = evidence.payer(key)
+    players = {payer} if payer else evidence.askers(key)
+    if told.balance and not any((one, told.balance) in evidence.world.operators[key[0]].balances for one in players):
+        return f"with a balance of {told.balance} that {' or '.join(sorted(players))} never had"
+    if told.balance and row["amount"] and told.currency != CURRENCY:
         return f"with a balance in {told.currency}"
     if told.asked.amount and row["amount"] and Decimal(told.asked.amount) != Decimal(row["amount"]):
         return f"although it is about {row['amount']}, not {told.asked.amount}"

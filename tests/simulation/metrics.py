@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
+from tests.simulation.database import Version
 from tests.simulation.evidence import Evidence, Violation
 from tests.simulation.gateways import Gateway
 
@@ -53,19 +54,21 @@ def metrics_true(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _ended(evidence: Evidence) -> Counter[Labels]:
-    return Counter(
-        (operator, str(direction), after.state)
-        for operator, direction, id in evidence.keys
-        for before, after in pairwise(evidence.versions[operator, direction, id])
-        if before.state in DELIVERING and after.state in FINAL
-    )
+    """By a gateway: delivered, or never sent."""
+    return Counter((after.operator, str(after.direction), after.state) for _, after in _ends(evidence))
 
 
 def _delivered(evidence: Evidence) -> Counter[Labels]:
-    delivered: Counter[Labels] = Counter()
-    for (operator, _, state), times in _ended(evidence).items():
-        delivered[operator, DECISIONS[state]] += times
-    return delivered
+    return Counter(
+        (after.operator, DECISIONS[after.state]) for before, after in _ends(evidence) if before.state in DELIVERING
+    )
+
+
+def _ends(evidence: Evidence) -> Iterator[tuple[Version, Version]]:
+    for versions in evidence.versions.values():
+        for before, after in pairwise(versions):
+            if before.state in {*DELIVERING, "sending"} and after.state in FINAL and after.by:
+                yield before, after
 
 
 def _tried(evidence: Evidence) -> Counter[Labels]:
@@ -88,12 +91,13 @@ def _parked(evidence: Evidence) -> Counter[Labels]:
 
 
 def _reasons(evidence: Evidence) -> Counter[Labels]:
-    return Counter(
-        (reason["operator"], reason["source"], reason["category"])
-        for reasons in evidence.reasons.values()
-        for reason in reasons
-        if reason["source"] != "person"
-    )
+    """Each as often as it was given."""
+    given: Counter[Labels] = Counter()
+    for reasons in evidence.reasons.values():
+        for reason in reasons:
+            if reason["source"] != "person":
+                given[reason["operator"], reason["source"], reason["category"]] += reason["times"]
+    return given
 
 
 def _counted(evidence: Evidence, name: str, labels: Labels) -> Counter[Labels]:

@@ -66,7 +66,7 @@ class Network:
         self.hosts: dict[str, Host] = {}
         self.counted: dict[str, int] = {}
         self.unconnected: list[tuple[float, str, str]] = []
-        """When which process could not connect to which host."""
+        """When which process began to connect to which host in vain: refused, or not within its patience."""
         self.on_connect: Callable[[Process], object] = lambda _: None
         """What may befall a gateway that has a request ready and is about to get the connection for it."""
         self._dice = dice
@@ -76,27 +76,24 @@ class Network:
         self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int
     ) -> tuple[asyncio.Transport, asyncio.BaseProtocol]:
         weather = self.hosts[host].weather
-        await asyncio.sleep(self.takes_s(weather))
         process = PROCESS.get()
+        attempt = (asyncio.get_running_loop().time(), "" if process is None else process.name, self.hosts[host].name)
+        self.unconnected.append(attempt)
+        await asyncio.sleep(self.takes_s(weather))
         if self._dice.happens(weather.refused):
-            self._fail(process, host, "connection refused")
+            self.count("connection refused")
             raise ConnectionRefusedError
         if self._dice.happens(weather.unreachable):
-            self._fail(process, host, "connection unreachable")
+            self.count("connection unreachable")
             await asyncio.Event().wait()
         if process is not None:
             self.on_connect(process)
             await asyncio.sleep(0)
+        self.unconnected.remove(attempt)
         protocol = factory()
         transport = Wire(self, self.hosts[host], protocol)
         protocol.connection_made(transport)
         return transport, protocol
-
-    def _fail(self, process: Process | None, host: str, how: str) -> None:
-        self.count(how)
-        if process is not None:
-            now = asyncio.get_running_loop().time()
-            self.unconnected.append((now, process.name, self.hosts[host].name))
 
     def takes_s(self, weather: Weather) -> float:
         """How long one message is on its way."""

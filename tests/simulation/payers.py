@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.simulation.database import Version
 from tests.simulation.evidence import Evidence, Key, Violation
-from tests.simulation.games import HOLDS, ROLLBACKS
+from tests.simulation.games import HOLDS, ROLLBACKS, Told
 from tests.simulation.operators import Sent
 
 OK: Final = 200
@@ -30,22 +30,19 @@ def own_player(evidence: Evidence) -> Iterator[Violation]:
 
 
 def strangers_refused(evidence: Evidence) -> Iterator[Violation]:
-    """Who is known to be another player ends nothing, and is not told that the transfer is theirs; who is told that it
-    is another player's is another player."""
+    """Who is known to be another player than the transfer's ends nothing, and leaves no reason; who is told so is
+    another player."""
     for key in evidence.keys:
-        payer = evidence.payer(key)
         for told in evidence.told[key]:
             player = evidence.player_of(key[0], told.asked.token)
-            verified_at = evidence.verified.get((key[0], told.asked.token))
-            stranger = bool(payer and player) and player != payer
-            if told.code == OTHER_PLAYER and not stranger:
-                yield Violation("strangers_refused", f"{player or 'nobody'} was refused what is {payer}'s", key)
-            if not stranger or verified_at is None or verified_at >= told.reached_at or told.asked.call in HOLDS:
+            if told.code == OTHER_PLAYER and not (player and _others(evidence, key, player)):
+                yield Violation("strangers_refused", f"{player or 'nobody'} was taken for another player", key)
+            if not _is_known_stranger(evidence, key, told):
                 continue
             if told.status == OK:
-                yield Violation("strangers_refused", f"{player} was told that {payer}'s {told.asked.call} is done", key)
+                yield Violation("strangers_refused", f"{player} was told that {told.asked.call} is done", key)
             if told.asked.call in ROLLBACKS and _is_kept(evidence, key, told.asked.reason):
-                yield Violation("strangers_refused", f"the reason of {player} is kept for what is {payer}'s", key)
+                yield Violation("strangers_refused", f"the reason of {player} is kept", key)
 
 
 def players_kept(evidence: Evidence) -> Iterator[Violation]:
@@ -91,15 +88,38 @@ def _untried(evidence: Evidence, key: Key, version: Version, tries: list[Sent]) 
 
 
 def _known_sessions(evidence: Evidence, key: Key, before: float) -> Iterator[str]:
-    """That of the hold; and each in which the game asked for the end when the gateway had learnt whose it is."""
+    """That of the hold; and each in which the game asked for the end when the gateway had learnt whose it is. Whether
+    that is the same player nobody can say who never learnt whose the hold's session was."""
     yield from (
         sent.token for sent in evidence.sent[key] if sent.act == "hold" and _is_payers(evidence, key, sent.token)
     )
     for told in evidence.told[key]:
         verified_at = evidence.verified.get((key[0], told.asked.token))
-        learnt = verified_at is not None and verified_at < told.reached_at
+        learnt = verified_at is not None and verified_at < told.reached_at and _row_names_player(evidence, key, told)
         if learnt and told.code == PENDING and told.at < before and _is_payers(evidence, key, told.asked.token):
             yield told.asked.token
+
+
+def _others(evidence: Evidence, key: Key, player: str) -> bool:
+    """Whether the transfer may be another one's; of one for which nothing was ever sent, whoever else named it."""
+    payer = evidence.payer(key)
+    return payer != player if payer else bool(evidence.askers(key) - {player})
+
+
+def _is_known_stranger(evidence: Evidence, key: Key, told: Told) -> bool:
+    """Whether the gateway knew both players when the call came: the transfer's by its row, and the caller's because it
+    had told the game itself. Where it has to ask first, the operator need not answer."""
+    player = evidence.player_of(key[0], told.asked.token)
+    verified_at = evidence.verified.get((key[0], told.asked.token))
+    if told.asked.call in HOLDS or verified_at is None or verified_at >= told.reached_at:
+        return False
+    return _row_names_player(evidence, key, told) and evidence.payer(key) != player
+
+
+def _row_names_player(evidence: Evidence, key: Key, told: Told) -> bool:
+    """Whether it was written down whose transfer it is when this call came."""
+    row = next((version for version in reversed(evidence.versions[key]) if version.at < told.reached_at), None)
+    return row is not None and bool(row.player_id)
 
 
 def _is_payers(evidence: Evidence, key: Key, token: str) -> bool:
