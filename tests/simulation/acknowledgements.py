@@ -93,6 +93,20 @@ def nothing_for_nothing(evidence: Evidence) -> Iterator[Violation]:
             yield Violation("nothing_for_nothing", f"{sorted(acts)} was sent, and never the hold", key)
 
 
+def ended_unsent(evidence: Evidence) -> Iterator[Violation]:
+    """Who ends a transfer without a word to the operator had refused the hold itself, and nobody ever sent it."""
+    for key in evidence.keys:
+        first = next(iter(evidence.versions[key]), None)
+        if first is None or first.state != "rolled_back":
+            continue
+        refused = any(
+            told.asked.call in HOLDS and told.code in {NOT_SENT, PENDING} and told.gateway == first.by
+            for told in evidence.told[key]
+        )
+        if evidence.sent[key] or not refused:
+            yield Violation("ended_unsent", "it was ended without a word, and had not been refused", key)
+
+
 def breaker_fair(evidence: Evidence) -> Iterator[Violation]:
     """An operator is left alone only after it was silent as often as is configured, at calls of that kind. A gateway
     that stood still takes the time that it missed for the operator's silence."""
@@ -137,6 +151,7 @@ INVARIANTS: Final = (
     ends_acknowledged,
     parked_only_in_doubt,
     nothing_for_nothing,
+    ended_unsent,
     breaker_fair,
     words_only_inform,
     reasons_counted,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.testing.faults import ODD_BALANCES, Fault
+from gateway.testing.faults import BALANCE_FAULTS, Fault
 from tests.simulation.evidence import Evidence
 from tests.simulation.operators import YES, Handled
 
@@ -24,7 +24,7 @@ def is_yes(evidence: Evidence, one: Handled) -> bool:
     if one.heard_at is None:
         return False
     if one.said == YES:
-        return one.fault in UNSPOILT or (one.fault in ODD_BALANCES and not _in_doubt(one))
+        return one.fault in UNSPOILT or (one.fault in BALANCE_FAULTS and not _in_doubt(one))
     manner = evidence.world.operators[one.operator].manner
     configurable = evidence.world.operators[one.operator].protocol == "quantum"
     already = one.said == ALREADY.get(one.act)
@@ -42,9 +42,10 @@ def is_no(evidence: Evidence, one: Handled) -> bool:
 
 
 def is_word(one: Handled) -> bool:
-    """Whether a gateway has heard an answer in the operator's own protocol, be it yes, no, or an error of any kind."""
-    spoken = one.fault in {*UNSPOILT, *ODD_BALANCES, Fault.DECLINE, Fault.OTHER_ERROR}
-    return one.heard_at is not None and spoken
+    """Whether a gateway has heard an answer in the operator's own protocol, be it yes, no, or an error of any kind.
+    What need not be an answer to this hold is none."""
+    spoken = one.fault in {*UNSPOILT, *BALANCE_FAULTS, Fault.DECLINE, Fault.OTHER_ERROR}
+    return one.heard_at is not None and spoken and not _in_doubt(one)
 
 
 def _in_doubt(one: Handled) -> bool:

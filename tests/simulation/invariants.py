@@ -32,7 +32,7 @@ DURABLE_BEFORE: Final = {
 gateway that stood still finds that out when it records the outcome."""
 
 LEGAL: Final[dict[str | None, set[str]]] = {
-    None: {"sending", "confirming", "rolling_back"},
+    None: {"sending", "confirming", "rolling_back", "rolled_back"},
     "sending": {"sending", "held", "rolling_back", "rolled_back"},
     "held": {"held", "confirming", "rolling_back"},
     "confirming": {"confirming", "confirmed", "parked"},
@@ -92,13 +92,16 @@ def failures_undone(evidence: Evidence) -> Iterator[Violation]:
 
 
 def undone_afterwards(evidence: Evidence) -> Iterator[Violation]:
-    """A hold that may have been taken, and is rolled back, was told so after it had been sent, not only before."""
+    """A hold that may have been taken, and is rolled back, was told so after it had been sent, not only before; unless a
+    person has seen to it."""
     for key in evidence.keys:
         sent_at = max((sent.at for sent in evidence.sent[key] if sent.act == "hold"), default=None)
         unrefused = any(
             one["call"] in HOLDS and one["verdict"] in {"success", "unknown"} for one in evidence.attempts[key]
         )
         if sent_at is None or not unrefused or evidence.state(key) != "rolled_back":
+            continue
+        if _ended_by_a_person(evidence, key):
             continue
         if not any(sent.act == "rollback" and sent.at > sent_at for sent in evidence.sent[key]):
             yield Violation("undone_afterwards", "no rollback was sent after the hold", key)
@@ -187,6 +190,10 @@ def claims_respected(evidence: Evidence) -> Iterator[Violation]:
             if before is None or after.revision == before.revision:
                 # Whoever is taken for dead, and is not, still holds what nobody else has claimed.
                 holder = after.owner if before is None else holder
+                continue
+            if not after.by:
+                yield from _taken_by_a_person(key, before, after)
+                holder = after.owner
                 continue
             outcome = before.state in DELIVERING and after.owner is None
             begun_anew = after.decided_at == after.changed_at
@@ -294,6 +301,16 @@ def _moved(evidence: Evidence, operator: str, player: str) -> Iterator[Decimal]:
         moved = evidence.state(key) != "rolled_back" if known else hold.counts
         if moved:
             yield amount if key[1] == "deposit" else -amount
+
+
+def _ended_by_a_person(evidence: Evidence, key: Key) -> bool:
+    return not evidence.versions[key][-1].by
+
+
+def _taken_by_a_person(key: Key, before: Version, after: Version) -> Iterator[Violation]:
+    """A person waits for whoever is at it."""
+    if before.owner is not None and before.due_at is not None and before.due_at > EPOCH + after.at:
+        yield Violation("claims_respected", f"a person wrote to what {before.owner} held", key)
 
 
 def _robbed(evidence: Evidence, holder: Version, after: Version) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final
 
 from tests.simulation.database import Version
@@ -60,14 +59,16 @@ def _ended(evidence: Evidence) -> Counter[Labels]:
 
 def _delivered(evidence: Evidence) -> Counter[Labels]:
     return Counter(
-        (after.operator, DECISIONS[after.state]) for before, after in _ends(evidence) if before.state in DELIVERING
+        (after.operator, DECISIONS[after.state]) for before, after in _ends(evidence) if before in DELIVERING
     )
 
 
-def _ends(evidence: Evidence) -> Iterator[tuple[Version, Version]]:
+def _ends(evidence: Evidence) -> Iterator[tuple[str, Version]]:
+    """Each with the state that it came from, empty where there was no row before."""
     for versions in evidence.versions.values():
-        for before, after in pairwise(versions):
-            if before.state in {*DELIVERING, "sending"} and after.state in FINAL and after.by:
+        states = ["", *(version.state for version in versions)]
+        for before, after in zip(states, versions, strict=False):
+            if before in {*DELIVERING, "sending", ""} and after.state in FINAL and after.by:
                 yield before, after
 
 

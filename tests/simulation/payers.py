@@ -54,11 +54,12 @@ def players_kept(evidence: Evidence) -> Iterator[Violation]:
 
 
 def players_named(evidence: Evidence) -> Iterator[Violation]:
-    """An operator that was told at the hold whose it is, is told so at its end too."""
+    """An operator that was told at the hold whose it is, is told so at its end too, if that had been written down when
+    the sender took the transfer."""
     for key in evidence.keys:
         named = next((sent.player for sent in evidence.sent[key] if sent.act == "hold"), "")
         for sent in evidence.sent[key]:
-            if sent.act in ENDS and named and sent.player != named:
+            if sent.act in ENDS and named and sent.player != named and _sender_knew(evidence, key, sent):
                 yield Violation("players_named", f"{sent.act} names {sent.player or 'nobody'}, the hold {named}", key)
 
 
@@ -95,8 +96,14 @@ def _known_sessions(evidence: Evidence, key: Key, before: float) -> Iterator[str
     )
     for told in evidence.told[key]:
         verified_at = evidence.verified.get((key[0], told.asked.token))
-        learnt = verified_at is not None and verified_at < told.reached_at and _row_names_player(evidence, key, told)
-        if learnt and told.code == PENDING and told.at < before and _is_payers(evidence, key, told.asked.token):
+        learnt = verified_at is not None and verified_at < told.reached_at
+        if (
+            learnt
+            and _player_of_row(evidence, key, told.reached_at)
+            and told.code == PENDING
+            and told.at < before
+            and _is_payers(evidence, key, told.asked.token)
+        ):
             yield told.asked.token
 
 
@@ -113,13 +120,20 @@ def _is_known_stranger(evidence: Evidence, key: Key, told: Told) -> bool:
     verified_at = evidence.verified.get((key[0], told.asked.token))
     if told.asked.call in HOLDS or verified_at is None or verified_at >= told.reached_at:
         return False
-    return _row_names_player(evidence, key, told) and evidence.payer(key) != player
+    return bool(_player_of_row(evidence, key, told.reached_at)) and evidence.payer(key) != player
 
 
-def _row_names_player(evidence: Evidence, key: Key, told: Told) -> bool:
-    """Whether it was written down whose transfer it is when this call came."""
-    row = next((version for version in reversed(evidence.versions[key]) if version.at < told.reached_at), None)
+def _sender_knew(evidence: Evidence, key: Key, sent: Sent) -> bool:
+    """Whether the row told whose it is when the sender wrote to it last."""
+    mine = (one for one in reversed(evidence.versions[key]) if one.at < sent.at and one.by == sent.process)
+    row = next(mine, None)
     return row is not None and bool(row.player_id)
+
+
+def _player_of_row(evidence: Evidence, key: Key, at: float) -> str:
+    """Whose transfer it was by the journal at this time."""
+    row = next((version for version in reversed(evidence.versions[key]) if version.at < at), None)
+    return "" if row is None else row.player_id
 
 
 def _is_payers(evidence: Evidence, key: Key, token: str) -> bool:

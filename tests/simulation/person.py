@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from gateway.journal.records import Decision, Reason, Transfer
+from gateway.journal.records import Decision, Reason, State, Transfer
 from gateway.reasons import Source
 from gateway.testing.faults import Fault, FaultRule
 from gateway.testing.ledger import HoldState
@@ -48,6 +48,13 @@ class Person:
         self._dice = dice
         self._journal = world.person()
 
+    async def hurry(self) -> None:
+        """Through all that is due later, unless somebody is at it."""
+        for row in self._world.database.rows("state IN ('confirming', 'rolling_back')"):
+            transfer = await self._journal.find(self._world.key_of(row))
+            if transfer is not None and transfer.state in rules.WANTED and not rules.in_flight(transfer, self._now()):
+                await self._dice.one_of((self._hasten, self._hasten, self._vouch, self._sleep))(transfer)
+
     async def work(self) -> None:
         """Through all that is parked."""
         for row in self._world.database.rows("state = 'parked'"):
@@ -59,10 +66,16 @@ class Person:
         self._world.count("person retries")
         await self._journal.change(rules.retried(transfer, self._reason("try again"), self._now()))
 
+    async def _hasten(self, transfer: Transfer) -> None:
+        self._world.count("person hastens")
+        now = self._now()
+        await self._journal.change(rules.hastened(transfer, self._reason("at once"), now, now))
+
     async def _vouch(self, transfer: Transfer) -> None:
         """By telephone the operator ends it, and a person says so."""
         if self._end_by_hand(transfer):
-            self._world.count("person resolves")
+            parked = transfer.state is State.PARKED
+            self._world.count("person resolves" if parked else "person resolves what is being delivered")
             await self._journal.change(rules.resolved(transfer, self._reason("by telephone"), self._now()))
 
     async def _remind(self, transfer: Transfer) -> None:
@@ -85,9 +98,10 @@ class Person:
         hold = next(
             (one for one in ledger.holds.values() if (one.direction, one.id) == (transfer.direction, transfer.id)), None
         )
+        wanted = rules.wanted(transfer)
         if hold is None or hold.state is HoldState.BURIED:
-            return transfer.wants is Decision.ROLLBACK
-        if transfer.wants is Decision.CONFIRM:
+            return wanted is Decision.ROLLBACK
+        if wanted is Decision.CONFIRM:
             ledger.confirm(hold.reference)
         else:
             ledger.undo(hold.reference)

@@ -40,12 +40,15 @@ MISHAPS: Final = (
     "journal failed",
     "message late",
     "operator refuses to end anything",
+    "person hastens",
     "person resolves",
+    "person resolves what is being delivered",
     "person retries",
     "power cut",
     "process killed",
     "request handled twice",
     "request lost",
+    "session ends",
 )
 """What must have struck somewhere before a report counts as complete, beside the operators' own faults."""
 
