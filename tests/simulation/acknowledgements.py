@@ -137,11 +137,13 @@ def words_only_inform(evidence: Evidence) -> Iterator[Violation]:
 
 
 def reasons_counted(evidence: Evidence) -> Iterator[Violation]:
-    """The same reason given again is counted, not kept again."""
+    """The same reason given again is counted, not kept again. A gateway that never heard whether its own was written
+    writes it once more."""
     for key in evidence.keys:
         kept = Counter((one["source"], one["who"], one["text"]) for one in evidence.reasons[key])
         for (source, _, text), times in kept.items():
-            if times > 1:
+            unheard = source == "gateway" and (evidence.world.journal_losses or evidence.world.database.failures)
+            if times > 1 and not unheard:
                 yield Violation("reasons_counted", f"{source}'s {text!r:.40} is kept {times} times", key)
 
 

@@ -168,7 +168,7 @@ CANARIES: Final = (
         "what is taken over is not durable before it is sent",
         (
             Edit(
-                "gateway.transfers.endings:Endings._adopt",
+                "gateway.transfers.endings:Endings._open",
                 "opened = await recorded(",
                 'opened = (lambda writing, _: (__import__("asyncio").ensure_future(writing),'
                 ' __import__("gateway.journal.writes", fromlist=["Opened"]).Opened(transfer, created=True))[1])(',
@@ -180,8 +180,8 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.holds:Holds._unrecorded",
-                "outcome.balance is None or stands is None or not rules.is_held(stands)",
-                "outcome.balance is None",
+                "outcome.verdict is not Verdict.SUCCESS or stands is None or not rules.is_held(stands)",
+                "outcome.verdict is not Verdict.SUCCESS",
             ),
         ),
     ),
@@ -204,7 +204,7 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.holds:Holds._repeated",
-                "self._action(hold, transfer) is Action.REPLAY_HOLD",
+                "action is Action.REPLAY_HOLD",
                 "transfer.hold_balance is not None",
             ),
         ),
@@ -257,6 +257,179 @@ CANARIES: Final = (
             ),
         ),
     ),
+    Canary(
+        "another player's session is taken for the transfer's own player's",
+        (
+            Edit(
+                "gateway.transfers.rules:payer",
+                "Payer.SAME if named.player_id == own.player_id else Payer.OTHER",
+                "Payer.SAME",
+            ),
+        ),
+    ),
+    Canary(
+        "an end that nobody can say whose it is goes out as it came",
+        (
+            Edit(
+                "gateway.transfers.endings:Endings._named",
+                "case Payer.UNKNOWN:\n            return None",
+                "case Payer.UNKNOWN:\n            return named",
+            ),
+        ),
+    ),
+    Canary(
+        "a stranger's reason is kept before the stranger is refused",
+        (
+            Edit(
+                "gateway.transfers.endings:Endings._follow",
+                "if transfer is not None and not asked:",
+                "if transfer is not None and not noted and ending.reason is not None:\n"
+                "            await self._note(operator, ending)\n"
+                "            noted = True\n"
+                "        if transfer is not None and not asked:",
+            ),
+        ),
+    ),
+    Canary(
+        "a hold is answered with a yes because its confirm came first",
+        (
+            Edit(
+                "gateway.transfers.states:action",
+                "adopted and ADOPTED.get(call, {}).get(stands)",
+                "False",
+            ),
+        ),
+    ),
+    Canary(
+        "an end is not acknowledged while its balance cannot be read",
+        (
+            Edit(
+                "gateway.transfers.balances:Balances.after",
+                "known = self.last(session)",
+                'raise __import__("gateway.transfers.answers", fromlist=["answers"]).pending(transfer)',
+            ),
+        ),
+    ),
+    Canary(
+        "the last known balance is forgotten",
+        (
+            Edit(
+                "gateway.transfers.balances:Balances.after",
+                "last = (None if known is None else _of(transfer, known)) or transfer.hold_balance",
+                "last = None",
+            ),
+        ),
+    ),
+    Canary(
+        "a balance is told in whatever currency it came",
+        (Edit("gateway.transfers.balances:Balances.after", "asked = _of(transfer, asked)", "return asked"),),
+    ),
+    Canary(
+        "a yes whose balance cannot be told is unclear",
+        (Edit("gateway.operators.verdicts:_told", "return Told(None, f", "raise Unclear(f"),),
+    ),
+    Canary(
+        "a balance in another currency blocks an end",
+        (Edit("gateway.operators.verdicts:as_yes", "if call in HOLDS:", "if True:"),),
+    ),
+    Canary(
+        "an error of the protocol counts as silence",
+        (
+            Edit(
+                "gateway.operators.operator:_shows_life",
+                "isinstance(failure, Declined | Unmapped)",
+                "isinstance(failure, Declined)",
+            ),
+        ),
+    ),
+    Canary(
+        "reads, holds and ends share one breaker",
+        (
+            Edit(
+                "gateway.operators.guard:Guard.__init__",
+                "{group: Breaker(breaker.failures, breaker.open_for, clock) for group in CallGroup}",
+                "dict.fromkeys(CallGroup, Breaker(breaker.failures, breaker.open_for, clock))",
+            ),
+        ),
+    ),
+    Canary(
+        "what was done before counts as not done",
+        (Edit("adapters.quantum.adapter:Quantum._was_done", "is done", "is None"),),
+    ),
+    Canary(
+        "a rollback is sent for what was never sent",
+        (
+            Edit(
+                "gateway.transfers.rules:not_taken",
+                "to=State.ROLLED_BACK if outcome.unwritten else State.ROLLING_BACK",
+                "to=State.ROLLING_BACK",
+            ),
+            Edit("gateway.transfers.rules:not_taken", "due_at=None if outcome.unwritten else now", "due_at=now"),
+        ),
+    ),
+    Canary(
+        "what was written counts as never written",
+        (Edit("gateway.operators.operator:Operator.attempt", "not use.written and verdict in _PROVES", "True"),),
+    ),
+    Canary(
+        "the refused rollback of a refused hold is no end",
+        (
+            Edit(
+                "gateway.transfers.rules:_refused_twice",
+                "attempt.verdict in {Verdict.DECLINED, Verdict.NOT_FOUND}",
+                "False",
+            ),
+        ),
+    ),
+    Canary(
+        "a refused rollback is the end of what was taken, too",
+        (Edit("gateway.transfers.rules:_refused_twice", "transfer.fate is Fate.REFUSED", "True"),),
+    ),
+    Canary(
+        "every try is made in the session that was named last",
+        (
+            Edit(
+                "gateway.transfers.rules:_again",
+                "session=transfer.session if spare is None else spare",
+                "session=transfer.session",
+            ),
+            Edit(
+                "gateway.transfers.rules:_again",
+                "spare_session=None if spare is None else transfer.session",
+                "spare_session=spare",
+            ),
+            Edit(
+                "gateway.transfers.rules:with_session",
+                "(named, own) if named.verified_at > own_worked_at else (own, named)",
+                "(named, own)",
+            ),
+        ),
+    ),
+    Canary(
+        "whose a session is, once looked up for a hold, is forgotten",
+        (
+            Edit("gateway.transfers.rules:taken", "session=outcome.session", "session=None"),
+            Edit(
+                "gateway.operators.operator:Operator._looked_up",
+                "player = await self._verify(session)",
+                "if call not in HOLDS:\n            return None\n        player = await self._verify(session)",
+            ),
+        ),
+    ),
+    Canary(
+        "whose a transfer is, is forgotten over a token that nobody knows",
+        (
+            Edit(
+                "gateway.transfers.rules:_again",
+                "session=transfer.session if spare is None else spare",
+                "session=Session(operator=transfer.operator, token=transfer.session.token)",
+            ),
+        ),
+    ),
+    Canary(
+        "the same reason is kept each time it is given",
+        (Edit("gateway.journal.sqlite.store:SqliteStore._note", "if not self._connection.changes():", "if True:"),),
+    ),
 )
 
 
@@ -265,8 +438,8 @@ def alive(canary: Canary) -> Iterator[None]:
     """The gateway with this mutation in it."""
     functions = {edit.where: _function(edit.where) for edit in canary.edits}
     healthy = {where: function.__code__ for where, function in functions.items()}
-    for edit in canary.edits:
-        _mutate(functions[edit.where], edit)
+    for where, function in functions.items():
+        _mutate(function, [edit for edit in canary.edits if edit.where == where])
     try:
         yield
     finally:
@@ -281,14 +454,16 @@ def _function(where: str) -> FunctionType:
     return found
 
 
-def _mutate(function: FunctionType, edit: Edit) -> None:
-    """Gives the function the code of its own source with the edit made."""
+def _mutate(function: FunctionType, edits: list[Edit]) -> None:
+    """Gives the function the code of its own source with these edits made."""
     source = textwrap.dedent(inspect.getsource(function))
-    if source.count(edit.old) != 1:
-        raise AssertionError(f"{edit.where} no longer has, once: {edit.old}")
+    for edit in edits:
+        if source.count(edit.old) != 1:
+            raise AssertionError(f"{edit.where} no longer has, once: {edit.old}")
+        source = source.replace(edit.old, edit.new)
     compiled: dict[str, Callable[..., Any]] = {}
-    text = f"from __future__ import annotations\n{source.replace(edit.old, edit.new)}"
-    exec(compile(text, edit.where, "exec"), function.__globals__, compiled)
+    text = f"from __future__ import annotations\n{source}"
+    exec(compile(text, edits[0].where, "exec"), function.__globals__, compiled)
     mutated = compiled[function.__name__]
     assert isinstance(mutated, FunctionType)
     function.__code__ = mutated.__code__

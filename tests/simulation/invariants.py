@@ -92,8 +92,8 @@ def failures_undone(evidence: Evidence) -> Iterator[Violation]:
 
 
 def undone_afterwards(evidence: Evidence) -> Iterator[Violation]:
-    """A hold that may have been taken, and is rolled back, was told so after it had been sent, not only before; unless a
-    person has seen to it."""
+    """A hold that may have been taken, and is rolled back, was told so after it had been sent, not only before; unless
+    a person has seen to it."""
     for key in evidence.keys:
         sent_at = max((sent.at for sent in evidence.sent[key] if sent.act == "hold"), default=None)
         unrefused = any(

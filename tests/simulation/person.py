@@ -8,7 +8,7 @@ from typing import Final
 from gateway.journal.records import Decision, Reason, State, Transfer
 from gateway.reasons import Source
 from gateway.testing.faults import Fault, FaultRule
-from gateway.testing.ledger import HoldState
+from gateway.testing.ledger import HoldState, Refusal
 from gateway.transfers import rules
 from gateway.wire.calls import WalletCall
 from tests.simulation.dice import Dice
@@ -101,10 +101,13 @@ class Person:
         wanted = rules.wanted(transfer)
         if hold is None or hold.state is HoldState.BURIED:
             return wanted is Decision.ROLLBACK
-        if wanted is Decision.CONFIRM:
-            ledger.confirm(hold.reference)
-        else:
-            ledger.undo(hold.reference)
+        try:
+            if wanted is Decision.CONFIRM:
+                ledger.confirm(hold.reference)
+            else:
+                ledger.undo(hold.reference)
+        except Refusal:
+            return False
         return True
 
     def _reason(self, text: str) -> Reason:
