@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from adapters.quantum.messages import Problem, balance_of, problem_of, read, text_of, wire_money
+from adapters.quantum.messages import ERROR, Problem, balance_of, problem_of, read, text_of, wire_money
 from adapters.quantum.settings import Already, QuantumSettings
 from gateway.money import Money
 from gateway.operators import (
@@ -44,6 +44,7 @@ class Quantum(Adapter):
     def __init__(self, settings: QuantumSettings, http: Http) -> None:
         super().__init__(settings, http)
         basic = basic_auth(settings.username, settings.password.get_secret_value())
+        self._error_statuses = frozenset(settings.error_statuses)
         self._headers = {"Authorization": basic, "Content-Type": "application/json"}
 
     async def verify_session(self, session: Session) -> Player:
@@ -103,7 +104,7 @@ class Quantum(Adapter):
 
     async def _end(self, endpoint: str, transfer: Transfer, more: dict[str, Any], done: Already) -> Receipt:
         answer = await self._post(endpoint, _about(transfer, more))
-        if self._was_done(answer, done):
+        if answer.status in self._error_statuses and self._was_done(answer, done):
             return Receipt()
         return Receipt(balance_of(self._success_of(answer, transfer)))
 
@@ -111,9 +112,7 @@ class Quantum(Adapter):
         return await self.http.post(self.settings.base_url + endpoint, encode(body), self._headers)
 
     def _was_done(self, answer: Answer, done: Already) -> bool:
-        """Whether the operator says that an earlier try got through."""
-        if answer.status not in self.settings.error_statuses or not self.settings.already:
-            return False
+        """Whether an error says that an earlier try got through."""
         problem = _problem(answer)
         return problem is not None and problem.code is not None and self.settings.already.get(problem.code) is done
 
@@ -130,14 +129,13 @@ class Quantum(Adapter):
             problem = _problem(answer)
             raise http_error(answer) if problem is None else self._error(problem, answer.status)
         said = read(answer)
-        problem = problem_of(said)
-        if problem is not None:
-            raise self._error(problem, answer.status)
+        if ERROR in said:
+            raise self._error(problem_of(said), answer.status)
         return said
 
     def _error(self, problem: Problem, status: int) -> Declined | Unclear:
         """What an error body proves."""
-        if status not in self.settings.error_statuses:
+        if status not in self._error_statuses:
             return _unproven(problem, f"HTTP {status}, {problem.text}")
         kind = None if problem.code is None else self.settings.declines.get(problem.code)
         return _unproven(problem, problem.text) if kind is None else Declined(kind, problem.text)
@@ -146,9 +144,10 @@ class Quantum(Adapter):
 def _problem(answer: Answer) -> Problem | None:
     """The error that an answer of another status than 200 tells, None if there is none to be read."""
     try:
-        return problem_of(read(answer))
+        said = read(answer)
     except Unclear:
         return None
+    return problem_of(said) if ERROR in said else None
 
 
 def _unproven(problem: Problem, text: str) -> Unclear:

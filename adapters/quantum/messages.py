@@ -11,7 +11,10 @@ import msgspec
 from gateway.money import Money, MoneyError, money, unchecked_money
 from gateway.operators import Answer, Unclear, decode_members, excerpt_of
 
-NEEDED: Final = frozenset({"mmTransactionId", "playerId", "token", "errorCode"})
+ERROR: Final = "errorCode"
+"""The member that makes an answer an error, whatever it holds."""
+
+NEEDED: Final = frozenset({"mmTransactionId", "playerId", "token", ERROR})
 """The members of an answer that say what happened, and about whom; all others only inform."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
@@ -50,11 +53,9 @@ def read(answer: Answer) -> dict[str, Any]:
         raise Unclear(f"{error.text}: {excerpt_of(answer.body)}" if answer.body else "the answer is empty") from None
 
 
-def problem_of(said: dict[str, Any]) -> Problem | None:
-    """The error that an answer tells, None if it tells none."""
-    if "errorCode" not in said:
-        return None
-    code, description = said["errorCode"], said.get("errorDescription")
+def problem_of(said: dict[str, Any]) -> Problem:
+    """The error that an answer tells in its member `ERROR`."""
+    code, description = said[ERROR], said.get("errorDescription")
     words = description if isinstance(description, str) else _as_json(description)
     shown = excerpt_of(words.encode("utf-8", "replace"))
     name = excerpt_of(msgspec.json.encode(code).strip(b'"'))
@@ -69,10 +70,13 @@ def balance_of(said: dict[str, Any]) -> Money | None:
     balance = said.get("balance")
     if not isinstance(balance, dict):
         return None
-    amount, currency = _amount_of(balance.get("amount")), balance.get("currencyCode")
-    if amount is None or not isinstance(currency, str) or not currency.strip():
+    amount, currency = balance.get("amount"), balance.get("currencyCode")
+    if isinstance(amount, str):
+        amount = _decimal(amount.strip())
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or not isinstance(currency, str):
         return None
-    return unchecked_money(amount, currency.strip())
+    currency = currency.strip()
+    return unchecked_money(amount, currency) if currency else None
 
 
 def text_of(said: dict[str, Any], name: str) -> str | None:
@@ -84,14 +88,6 @@ def text_of(said: dict[str, Any], name: str) -> str | None:
 def wire_money(value: Money) -> dict[str, Any]:
     """Money as it is sent: every digit, no exponent."""
     return {"amount": msgspec.Raw(f"{value.amount:f}".encode()), "currencyCode": value.currency}
-
-
-def _amount_of(value: Any) -> Decimal | None:
-    if isinstance(value, str):
-        value = _decimal(value.strip())
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        return None
-    return Decimal(value)
 
 
 def _decimal(text: str) -> Decimal | None:
