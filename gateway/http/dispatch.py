@@ -10,7 +10,7 @@ from gateway.operators.operator import Operator
 from gateway.transfers.coordinator import Coordinator
 from gateway.wire import replies
 from gateway.wire.calls import WalletCall
-from gateway.wire.requests import ConfirmRequest, HoldRequest, SessionRequest, read, read_rollback
+from gateway.wire.requests import ConfirmRequest, HoldRequest, RollbackRequest, SessionRequest, read
 
 Carry = Callable[[Coordinator, Operator, bytes], Awaitable[bytes]]
 """Carries a call out: reads its body, and returns the reply's. Raises `WalletError`."""
@@ -63,7 +63,7 @@ def _confirm(direction: Direction) -> Carry:
 
 def _roll_back(direction: Direction) -> Carry:
     async def carry(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
-        request = read_rollback(body)
+        request = read(RollbackRequest, body)
         balance = await coordinator.end(
             operator, direction, Decision.ROLLBACK, token=request.token, id=request.id, reason=request.reason
         )

@@ -6,6 +6,7 @@ of the gateway.
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -22,7 +23,10 @@ CURRENCY_LIMIT: Final = 16
 DESCRIPTION_LIMIT: Final = 1024
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_HALF: Final = re.compile(r"[\ud800-\udfff]")
+"""Half of a surrogate pair, as is left of an emoji that was cut in two: nothing can write it."""
+
 _as_json: Final = msgspec.json.Encoder(decimal_format="number")
 
 REMEDIES: Final = {
@@ -32,7 +36,6 @@ REMEDIES: Final = {
     "amount.amount": f"send a decimal number greater than 0 with at most {INTEGER_DIGITS} digits before "
     f"and {FRACTION_DIGITS} after the point",
     "amount.currencyCode": f"send a string of 1 to {CURRENCY_LIMIT} visible ASCII characters",
-    "txDescription": "send a string, or leave it out",
 }
 """How to put right what is wrong with a field."""
 
@@ -52,21 +55,28 @@ def exact_amount(value: object) -> Decimal:
     return amount
 
 
-def shown_description(value: object) -> object:
-    """A description fit to be passed on: it only informs, so that a long one is cut and an odd one cleaned."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return value
-    clean = _CONTROL.sub(" ", value)
-    return clean if len(clean) <= DESCRIPTION_LIMIT else clean[: DESCRIPTION_LIMIT - 1] + "…"
-
-
-def reason_text(value: Any) -> str | None:
-    """A rollback's reason as text, whatever the game sent: JSON if it was no string, None if there was none."""
+def informing_text(value: Any) -> str | None:
+    """What only informs as text, whatever the game sent: JSON if it is not a string, None if there is none."""
     if value is None or isinstance(value, str):
         return value
     return _as_json.encode(value).decode()
+
+
+def text_as_written(raw: bytes) -> str:
+    """The same of a value that no parser takes: a string without what is wrong with it, anything else as written."""
+    written = raw.decode("utf-8", "replace")
+    if not written.startswith('"'):
+        return written
+    try:
+        return _HALF.sub("\ufffd", json.loads(written, strict=False))
+    except ValueError:
+        return written
+
+
+def shown_description(value: object) -> str:
+    """A description fit to be passed on: one line, and no longer than `DESCRIPTION_LIMIT`."""
+    clean = _CONTROL.sub(" ", informing_text(value) or "")
+    return clean if len(clean) <= DESCRIPTION_LIMIT else clean[: DESCRIPTION_LIMIT - 1] + "…"
 
 
 Token = Annotated[
@@ -96,18 +106,13 @@ ExactAmount = Annotated[
 ]
 Description = Annotated[
     str,
-    StringConstraints(strict=True),
     BeforeValidator(shown_description),
     WithJsonSchema(
-        {
-            "description": "It only informs: cut and cleaned, never refused.",
-            "type": ["string", "null"],
-            "examples": ["A sword"],
-        }
+        {"description": "Anything: it only informs, so it is cut and cleaned, never refused.", "examples": ["A sword"]}
     ),
 ]
 ReasonText = Annotated[
     str | None,
-    BeforeValidator(reason_text),
+    BeforeValidator(informing_text),
     WithJsonSchema({"description": "Anything: it is kept, never refused.", "examples": ["Withdraw request failed."]}),
 ]

@@ -1,7 +1,9 @@
 """The game's calls, read and checked: from the bytes of a body to a typed request.
 
-Unknown fields are let through unread, so that the game may grow. Whatever is wrong comes out as a `WalletError` with
-`BAD_REQUEST` that names field, problem and remedy, and never repeats what was sent: it may be a secret.
+What a call needs must be right, and there once. What only informs (`INFORMS`) is kept as text whatever it is, and never
+makes a call invalid. Nor does any other member, which need not even be readable, so that the game may grow. Whatever is
+wrong comes out as a `WalletError` with `BAD_REQUEST` that names field, problem and remedy, and never repeats what was
+sent: it may be a secret.
 
 Money never passes through a binary float: jiter hands over every number as int or Decimal before pydantic sees it
 (pydantic's own JSON reader would round `1234567890123456.78`).
@@ -10,6 +12,7 @@ Money never passes through a binary float: jiter hands over every number as int 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import jiter
@@ -17,14 +20,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.money import Money
 from gateway.wire.errors import ErrorCode, WalletError
-from gateway.wire.fields import REMEDIES, Currency, Description, ExactAmount, ReasonText, Token, TransferId
-from gateway.wire.members import members
+from gateway.wire.fields import (
+    REMEDIES,
+    Currency,
+    Description,
+    ExactAmount,
+    ReasonText,
+    Token,
+    TransferId,
+    text_as_written,
+)
+from gateway.wire.members import SaidTwice, members_by_name
 
 _SHOWN_PROBLEMS: Final = 3
 _SHOWN_CHARACTERS: Final = 100
 _QUOTED: Final = re.compile(r' ".*"', re.DOTALL)
-_REASON: Final = "rollbackReason"
-_NEEDED_FOR_ROLLBACK: Final = frozenset({"token", "mmTransactionId"})
+
+INFORMS: Final = frozenset({"txDescription", "rollbackReason"})
+"""The members that only inform. Every other field of a request is needed."""
 
 _PROBLEMS: Final = {
     "missing": "is missing",
@@ -52,7 +65,7 @@ class SessionRequest(_Request):
 
 
 class HoldRequest(SessionRequest):
-    """The body of withdraw and deposit. `description` is cut to its limit, and empty if there is none."""
+    """The body of withdraw and deposit. `description` is a bounded text whatever was sent, empty if nothing."""
 
     id: TransferId = Field(alias="mmTransactionId")
     held: Amount = Field(alias="amount")
@@ -78,7 +91,7 @@ class RollbackRequest(SessionRequest):
     """The body of rollbackWithdrawal and rollbackDeposit. `reason` is a text whatever was sent, None if nothing."""
 
     id: TransferId = Field(alias="mmTransactionId")
-    reason: ReasonText = Field(default=None, alias=_REASON)
+    reason: ReasonText = Field(default=None, alias="rollbackReason")
 
 
 R = TypeVar("R", bound=_Request)
@@ -89,17 +102,8 @@ def read(model: type[R], body: bytes) -> R:
     try:
         content = _parsed(body)
     except ValueError as error:
-        raise _invalid(error) from None
+        content = _member_by_member(body, _needed(model), error)
     return _checked(model, content)
-
-
-def read_rollback(body: bytes) -> RollbackRequest:
-    """A rollback from its body, which nothing that stands in `rollbackReason` makes invalid. Raises `WalletError`."""
-    try:
-        content = _parsed(body)
-    except ValueError:
-        content = _without_reading_the_reason(body)
-    return _checked(RollbackRequest, content)
 
 
 def _parsed(body: bytes) -> Any:
@@ -107,20 +111,31 @@ def _parsed(body: bytes) -> Any:
     return jiter.from_json(body, float_mode="decimal", allow_inf_nan=False, catch_duplicate_keys=True)
 
 
-def _without_reading_the_reason(body: bytes) -> dict[str, Any]:
-    content: dict[str, Any] = {}
+@cache
+def _needed(model: type[_Request]) -> frozenset[str]:
+    return frozenset(field.alias or name for name, field in model.model_fields.items()) - INFORMS
+
+
+def _member_by_member(body: bytes, needed: frozenset[str], why: ValueError) -> dict[str, Any]:
+    """What a body says that cannot be read as a whole (`why`), where that is not due to what is needed."""
     try:
-        for raw_name, raw_value in members(body):
-            name = jiter.from_json(raw_name)
-            if name == _REASON:
-                content[name] = raw_value.decode("utf-8", "replace")
-            elif name in _NEEDED_FOR_ROLLBACK:
-                if name in content:
-                    raise _bad(f"{name} is there twice; send it once.")
-                content[name] = _parsed(raw_value)
+        found = members_by_name(body, needed)
+    except SaidTwice as error:
+        raise _bad(f"{error}; send it once.") from None
+    except ValueError:
+        raise _invalid(why) from None
+    informs = {name: _if_readable(found[name][-1]) for name in INFORMS & found.keys()}
+    try:
+        return informs | {name: _parsed(found[name][0]) for name in needed & found.keys()}
     except ValueError as error:
         raise _invalid(error) from None
-    return content
+
+
+def _if_readable(raw: bytes) -> Any:
+    try:
+        return _parsed(raw)
+    except ValueError:
+        return text_as_written(raw)
 
 
 def _checked(model: type[R], content: Any) -> R:

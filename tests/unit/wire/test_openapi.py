@@ -41,6 +41,20 @@ def test_a_rollback_needs_no_amount_and_takes_any_reason(call: WalletCall) -> No
     assert "type" not in rollback["properties"]["rollbackReason"]
 
 
+def test_what_only_informs_may_be_anything() -> None:
+    hold = document()["components"]["schemas"]["HoldRequest"]
+    assert set(hold["required"]) == {"token", "mmTransactionId", "amount"}
+    assert "type" not in hold["properties"]["txDescription"]
+
+
+@pytest.mark.parametrize("reply", ["TransferReply", "PlayerReply"])
+def test_a_balance_may_be_left_out_but_is_never_null(reply: str) -> None:
+    schema = document()["components"]["schemas"][reply]
+    assert "balance" not in schema["required"]
+    assert schema["properties"]["balance"]["$ref"] == "#/components/schemas/Balance"
+    assert schema["properties"]["balance"]["description"].startswith("Left out in the rare case that neither")
+
+
 def test_money_is_a_number_going_out_and_a_number_or_a_text_that_holds_one_coming_in() -> None:
     schemas = document()["components"]["schemas"]
     assert schemas["Balance"]["properties"]["amount"] == {"type": "number"}

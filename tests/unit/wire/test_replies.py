@@ -17,6 +17,11 @@ def test_a_transfer_s_reply_is_the_contract_s() -> None:
     )
 
 
+def test_a_balance_that_nobody_can_tell_is_left_out() -> None:
+    assert replies.transfer("1234abcd", None) == b'{"mmTransactionId":"1234abcd"}'
+    assert replies.player(token="t", player_id="p") == b'{"token":"t","playerId":"p"}'
+
+
 def test_a_balance_is_answered_by_itself() -> None:
     assert replies.balance(XAG) == b'{"balance":{"amount":51800,"currencyCode":"XAG"}}'
 
