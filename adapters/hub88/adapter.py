@@ -19,6 +19,7 @@ from adapters.hub88.signing import SIGNER, read_key, signed
 from gateway.money import Money, unchecked_money
 from gateway.operators import (
     Adapter,
+    Answer,
     Declined,
     Http,
     Player,
@@ -100,7 +101,7 @@ class Hub88(Adapter):
         headers = {"Content-Type": "application/json", "X-Hub88-Signature": signature}
         answer = await self.http.post(self.settings.base_url + call.endpoint, sent, headers)
         if answer.status != OK:
-            raise http_error(answer)
+            raise _error_under_another_status(answer)
         said = read(answer)
         _must_answer(said, body)
         meaning = MEANINGS[call].get(said.status)
@@ -109,17 +110,26 @@ class Hub88(Adapter):
         return said
 
     def _balance(self, said: Said) -> Money | None:
-        if said.balance is None or said.currency is None:
+        if said.balance is None or not said.currency:
             return None
         return unchecked_money(said.balance, self.settings.games_currency(said.currency), PLACES)
 
 
 def _must_answer(said: Said, asked: Body) -> None:
     """Raises `Unclear` for an answer about something else, and for an error that leaves out what it is about."""
-    if said.request_uuid is None and said.status.startswith(ERROR):
+    if not said.request_uuid and said.status.startswith(ERROR):
         raise _unproven(said)
-    if said.request_uuid != asked["request_uuid"] or said.user not in {None, asked.get("user", said.user)}:
+    if said.request_uuid != asked["request_uuid"] or said.user not in {"", asked.get("user", said.user)}:
         raise Unclear(f"the answer ({said.status}) is to another request, or about another user")
+
+
+def _error_under_another_status(answer: Answer) -> Unclear:
+    """The contract answers under HTTP 200, so nothing under another status is proven; who knows its errors is alive."""
+    try:
+        status = read(answer).status
+    except Unclear:
+        status = ""
+    return Unmapped(f"HTTP {answer.status}, {status}") if status.startswith(ERROR) else http_error(answer)
 
 
 def _unproven(said: Said) -> Unclear:

@@ -40,12 +40,13 @@ class Step(StrEnum):
 
 
 class Said(msgspec.Struct, frozen=True):
-    """Any answer. What is left out is None, and so is a balance or currency that cannot be read: they only inform."""
+    """Any answer. What is left out is empty or None, and so is a balance or currency that cannot be read: they only
+    inform. A UUID is the same in large and small letters; here it is in small ones."""
 
     status: str
-    request_uuid: str | None
-    user: str | None
-    currency: str | None
+    request_uuid: str
+    user: str
+    currency: str
     balance: int | None
 
 
@@ -56,20 +57,21 @@ def read(answer: Answer) -> Said:
         status, request_uuid, user = (_text(said, name) for name in ("status", "request_uuid", "user"))
     except Unclear as error:
         raise Unclear(f"{error.text}: {excerpt_of(answer.body)}" if answer.body else "the answer is empty") from None
-    if status is None:
+    if not status:
         raise Unclear(f"the answer has no status: {excerpt_of(answer.body)}")
-    return Said(status, request_uuid, user, _currency(said.get("currency")), _units(said.get("balance")))
+    return Said(status, request_uuid.lower(), user, _currency(said.get("currency")), _units(said.get("balance")))
 
 
-def _text(said: dict[str, Any], name: str) -> str | None:
+def _text(said: dict[str, Any], name: str) -> str:
+    """Empty where it is left out."""
     value = said.get(name)
     if value is not None and not isinstance(value, str):
         raise Unclear(f"the answer's {name} is not a text")
-    return value
+    return value or ""
 
 
-def _currency(value: object) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+def _currency(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _units(value: object) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 import jiter
 import msgspec
@@ -42,7 +42,7 @@ def decode_members(body: bytes, needed: Collection[str]) -> dict[str, Any]:
 
 def _what_can_be_read(body: bytes, needed: Collection[str]) -> dict[str, Any]:
     try:
-        found = members_by_name(body, needed)
+        found = members_by_name(body.removeprefix(_MARK), needed)
         return {
             name: _parsed(values[0]) if name in needed else _if_readable(values[-1], once=len(values) == 1)
             for name, values in found.items()
@@ -62,7 +62,12 @@ def _if_readable(raw: bytes, *, once: bool) -> Any:
     return {} if raw.startswith(b"{") else None
 
 
+_MARK: Final = b"\xef\xbb\xbf"
+"""What some servers put before UTF-8; it says nothing."""
+
+
 def _parsed(body: bytes) -> Any:
+    body = body.removeprefix(_MARK)
     return jiter.from_json(body, float_mode="decimal", allow_inf_nan=False, catch_duplicate_keys=True)
 
 

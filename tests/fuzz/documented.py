@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Callable
@@ -43,10 +44,11 @@ class Documented(NamedTuple):
 def content_of(answer: Answer, needed: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The JSON object that is the body; empty if it is none, or if what is needed of it comes twice or cannot be read.
     What else cannot be read comes out as `UNREADABLE`."""
+    body = answer.body.removeprefix(codecs.BOM_UTF8)
     try:
-        found = _read(answer.body)
+        found = _read(body)
     except UNREADABLE_ERRORS:
-        found = _member_by_member(answer.body, needed)
+        found = _member_by_member(body, needed)
     return found if isinstance(found, dict) else {}
 
 
@@ -204,7 +206,8 @@ def hub88_no(call: WalletCall, exchanges: list[Exchange]) -> bool:
 def _hub88_status(exchange: Exchange) -> str | None:
     said = content_of(exchange.answer, HUB88_NEEDS)
     asked = exchange.posted.json
-    is_about_it = said.get("request_uuid") == asked["request_uuid"] and said.get("user") in (None, asked.get("user"))
+    named = str(said.get("request_uuid")).lower() == asked["request_uuid"]
+    is_about_it = named and said.get("user") in (None, "", asked.get("user"))
     status = said.get("status")
     return status if exchange.answer.status == 200 and is_about_it and isinstance(status, str) else None
 

@@ -50,6 +50,14 @@ class Operator(ScriptedHttp):
         return [posted.url.removeprefix("https://acme.example/hub88/") for posted in self.posted]
 
 
+class Loud(Operator):
+    """Says every id in large letters."""
+
+    async def post(self, url: str, body: bytes, headers: Any) -> Answer:
+        said = json.loads((await super().post(url, body, headers)).body)
+        return answer({**said, "request_uuid": said["request_uuid"].upper()})
+
+
 def ok(**members: object) -> dict[str, Any]:
     return {"status": "RS_OK", "user": "p1", "currency": "XAG", "balance": UNITS, **members}
 
@@ -379,6 +387,23 @@ async def test_what_came_instead_of_an_answer_is_quoted() -> None:
         with pytest.raises(Unclear) as raised:
             await adapter.withdraw(WITHDRAWAL)
         assert raised.value.text.endswith(said)
+
+
+async def test_a_request_is_the_same_in_large_letters_and_a_user_may_be_left_out() -> None:
+    for said in (ok(user=None), ok(user=""), ok()):
+        http = Loud(said)
+        assert await Hub88(configured(), http).withdraw(WITHDRAWAL) == Receipt(money("51800", "XAG"))
+
+
+@pytest.mark.parametrize("status", [400, 403, 500, 503])
+async def test_an_error_of_the_protocol_under_another_status_proves_nothing_but_that_the_operator_lives(
+    status: int,
+) -> None:
+    for error in ("RS_ERROR_NOT_ENOUGH_MONEY", "RS_ERROR_TRANSACTION_ROLLED_BACK"):
+        adapter = Hub88(configured(), ScriptedHttp(answer({"status": error}, status)))
+        with pytest.raises(Unmapped) as raised:
+            await adapter.rollback_withdrawal(WITHDRAWAL)
+        assert raised.value.text == f"HTTP {status}, {error}"
 
 
 @pytest.mark.parametrize("status, kind", [(400, Unmapped), (404, Unmapped), (408, Unclear), (429, Unclear)])

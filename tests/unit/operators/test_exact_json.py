@@ -18,6 +18,12 @@ def test_a_number_comes_out_digit_for_digit(number: str) -> None:
     assert encode({"amount": value}) == f'{{"amount":{number}}}'.encode()
 
 
+@pytest.mark.parametrize("body", [b'{"id": "1"}', b'{"id": "1", "x": NaN}'])
+def test_the_mark_that_some_servers_put_before_utf_8_says_nothing(body: bytes) -> None:
+    assert decode_members(b"\xef\xbb\xbf" + body, {"id"})["id"] == "1"
+    assert decode(b"\xef\xbb\xbf[1]") == [1]
+
+
 def test_a_whole_number_is_an_int_and_an_exponent_a_decimal() -> None:
     assert decode(b"[51800, 12345678901234567890, 1e2]") == [51800, 12345678901234567890, Decimal(100)]
 

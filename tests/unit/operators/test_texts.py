@@ -130,6 +130,12 @@ def test_the_beginning_of_a_secret_in_base64_is_found_where_an_excerpt_cuts_it_o
         assert len(fit.rpartition(" ")[2].replace("[hidden]", "").strip("…")) < 12 or "x" in fit.rpartition(" ")[2]
 
 
+@pytest.mark.parametrize("encode", [quote, quote_plus])
+def test_a_secret_of_several_words_is_found_in_an_address(encode: Callable[[str], str]) -> None:
+    secret = "correct horse 100% + 1"
+    assert fit_text(f"said <{encode(secret)}>", [secret]) == "said <[hidden]>"
+
+
 def test_a_key_of_many_lines_is_found_in_one_line() -> None:
     pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n-----END PRIVATE KEY-----\n"
     assert fit_text(excerpt_of(f"said {pem} twice".encode()), [pem]) == "said [hidden] twice"
