@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import pairwise
@@ -53,6 +54,8 @@ NO_JOURNAL: Final = 123
 NOTHING_SENT: Final = frozenset({122, NO_JOURNAL})
 """Codes of a hold that may never have left; 123 also stands for one whose outcome was not recorded."""
 TEXT_LIMIT: Final = 4096
+UNWRITABLE: Final = re.compile("[\x00\ud800-\udfff]")
+"""What no journal and no log can hold."""
 
 
 def sent_once(evidence: Evidence) -> Iterator[Violation]:
@@ -409,12 +412,13 @@ def _confirmed_all_the_same(evidence: Evidence, key: Key, told: Told) -> bool:
 
 
 def _kept(reason: object) -> set[str]:
-    """What must be kept of a reason: all of it, up to the limit; as JSON where it is no text that can be."""
+    """What must be kept of a reason: all of it that can be written, up to the limit; as JSON where it is no text."""
     if reason is None:
         return {""}
     if not isinstance(reason, str):
         return {json.dumps(reason, separators=(",", ":"))}
-    return {reason if len(reason) <= TEXT_LIMIT else reason[: TEXT_LIMIT - 1] + "…", json.dumps(reason)}
+    written = UNWRITABLE.sub("\ufffd", reason)
+    return {written if len(written) <= TEXT_LIMIT else written[: TEXT_LIMIT - 1] + "…"}
 
 
 def _follows(before: Version, version: Version) -> bool:
