@@ -257,7 +257,7 @@ _OTHERWISE: Final[dict[Fault, Callable[[Simulated, Order], Answer]]] = {
     Fault.OTHER_ERROR: _other_error,
     Fault.WRONG_ID: lambda simulated, order: simulated.mistaken(order),
     Fault.OTHER_CASE: lambda simulated, order: simulated.in_currency(order, str.lower),
-    Fault.OTHER_CURRENCY: lambda simulated, order: simulated.in_currency(order, lambda _: "XXX"),
+    Fault.OTHER_CURRENCY: lambda simulated, order: simulated.in_currency(order, lambda _: "XTS"),
 }
 """The operator does something else than it should, and answers that."""
 

@@ -104,7 +104,7 @@ def test_answers_are_spoiled_as_named() -> None:
         Fault.WRONG_STATUS: (500, right),
         Fault.HUGE: (200, right),
         Fault.OTHER_CASE: (200, {**right, "balance": {"amount": 90, "currencyCode": "xag"}}),
-        Fault.OTHER_CURRENCY: (200, {**right, "balance": {"amount": 90, "currencyCode": "XXX"}}),
+        Fault.OTHER_CURRENCY: (200, {**right, "balance": {"amount": 90, "currencyCode": "XTS"}}),
         Fault.NO_BALANCE: (200, {"mmTransactionId": "a"}),
         Fault.WORDS: (200, {**right, "balance": {"amount": "plenty", "currencyCode": "XAG"}}),
     }
