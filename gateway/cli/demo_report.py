@@ -15,6 +15,7 @@ from rich.text import Text
 from gateway.cli.printing import shown
 from gateway.cli.views import events, state_text
 from gateway.journal.records import KeyedReason, Timeline
+from gateway.reasons import Source
 from gateway.sandbox.demo import Check, Demo, Sizes
 from gateway.sandbox.demo.audit import NOT_SENT, Books, Row
 from gateway.testing.faults import Fault
@@ -102,7 +103,9 @@ def _figures(row: Row) -> tuple[int, ...]:
 
 
 def _reasons(reasons: list[KeyedReason]) -> Table:
-    counts = Counter((each.reason.source, each.reason.category) for each in reasons)
+    counts: Counter[tuple[Source, str]] = Counter()
+    for each in reasons:
+        counts[each.reason.source, each.reason.category] += each.reason.times
     examples = {(each.reason.source, each.reason.category): each.reason.text for each in reasons}
     table = _table("who", "category", numbers=("count",))
     table.add_column("for example")
