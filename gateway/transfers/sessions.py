@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -26,25 +26,32 @@ LOOK_UP_S: Final = 1.0
 """How long the operator is asked whose session one is, before a call goes on without knowing."""
 
 
+class _Noted(NamedTuple):
+    """A session, and when the journal was last told of it (Unix seconds)."""
+
+    session: Session
+    at: float
+
+
 class Sessions:
     """The journal's sessions with the latest `capacity` of them in memory."""
 
     def __init__(self, context: Context, capacity: int = REMEMBERED) -> None:
         self._context = context
         self._capacity = capacity
-        self._latest: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        self._latest: OrderedDict[tuple[str, str], _Noted] = OrderedDict()
 
     async def known(self, operator: Operator, token: str) -> Session:
         """What is known of a token; a bare session where nothing is, since it may have been verified elsewhere."""
-        session = self._latest.get((operator.name, token))
-        if session is not None:
-            return session
+        noted = self._latest.get((operator.name, token))
+        if noted is not None:
+            return noted.session
         stored = await recorded(
             self._context.journal(operator).session(operator.name, token), "the session could not be looked up"
         )
         if stored is None:
             return Session(operator=operator.name, token=token)
-        self._keep(stored)
+        self._keep(stored, stored.verified_at)
         return stored
 
     async def identified(self, operator: Operator, session: Session) -> Session:
@@ -78,22 +85,23 @@ class Sessions:
         )
 
     async def _remember(self, operator: Operator, session: Session) -> None:
-        known = self._latest.get((session.operator, session.token))
-        if known is not None and _fresh(known, session):
+        noted = self._latest.get((session.operator, session.token))
+        if noted is not None and _fresh(noted, session):
+            self._keep(session, noted.at)
             return
         await recorded(
             self._context.journal(operator).remember(session, session.verified_at), "the session was not remembered"
         )
         crash_point("session.remembered")
-        self._keep(session)
+        self._keep(session, session.verified_at)
 
-    def _keep(self, session: Session) -> None:
-        self._latest[session.operator, session.token] = session
+    def _keep(self, session: Session, noted_at: float) -> None:
+        self._latest[session.operator, session.token] = _Noted(session, noted_at)
         if len(self._latest) > self._capacity:
             self._latest.popitem(last=False)
 
 
-def _fresh(known: Session, session: Session) -> bool:
+def _fresh(noted: _Noted, session: Session) -> bool:
     """Whether the journal's note of a session need not be written again."""
-    same = msgspec.structs.replace(known, verified_at=session.verified_at) == session
-    return same and session.verified_at < known.verified_at + REFRESH_S
+    same = msgspec.structs.replace(noted.session, verified_at=session.verified_at) == session
+    return same and session.verified_at < noted.at + REFRESH_S

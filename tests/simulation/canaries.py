@@ -252,8 +252,8 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.sessions:Sessions.known",
-                "session = self._latest.get((operator.name, token))",
-                "session = next((one for (name, _), one in self._latest.items() if name == operator.name), None)",
+                "noted = self._latest.get((operator.name, token))",
+                "noted = next((one for (name, _), one in self._latest.items() if name == operator.name), None)",
             ),
         ),
     ),

@@ -273,6 +273,21 @@ def test_a_call_that_is_refused_as_another_players_has_left_no_reason(tmp_path: 
     play(tmp_path, scenario)
 
 
+def test_the_session_that_was_verified_last_is_the_one_that_last_worked(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        world.far_side.players = {HERS: "she", NEWER: "she"}
+        gateway = world.instance()
+        for token in (NEWER, HERS):
+            await gateway.coordinator.verify_session(gateway.operator, token)
+        await gateway.withdraw(token=HERS)
+        await asyncio.sleep(60)
+        await gateway.coordinator.verify_session(gateway.operator, NEWER)
+        assert await gateway.confirm(token=NEWER) == BALANCE
+        assert world.far_side.tokens == [HERS, NEWER]
+
+    play(tmp_path, scenario)
+
+
 class TestAnAdapterThatNeedsThePlayer:
     """The player is looked up before money moves, and stays with the transfer."""
 
