@@ -45,6 +45,7 @@ WORDS: Final = {
     Fault.OTHER_CASE: "booked, wrote the currency small",
     Fault.OTHER_CURRENCY: "booked, told another currency",
     Fault.MANY_DIGITS: "booked, told too many digits",
+    Fault.ENDLESS_DIGITS: "booked, told endless digits",
     Fault.NO_BALANCE: "booked, told no balance",
     Fault.WORDS: "booked, told a text as balance",
     Fault.HUGE: "booked, answered 8 MiB",

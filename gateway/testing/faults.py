@@ -47,7 +47,8 @@ class Fault(StrEnum):
     WRONG_ID = "wrong_id"  # done - the answer is about another transfer or request
     OTHER_CASE = "other_case"  # done - the balance's currency in small letters
     OTHER_CURRENCY = "other_currency"  # done - the balance in another currency
-    MANY_DIGITS = "many_digits"  # done - the balance with more digits than are kept, as a float prints them
+    MANY_DIGITS = "many_digits"  # done - the balance with as many digits as a float prints
+    ENDLESS_DIGITS = "endless_digits"  # done - the balance with more digits than anybody keeps
     NO_BALANCE = "no_balance"  # done - the answer has no balance
     WORDS = "words"  # done - the balance is a text
     HUGE = "huge"  # done - the right answer, with `HUGE` bytes behind it
@@ -58,6 +59,7 @@ BALANCE_FAULTS: Final = (
     Fault.OTHER_CASE,
     Fault.OTHER_CURRENCY,
     Fault.MANY_DIGITS,
+    Fault.ENDLESS_DIGITS,
     Fault.NO_BALANCE,
     Fault.WORDS,
 )
@@ -65,6 +67,9 @@ BALANCE_FAULTS: Final = (
 
 CRUMB: Final = Decimal("0.00000000000000004")
 """What `MANY_DIGITS` adds to a balance."""
+
+THIRD: Final = Decimal("0." + "3" * 60)
+"""What `ENDLESS_DIGITS` adds to it."""
 
 
 class Ending(StrEnum):
@@ -225,13 +230,14 @@ def _with_balance(answer: Answer, at: tuple[str, ...], rewrite: Callable[[Any], 
     return Answer(answer.status, answer.headers, encode(body))
 
 
-def _with_a_crumb(number: Decimal | int) -> msgspec.Raw:
+def _more(number: Decimal | int, crumb: Decimal) -> msgspec.Raw:
     with localcontext(prec=200):
-        return msgspec.Raw(f"{number + CRUMB:f}".encode())
+        return msgspec.Raw(f"{number + crumb:f}".encode())
 
 
 _REWRITTEN: Final[dict[Fault, Callable[[Any], object]]] = {
-    Fault.MANY_DIGITS: _with_a_crumb,
+    Fault.MANY_DIGITS: lambda number: _more(number, CRUMB),
+    Fault.ENDLESS_DIGITS: lambda number: _more(number, THIRD),
     Fault.NO_BALANCE: lambda _: None,
     Fault.WORDS: lambda _: "plenty",
 }

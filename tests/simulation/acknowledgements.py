@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from tests.simulation.evidence import Evidence, Key, Violation
@@ -25,6 +26,10 @@ ATTEMPTS: Final = {
     ("rollback", "withdraw"): "rollbackWithdrawal",
     ("rollback", "deposit"): "rollbackDeposit",
 }
+LEASE_S: Final = 20.0
+"""How long a gateway may take at most to send a hold and to write down what came of it."""
+WRITING_S: Final = 6.0
+"""How long a gateway may take to write down what it has heard."""
 PATIENCE_S: Final = 7.9
 """After this a gateway may say that a call is still being worked on."""
 LEFT_ALONE: Final = "left alone"
@@ -34,12 +39,10 @@ READS: Final = frozenset({"verifySession", "getBalance"})
 
 def yes_counts(evidence: Evidence) -> Iterator[Violation]:
     """A yes to a confirm or rollback that reached a gateway is the end, whatever balance came with it."""
-    if not evidence.gateways_were_well:
-        return
     for key in evidence.keys:
         succeeded = {one["call"] for one in evidence.attempts[key] if one["verdict"] == "success"}
-        for one in evidence.handled[key]:
-            if one.act in ENDS and is_yes(evidence, one) and ATTEMPTS[one.act, one.direction] not in succeeded:
+        for one in _yeses(evidence, key):
+            if ATTEMPTS[one.act, one.direction] not in succeeded:
                 yield Violation("yes_counts", f"the operator's yes ({one.fault or one.said}) did not count", key)
 
 
@@ -66,30 +69,29 @@ def ends_acknowledged(evidence: Evidence) -> Iterator[Violation]:
 
 
 def parked_only_in_doubt(evidence: Evidence) -> Iterator[Violation]:
-    """Nothing is given up that the operator has ended, nor what it refused at first and refused to undo."""
-    if not evidence.gateways_were_well:
-        return
+    """Nothing is given up that the operator has ended, nor what it refused at first and refused to undo; unless a hold
+    that went out late has begun it anew."""
     for key in evidence.keys:
+        if ("rolled_back", "rolling_back") in pairwise(version.state for version in evidence.versions[key]):
+            continue
         for version in evidence.versions[key]:
             if version.state != "parked":
                 continue
-            heard = [one for one in evidence.handled[key] if one.heard_at is not None and one.heard_at < version.at]
+            heard = [one for one in _heard(evidence, key) if one.at < version.at]
             ends = [one for one in heard if one.act == version.wants]
             if any(is_yes(evidence, one) for one in ends):
-                yield Violation(
-                    "parked_only_in_doubt", f"parked, though the operator said yes to the {version.wants}", key
-                )
+                yield Violation("parked_only_in_doubt", f"parked after a yes to the {version.wants}", key)
             if _refused(evidence, heard) and any(is_no(evidence, one) for one in ends):
                 yield Violation("parked_only_in_doubt", "parked, though the operator had refused the hold", key)
 
 
 def nothing_for_nothing(evidence: Evidence) -> Iterator[Violation]:
     """For a hold that was never written to the operator, no end is sent either."""
-    if not evidence.gateways_were_well or evidence.world.mishaps.get("gateway restarted"):
-        return
     for key, row in evidence.rows.items():
         acts = {sent.act for sent in evidence.sent[key]}
-        if not row["adopted"] and acts and "hold" not in acts:
+        opened = evidence.versions[key][0]
+        well = evidence.fared_well(opened.by, opened.at + LEASE_S)
+        if not row["adopted"] and acts and "hold" not in acts and well:
             yield Violation("nothing_for_nothing", f"{sorted(acts)} was sent, and never the hold", key)
 
 
@@ -171,6 +173,18 @@ def _is_denied(evidence: Evidence, key: Key, told: Told) -> bool:
     if any(told.reached_at < version.at <= told.at for version in evidence.versions[key]):
         return False
     return told.code in {PENDING, *DECLINED} and told.at - told.reached_at < PATIENCE_S
+
+
+def _heard(evidence: Evidence, key: Key) -> Iterator[Handled]:
+    """What reached a gateway that could write it down."""
+    senders = {sent.number: sent.process for sent in evidence.sent[key]}
+    for one in evidence.handled[key]:
+        if one.heard_at is not None and evidence.fared_well(senders[one.number], one.heard_at + WRITING_S):
+            yield one
+
+
+def _yeses(evidence: Evidence, key: Key) -> Iterator[Handled]:
+    return (one for one in _heard(evidence, key) if one.act in ENDS and is_yes(evidence, one))
 
 
 def _refused(evidence: Evidence, heard: list[Handled]) -> bool:

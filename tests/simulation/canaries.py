@@ -281,12 +281,11 @@ CANARIES: Final = (
         "a stranger's reason is kept before the stranger is refused",
         (
             Edit(
-                "gateway.transfers.endings:Endings._follow",
-                "if transfer is not None and not asked:",
-                "if transfer is not None and not noted and ending.reason is not None:\n"
-                "            await self._note(operator, ending)\n"
-                "            noted = True\n"
-                "        if transfer is not None and not asked:",
+                "gateway.transfers.endings:Endings._named",
+                "case Payer.OTHER:\n",
+                "case Payer.OTHER:\n"
+                "            if ending.reason is not None:\n"
+                "                await self._note(operator, ending)\n",
             ),
         ),
     ),
@@ -354,7 +353,7 @@ CANARIES: Final = (
     ),
     Canary(
         "what was done before counts as not done",
-        (Edit("adapters.quantum.adapter:Quantum._was_done", "is done", "is None"),),
+        (Edit("adapters.quantum.adapter:Quantum._was_done", "return problem is not None and ", "return False and "),),
     ),
     Canary(
         "a rollback is sent for what was never sent",

@@ -62,12 +62,6 @@ class Evidence:
         died = struck.get("process killed", 0) + struck.get("power cut", 0)
         return not died and not self.world.database.failures and not self.world.journal_losses
 
-    @property
-    def gateways_were_well(self) -> bool:
-        """Whether, beside that, no gateway stood still, and no clock was wrong."""
-        struck = self.world.mishaps
-        return self.journal_was_well and not struck.get("gateway stands still") and not struck.get("clock jumps")
-
     def player_of(self, operator: str, token: str) -> str:
         """Whose session this is or was, empty for nobody's."""
         return self.world.operators[operator].player_of(token)
@@ -87,6 +81,15 @@ class Evidence:
         """How often in a row an operator may be silent before it is left alone."""
         settings = next(one.settings for one in self.plan.operators if one.name == operator)
         return int(settings["breaker"]["failures"])
+
+    def fared_well(self, process: str, until: float) -> bool:
+        """Whether this gateway ran until then without a stop, and had its journal's answer to every write; and nobody's
+        clock was wrong, so that none took it for dead."""
+        gateway = self.world.gateway(process)
+        if gateway is None or gateway.well_until <= until or self.world.database.failures:
+            return False
+        lost = any(journal.losses for journal in self.world.journals if journal.name == process)
+        return not lost and not self.world.mishaps.get("clock jumps")
 
     def accounts(self) -> Iterator[tuple[str, Account]]:
         """Every player's account, with the operator's name."""

@@ -296,7 +296,7 @@ class Purchase:
             self._game.end_session(before)
         self._token = await self.session()
         await self.think()
-        await self.insist(self.confirm if held else self.roll_back)
+        await self.insist(self.confirm if held and self._dice.happens(0.7) else self.roll_back)
 
     async def name_a_session_that_is_over(self) -> None:
         """The end names a newer session that is over, while the hold's is not."""

@@ -48,6 +48,9 @@ DELIVERING: Final = frozenset({"confirming", "rolling_back"})
 INSTANCE: Final = "{}-0-0"
 """The id under which a gateway of this name claims."""
 
+WELL_S: Final = 20.0
+"""How long after it has sent a hold a gateway must be well for its outcome to be written down."""
+
 PENDING: Final = 120
 ID_REUSED: Final = 110
 NO_JOURNAL: Final = 123
@@ -139,9 +142,10 @@ def money_adds_up(evidence: Evidence) -> Iterator[Violation]:
 
 def nothing_undone_needlessly(evidence: Evidence) -> Iterator[Violation]:
     """A hold that the operator took while its gateway was well is held: nobody took its sender for dead."""
-    if not evidence.gateways_were_well:
-        return
     for key in evidence.keys:
+        sent = next((one for one in evidence.sent[key] if one.act == "hold"), None)
+        if sent is None or not evidence.fared_well(sent.process, sent.at + WELL_S):
+            continue
         recorded = any(one["verdict"] == "success" for one in evidence.attempts[key] if one["call"] in HOLDS)
         heard = any(one.act == "hold" and is_yes(evidence, one) for one in evidence.handled[key])
         if (recorded or heard) and not any(version.state == "held" for version in evidence.versions[key]):

@@ -54,12 +54,12 @@ def players_kept(evidence: Evidence) -> Iterator[Violation]:
 
 
 def players_named(evidence: Evidence) -> Iterator[Violation]:
-    """An operator that was told at the hold whose it is, is told so at its end too, if that had been written down when
-    the sender took the transfer."""
+    """An operator that was told at the hold whose it is, is told so at its end too, if the hold's sender could write
+    down what came of it."""
     for key in evidence.keys:
         named = next((sent.player for sent in evidence.sent[key] if sent.act == "hold"), "")
         for sent in evidence.sent[key]:
-            if sent.act in ENDS and named and sent.player != named and _sender_knew(evidence, key, sent):
+            if sent.act in ENDS and named and sent.player != named and _outcome_was_written(evidence, key):
                 yield Violation("players_named", f"{sent.act} names {sent.player or 'nobody'}, the hold {named}", key)
 
 
@@ -123,11 +123,11 @@ def _is_known_stranger(evidence: Evidence, key: Key, told: Told) -> bool:
     return bool(_player_of_row(evidence, key, told.reached_at)) and evidence.payer(key) != player
 
 
-def _sender_knew(evidence: Evidence, key: Key, sent: Sent) -> bool:
-    """Whether the row told whose it is when the sender wrote to it last."""
-    mine = (one for one in reversed(evidence.versions[key]) if one.at < sent.at and one.by == sent.process)
-    row = next(mine, None)
-    return row is not None and bool(row.player_id)
+def _outcome_was_written(evidence: Evidence, key: Key) -> bool:
+    """Whether the row's second version is what the hold's sender made of its outcome."""
+    first, second = [*evidence.versions[key], None, None][:2]
+    written = any(attempt["call"] in HOLDS for attempt in evidence.attempts[key])
+    return written and first is not None and second is not None and second.by == first.by and not second.owner
 
 
 def _player_of_row(evidence: Evidence, key: Key, at: float) -> str:

@@ -115,12 +115,16 @@ def test_answers_are_spoiled_as_named() -> None:
         assert (answer.status, said(answer)) == (status, body)
 
 
-def test_a_balance_of_many_digits_is_written_out() -> None:
+@pytest.mark.parametrize(
+    "fault, written",
+    [(Fault.MANY_DIGITS, b'"amount":90.00000000000000004,'), (Fault.ENDLESS_DIGITS, b'"amount":90.' + b"3" * 60)],
+)
+def test_a_balance_of_many_digits_is_written_out(fault: Fault, written: bytes) -> None:
     faulty = operator()
-    faulty.switch([FaultRule(fault=Fault.MANY_DIGITS)])
+    faulty.switch([FaultRule(fault=fault)])
     answer = faulty.handle(request()).answer
     assert answer is not None
-    assert b'"amount":90.00000000000000004' in answer.body
+    assert written in answer.body
 
 
 @pytest.mark.parametrize("fault", BALANCE_FAULTS)
