@@ -80,7 +80,8 @@ def _spans_in(reading: _Reading, forms: list[_Form]) -> Iterator[Span]:
     here = [form for form in forms if form.text[:SHORTEST_SECRET] in written[form.alphabet]]
     if not here:
         return
-    cuts = [match.span("broken") for match in _CUT.finditer(plain)]
+    broken = [match.span("broken") for match in _CUT.finditer(plain)]
+    cuts = broken + [(end, end) for start, end in broken if start < end]  # it may only look like a piece of an escape
     for alphabet, form in here:
         for start, end in (*_whole(written[alphabet], form), *_cut_off(written[alphabet], form, cuts)):
             yield reading.starts[start], reading.ends[end - 1]

@@ -62,15 +62,19 @@ def informing_text(value: Any) -> str | None:
     return _as_json.encode(value).decode()
 
 
-def text_as_written(raw: bytes) -> str:
-    """The same of a value that no parser takes: a string without what is wrong with it, anything else as written."""
-    written = raw.decode("utf-8", "replace")
-    if not written.startswith('"'):
-        return written
+def as_written(raw: bytes) -> str:
+    """A value that no parser takes, quotes and escapes included: evidence, from which nothing may be lost."""
+    return raw.decode("utf-8", "replace")
+
+
+def as_meant(raw: bytes) -> str:
+    """A value that no parser takes: of a string what can be shown, ``�`` for the rest; anything else as written."""
+    written = as_written(raw)
     try:
-        return _HALF.sub("\ufffd", json.loads(written, strict=False))
-    except ValueError:
+        meant = json.loads(written, strict=False)
+    except (ValueError, RecursionError):
         return written
+    return _HALF.sub("\ufffd", meant) if isinstance(meant, str) else written
 
 
 def shown_description(value: object) -> str:

@@ -12,6 +12,7 @@ Money never passes through a binary float: jiter hands over every number as int 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final, TypeVar
 
@@ -28,7 +29,8 @@ from gateway.wire.fields import (
     ReasonText,
     Token,
     TransferId,
-    text_as_written,
+    as_meant,
+    as_written,
 )
 from gateway.wire.members import SaidTwice, members_by_name
 
@@ -36,8 +38,8 @@ _SHOWN_PROBLEMS: Final = 3
 _SHOWN_CHARACTERS: Final = 100
 _QUOTED: Final = re.compile(r' ".*"', re.DOTALL)
 
-INFORMS: Final = frozenset({"txDescription", "rollbackReason"})
-"""The members that only inform. Every other field of a request is needed."""
+INFORMS: Final[Mapping[str, Callable[[bytes], str]]] = {"txDescription": as_meant, "rollbackReason": as_written}
+"""The members that only inform, and what is kept of one that no parser takes. Every other field is needed."""
 
 _PROBLEMS: Final = {
     "missing": "is missing",
@@ -113,7 +115,7 @@ def _parsed(body: bytes) -> Any:
 
 @cache
 def _needed(model: type[_Request]) -> frozenset[str]:
-    return frozenset(field.alias or name for name, field in model.model_fields.items()) - INFORMS
+    return frozenset(field.alias or name for name, field in model.model_fields.items()) - INFORMS.keys()
 
 
 def _member_by_member(body: bytes, needed: frozenset[str], why: ValueError) -> dict[str, Any]:
@@ -124,18 +126,18 @@ def _member_by_member(body: bytes, needed: frozenset[str], why: ValueError) -> d
         raise _bad(f"{error}; send it once.") from None
     except ValueError:
         raise _invalid(why) from None
-    informs = {name: _if_readable(found[name][-1]) for name in INFORMS & found.keys()}
+    informs = {name: _if_readable(found[name][-1], INFORMS[name]) for name in INFORMS.keys() & found.keys()}
     try:
         return informs | {name: _parsed(found[name][0]) for name in needed & found.keys()}
     except ValueError as error:
         raise _invalid(error) from None
 
 
-def _if_readable(raw: bytes) -> Any:
+def _if_readable(raw: bytes, kept: Callable[[bytes], str]) -> Any:
     try:
         return _parsed(raw)
     except ValueError:
-        return text_as_written(raw)
+        return kept(raw)
 
 
 def _checked(model: type[R], content: Any) -> R:

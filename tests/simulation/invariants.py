@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import pairwise
@@ -57,8 +56,6 @@ NO_JOURNAL: Final = 123
 NOTHING_SENT: Final = frozenset({122, NO_JOURNAL})
 """Codes of a hold that may never have left; 123 also stands for one whose outcome was not recorded."""
 TEXT_LIMIT: Final = 4096
-UNWRITABLE: Final = re.compile("[\x00\ud800-\udfff]")
-"""What no journal and no log can hold."""
 
 
 def sent_once(evidence: Evidence) -> Iterator[Violation]:
@@ -416,13 +413,12 @@ def _confirmed_all_the_same(evidence: Evidence, key: Key, told: Told) -> bool:
 
 
 def _kept(reason: object) -> set[str]:
-    """What must be kept of a reason: all of it that can be written, up to the limit; as JSON where it is no text."""
+    """What must be kept of a reason: all of it, up to the limit; as JSON where it is no text that can be."""
     if reason is None:
         return {""}
     if not isinstance(reason, str):
         return {json.dumps(reason, separators=(",", ":"))}
-    written = UNWRITABLE.sub("\ufffd", reason)
-    return {written if len(written) <= TEXT_LIMIT else written[: TEXT_LIMIT - 1] + "…"}
+    return {reason if len(reason) <= TEXT_LIMIT else reason[: TEXT_LIMIT - 1] + "…", json.dumps(reason)}
 
 
 def _follows(before: Version, version: Version) -> bool:
