@@ -105,6 +105,8 @@ class Hub88(Adapter):
         said = read(answer)
         _must_answer(said, body)
         meaning = MEANINGS[call].get(said.status)
+        if isinstance(meaning, Done) and not said.request_uuid:
+            raise _unproven(said)
         if said.status != Status.OK and not isinstance(meaning, Done):
             raise Declined(meaning, said.status) if meaning else _unproven(said)
         return said
@@ -116,10 +118,13 @@ class Hub88(Adapter):
 
 
 def _must_answer(said: Said, asked: Body) -> None:
-    """Raises `Unclear` for an answer about something else, and for an error that leaves out what it is about."""
-    if not said.request_uuid and said.status.startswith(ERROR):
-        raise _unproven(said)
-    if said.request_uuid != asked["request_uuid"] or said.user not in {"", asked.get("user", said.user)}:
+    """Raises `Unclear` for an answer about something else. An error may leave out the request's id: it came as the
+    answer to that request. What counts as a yes must name it, since a cache or a web server may answer so."""
+    unnamed = not said.request_uuid and said.status.startswith(ERROR)
+    if (said.request_uuid != asked["request_uuid"] and not unnamed) or said.user not in {
+        "",
+        asked.get("user", said.user),
+    }:
         raise Unclear(f"the answer ({said.status}) is to another request, or about another user")
 
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from adapters.quantum.messages import ERROR, Problem, balance_of, problem_of, read, text_of, wire_money
+from adapters.quantum.messages import (
+    BALANCE,
+    ERROR,
+    MOVED,
+    VERIFIED,
+    Problem,
+    balance_of,
+    problem_of,
+    read,
+    tells_of_failure,
+    text_of,
+    wire_money,
+)
 from adapters.quantum.settings import Already, QuantumSettings
 from gateway.money import Money
 from gateway.operators import (
@@ -30,8 +42,8 @@ NO_REASON: Final = "No reason was given."
 
 
 class Quantum(Adapter):
-    """A yes is HTTP 200 with our mmTransactionId and without an errorCode; a yes to a hold holds a balance too, be it
-    readable or not, since a web server that only echoes the request must not count.
+    """A yes is HTTP 200 with our mmTransactionId and a balance, be it readable or not, and without any word of an
+    error; a web server that only echoes the request has no balance. The yes to an end may also be the id and no more.
 
     An error body is an error under any HTTP status. What its code proves is what the settings say of it, under the
     statuses that they name (`declines`, `already`). Everything else, HTTP 401 too, is unknown: what answered need not
@@ -48,7 +60,7 @@ class Quantum(Adapter):
         self._headers = {"Authorization": basic, "Content-Type": "application/json"}
 
     async def verify_session(self, session: Session) -> Player:
-        said = self._success(await self._post("verifySession", {"token": session.token}))
+        said = self._success(await self._post("verifySession", {"token": session.token}), VERIFIED)
         player_id, token = said.get("playerId"), said.get("token")
         if token is not None and token != session.token:
             raise Unclear("the answer is about another session")
@@ -64,7 +76,7 @@ class Quantum(Adapter):
 
     async def get_balance(self, session: Session) -> Money:
         answer = await self._post("getBalance", {"token": session.token})
-        balance = balance_of(self._success(answer))
+        balance = balance_of(self._success(answer, BALANCE))
         if balance is None:
             raise Unclear(f"the answer has no balance that can be read: {excerpt_of(answer.body)}")
         return balance
@@ -91,7 +103,7 @@ class Quantum(Adapter):
         more = {"amount": _amount(transfer), "txDescription": transfer.description}
         answer = await self._post(endpoint, _about(transfer, more))
         said = self._success_of(answer, transfer)
-        if not isinstance(said.get("balance"), dict):
+        if "balance" not in said:
             raise Unclear(f"the answer has no balance: {excerpt_of(answer.body)}")
         return Receipt(balance_of(said))
 
@@ -104,37 +116,47 @@ class Quantum(Adapter):
 
     async def _end(self, endpoint: str, transfer: Transfer, more: dict[str, Any], done: Already) -> Receipt:
         answer = await self._post(endpoint, _about(transfer, more))
-        if answer.status in self._error_statuses and self._was_done(answer, done):
+        if answer.status in self._error_statuses and self._was_done(answer, done, transfer):
             return Receipt()
-        return Receipt(balance_of(self._success_of(answer, transfer)))
+        said = self._success_of(answer, transfer)
+        if "balance" not in said and said.keys() != {"mmTransactionId"}:
+            raise Unclear(f"the answer has no balance: {excerpt_of(answer.body)}")
+        return Receipt(balance_of(said))
 
     async def _post(self, endpoint: str, body: dict[str, Any]) -> Answer:
         return await self.http.post(self.settings.base_url + endpoint, encode(body), self._headers)
 
-    def _was_done(self, answer: Answer, done: Already) -> bool:
-        """Whether an error says that an earlier try got through."""
+    def _was_done(self, answer: Answer, done: Already, transfer: Transfer) -> bool:
+        """Whether an error says that an earlier try of this transfer got through."""
         problem = _problem(answer)
-        return problem is not None and problem.code is not None and self.settings.already.get(problem.code) is done
+        if problem is None or problem.code is None or problem.about not in {None, transfer.id}:
+            return False
+        return self.settings.already.get(problem.code) is done
 
     def _success_of(self, answer: Answer, transfer: Transfer) -> dict[str, Any]:
         """What a yes to this transfer says. Raises `Declined` or `Unclear`."""
-        said = self._success(answer)
+        said = self._success(answer, MOVED, transfer.id)
         if said.get("mmTransactionId") != transfer.id:
             raise Unclear(f"the answer does not name this mmTransactionId: {excerpt_of(answer.body)}")
         return said
 
-    def _success(self, answer: Answer) -> dict[str, Any]:
-        """What an answer says that is no error. Raises `Declined` or `Unclear`."""
+    def _success(self, answer: Answer, needed: frozenset[str], about: str | None = None) -> dict[str, Any]:
+        """What an answer says that is not an error; `about` is the id that it may name. Raises `Declined` or
+        `Unclear`."""
         if answer.status != OK:
             problem = _problem(answer)
-            raise http_error(answer) if problem is None else self._error(problem, answer.status)
-        said = read(answer)
+            raise http_error(answer) if problem is None else self._error(problem, answer.status, about)
+        said = read(answer, needed)
         if ERROR in said:
-            raise self._error(problem_of(said), answer.status)
+            raise self._error(problem_of(said), answer.status, about)
+        if tells_of_failure(said):
+            raise Unmapped(f"HTTP {OK} with an error: {excerpt_of(answer.body)}")
         return said
 
-    def _error(self, problem: Problem, status: int) -> Declined | Unclear:
+    def _error(self, problem: Problem, status: int, about: str | None) -> Declined | Unclear:
         """What an error body proves."""
+        if about is not None and problem.about not in {None, about}:
+            return Unclear(f"the error is about another mmTransactionId: {problem.text}")
         if status not in self._error_statuses:
             return _unproven(problem, f"HTTP {status}, {problem.text}")
         kind = None if problem.code is None else self.settings.declines.get(problem.code)

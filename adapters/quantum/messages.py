@@ -12,13 +12,19 @@ from gateway.money import Money, MoneyError, money, unchecked_money
 from gateway.operators import Answer, Unclear, decode_members, excerpt_of
 
 ERROR: Final = "errorCode"
-"""The member that makes an answer an error, whatever it holds."""
+"""The member that makes an answer an error, whatever it holds but null."""
 
-NEEDED: Final = frozenset({"mmTransactionId", "playerId", "token", ERROR})
-"""The members of an answer that say what happened, and about whom; all others only inform."""
+MOVED: Final = frozenset({"mmTransactionId", ERROR})
+VERIFIED: Final = frozenset({"playerId", "token", ERROR})
+BALANCE: Final = frozenset({ERROR})
+"""The members that say what happened, and about whom, in the answer to each kind of call; all others only inform."""
+
+_FAILURES: Final = frozenset({"error", "errors", "errorcode", "errordescription", "errormessage"})
+"""Other names, in small letters, under which an answer tells of a failure."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
-_CODE: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_DIGITS: Final = 18
+_CODE: Final = re.compile(rf"-?[0-9]{{1,{_DIGITS}}}", re.ASCII)
 
 
 class WireMoney(msgspec.Struct, frozen=True):
@@ -37,18 +43,22 @@ class Problem(msgspec.Struct, frozen=True):
     """An error body: ``{"errorCode": 100, "errorDescription": "Other error"}``.
 
     `code` is None where `errorCode` is not one of the contract's numbers, nor a text that holds one. `named` tells
-    whether it is at least a text, such as ``"NO_FUNDS"``.
+    whether it is at least a text, such as ``"NO_FUNDS"``. `about` is the mmTransactionId that it names, if it does.
     """
 
     code: int | None
     named: bool
     text: str
+    about: str | None = None
 
 
-def read(answer: Answer) -> dict[str, Any]:
-    """The members of an answer. Raises `Unclear`, with an excerpt of what came instead."""
+def read(answer: Answer, needed: frozenset[str] = MOVED) -> dict[str, Any]:
+    """The members of an answer; an errorCode of null is none. Raises `Unclear`, with an excerpt of what came."""
     try:
-        return decode_members(answer.body, NEEDED)
+        said = decode_members(answer.body, needed)
+        if said.get(ERROR, ERROR) is None:
+            del said[ERROR]
+        return said
     except Unclear as error:
         raise Unclear(f"{error.text}: {excerpt_of(answer.body)}" if answer.body else "the answer is empty") from None
 
@@ -59,7 +69,13 @@ def problem_of(said: dict[str, Any]) -> Problem:
     words = description if isinstance(description, str) else _as_json(description)
     shown = excerpt_of(words.encode("utf-8", "replace"))
     name = excerpt_of(msgspec.json.encode(code).strip(b'"'))
-    return Problem(_number_of(code), isinstance(code, str), f"error {name}: {shown}" if shown else f"error {name}")
+    text = f"error {name}: {shown}" if shown else f"error {name}"
+    return Problem(_number_of(code), isinstance(code, str), text, text_of(said, "mmTransactionId"))
+
+
+def tells_of_failure(said: dict[str, Any]) -> bool:
+    """Whether an answer without an errorCode says in another way that it is not a yes."""
+    return said.get("success") is False or any(value and name.casefold() in _FAILURES for name, value in said.items())
 
 
 def balance_of(said: dict[str, Any]) -> Money | None:
@@ -100,6 +116,13 @@ def _decimal(text: str) -> Decimal | None:
 def _number_of(code: Any) -> int | None:
     if isinstance(code, str):
         return int(code) if _CODE.fullmatch(code.strip()) else None
+    if (
+        isinstance(code, Decimal)
+        and code.is_finite()
+        and code.adjusted() < _DIGITS
+        and code == code.to_integral_value()
+    ):
+        return int(code)
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 

@@ -32,6 +32,8 @@ def _that_can_decline(kind: Kind) -> Kind:
     return kind
 
 
+OTHER_ERROR: Final = 100
+
 HttpStatus = Annotated[int, Field(ge=200, le=599)]
 
 
@@ -67,8 +69,10 @@ class QuantumSettings(AdapterSettings):
     @field_validator("already")
     @classmethod
     def _say_one_thing(cls, already: dict[int, Already], info: ValidationInfo) -> dict[int, Already]:
+        if OTHER_ERROR in already:
+            raise ValueError(f"names {OTHER_ERROR}, which the contract prints as any other error: it proves nothing")
         declines = info.data.get("declines", {})
-        both = [code for code in already if declines.get(code) is Kind.NOT_FOUND]
+        both = [code for code in already if declines.get(code, Kind.OTHER) is not Kind.OTHER]
         if both:
-            raise ValueError(f"says that {both[0]} was done, and `declines` that it never existed (not_found)")
+            raise ValueError(f"says that {both[0]} was done, and `declines` says {declines[both[0]]}; name it once")
         return already

@@ -59,6 +59,13 @@ class Breaker:
         self._shut()
         self._probing = True
 
+    def give_back(self) -> None:
+        """The caller went as the probe and learnt nothing of the operator: another may go at once. Else calls that send
+        nothing could keep those that would succeed away for as long as they come."""
+        if self._probing:
+            self._probing = False
+            self._shut_until = self._clock.monotonic()
+
     def _shut(self) -> None:
         self.closed = False
         self._probing = False

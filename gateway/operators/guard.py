@@ -76,9 +76,13 @@ class Guard:
                 return
         self._in_use -= 1
 
-    def record(self, group: CallGroup, *, ok: bool) -> None:
-        """What came of a call: whether the operator answered in its protocol, be it yes, no or an error."""
+    def record(self, group: CallGroup, *, ok: bool | None) -> None:
+        """What came of a call: whether the operator answered in its protocol, be it yes, no or an error; None if the
+        call says nothing of it."""
         breaker = self._breakers[group]
+        if ok is None:
+            breaker.give_back()
+            return
         breaker.record(ok=ok)
         if not breaker.closed:
             self._send_away(group)

@@ -14,7 +14,7 @@ import structlog
 from gateway.clock import Clock
 from gateway.journal.records import Session, Transfer, Verdict
 from gateway.money import Money
-from gateway.operators.adapter import Adapter, Player
+from gateway.operators.adapter import Adapter, Answer, Player
 from gateway.operators.client import HttpClient
 from gateway.operators.deadlines import Deadlines
 from gateway.operators.errors import Declined, OperatorError, Unclear, Unmapped, Unsent
@@ -29,6 +29,8 @@ from gateway.wire.calls import WalletCall
 
 _PROVES: Final = frozenset({Verdict.UNSENT, Verdict.DECLINED})
 """Verdicts by which an adapter or the client says that nothing was sent, if nothing was written."""
+
+_BUSY: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 OVERTIME_S: Final = 1.0
 """How long after the client's own time budget an adapter that makes several requests is cut off."""
@@ -106,6 +108,8 @@ class Operator:
                 call, self._moves[call], transfer, lambda answer: as_yes(answer, call, transfer), transfer.session, use
             )
         except OperatorError as error:
+            if not use.over:  # the player was not found, and the call itself was not made
+                self.guard.record(GROUP_OF[call], ok=None)
             verdict, told = verdict_of(error, call), Told(None, error.text)
             kind = error.kind if isinstance(error, Declined) else None
         if told.note and verdict is Verdict.SUCCESS:
@@ -169,11 +173,10 @@ class Operator:
             # Its message, and its frames' variables, may hold anything: the place in the code is all that is told.
             log.warning("adapter failed", operator=self.name, call=call, error=type(error).__name__, at=_place(error))
             failure = self._fit(_senseless(error, use), session)
-            alive = _has_not_failed(use)
+            alive = None if use.answer is None else _speaks(use.answer)
         verdict = Verdict.SUCCESS if failure is None else verdict_of(failure, call)
         self._metrics.operator_call(self.name, call, verdict, self._clock.monotonic() - begun)
-        if alive is not None:
-            self.guard.record(GROUP_OF[call], ok=alive)
+        self.guard.record(GROUP_OF[call], ok=alive)
         if failure is not None:
             raise failure
         return cast("T", answer)
@@ -220,19 +223,23 @@ def _shows_life(failure: OperatorError, use: WireUse) -> bool | None:
     """What a failed call says of the operator: whether it answers, None for nothing.
 
     Only silence counts against it: no connection, no answer in time, one that is not its protocol's. Players can cause
-    as many errors of the protocol as they like.
+    as many errors and odd answers of the protocol as they like.
     """
     if isinstance(failure, Unsent):
         return False
     if not use.written:  # whatever failed, it was on this side
         return None
-    return isinstance(failure, Declined | Unmapped)
+    if isinstance(failure, Declined | Unmapped):
+        return True
+    return use.answer is not None and _speaks(use.answer)
 
 
-def _has_not_failed(use: WireUse) -> bool | None:
-    """The same where the adapter itself failed: the operator's doing only if it had answered with a server error."""
-    failed = use.answer is not None and use.answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return False if failed else None
+def _speaks(answer: Answer) -> bool:
+    """Whether an answer that nobody could make sense of may be the operator's all the same: neither an error of its
+    server, nor one that wants to be left alone, nor a web page or nothing at all."""
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _BUSY:
+        return False
+    return bool(answer.body) and answer.body.lstrip()[:1] != b"<"
 
 
 def _senseless(error: Exception, use: WireUse) -> Unclear:

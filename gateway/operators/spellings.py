@@ -11,6 +11,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import unescape
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final, NamedTuple
 
 from gateway.secrets import SHORTEST_SECRET
@@ -52,12 +53,11 @@ class _Form(NamedTuple):
 
 
 def _forms(secret: str) -> Iterator[_Form]:
-    """What a text may hold: the secret itself, as it is and in one line; in base64, wherever it begins in that; in
-    hexadecimal."""
-    yield _Form(_ANY, secret)
-    one_line = " ".join(secret.split())
-    if one_line != secret and len(one_line) >= SHORTEST_SECRET:
-        yield _Form(_ANY, one_line)
+    """What a text may hold: the secret itself, in letters of any size, as it is, in one line and (a UUID often is)
+    without its dashes; in base64, wherever it begins in that; in hexadecimal."""
+    for form in dict.fromkeys((secret, " ".join(secret.split()), secret.replace("-", ""))):
+        if len(form) >= SHORTEST_SECRET:
+            yield _Form(_ANY, form.translate(_SMALL))
     data = secret.encode("utf-8", "surrogatepass")
     for offset in range(3):
         yield _Form(_BASE64, _within_base64(data, offset))
@@ -71,12 +71,13 @@ _HEX: Final = 2
 _FROM_ADDRESSES: Final = str.maketrans("-_", "+/")
 """From the alphabet of base64 that is safe in addresses."""
 
-_SMALL: Final = str.maketrans("ABCDEF", "abcdef")
+_SMALL: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def _spans_in(reading: _Reading, forms: list[_Form]) -> Iterator[Span]:
     plain = reading.plain
-    written = (plain, plain.translate(_FROM_ADDRESSES), plain.translate(_SMALL))
+    small = plain.translate(_SMALL)
+    written = (small, plain.translate(_FROM_ADDRESSES), small)
     here = [form for form in forms if form.text[:SHORTEST_SECRET] in written[form.alphabet]]
     if not here:
         return

@@ -12,8 +12,8 @@ from gateway.operators.errors import Unsent
 class WireUse:
     """Shared by everything that works on one call, tasks that its adapter starts included.
 
-    `written`: a request was handed to a transport. `answer` is the last whole answer. `over`: the call has ended, so
-    that what was said of it (nothing was written) stays true.
+    `written`: a request was handed to a transport. `answer` is the whole answer to the last one, None until it is
+    there. `over`: the call has ended, so that what was said of it (nothing was written) stays true.
     """
 
     __slots__ = ("answer", "over", "written")
@@ -35,6 +35,7 @@ def note_write() -> None:
     if use.over:
         raise Unsent("the call that this request belongs to has ended")
     use.written = True
+    use.answer = None
 
 
 def note_answer(answer: Answer) -> None:

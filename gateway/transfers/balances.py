@@ -46,8 +46,7 @@ class Balances:
         """The balance after a step of the transfer that is durable: the operator's own with it (`recorded`), else
         asked for within `ASK_S` under `session`, else the last that is known. None: nobody can tell it, and no number
         is made up."""
-        if recorded is not None:
-            self.told(session, recorded)
+        if recorded is not None:  # perhaps long ago, so that it is not the last that is known
             return recorded
         asked = await self._asked(operator, session)
         if asked is not None:

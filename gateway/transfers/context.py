@@ -26,7 +26,8 @@ T = TypeVar("T")
 class Context(msgspec.Struct, frozen=True, kw_only=True):
     """`journals` are by name; `instance` is the id under which this process owns rows; `poke` tells an operator's
     delivery, by name, when something falls due; `chance` gives random numbers from 0 to 1; `patience_s` is how
-    long a call waits for another one's end. `unsent` are holds that this process refused before it wrote a row."""
+    long a call waits for another one's end. `unsent` are holds that this process did not send, since it
+    could not write a row for them."""
 
     journals: Mapping[str, Journal]
     reasoning: Reasoning

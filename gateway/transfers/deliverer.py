@@ -59,7 +59,8 @@ class Deliverer:
             await operator.guard.enter(CallGroup.ENDS)
         except Refused as refused:
             crash_point("delivery.postponed")
-            return rules.postponed(transfer, refused.retry_at + PROBE_SPREAD_S * self._context.chance(), now())
+            until = refused.retry_at + PROBE_SPREAD_S * self._context.chance()
+            return rules.postponed(transfer, until, now(), resume_at)
         crash_point("delivery.admitted")
         call = rules.END_CALL[transfer.direction, transfer.state]
         try:

@@ -9,10 +9,11 @@ import structlog
 
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.records import FINAL, Decision, Key, Reason, Session, Transfer
+from gateway.journal.records import FINAL, Decision, Key, Reason, Session, State, Transfer
 from gateway.journal.writes import Changed, Opened
 from gateway.money import Money
 from gateway.operators.operator import Operator
+from gateway.operators.verdicts import in_currency
 from gateway.transfers import answers, rules, states
 from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context, recorded
@@ -63,16 +64,23 @@ class Endings:
         return await self._follow(operator, ending, decided.transfer)
 
     async def _end_unsent(self, operator: Operator, ending: Ending) -> Transfer | None:
-        """The row of a hold that this process refused before it wrote one, now that the game rolls it back: the write
-        fails if any gateway has a row of it, so that nothing can have been sent. None: it is not such a one."""
+        """The row, ended, of a hold for which this process could not write one and which it did not send. Another
+        gateway has sent none either, if the journal has no row of it by now. None: it is not such a one."""
         session = self._context.unsent.session(ending.key)
-        if session is None or session.token != ending.token or ending.decision is not Decision.ROLLBACK:
+        if session is None or await Watch(self._context, operator, ending.key).look() is not None:
             return None
-        transfer = rules.never_sent(ending.key, session, ending.reason, self._context.clock.now())
-        opened = await self._open(operator, ending, transfer)
+        now = self._context.clock.now()
+        reason = ending.reason or self._context.reasoning.gateway(f"{ending.key.direction} was never sent")
+        lease = self._context.lease(operator)
+        begun = rules.adopted(ending.key, Decision.ROLLBACK, session, lease, now, amount=None, reason=reason)
+        transfer = rules.never_sent(begun, reason, now)
+        await self._named(operator, ending, transfer)
+        opened = await self._open(operator, transfer, reason)
         if not opened.created:
             return None
         self._context.metrics.ended(operator.name, transfer.direction, transfer.state)
+        if ending.decision is Decision.CONFIRM:
+            raise answers.rolled_back(transfer)
         return opened.transfer
 
     async def _begun(self, operator: Operator, ending: Ending) -> Changed:
@@ -94,6 +102,7 @@ class Endings:
         while True:
             if transfer is not None and not asked:  # once a call: what is answered later must not change it half way
                 named, asked = await self._named(operator, ending, transfer), True
+            ending = _in_its_currency(ending, transfer)
             action = self._action(ending, transfer)
             if action in _NOTES and not noted:
                 await self._note(operator, ending)
@@ -167,11 +176,7 @@ class Endings:
 
     def _busy(self, transfer: Transfer) -> bool:
         """Whether somebody is at it right now, here or on another instance."""
-        if transfer.key in self._context.flights:
-            return True
-        if transfer.owner is None or transfer.due_at is None:
-            return False
-        return transfer.due_at > self._context.clock.now()
+        return transfer.key in self._context.flights or rules.in_flight(transfer, self._context.clock.now())
 
     async def _decide(self, operator: Operator, ending: Ending) -> Changed:
         change = rules.decided(
@@ -204,20 +209,19 @@ class Endings:
             amount=ending.amount,
             reason=ending.reason,
         )
-        opened = await self._open(operator, ending, transfer)
+        opened = await self._open(operator, transfer, ending.reason)
         if opened.created:
             self._context.seen.add(ending.key, session)
         return Changed(opened.transfer, moved=opened.created)
 
-    async def _open(self, operator: Operator, ending: Ending, transfer: Transfer) -> Opened:
+    async def _open(self, operator: Operator, transfer: Transfer, reason: Reason | None) -> Opened:
         """The row of a transfer whose hold has none, unless somebody has made one."""
         opened = await recorded(
-            self._context.journal(operator).open(transfer, ending.reason),
-            "the decision may not be recorded; send it again",
+            self._context.journal(operator).open(transfer, reason), "the decision may not be recorded; send it again"
         )
         crash_point("end.adopted")
-        if opened.created:
-            self._count_reason(ending)
+        if opened.created and reason is not None:
+            self._context.reasoning.count(operator.name, reason)
         return opened
 
     async def _take_up(self, operator: Operator, transfer: Transfer) -> Changed:
@@ -246,23 +250,40 @@ class Endings:
         named: Session | None = None,
     ) -> Money | None:
         """One try, with the session that the call names beside the transfer's own (`named`, of the same player)."""
-        mine = transfer if named is None else rules.with_session(transfer, named)
+        mine = transfer if named is None else await self._with_session(operator, transfer, named)
         try:
             after = await self._deliverer.deliver(operator, mine, resume_at)
         except JournalUnavailable as error:
             raise answers.journal_unavailable("the decision is recorded and will be sent again") from error
         crash_point("end.delivered")
+        if after.end_balance is not None:
+            self._balances.told(after.session, after.end_balance)
         if after.state is states.DELIVERED[ending.decision]:
             return await self._balances.after(operator, after, named or after.session, after.end_balance)
         raise answers.pending(after)
+
+    async def _with_session(self, operator: Operator, transfer: Transfer, named: Session) -> Transfer:
+        own = [one for one in (transfer.session, transfer.spare_session) if one is not None]
+        known = [await self._sessions.known(operator, one.token) for one in own]
+        return rules.with_session(transfer, named, known)
 
     def _count_reason(self, ending: Ending) -> None:
         if ending.reason is not None:
             self._context.reasoning.count(ending.key.operator, ending.reason)
 
 
+def _in_its_currency(ending: Ending, transfer: Transfer | None) -> Ending:
+    """A confirm's amount with the currency spelled as the hold's was: codes differ in more than case."""
+    if transfer is None or transfer.amount is None or ending.amount is None:
+        return ending
+    return msgspec.structs.replace(ending, amount=in_currency(ending.amount, transfer.amount.currency) or ending.amount)
+
+
 def _resume_at(transfer: Transfer | None) -> float | None:
-    """When the schedule goes on, should this call's own try fail: a game that asks often uses up no tries."""
-    if transfer is None or transfer.state not in rules.WANTED:
+    """When the schedule goes on, should this call's own try fail: a game that asks often uses up no tries, and what was
+    parked is parked again."""
+    if transfer is None:
         return None
-    return transfer.due_at
+    if transfer.state is State.PARKED:
+        return rules.NEVER
+    return transfer.due_at if transfer.state in rules.WANTED else None

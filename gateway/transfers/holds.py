@@ -47,13 +47,17 @@ class Holds:
 
     async def hold(self, operator: Operator, hold: Hold) -> Money | None:
         crash_point("hold.begun")
-        session = await self._sessions.known(operator, hold.token)
+        try:
+            session = await self._sessions.known(operator, hold.token)
+        except WalletError:
+            self._note_unsent(hold, Session(operator=operator.name, token=hold.token))
+            raise
         if hold.key in self._context.flights:
             return await self._repeated(operator, hold)
         try:
             await operator.guard.enter(CallGroup.HOLDS)
         except Refused as refused:
-            return await self._refused(operator, hold, session, answers.not_sent(refused.text))
+            return await self._refused(operator, hold, session, refused)
         crash_point("hold.admitted")
         with self._context.flights.flying(hold.key):
             try:
@@ -67,9 +71,26 @@ class Holds:
 
     async def _open(self, operator: Operator, hold: Hold, session: Session) -> Opened:
         """Nothing is sent before this row is durable, and only who made it sends."""
+        transfer = self._row(operator, hold, session)
+        try:
+            opened = await self._context.journal(operator).open(transfer)
+        except JournalUnavailable as error:
+            self._note_unsent(hold, session)
+            raise answers.journal_unavailable("nothing was sent for this call") from error
+        crash_point("hold.durable")
+        if opened.created:  # somebody else's transfer of this id is not this session's
+            self._context.seen.add(hold.key, session)
+        return opened
+
+    def _note_unsent(self, hold: Hold, session: Session) -> None:
+        """The journal cannot keep that this hold was not sent. Whoever used its id first owns it."""
+        if hold.key not in self._context.unsent:
+            self._context.unsent.add(hold.key, session)
+
+    def _row(self, operator: Operator, hold: Hold, session: Session) -> Transfer:
         lease = self._context.lease(operator)
         now = self._context.clock.now()
-        transfer = Transfer(
+        return Transfer(
             operator=hold.key.operator,
             direction=hold.key.direction,
             id=hold.key.id,
@@ -83,11 +104,6 @@ class Holds:
             opened_at=now,
             changed_at=now,
         )
-        opened = await recorded(self._context.journal(operator).open(transfer), "nothing was sent for this call")
-        crash_point("hold.durable")
-        if opened.created:  # somebody else's transfer of this id is not this session's
-            self._context.seen.add(hold.key, session)
-        return opened
 
     async def _send(self, operator: Operator, transfer: Transfer) -> Outcome:
         """What came of the one send. Whoever slept through the lease does not send: others may be undoing it."""
@@ -115,7 +131,7 @@ class Holds:
         if not changed.moved or changed.transfer is None:
             raise await self._overtaken(operator, transfer, outcome)
         if outcome.verdict is Verdict.SUCCESS:
-            return await self._balances.after(operator, changed.transfer, changed.transfer.session, outcome.balance)
+            return await self._told(operator, changed.transfer, outcome)
         if change.reason is not None:
             self._context.reasoning.count(operator.name, change.reason)
         if outcome.unwritten:
@@ -130,7 +146,12 @@ class Holds:
         stands = await self._followups.disown(operator, transfer, outcome)
         if outcome.verdict is not Verdict.SUCCESS or stands is None or not rules.is_held(stands):
             raise answers.not_recorded(transfer)
-        return await self._balances.after(operator, stands, stands.session, outcome.balance)
+        return await self._told(operator, stands, outcome)
+
+    async def _told(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
+        if outcome.balance is not None:
+            self._balances.told(transfer.session, outcome.balance)
+        return await self._balances.after(operator, transfer, transfer.session, outcome.balance)
 
     async def _overtaken(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> WalletError:
         """Others took this instance for dead and rolled the transfer back while it was out."""
@@ -138,24 +159,31 @@ class Holds:
             await self._followups.undo_late(operator, transfer, outcome)
         return answers.rolled_back(transfer)
 
-    async def _refused(self, operator: Operator, hold: Hold, session: Session, otherwise: WalletError) -> Money | None:
-        """A repeat is answered although there is no place for it. A first call leaves no row: its rollback, which the
-        contract demands, need not go to an operator that has never heard of it (see `Endings`)."""
+    async def _refused(self, operator: Operator, hold: Hold, session: Session, refused: Refused) -> Money | None:
+        """There is no place for it, or the breaker is open. That nothing is sent is written down: its rollback, which
+        the contract demands, need not go to an operator that has never heard of it, at whichever gateway it arrives.
+        A repeat is answered as ever."""
+        reason = self._context.reasoning.gateway(f"{hold.key.direction} refused before it was sent: {refused.text}")
+        transfer = rules.never_sent(self._row(operator, hold, session), reason, self._context.clock.now())
         try:
-            return await self._repeated(operator, hold, otherwise)
-        except WalletError as error:
-            if error is otherwise:
-                self._context.unsent.add(hold.key, session)
-            raise
+            opened = await self._context.journal(operator).open(transfer, reason)
+        except JournalUnavailable:
+            self._note_unsent(hold, session)
+            raise answers.not_sent(refused.text) from None
+        if not opened.created:
+            return await self._repeated(operator, hold)
+        self._context.metrics.ended(operator.name, transfer.direction, transfer.state)
+        self._context.reasoning.count(operator.name, reason)
+        raise answers.not_sent(refused.text)
 
-    async def _repeated(self, operator: Operator, hold: Hold, otherwise: WalletError | None = None) -> Money | None:
-        """The answer to a hold whose id is there already, or `otherwise` if it is not."""
+    async def _repeated(self, operator: Operator, hold: Hold) -> Money | None:
+        """The answer to a hold whose id is there already."""
         watch = Watch(self._context, operator, hold.key)
         transfer = await watch.look()
         waited = False
         while transfer is None or not await self._stands(operator, hold, transfer):
             if transfer is None and hold.key not in self._context.flights:
-                raise otherwise or answers.not_sent("the same call failed before it could be recorded")
+                raise answers.not_sent("the same call failed before it could be recorded")
             waited = True
             transfer = await watch.look_again()
         action = self._action(hold, transfer)

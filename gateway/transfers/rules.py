@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Final
@@ -52,6 +54,10 @@ _FATES: Final = {
 }
 
 
+NEVER: Final = math.inf
+"""When the schedule of what was parked goes on by itself."""
+
+
 class Payer(StrEnum):
     """Whose session an end names, beside the transfer's own."""
 
@@ -98,20 +104,29 @@ def payer(own: Session, named: Session) -> Payer:
     return Payer.SAME if named.player_id == own.player_id else Payer.OTHER
 
 
-def with_session(transfer: Transfer, named: Session) -> Transfer:
+def with_session(transfer: Transfer, named: Session, known: Sequence[Session]) -> Transfer:
     """The transfer with one more session of its own player to try: the one that last worked first.
 
-    Two are kept, that of the hold and the one named last.
+    Two are kept, those that worked last: verified, or the hold was made with it. `known` are the transfer's own
+    sessions, with what is known of when they were verified.
     """
     if named.token == transfer.session.token:
-        known = bool(transfer.session.player_id) or not named.player_id
-        return transfer if known else msgspec.structs.replace(transfer, session=named)
+        as_before = bool(transfer.session.player_id) or not named.player_id
+        return transfer if as_before else msgspec.structs.replace(transfer, session=named)
     spare = transfer.spare_session
     if spare is not None and spare.token == named.token:
         return transfer
-    own = spare if spare is not None and _is_of_hold(spare, transfer) else transfer.session
-    own_worked_at = transfer.opened_at if transfer.fate is Fate.TAKEN else 0.0
-    first, second = (named, own) if named.verified_at > own_worked_at else (own, named)
+    verified_at = {session.token: session.verified_at for session in known}
+
+    def worked_at(session: Session) -> tuple[float, bool]:
+        of_hold = _is_of_hold(session, transfer)
+        held_at = transfer.opened_at if of_hold and transfer.fate is Fate.TAKEN else 0.0
+        return max(session.verified_at, verified_at.get(session.token, 0.0), held_at), of_hold
+
+    candidates = [named, transfer.session, *([] if spare is None else [spare])]
+    first, second, *_ = sorted(candidates, key=worked_at, reverse=True)
+    if named not in (first, second):
+        return transfer
     return msgspec.structs.replace(transfer, session=first, spare_session=second)
 
 
@@ -151,6 +166,20 @@ def attempt_of(call: WalletCall, outcome: Outcome, transfer: Transfer, instance:
         instance=instance,
         player=session.player_id,
         session=_session_word(transfer),
+    )
+
+
+def never_sent(transfer: Transfer, reason: Reason, now: float) -> Transfer:
+    """The row of a hold that is refused before it is sent, ended: nothing has to be undone, and a copy of it that comes
+    by another way is not sent either."""
+    return msgspec.structs.replace(
+        transfer,
+        state=State.ROLLED_BACK,
+        fate=Fate.REFUSED,
+        owner=None,
+        due_at=None,
+        decided_at=now,
+        rollback_reason=reason.text,
     )
 
 
@@ -285,24 +314,6 @@ def adopted(
     )
 
 
-def never_sent(key: Key, session: Session, reason: Reason | None, now: float) -> Transfer:
-    """The row of a hold that was refused before it had one, ended: nothing was sent, and nothing has to be undone."""
-    return Transfer(
-        operator=key.operator,
-        direction=key.direction,
-        id=key.id,
-        state=State.ROLLED_BACK,
-        amount=None,
-        session=session,
-        adopted=True,
-        fate=Fate.REFUSED,
-        opened_at=now,
-        decided_at=now,
-        changed_at=now,
-        rollback_reason=None if reason is None else reason.text,
-    )
-
-
 def taken_up(transfer: Transfer, lease: Lease, now: float) -> Change:
     """The game asks for a decided transfer: one try now. What was parked is parked again if that fails, since its time
     is over; only a person begins the schedule anew (`retried`)."""
@@ -369,8 +380,15 @@ def resolved(transfer: Transfer, reason: Reason, now: float) -> Change:
     )
 
 
-def postponed(transfer: Transfer, until: float, now: float) -> Change:
-    """The gateway itself would not send just now: no try is used up. A session that a call has just named is kept."""
+def postponed(transfer: Transfer, until: float, now: float, resume_at: float | None = None) -> Change:
+    """The gateway itself would not send just now: no try is used up. A session that a call has just named is kept.
+
+    `resume_at`: see `after_try`.
+    """
+    if resume_at == NEVER:
+        return _parked(transfer, None, transfer.tries, now)
+    if resume_at is not None:
+        until = max(until, resume_at)
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
@@ -396,6 +414,7 @@ def after_try(
     """What follows one try to deliver: the end, another try, or parking.
 
     `resume_at` is when the schedule goes on where the try came between, at the game's wish: it then uses up no try.
+    `NEVER` for what was parked before it.
     """
     if outcome.session is not None:
         transfer = msgspec.structs.replace(transfer, session=outcome.session)
@@ -407,6 +426,8 @@ def after_try(
         and transfer.fate is not Fate.TAKEN
     ):
         return _nothing_to_undo(transfer, attempt, outcome, plan, now)
+    if resume_at == NEVER:
+        return _parked(transfer, attempt, transfer.tries + 1, now)
     if resume_at is not None:
         return _again(transfer, attempt, now, due_at=resume_at, tries=transfer.tries)
     return _tried_in_vain(transfer, attempt, plan, now, chance)
@@ -477,7 +498,7 @@ def _again(
     )
 
 
-def _parked(transfer: Transfer, attempt: Attempt, tries: int, now: float) -> Change:
+def _parked(transfer: Transfer, attempt: Attempt | None, tries: int, now: float) -> Change:
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),

@@ -93,8 +93,8 @@ an instance that had slept through its lease finds that its withdraw went out af
 more. What is being delivered, or parked, ends without an acknowledgement only when a person resolves it."""
 
 BORN: Final = (State.SENDING, State.CONFIRMING, State.ROLLING_BACK, State.ROLLED_BACK)
-"""States in which a row is first written; all but the first are made by an end. `rolled_back` is the rollback of a hold
-that the gateway had refused before it wrote anything (no place, breaker open): nobody need be told."""
+"""States in which a row is first written: `confirming` and `rolling_back` are adopted, `rolled_back` is a hold that was
+refused before it was sent."""
 
 DELIVERING: Final = {Decision.CONFIRM: State.CONFIRMING, Decision.ROLLBACK: State.ROLLING_BACK}
 DELIVERED: Final = {Decision.CONFIRM: State.CONFIRMED, Decision.ROLLBACK: State.ROLLED_BACK}

@@ -96,23 +96,34 @@ def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-QUANTUM_NEEDS: Final = frozenset({"mmTransactionId", "playerId", "token", "errorCode"})
+MOVE_NEEDS: Final = frozenset({"mmTransactionId", "errorCode"})
+QUANTUM_NEEDS: Final = {
+    WalletCall.VERIFY_SESSION: frozenset({"playerId", "token", "errorCode"}),
+    WalletCall.GET_BALANCE: frozenset({"errorCode"}),
+}
+FAILED: Final = frozenset({"error", "errors", "errorcode", "errordescription", "errormessage"})
 HOLDS: Final = (WalletCall.WITHDRAW, WalletCall.DEPOSIT)
 
 
 def quantum_yes(call: WalletCall, exchanges: list[Exchange]) -> bool | None:
     """HTTP 200, no error code, and what the call is about. A balance only informs, unless it was asked for."""
     answer = _of(call, exchanges).answer
-    said = content_of(answer, QUANTUM_NEEDS)
-    if answer.status != 200 or not said or "errorCode" in said:
+    said = content_of(answer, QUANTUM_NEEDS.get(call, MOVE_NEEDS))
+    if answer.status != 200 or not said or _tells_of_failure(said):
         return False
     if call is WalletCall.VERIFY_SESSION:
         return _is_text(said.get("playerId")) and said.get("token") in (None, TOKEN)
     if call is WalletCall.GET_BALANCE:
         return _has_money(said.get("balance"))
-    if said.get("mmTransactionId") != ID:
-        return False
-    if call in HOLDS and not isinstance(said.get("balance"), dict):
+    return said.get("mmTransactionId") == ID and _moved(call, said)
+
+
+def _moved(call: WalletCall, said: dict[str, Any]) -> bool | None:
+    """Whether an answer without an error to a call that moves money, about ours, is a yes."""
+    said.pop("errorCode", None)
+    if any(value is UNREADABLE and name.casefold() in FAILED for name, value in said.items()):
+        return None  # nobody can say whether an error is told
+    if "balance" not in said and (call in HOLDS or said.keys() != {"mmTransactionId"}):
         return False
     return _in_our_currency(call, said.get("balance"), "currencyCode")
 
@@ -120,8 +131,23 @@ def quantum_yes(call: WalletCall, exchanges: list[Exchange]) -> bool | None:
 def quantum_no(call: WalletCall, exchanges: list[Exchange]) -> bool:
     """HTTP 500 with an error code that the settings name (those of the simulated operator), as a number or a text."""
     answer = _of(call, exchanges).answer
-    code = content_of(answer, QUANTUM_NEEDS).get("errorCode")
+    said = content_of(answer, MOVE_NEEDS)
+    code, about = said.get("errorCode"), said.get("mmTransactionId")
+    if isinstance(about, str) and about != ID and call not in LOOKS:
+        return False
+    if isinstance(code, Decimal) and code.is_finite() and code == code.to_integral_value() and code.adjusted() < 4:
+        code = int(code)
     return answer.status == 500 and str(code).strip() in {"101", "102", "103", "104", "105", "106", "114"}
+
+
+def _tells_of_failure(said: dict[str, Any]) -> bool:
+    """An errorCode that is not null, or another word for a failure that holds something."""
+    others = any(
+        value and value is not UNREADABLE and name.casefold() in FAILED
+        for name, value in said.items()
+        if name != "errorCode"
+    )
+    return said.get("errorCode") is not None or others or said.get("success") is False
 
 
 def _of(call: WalletCall, exchanges: list[Exchange]) -> Exchange:
@@ -195,7 +221,7 @@ def hub88_yes(call: WalletCall, exchanges: list[Exchange]) -> bool | None:
 
 def hub88_no(call: WalletCall, exchanges: list[Exchange]) -> bool:
     """HTTP 200 and, to this very request, a status that proves that nothing was booked."""
-    status = _hub88_status(_of(call, exchanges))
+    status = _hub88_status(_of(call, exchanges), unnamed=True)
     if status in WHO_ASKS:
         return True
     if call is WalletCall.WITHDRAW:
@@ -203,10 +229,12 @@ def hub88_no(call: WalletCall, exchanges: list[Exchange]) -> bool:
     return call in ROLLBACKS and status == "RS_ERROR_TRANSACTION_DOES_NOT_EXIST"
 
 
-def _hub88_status(exchange: Exchange) -> str | None:
+def _hub88_status(exchange: Exchange, *, unnamed: bool = False) -> str | None:
+    """The status of an answer to this request; `unnamed`: an error need not name it."""
     said = content_of(exchange.answer, HUB88_NEEDS)
     asked = exchange.posted.json
-    named = str(said.get("request_uuid")).lower() == asked["request_uuid"]
+    uuid = said.get("request_uuid")
+    named = str(uuid).lower() == asked["request_uuid"] or (unnamed and uuid in (None, ""))
     is_about_it = named and said.get("user") in (None, "", asked.get("user"))
     status = said.get("status")
     return status if exchange.answer.status == 200 and is_about_it and isinstance(status, str) else None

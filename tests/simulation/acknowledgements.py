@@ -96,16 +96,13 @@ def nothing_for_nothing(evidence: Evidence) -> Iterator[Violation]:
 
 
 def ended_unsent(evidence: Evidence) -> Iterator[Violation]:
-    """Who ends a transfer without a word to the operator had refused the hold itself, and nobody ever sent it."""
+    """What begins as ended is a hold that a game had asked for, and that nobody ever sent."""
     for key in evidence.keys:
         first = next(iter(evidence.versions[key]), None)
         if first is None or first.state != "rolled_back":
             continue
-        refused = any(
-            told.asked.call in HOLDS and told.code in {NOT_SENT, PENDING} and told.gateway == first.by
-            for told in evidence.told[key]
-        )
-        if evidence.sent[key] or not refused:
+        asked = any(one.call in HOLDS and one.at <= first.at for one in evidence.asked[key])
+        if evidence.sent[key] or not asked:
             yield Violation("ended_unsent", "it was ended without a word, and had not been refused", key)
 
 

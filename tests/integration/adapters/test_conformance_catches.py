@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from adapters.quantum import Already, Quantum
 from adapters.quantum.adapter import OK
+from adapters.quantum.messages import MOVED
 from adapters.quantum.simulated import SimulatedQuantum
 from gateway.journal.records import Direction
 from gateway.money import money
@@ -32,18 +33,18 @@ class TakesAnyAnswerForAYes(Quantum):
 
 class DoesNotLookAtTheId(Quantum):
     def _success_of(self, answer: Answer, transfer: Transfer) -> dict[str, Any]:
-        return self._success(answer)
+        return self._success(answer, MOVED)
 
 
 class DoesNotLookAtTheStatus(Quantum):
-    def _success(self, answer: Answer) -> dict[str, Any]:
-        return super()._success(replace(answer, status=OK))
+    def _success(self, answer: Answer, *rest: Any) -> dict[str, Any]:
+        return super()._success(replace(answer, status=OK), *rest)
 
 
 class TakesEveryErrorForADecline(Quantum):
-    def _success(self, answer: Answer) -> dict[str, Any]:
+    def _success(self, answer: Answer, *rest: Any) -> dict[str, Any]:
         try:
-            return super()._success(answer)
+            return super()._success(answer, *rest)
         except Unclear as error:
             raise Declined(Kind.OTHER, error.text) from error
 
@@ -57,9 +58,9 @@ class TakesEveryErrorForNothingToUndo(Quantum):
 
 
 class TakesEveryErrorForSilence(Quantum):
-    def _success(self, answer: Answer) -> dict[str, Any]:
+    def _success(self, answer: Answer, *rest: Any) -> dict[str, Any]:
         try:
-            return super()._success(answer)
+            return super()._success(answer, *rest)
         except Unmapped as error:
             raise Unclear(error.text) from error
 
@@ -83,9 +84,9 @@ class Rounds(Quantum):
 
 
 class TellsItsPassword(Quantum):
-    def _success(self, answer: Answer) -> dict[str, Any]:
+    def _success(self, answer: Answer, *rest: Any) -> dict[str, Any]:
         try:
-            return super()._success(answer)
+            return super()._success(answer, *rest)
         except Unclear as error:
             raise Unclear(f"{error.text} for {self._headers}") from error
 

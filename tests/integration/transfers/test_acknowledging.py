@@ -220,3 +220,25 @@ def test_the_clear_refusal_of_a_rollback_ends_nothing_that_may_have_been_taken(t
         assert world.far_side.calls(ROLLBACK) == 2
 
     play(tmp_path, scenario)
+
+
+def test_a_receipt_that_is_repeated_is_not_the_last_that_is_known(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        for number, left in enumerate((100, 50)):
+            await gateway.withdraw(f"t{number}")
+            world.far_side.then(CONFIRM, Receipt(money(left, "XAG")))
+            await gateway.confirm(f"t{number}")
+        assert await gateway.withdraw("t2") == BALANCE
+        world.far_side.then(CONFIRM, Receipt(money(40, "XAG")))
+        await gateway.confirm("t2")
+        assert await gateway.confirm("t0") == money(100, "XAG")
+        await gateway.withdraw("t3")
+        world.far_side.then(CONFIRM, Receipt(money(30, "XAG")))
+        await gateway.confirm("t3")
+        assert await gateway.confirm("t0") == money(100, "XAG")
+        world.far_side.always(ROLLBACK, Receipt())
+        world.far_side.balance = Unclear("cut")
+        assert await gateway.roll_back("t4") == money(30, "XAG")
+
+    play(tmp_path, scenario)

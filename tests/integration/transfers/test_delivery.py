@@ -20,7 +20,7 @@ from gateway.transfers.schedule import offsets
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
 from tests.support.transfers import BALANCE, OPERATOR, a_reason
-from tests.support.world import Instance, World, play, refusal
+from tests.support.world import Instance, World, code, play, refusal
 
 CONFIRM, ROLLBACK = WalletCall.CONFIRM_WITHDRAWAL, WalletCall.ROLLBACK_WITHDRAWAL
 PLAN = DeliverySettings(jitter=0)
@@ -149,6 +149,21 @@ def test_a_person_vouches_for_what_is_parked(tmp_path: Path) -> None:
         change = rules.resolved(await world.row(), a_reason("done by phone", Source.PERSON), gateway.clock.now())
         assert (await world.journal.change(change)).moved
         assert await gateway.roll_back() == BALANCE
+        assert len(world.far_side.sent) == sent
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.usefixtures("two_quiet_days")
+def test_what_is_parked_stays_so_when_the_game_repeats_its_call_while_the_breaker_is_open(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        await parked(world)
+        before, sent = await world.row(), len(world.far_side.sent)
+        gateway = world.instance(breaker={"failures": 1})
+        gateway.operator.guard.record(CallGroup.ENDS, ok=False)
+        assert await code(gateway.roll_back()) is ErrorCode.PENDING
+        row = await world.row()
+        assert (row.state, row.wants, row.tries) == (State.PARKED, Decision.ROLLBACK, before.tries)
         assert len(world.far_side.sent) == sent
 
     play(tmp_path, scenario)

@@ -253,7 +253,7 @@ def test_a_newer_session_of_the_player_and_the_first_are_tried_in_turn(tmp_path:
         await refusal(gateway.roll_back(token="old"))
         await refusal(gateway.roll_back(token="new"))
         await world.reaches(State.ROLLED_BACK)
-        assert world.far_side.tokens == ["old", "old", "new", "old"]
+        assert world.far_side.tokens == ["old", "old", "old", "new"]
 
     play(tmp_path, scenario)
 
@@ -357,45 +357,118 @@ def test_a_hold_of_a_former_process_is_ended_as_if_it_were_ones_own(tmp_path: Pa
 
 
 @pytest.mark.parametrize("unknown_transfers", ["forward", "refuse"])
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["at the same gateway", "at another"])
 def test_the_rollback_of_a_hold_that_the_gateway_refused_ends_without_being_sent(
-    tmp_path: Path, unknown_transfers: str
+    tmp_path: Path, unknown_transfers: str, *, elsewhere: bool
 ) -> None:
     async def scenario(world: World) -> None:
         gateway = world.instance(limits={"concurrency": 1, "waiting": 0}, unknown_transfers=unknown_transfers)
         await gateway.operator.guard.enter(CallGroup.HOLDS)
         assert await code(gateway.withdraw()) is ErrorCode.NOT_SENT
         gateway.operator.guard.leave()
-        assert await gateway.roll_back() == await gateway.roll_back() == BALANCE
+        gateway_asked = world.instance(unknown_transfers=unknown_transfers) if elsewhere else gateway
+        assert await gateway_asked.roll_back() == await gateway_asked.roll_back() == BALANCE
         timeline = await world.timeline()
         assert (timeline.transfer.state, timeline.transfer.fate) == (State.ROLLED_BACK, Fate.REFUSED)
-        assert [(reason.text, reason.times) for reason in timeline.reasons] == [("Withdraw request failed.", 2)]
+        assert [(reason.source, reason.times) for reason in timeline.reasons] == [("gateway", 1), ("game", 2)]
         assert gateway.metric("transfers_ended_total", direction="withdraw", state="rolled_back") == 1
-        assert await code(gateway.withdraw()) is ErrorCode.ROLLED_BACK
-        assert await code(gateway.confirm()) is ErrorCode.ROLLED_BACK
+        assert gateway.metric("rollback_reasons_total", source="gateway", category="other") == 1
+        assert await code(gateway_asked.withdraw()) is ErrorCode.ROLLED_BACK
+        assert await code(gateway_asked.confirm()) is ErrorCode.ROLLED_BACK
         assert world.far_side.sent == []
 
     play(tmp_path, scenario)
 
 
-def test_a_hold_that_one_gateway_refused_and_another_sent_is_rolled_back_at_the_operator(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end, told", [("roll_back", BALANCE), ("confirm", ErrorCode.ROLLED_BACK)])
+@pytest.mark.parametrize("unknown_transfers", ["forward", "refuse"])
+def test_a_hold_that_the_journal_did_not_take_has_ended_once_the_game_asks(
+    tmp_path: Path, end: str, told: object, unknown_transfers: str
+) -> None:
     async def scenario(world: World) -> None:
-        full, other = world.instance(limits={"concurrency": 1, "waiting": 0}), world.instance()
-        await full.operator.guard.enter(CallGroup.HOLDS)
-        assert await code(full.withdraw()) is ErrorCode.NOT_SENT
+        gateway = world.instance(unknown_transfers=unknown_transfers)
+        world.journal.away = "disk full"
+        assert await code(gateway.withdraw()) is ErrorCode.JOURNAL_UNAVAILABLE
+        assert await code(gateway.roll_back()) is ErrorCode.JOURNAL_UNAVAILABLE
+        world.journal.away = ""
+        assert await outcome(getattr(gateway, end)()) == told
+        assert await outcome(getattr(gateway, end)()) == told
+        timeline = await world.timeline()
+        assert (timeline.transfer.state, timeline.transfer.fate) == (State.ROLLED_BACK, Fate.REFUSED)
+        assert timeline.reasons != []
+        assert world.far_side.sent == []
+
+    play(tmp_path, scenario)
+
+
+def test_a_hold_without_a_place_that_the_journal_does_not_take_either_is_not_forgotten(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(limits={"concurrency": 1, "waiting": 0})
+        await gateway.coordinator.verify_session(gateway.operator, "newer")
+        await gateway.operator.guard.enter(CallGroup.HOLDS)
+        world.journal.away = "disk full"
+        assert await code(gateway.withdraw(token="newer")) is ErrorCode.NOT_SENT
+        world.journal.away = ""
+        gateway.operator.guard.leave()
+        assert await gateway.roll_back(token="newer") == BALANCE
+        assert world.far_side.sent == []
+
+    play(tmp_path, scenario)
+
+
+def test_a_hold_that_one_gateway_could_not_record_and_another_sent_is_rolled_back_at_the_operator(
+    tmp_path: Path,
+) -> None:
+    async def scenario(world: World) -> None:
+        one, other = world.instance(), world.instance()
+        world.journal.away = "disk full"
+        assert await code(one.withdraw()) is ErrorCode.JOURNAL_UNAVAILABLE
+        world.journal.away = ""
         assert await other.withdraw() == BALANCE
-        full.operator.guard.leave()
-        assert await full.roll_back() == BALANCE
+        assert await one.roll_back() == BALANCE
         assert world.far_side.calls(ROLLBACK) == 1
 
     play(tmp_path, scenario)
 
 
-def test_a_confirm_of_a_hold_that_was_refused_is_as_if_it_had_never_been_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["confirm", "roll_back"])
+@pytest.mark.parametrize("kept", [True, False], ids=["with a row", "without"])
+def test_a_hold_that_was_never_sent_is_its_own_players_too(tmp_path: Path, end: str, *, kept: bool) -> None:
     async def scenario(world: World) -> None:
-        gateway = world.instance(limits={"concurrency": 1, "waiting": 0}, unknown_transfers="refuse")
+        world.far_side.players = {"hers": "she", "his": "he"}
+        gateway = world.instance(limits={"concurrency": 1, "waiting": 0})
+        for token in ("hers", "his"):
+            await gateway.coordinator.verify_session(gateway.operator, token)
         await gateway.operator.guard.enter(CallGroup.HOLDS)
-        await refusal(gateway.withdraw())
+        world.journal.away = "" if kept else "disk full"
+        await refusal(gateway.withdraw(token="hers"))
+        world.journal.away = ""
         gateway.operator.guard.leave()
-        assert await code(gateway.confirm()) is ErrorCode.UNKNOWN_TRANSFER
+        assert await code(getattr(gateway, end)(token="his")) is ErrorCode.OTHER_PLAYER
+        assert await gateway.roll_back(token="hers") == BALANCE
+        assert world.far_side.sent == []
+
+    play(tmp_path, scenario)
+
+
+def test_a_confirm_may_spell_the_currency_otherwise(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        await gateway.withdraw()
+        assert await gateway.confirm(amount=money("230", "xag")) == BALANCE
+
+    play(tmp_path, scenario)
+
+
+def test_a_repeat_while_the_breaker_is_open_hastens_nothing_and_uses_up_no_try(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(breaker={"failures": 1, "open_for": "5s"}, delivery={"schedule": ["0s"], "jitter": 0})
+        await gateway.withdraw()
+        world.far_side.then(ROLLBACK, Unclear("cut"))
+        await refusal(gateway.roll_back())
+        before = await world.row()
+        assert await code(gateway.roll_back()) is ErrorCode.PENDING
+        after = await world.row()
+        assert (after.due_at, after.tries) == (before.due_at, before.tries)
 
     play(tmp_path, scenario)

@@ -274,7 +274,7 @@ def test_a_success_that_a_repeat_was_told_is_not_taken_back(tmp_path: Path) -> N
     play(tmp_path, scenario)
 
 
-def test_a_full_operator_refuses_without_a_row(tmp_path: Path) -> None:
+def test_a_full_operator_refuses_and_that_is_written_down(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         never = asyncio.Event()
 
@@ -287,7 +287,9 @@ def test_a_full_operator_refuses_without_a_row(tmp_path: Path) -> None:
         first = asyncio.create_task(gateway.withdraw("first"))
         await asyncio.sleep(0.1)
         assert await code(gateway.withdraw("second")) is ErrorCode.NOT_SENT
-        assert await world.journal.find(gateway_key("second")) is None
+        second = await world.journal.find(gateway_key("second"))
+        assert second is not None
+        assert (second.state, second.fate) == (State.ROLLED_BACK, Fate.REFUSED)
         never.set()
         assert await first == BALANCE
 

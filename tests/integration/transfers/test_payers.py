@@ -170,18 +170,39 @@ def test_tries_alternate_between_the_sessions_until_one_works(tmp_path: Path) ->
     play(tmp_path, scenario)
 
 
-def test_the_session_that_was_named_last_takes_the_place_of_an_earlier_later_one(tmp_path: Path) -> None:
+def test_of_three_sessions_the_two_that_worked_last_are_kept(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = await she_holds(world)
         world.far_side.players["third"] = "she"
         for token in (NEWER, "third"):
+            await asyncio.sleep(60)
             await gateway.coordinator.verify_session(gateway.operator, token)
         world.far_side.then(CONFIRM, Unclear("cut"), Unclear("cut"))
         await refusal(gateway.confirm(token=NEWER))
         await refusal(gateway.confirm(token="third"))
         row = await world.row()
         assert row.spare_session is not None
-        assert {row.session.token, row.spare_session.token} == {HERS, "third"}
+        assert {row.session.token, row.spare_session.token} == {NEWER, "third"}
+
+    play(tmp_path, scenario)
+
+
+def test_an_old_session_that_is_named_does_not_take_the_place_of_a_living_one(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        world.far_side.players = {HERS: "she", NEWER: "she", "old": "she"}
+        gateway = world.instance()
+        for token in ("old", HERS):
+            await gateway.coordinator.verify_session(gateway.operator, token)
+            await asyncio.sleep(60)
+        await gateway.withdraw(token=HERS)
+        await asyncio.sleep(60)
+        await gateway.coordinator.verify_session(gateway.operator, NEWER)
+        world.far_side.ended = {HERS, "old"}
+        world.far_side.then(CONFIRM, Unclear("cut"))
+        await refusal(gateway.confirm(token=NEWER))
+        await refusal(gateway.confirm(token="old"))
+        await world.reaches(State.CONFIRMED, within_s=60)
+        assert world.far_side.tokens == [HERS, NEWER, HERS, NEWER]
 
     play(tmp_path, scenario)
 

@@ -172,7 +172,7 @@ async def test_a_currency_is_handed_over_as_it_was_said(currency: str) -> None:
     assert await adapter.withdraw(a_transfer()) == Receipt(Money(Decimal(1), currency))
 
 
-@pytest.mark.parametrize("said", [{"mmTransactionId": "1234abcd"}, {**MOVED, "balance": 51800}])
+@pytest.mark.parametrize("said", [{"mmTransactionId": "1234abcd"}])
 async def test_the_yes_to_a_hold_holds_a_balance_since_an_echo_is_none(said: dict[str, Any]) -> None:
     for call in ("withdraw", "deposit"):
         adapter, _ = quantum(answer(said))
@@ -322,8 +322,74 @@ def test_a_kind_that_proves_nothing_is_refused_with_what_to_write_instead(kind: 
     assert "`already: {111: rolled_back, 112: confirmed}`" in error["msg"]
 
 
+def test_the_contracts_other_error_never_says_that_it_was_done() -> None:
+    with pytest.raises(ValidationError, match="names 100, which the contract prints as any other error"):
+        quantum(already={100: "confirmed"})
+
+
+FAILURES = [
+    {**MOVED, "success": False},
+    {**MOVED, "ErrorCode": 102},
+    {**MOVED, "error": {"code": 102}},
+    {**MOVED, "errorDescription": "down"},
+]
+ECHOES = [
+    {"token": TOKEN, "mmTransactionId": "1234abcd", "rollbackReason": "x"},
+    {"mmTransactionId": "1234abcd", "ok": 1},
+]
+
+
+@pytest.mark.parametrize("said", [*FAILURES, *ECHOES])
+@pytest.mark.parametrize("call", MOVES)
+async def test_an_answer_that_names_the_id_and_tells_of_a_failure_or_only_echoes_is_not_a_yes(
+    call: str, said: dict[str, Any]
+) -> None:
+    adapter, _ = quantum(answer(said))
+    with pytest.raises(Unclear):
+        await getattr(adapter, call)(a_transfer())
+
+
+@pytest.mark.parametrize("more", [{"errorCode": None}, {"errorDescription": None}, {"error": ""}, {"success": True}])
+@pytest.mark.parametrize("call", MOVES)
+async def test_a_yes_may_say_that_there_is_no_error(call: str, more: dict[str, Any]) -> None:
+    adapter, _ = quantum(answer({**MOVED, **more}))
+    assert (await getattr(adapter, call)(a_transfer())).balance == money(51800, "XAG")
+
+
+@pytest.mark.parametrize("balance", [51800, "51800", None, []])
+@pytest.mark.parametrize("call", MOVES)
+async def test_a_yes_whose_balance_is_not_an_object_is_a_yes(call: str, balance: object) -> None:
+    adapter, _ = quantum(answer({**MOVED, "balance": balance}))
+    assert await getattr(adapter, call)(a_transfer()) == Receipt()
+
+
+@pytest.mark.parametrize("call", MOVES)
+async def test_what_concerns_another_kind_of_call_may_be_odd(call: str) -> None:
+    odd = b'{"mmTransactionId": "1234abcd", "playerId": 1, "playerId": 2, "token": "\\ud83d", "balance": {}}'
+    adapter, _ = quantum(answer(odd))
+    assert await getattr(adapter, call)(a_transfer()) == Receipt()
+
+
+@pytest.mark.parametrize("code", ["102.0", "1.02e2", '"102"', "102"])
+async def test_a_code_is_a_number_however_it_is_written(code: str) -> None:
+    adapter, _ = quantum(
+        answer(b'{"errorCode": %s, "errorDescription": "poor"}' % code.encode(), 500), declines={102: "funds"}
+    )
+    with pytest.raises(Declined):
+        await adapter.withdraw(a_transfer())
+
+
+@pytest.mark.parametrize("call", MOVES)
+async def test_an_error_about_another_transfer_says_nothing_of_this_one(call: str) -> None:
+    for code in (102, 111, 112, 114):
+        said = {"errorCode": code, "mmTransactionId": "another"}
+        adapter, _ = quantum(answer(said, 500), declines={102: "funds", 114: "not_found"}, already=ALREADY)
+        with pytest.raises(Unclear):
+            await getattr(adapter, call)(a_transfer())
+
+
 def test_a_code_cannot_say_that_it_was_done_and_that_it_never_existed() -> None:
-    with pytest.raises(ValidationError, match=r"says that 114 was done, and `declines` that it never existed"):
+    with pytest.raises(ValidationError, match=r"says that 114 was done, and `declines` says not_found; name it once"):
         quantum(declines={114: "not_found"}, already={114: "rolled_back"})
 
 

@@ -310,13 +310,21 @@ def test_a_cancelled_caller_is_cancelled_and_nothing_is_recorded() -> None:
     run(scenario)
 
 
-def writing(answer: Answering, status: int | None = 200) -> Answering:
+async def two_requests() -> object:
+    """The first is answered, the second is not."""
+    note_write()
+    note_answer(Answer(200, {}, b"{}"))
+    note_write()
+    raise Unclear("timed out")
+
+
+def writing(answer: Answering, status: int | None = 200, body: bytes = b'{"error": "what they said"}') -> Answering:
     """After a request and, where there is a status, a whole answer."""
 
     async def do() -> object:
         note_write()
         if status is not None:
-            note_answer(Answer(status, {}, b'{"error": "what they said"}'))
+            note_answer(Answer(status, {}, body))
         return await answer()
 
     return do
@@ -333,7 +341,12 @@ def writing(answer: Answering, status: int | None = 200) -> Answering:
         (raising(KeyError("x")), False),
         (raising(Declined(Kind.AMOUNT, "nothing was sent")), False),
         (raising(Unsent("refused")), True),
-        (writing(raising(Unclear("HTTP 502"))), True),
+        (writing(raising(Unclear("another currency"))), False),
+        (writing(raising(Unclear("HTTP 502")), 502), True),
+        (writing(raising(Unclear("HTTP 429")), 429), True),
+        (writing(raising(Unclear("a web page")), 200, b"<html>"), True),
+        (writing(raising(Unclear("nothing")), 200, b""), True),
+        (two_requests, True),
         (writing(raising(Unclear("cut")), None), True),
         (writing(raising(KeyError("x")), 502), True),
     ],
@@ -359,6 +372,27 @@ def test_what_sends_nothing_says_nothing_of_the_operator(answer: Answering) -> N
         cast("Puppet", ours.adapter)._answer = answer
         await ours.attempt(WalletCall.WITHDRAW, a_transfer())
         assert ours.guard.closed_until(CallGroup.HOLDS) is not None
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("looked_up", [False, True])
+def test_a_probe_that_sends_nothing_lets_another_go_at_once(monkeypatch: pytest.MonkeyPatch, looked_up: bool) -> None:
+    monkeypatch.setattr(Puppet, "needs_player", looked_up)
+    dead = a_transfer(session=Session(operator="acme", token="dead"))
+
+    async def scenario() -> None:
+        ours = operator(raising(Unsent("refused")), failures=1)
+        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        await asyncio.sleep(5)
+        await ours.guard.enter(CallGroup.HOLDS)
+        cast("Puppet", ours.adapter)._answer = raising(Declined(Kind.SESSION, "over"))
+        await ours.attempt(WalletCall.WITHDRAW, dead)
+        ours.guard.leave()
+        cast("Puppet", ours.adapter)._answer = writing(returning(Receipt(BALANCE)))
+        await ours.guard.enter(CallGroup.HOLDS)
+        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        assert ours.guard.closed_until(CallGroup.HOLDS) is None
 
     run(scenario)
 

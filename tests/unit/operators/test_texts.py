@@ -227,3 +227,17 @@ def test_secrets_are_found_however_deep() -> None:
         more: dict[str, list[SecretStr]] = {"x": [SecretStr("three")]}
 
     assert list(secrets_of(Settings())) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        TOKEN.upper(),
+        TOKEN.replace("-", ""),
+        TOKEN.replace("-", "").upper(),
+        TOKEN[:9] + "\u00ad" + TOKEN[9:],
+        "\u200d".join(TOKEN),
+    ],
+)
+def test_a_token_is_found_in_large_letters_without_dashes_and_with_what_cannot_be_seen_in_it(spelled: str) -> None:
+    assert fit_text(f"unknown session {spelled}, sorry", [TOKEN]) == "unknown session [hidden], sorry"
