@@ -11,6 +11,7 @@ from tests.simulation.evidence import Evidence, Key, Violation
 from tests.simulation.games import CONFIRMS, HOLDS, Told
 from tests.simulation.hearing import is_no, is_word, is_yes
 from tests.simulation.operators import Handled
+from tests.support.virtual_time import EPOCH
 
 OK: Final = 200
 DECLINED: Final = frozenset(range(100, 107))
@@ -30,6 +31,8 @@ LEASE_S: Final = 20.0
 """How long a gateway may take at most to send a hold and to write down what came of it."""
 WRITING_S: Final = 6.0
 """How long a gateway may take to write down what it has heard."""
+MEASURED_S: Final = 0.001
+"""How exactly times can be compared that were measured by different clocks."""
 PATIENCE_S: Final = 7.9
 """After this a gateway may say that a call is still being worked on."""
 LEFT_ALONE: Final = "left alone"
@@ -38,11 +41,10 @@ READS: Final = frozenset({"verifySession", "getBalance"})
 
 
 def yes_counts(evidence: Evidence) -> Iterator[Violation]:
-    """A yes to a confirm or rollback that reached a gateway is the end, whatever balance came with it."""
+    """A yes to a confirm or rollback that reached a gateway is written down as one, whatever balance came with it."""
     for key in evidence.keys:
-        succeeded = {one["call"] for one in evidence.attempts[key] if one["verdict"] == "success"}
-        for one in _yeses(evidence, key):
-            if ATTEMPTS[one.act, one.direction] not in succeeded:
+        for one in _heard(evidence, key):
+            if one.act in ENDS and is_yes(evidence, one) and not _is_written_as_yes(evidence, key, one):
                 yield Violation("yes_counts", f"the operator's yes ({one.fault or one.said}) did not count", key)
 
 
@@ -180,8 +182,16 @@ def _heard(evidence: Evidence, key: Key) -> Iterator[Handled]:
             yield one
 
 
-def _yeses(evidence: Evidence, key: Key) -> Iterator[Handled]:
-    return (one for one in _heard(evidence, key) if one.act in ENDS and is_yes(evidence, one))
+def _is_written_as_yes(evidence: Evidence, key: Key, heard: Handled) -> bool:
+    """Whether the try during which it was heard counts as a success."""
+    assert heard.heard_at is not None
+    at, call = EPOCH + heard.heard_at, ATTEMPTS[heard.act, heard.direction]
+    return any(
+        one["call"] == call
+        and one["verdict"] == "success"
+        and one["at"] <= at <= one["at"] + one["took_s"] + MEASURED_S
+        for one in evidence.attempts[key]
+    )
 
 
 def _refused(evidence: Evidence, heard: list[Handled]) -> bool:

@@ -53,7 +53,7 @@ COLUMNS: Final = (
 
 ROW: Final = (*COLUMNS, "hold_balance", "end_balance")
 REASON: Final = ("operator", "direction", "id", "text", "source", "category", "who", "times")
-ATTEMPT: Final = ("operator", "direction", "id", "call", "at", "verdict", "detail", "instance")
+ATTEMPT: Final = ("operator", "direction", "id", "call", "at", "took_s", "verdict", "detail", "instance")
 
 
 class Version(msgspec.Struct, frozen=True):

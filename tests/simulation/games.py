@@ -349,7 +349,7 @@ class Purchase:
     async def session(self) -> str:
         """A new session of the player, verified or not."""
         token = self._game.session()
-        if self._dice.happens(0.5):
+        if self._dice.happens(0.6):
             await self._game.ask(WalletCall.VERIFY_SESSION, token=token)
         return token
 
@@ -399,6 +399,7 @@ STYLES: Final = (
     Purchase.confirm_first,
     Purchase.come_back,
     Purchase.come_back,
+    Purchase.name_a_session_that_is_over,
     Purchase.name_a_session_that_is_over,
     Purchase.name_nobodys_session,
     Purchase.buy_without_a_session,

@@ -15,6 +15,8 @@ OK: Final = 200
 PENDING: Final = 120
 OTHER_PLAYER: Final = 115
 ENDS: Final = frozenset({"confirm", "rollback"})
+WRITING_S: Final = 6.0
+"""How long a gateway may take to hear what came of a try, and to write it down."""
 LAST_TRIES: Final = 4
 """Among so many tries in a row, each session that may still work is used."""
 
@@ -65,14 +67,13 @@ def players_named(evidence: Evidence) -> Iterator[Violation]:
 
 def live_sessions_tried(evidence: Evidence) -> Iterator[Violation]:
     """Nothing is given up while the player has a session, known to the gateway, that was not tried lately."""
-    if not evidence.journal_was_well:
-        return
     for key in evidence.keys:
         if not evidence.world.operators[key[0]].manner.checks_ends:
             continue
         for version in evidence.versions[key]:
             tries = [sent for sent in evidence.sent[key] if sent.act in ENDS and sent.at < version.at][-LAST_TRIES:]
-            if version.state == "parked" and len(tries) == LAST_TRIES:
+            noted = all(evidence.fared_well(sent.process, sent.at + WRITING_S) for sent in tries)
+            if version.state == "parked" and len(tries) == LAST_TRIES and noted:
                 yield from _untried(evidence, key, version, tries)
 
 
