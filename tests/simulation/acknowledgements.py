@@ -20,6 +20,7 @@ UNCLEAR: Final = 121
 NOT_SENT: Final = 122
 BAD_REQUEST: Final = 130
 
+DELIVERING: Final = frozenset({"confirming", "rolling_back"})
 ENDS: Final = {"confirm": "confirmed", "rollback": "rolled_back"}
 ATTEMPTS: Final = {
     ("confirm", "withdraw"): "confirmWithdrawal",
@@ -85,6 +86,15 @@ def parked_only_in_doubt(evidence: Evidence) -> Iterator[Violation]:
                 yield Violation("parked_only_in_doubt", f"parked after a yes to the {version.wants}", key)
             if _refused(evidence, heard) and any(is_no(evidence, one) for one in ends):
                 yield Violation("parked_only_in_doubt", "parked, though the operator had refused the hold", key)
+
+
+def repeat_is_one_try(evidence: Evidence) -> Iterator[Violation]:
+    """A game that asks for what is parked gets one try: neither its time nor its count of tries begins anew."""
+    for key in evidence.keys:
+        for before, after in pairwise(evidence.versions[key]):
+            taken_up = before.state == "parked" and after.state in DELIVERING and after.by and after.owner
+            if taken_up and (before.decided_at, before.tries) != (after.decided_at, after.tries):
+                yield Violation("repeat_is_one_try", f"tries {before.tries} became {after.tries}, begun anew", key)
 
 
 def nothing_for_nothing(evidence: Evidence) -> Iterator[Violation]:
@@ -153,6 +163,7 @@ INVARIANTS: Final = (
     held_only_if_sent,
     ends_acknowledged,
     parked_only_in_doubt,
+    repeat_is_one_try,
     nothing_for_nothing,
     ended_unsent,
     breaker_fair,

@@ -426,6 +426,26 @@ CANARIES: Final = (
         ),
     ),
     Canary(
+        "a game that asks for what is parked begins its schedule anew",
+        (
+            Edit(
+                "gateway.transfers.rules:taken_up",
+                "tries=transfer.tries",
+                "tries=0, decided_at=now if transfer.wants else None",
+            ),
+        ),
+    ),
+    Canary(
+        "a text that only informs is a cause to refuse the call",
+        (
+            Edit(
+                "gateway.wire.requests:read",
+                "content = _member_by_member(body, _needed(model), error)",
+                "raise _invalid(error) from None",
+            ),
+        ),
+    ),
+    Canary(
         "the same reason is kept each time it is given",
         (Edit("gateway.journal.sqlite.store:SqliteStore._note", "if not self._connection.changes():", "if True:"),),
     ),
