@@ -50,6 +50,7 @@ class SimulatedHub88(Simulated):
     """It has never heard of what it is told to roll back in vain, says so, and remembers."""
 
     base_path = "/hub88/"
+    refusable_repeats = frozenset({Act.ROLLBACK})
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:

@@ -63,7 +63,8 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     trusts_tokens: bool = False
     """It books an end for whoever's session it names, whoever the hold was of."""
     refuses_repeats: bool = False
-    """It answers an end that it has booked already with an error that says so, instead of the first answer."""
+    """It answers an end that it has booked already with an error that says so, instead of the first answer, if its
+    protocol has one for that."""
     says_why: bool = True
     """Its errors tell one cause from another, where its protocol has words for that."""
 
@@ -113,6 +114,8 @@ class Simulated(ABC):
     unknown_rollback: ClassVar[Unknown] = Unknown.REPORT
     balance_at: ClassVar[tuple[str, ...]] = ("balance",)
     """Where in a JSON answer the balance's number stands: the members' names, from the outermost on."""
+    refusable_repeats: ClassVar[frozenset[Act]] = frozenset({Act.CONFIRM, Act.ROLLBACK})
+    """The ends for whose repeat the protocol has an error that says that it is done."""
 
     def __init__(self, ledger: Ledger, unknown_rollback: Unknown | None = None, manner: Manner = PLAIN) -> None:
         self.ledger = ledger
@@ -199,7 +202,8 @@ class Simulated(ABC):
 
     def _refuse_repeat(self, order: Order, ended: HoldState, kind: Kind) -> None:
         hold = self.ledger.holds.get(order.reference)
-        if self.manner.refuses_repeats and hold is not None and hold.state is ended:
+        refuses = self.manner.refuses_repeats and order.act in self.refusable_repeats
+        if refuses and hold is not None and hold.state is ended:
             raise Refusal(kind)
 
     def _undo(self, order: Order, caller: Account | None) -> Account:

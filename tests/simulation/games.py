@@ -318,6 +318,8 @@ class Purchase:
         self._game.end_session(self._token)
         if self._dice.happens(0.3):
             self._token = f"token-of-nobody-{self._id}"
+        for _ in range(self._dice.whole(0, 3)):
+            await self._game.ask(WalletCall.VERIFY_SESSION, token=self._token)
         await self.hold()
         if self._dice.happens(0.7):
             await self.insist(self.roll_back)

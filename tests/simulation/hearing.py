@@ -11,8 +11,25 @@ from tests.simulation.operators import YES, Handled
 UNSPOILT: Final = frozenset({"", Fault.DELAY, Fault.DUPLICATE})
 """Faults that leave the operator's answer as it is."""
 
-REFUSALS: Final = frozenset({"session", "funds", "limit", "player", "currency", "amount"})
-"""Why an operator may refuse anything, in words that prove that nothing was booked."""
+NONE: Final[frozenset[str]] = frozenset()
+WHO_ASKS: Final = frozenset({"session", "player"})
+ANYTHING: Final = frozenset({*WHO_ASKS, "funds", "limit", "currency", "amount"})
+
+REFUSALS: Final = {
+    "quantum": {
+        ("hold", "withdraw"): ANYTHING,
+        ("hold", "deposit"): ANYTHING,
+        ("rollback", "withdraw"): ANYTHING | {"not_found"},
+        ("rollback", "deposit"): ANYTHING | {"not_found"},
+    },
+    "hub88": {
+        ("hold", "withdraw"): WHO_ASKS | {"funds", "limit"},
+        ("hold", "deposit"): WHO_ASKS,
+        ("rollback", "withdraw"): WHO_ASKS | {"not_found"},
+        ("rollback", "deposit"): WHO_ASKS | {"not_found"},
+    },
+}
+"""By protocol and request: the causes for a refusal which prove that nothing was booked."""
 
 ALREADY: Final = {"confirm": "duplicate", "rollback": "rolled_back"}
 """What an operator that refuses repeats says of an end that it has booked before."""
@@ -25,20 +42,18 @@ def is_yes(evidence: Evidence, one: Handled) -> bool:
         return False
     if one.said == YES:
         return one.fault in UNSPOILT or (one.fault in BALANCE_FAULTS and not _in_doubt(one))
-    manner = evidence.world.operators[one.operator].manner
-    configurable = evidence.world.operators[one.operator].protocol == "quantum"
-    already = one.said == ALREADY.get(one.act)
-    return configurable and manner.refuses_repeats and already and one.fault in UNSPOILT
+    refuses_repeats = evidence.world.operators[one.operator].manner.refuses_repeats
+    return refuses_repeats and one.said == ALREADY.get(one.act) and one.fault in UNSPOILT
 
 
 def is_no(evidence: Evidence, one: Handled) -> bool:
-    """Whether a gateway has heard an error that proves that nothing was booked. Only the game's own format has one for
-    each cause, and only where the operator tells them apart."""
+    """Whether a gateway has heard an error that proves that nothing was booked, from an operator that tells one cause
+    from another."""
     operator = evidence.world.operators[one.operator]
-    if one.heard_at is None or operator.protocol != "quantum" or not operator.manner.says_why:
+    if one.heard_at is None or not operator.manner.says_why:
         return False
-    proves = one.said in REFUSALS or (one.act == "rollback" and one.said == "not_found")
-    return proves and one.fault in {*UNSPOILT, Fault.DECLINE}
+    proofs = REFUSALS[operator.protocol].get((one.act, one.direction), NONE)
+    return one.said in proofs and one.fault in {*UNSPOILT, Fault.DECLINE}
 
 
 def is_word(one: Handled) -> bool:
