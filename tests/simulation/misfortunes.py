@@ -88,7 +88,7 @@ class Misfortunes:
     def _catch_with_a_success(self, process: Process) -> None:
         """Its journal is out of reach, and it stands still itself, or the others' clocks are so far ahead that they
         take over while it still has time to answer. Those may stand still too."""
-        if self._world.plan.alone or process.standing or not self._dice.happens(0.1):
+        if self._world.plan.alone or process.standing or not self._dice.happens(0.25):
             return
         self._world.database.on_claim = lambda heir: self._catch(heir, "claimed rows", 0.5)
         if self._forgetful or self._dice.happens(0.3):
