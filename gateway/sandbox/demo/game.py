@@ -43,6 +43,11 @@ class Answer(msgspec.Struct, frozen=True):
         return self.status == OK
 
     @property
+    def is_an_answer(self) -> bool:
+        """Without one nobody but the game knows that it does not hold the withdraw for a success: it has to say so."""
+        return self.status != 0
+
+    @property
     def is_recorded(self) -> bool:
         """Whether the gateway says that it will see to it."""
         return self.content.get("errorCode") == ErrorCode.PENDING
@@ -81,21 +86,21 @@ class Game:
         await self._while_people_do_things()
         held = await self._hold(operator, purchase)
         await self._while_people_do_things()
-        if not held and purchase.forgetful:
-            return Played(purchase, held)
-        return await self._end(operator, purchase, held=held)
+        if not held.ok and held.is_an_answer and purchase.forgetful:
+            return Played(purchase, held.ok)
+        return await self._end(operator, purchase, held=held.ok)
 
     async def balance(self, operator: DemoOperator, player: int) -> Money:
         """What the gateway says that a player has."""
         content = await self._asked_until_answered(operator, WalletCall.GET_BALANCE, {"token": token(player)})
         return money(content["balance"]["amount"], content["balance"]["currencyCode"])
 
-    async def _hold(self, operator: DemoOperator, purchase: Purchase) -> bool:
+    async def _hold(self, operator: DemoOperator, purchase: Purchase) -> Answer:
         """Sent once, whatever happens."""
         self.holding[operator.name] += 1
         body = {**_about(purchase), "amount": _wire(purchase.amount), "txDescription": "A sword"}
         try:
-            return (await self._post(operator, HOLD_CALLS[purchase.direction], body)).ok
+            return await self._post(operator, HOLD_CALLS[purchase.direction], body)
         finally:
             self.holding[operator.name] -= 1
 
