@@ -13,18 +13,9 @@ from tests.simulation.canaries import CANARIES
 from tests.simulation.evidence import Evidence
 from tests.simulation.hunt import HEADING, hunted, line_of
 from tests.simulation.play import play
-from tests.simulation.report import COMPLETE, Outcome, outcome_of, report, summary
+from tests.simulation.report import COMPLETE, Outcome, outcome, report, summary
 
 TOLD_EVERY: Final = 500
-
-
-def outcome(seed: int) -> Outcome:
-    """Plays and audits one seed."""
-    world = play(seed)
-    try:
-        return outcome_of(world)
-    finally:
-        world.close()
 
 
 def outcomes(first: int, count: int, workers: int) -> Iterator[Outcome]:

@@ -13,6 +13,7 @@ from tests.simulation.auditor import audited, explained
 from tests.simulation.evidence import Evidence
 from tests.simulation.invariants import LEGAL
 from tests.simulation.plan import FAULTS
+from tests.simulation.play import play
 from tests.simulation.world import World
 
 TRANSITIONS: Final = frozenset(
@@ -68,6 +69,15 @@ class Outcome(msgspec.Struct, kw_only=True):
     struck: Counter[str]
     states: set[str]
     transitions: set[tuple[str, str]]
+
+
+def outcome(seed: int) -> Outcome:
+    """Plays and audits one seed."""
+    world = play(seed)
+    try:
+        return outcome_of(world)
+    finally:
+        world.close()
 
 
 def outcome_of(world: World) -> Outcome:

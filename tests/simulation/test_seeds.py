@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from gateway.testing.simulated import simulated_operators
-from tests.simulation.__main__ import outcome
 from tests.simulation.plan import PROTOCOLS
+from tests.simulation.report import outcome
 
 BLOCK = 25
 SEEDS = 300
@@ -20,3 +24,10 @@ def test_every_adapter_that_ships_takes_part() -> None:
 def test_every_promise_is_kept_in_seeds_from(first: int) -> None:
     found = [outcome(seed) for seed in range(first, first + BLOCK)]
     assert [one.explanation for one in found if one.violations] == []
+
+
+def test_a_campaign_plays_its_seeds_in_several_processes_however_this_python_starts_them() -> None:
+    campaign = [sys.executable, "-m", "tests.simulation", "--workers", "2", "seeds", "--seeds", "2"]
+    done = subprocess.run(campaign, cwd=Path(__file__).parents[2], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("make simulate: 2 seeds, no violation\n")
