@@ -1,4 +1,5 @@
 # syntax=docker/dockerfile:1
+# The version that takes the fewest instructions of those that are tested: see docs/performance.md.
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build

@@ -57,9 +57,9 @@ class Program:
         assert self._process.stdout is not None
         return self._process.stdout
 
-    def listening(self, port: int) -> None:
+    def listening(self, port: int, within_s: float = START_TIMEOUT_S) -> None:
         """Returns once it accepts connections. Raises `Failed`."""
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 break
@@ -82,12 +82,12 @@ class Program:
         ended = "" if self._process.poll() is None else f" (ended with {self._process.returncode})"
         return self.log.read_text(errors="replace")[-2000:] + ended
 
-    def stop(self) -> None:
+    def stop(self, within_s: float = STOP_TIMEOUT_S) -> None:
         """Asks it to end, and sees to it."""
         if self._process.poll() is None:
             self._process.terminate()
         try:
-            self._process.wait(STOP_TIMEOUT_S)
+            self._process.wait(within_s)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

@@ -85,6 +85,14 @@ class Game:
                 self._begin(caller, time.perf_counter())
         return end
 
+    def so_many(self, flows: int) -> None:
+        """Every connection calls again as soon as it is answered, until so many flows have begun."""
+        while self._idle:
+            self._begin(self._idle.popleft(), time.perf_counter())
+        while self._next < flows:
+            for caller in self._answered(PATIENCE_S):
+                self._begin(caller, time.perf_counter())
+
     def at_rate(self, rate: float, seconds: float, chance: random.Random) -> float:
         """Begins `rate` flows a second. Returns when the last call may have begun."""
         due = time.perf_counter()
