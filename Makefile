@@ -72,8 +72,8 @@ test: lint  ## set up, lint, and run every test with coverage
 	@echo "make test: all passed"
 
 .PHONY: test-on
-test-on:  ## demo and test in a new minimal Debian (needs root): DIST=trixie; AS=user, AS=root, both if not given
-	@$(PYTHON) -m tests.machines --dist $(or $(DIST),trixie) $(if $(AS),--as $(AS)) --workers $(WORKERS)
+test-on:  ## demo and test in a new minimal Debian (needs root): DIST=trixie; WHO=user, WHO=root, both if not given
+	@$(PYTHON) -m tests.machines --dist $(or $(DIST),trixie) $(if $(WHO),--as $(WHO)) --workers $(WORKERS)
 
 .PHONY: lint
 lint: $(DEV)  ## style, types, and direction of imports

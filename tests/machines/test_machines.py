@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,20 @@ def test_without_what_it_needs_it_says_so_in_one_line() -> None:
     assert (done.returncode, done.stderr) == (2, "")
     assert "debootstrap" in done.stdout
     assert done.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "given, asked",
+    [
+        ((), "--dist trixie --workers 2"),
+        (("DIST=forky", "WHO=root", "WORKERS=1"), "--dist forky --as root --workers 1"),
+    ],
+)
+def test_make_asks_for_what_it_is_given(given: tuple[str, ...], asked: str) -> None:
+    words = ("make", "--dry-run", "--no-print-directory", "test-on", f"PYTHON={sys.executable}", *given)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(words, cwd=ROOT, env=plain, check=True, capture_output=True, text=True)
+    assert " ".join(done.stdout.split()) == f"{sys.executable} -m tests.machines {asked}"
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, RuntimeError])
