@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ ENTER: Final = """
 mount --rbind /dev "$1/dev" && mount --rbind /sys "$1/sys" && mount -t proc proc "$1/proc" &&
 exec chroot --userspec="$2:$2" "$1" /bin/sh -ec "cd && $3"
 """
+REMOVALS: Final = 50
 HOMES: Final = {"user": Path("/home") / "user", "root": Path("/root")}
 
 
@@ -78,7 +80,17 @@ def folder_for(release: str, among: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Those who were ended by an interrupt may still write for a moment."""
+    for _ in range(REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
+    shutil.rmtree(folder)
 
 
 def missing(euid: int, which: Callable[[str], str | None] = shutil.which) -> list[str]:
