@@ -264,13 +264,16 @@ def _parked_too_soon(evidence: Evidence) -> Iterator[Violation]:
     for key in evidence.keys:
         begun_at = 0.0
         before: tuple[str, float | None] | None = None
+        given_up: set[float | None] = set()  # decisions whose time was over once: each call of the game is one try more
         for version in evidence.versions[key]:
             decision = version.state, version.decided_at
             if version.state in {"confirming", "rolling_back"} and before != decision:
                 begun_at = _decided_at(evidence, version)
             tried_for_s = version.changed_at - EPOCH - begun_at  # by the clock of who gives it up
-            if version.state == "parked" and tried_for_s < until_s - 1.2 * every_s:
-                yield Violation("delivered_or_parked", f"parked after {tried_for_s:.1f} s", key)
+            if version.state == "parked":
+                if version.decided_at not in given_up and tried_for_s < until_s - 1.2 * every_s:
+                    yield Violation("delivered_or_parked", f"parked after {tried_for_s:.1f} s", key)
+                given_up.add(version.decided_at)
             before = decision
 
 
