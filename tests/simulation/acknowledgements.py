@@ -67,7 +67,8 @@ def ends_acknowledged(evidence: Evidence) -> Iterator[Violation]:
                 continue
             if told.status != OK and _is_denied(evidence, key, told):
                 yield Violation("ends_acknowledged", f"it was told {told.code}, though it was done", key)
-            if told.status == OK and not told.balance and evidence.rows[key]["hold_balance"] is not None:
+            row = evidence.rows.get(key)
+            if told.status == OK and not told.balance and row is not None and row["hold_balance"] is not None:
                 yield Violation("ends_acknowledged", "no balance was told, though one is known", key)
 
 
