@@ -19,6 +19,8 @@ VERIFIED: Final = frozenset({"playerId", "token", ERROR})
 BALANCE: Final = frozenset({ERROR})
 """The members that say what happened, and about whom, in the answer to each kind of call; all others only inform."""
 
+_CONTRACT: Final = MOVED | VERIFIED | {"balance"}
+
 _FAILURES: Final = frozenset({"error", "errors", "errorcode", "errordescription", "errormessage"})
 """Other names, in small letters, under which an answer tells of a failure."""
 
@@ -75,6 +77,8 @@ def problem_of(said: dict[str, Any]) -> Problem:
 
 def tells_of_failure(said: dict[str, Any]) -> bool:
     """Whether an answer without an errorCode says in another way that it is not a yes."""
+    if said.keys() <= _CONTRACT:
+        return False
     return said.get("success") is False or any(value and name.casefold() in _FAILURES for name, value in said.items())
 
 
