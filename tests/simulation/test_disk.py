@@ -75,6 +75,28 @@ def test_nothing_is_added_to_a_log_whose_end_may_be_on_no_disk(seed: int) -> Non
         assert journal.lost == []
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_was_read_after_a_sync_that_failed_outlives_another_one_and_the_power(seed: int) -> None:
+    """Found by seed 869: the log was moved into the file, but stood there still, without its end. No commit could begin
+    it anew before the power went, and its old pages took the place of the file's newer ones."""
+    with database(seed) as journal:
+        write(journal, "before")
+        write(journal, "acknowledged")
+        journal.disk.failing = True
+        with pytest.raises(JournalUnavailable):
+            write(journal, "in doubt")
+        journal.disk.failing = False
+        journal.crash(power=False)
+        read = set(ids(journal))
+        journal.disk.failing = True
+        with pytest.raises(JournalUnavailable):
+            write(journal, "refused")
+        journal.disk.failing = False
+        journal.crash(power=True)
+        assert read <= set(ids(journal))
+        assert journal.lost == []
+
+
 def test_a_full_disk_refuses_and_recovers() -> None:
     with database(0) as journal:
         journal.disk.full = True

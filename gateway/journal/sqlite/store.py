@@ -120,10 +120,14 @@ class SqliteStore:
         self._connection.close()
 
     def _begin_the_log_anew(self) -> None:
-        """What the log holds goes into the file before anything is added to it. After a sync that failed, the system
-        may show what is on no disk and never will be: whatever was written behind that would be lost with it."""
+        """What the log holds goes into the file before anything is added to it, and a commit of nothing begins the log
+        anew. After a sync that failed, the system may show what is on no disk and never will be: whatever was written
+        behind that would be lost with it, and the old log, its end missing, would take the place of newer pages in the
+        file if the power went before the next commit."""
         try:
             self.checkpoint()
+            with named_errors("writing"), transaction(self._connection):
+                self._check(Check())
         except BaseException:
             self._connection.close()
             raise
