@@ -39,7 +39,7 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.holds:Holds._open",
-                'await recorded(self._context.journal(operator).open(transfer), "nothing was sent for this call")',
+                "await self._context.journal(operator).open(transfer)",
                 '(__import__("asyncio").ensure_future(self._context.journal(operator).open(transfer)),'
                 " Opened(transfer, created=True))[1]",
             ),
@@ -353,7 +353,11 @@ CANARIES: Final = (
     ),
     Canary(
         "what was done before counts as not done",
-        (Edit("adapters.quantum.adapter:Quantum._was_done", "return problem is not None and ", "return False and "),),
+        (
+            Edit(
+                "adapters.quantum.adapter:Quantum._was_done", "self.settings.already.get(problem.code) is done", "False"
+            ),
+        ),
     ),
     Canary(
         "a rollback is sent for what was never sent",
@@ -399,8 +403,8 @@ CANARIES: Final = (
             ),
             Edit(
                 "gateway.transfers.rules:with_session",
-                "(named, own) if named.verified_at > own_worked_at else (own, named)",
-                "(named, own)",
+                "sorted(candidates, key=worked_at, reverse=True)",
+                "candidates",
             ),
         ),
     ),
