@@ -197,7 +197,14 @@ CANARIES: Final = (
     ),
     Canary(
         "a withdraw that went out late is not undone",
-        (Edit("gateway.transfers.holds:Holds._overtaken", "rules.may_have_moved(outcome)", "False"),),
+        (
+            Edit("gateway.transfers.holds:Holds._overtaken", "rules.may_have_moved(outcome)", "False"),
+            Edit(
+                "gateway.transfers.followups:Followups._disown",
+                "rules.is_undone(found) and rules.may_have_moved(outcome)",
+                "False",
+            ),
+        ),
     ),
     Canary(
         "a withdraw that was rolled back is answered as if it had not been",
@@ -461,9 +468,9 @@ def alive(canary: Canary) -> Iterator[None]:
     """The gateway with this mutation in it."""
     functions = {edit.where: _function(edit.where) for edit in canary.edits}
     healthy = {where: function.__code__ for where, function in functions.items()}
-    for where, function in functions.items():
-        _mutate(function, [edit for edit in canary.edits if edit.where == where])
     try:
+        for where, function in functions.items():
+            _mutate(function, [edit for edit in canary.edits if edit.where == where])
         yield
     finally:
         for where, function in functions.items():

@@ -21,7 +21,7 @@ from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import Place
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
-from gateway.journal.writes import Change, Check, Claim, Write
+from gateway.journal.writes import Change, Check, Claim, Open, Opened, Write
 from gateway.telemetry.metrics import Metrics
 from tests.simulation.dice import Dice
 from tests.simulation.disk import Disk
@@ -95,6 +95,8 @@ class Database:
         self.failures = 0
         self.on_claim: Callable[[Process], object] = lambda _: None
         """What may befall a gateway that has claimed rows, and has not looked at them yet."""
+        self.on_open: Callable[[Process], object] = lambda _: None
+        """… that has made the row of a hold, and has not sent it yet."""
         self.on_success: Callable[[Process], object] = lambda _: None
         """… that is about to record that an operator has taken a hold."""
         self._now = now
@@ -327,6 +329,8 @@ class SimulatedJournal(GroupedWrites):
             self._group.settle(batch, answers, COMMIT_S)
             if self._process is not None and any(map(_is_claim, batch.writes, answers)):
                 self._database.on_claim(self._process)
+            if self._process is not None and any(map(_is_new_hold, batch.writes, answers)):
+                self._database.on_open(self._process)
 
     def _fail(self, batch: Batch, why: str) -> None:
         self._group.fail(batch, JournalUnavailable(why))
@@ -342,6 +346,12 @@ class SimulatedJournal(GroupedWrites):
 def _is_claim(write: Write, answer: object) -> bool:
     """Whether rows were claimed thereby."""
     return isinstance(write, Claim) and bool(answer)
+
+
+def _is_new_hold(write: Write, answer: object) -> bool:
+    """Whether a hold may be sent now that its row is there."""
+    new = isinstance(write, Open) and write.transfer.state is State.SENDING
+    return new and isinstance(answer, Opened) and answer.created
 
 
 def _is_success(write: Write) -> bool:

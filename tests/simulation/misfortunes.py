@@ -72,9 +72,10 @@ class Misfortunes:
 
     def _lie_in_wait(self) -> None:
         """For the moments at which it does most harm to stand still for longer than a lease."""
-        self._world.network.on_connect = lambda process: self._catch(process, "a request", 0.01)
+        self._world.network.on_connect = lambda process: self._catch(process, "a request", 0.03)
         self._world.database.on_success = self._catch_with_a_success
         self._world.database.on_claim = lambda process: self._catch(process, "claimed rows", 0.01)
+        self._world.database.on_open = self._catch_with_a_hold
 
     def _catch(self, process: Process, holding: str, chance: float) -> float:
         """Returns for how long it will stand still."""
@@ -84,6 +85,17 @@ class Misfortunes:
         pause_s = self._dice.between(10, 45)
         self._stand_still(process, pause_s)
         return pause_s
+
+    def _catch_with_a_hold(self, process: Process) -> None:
+        """It stands still, and its clock with it, as that of a machine that is moved: it wakes within its lease, as far
+        as it can tell, while others have taken over long ago."""
+        plan = self._world.plan
+        if plan.alone or self._forgetful or not plan.jump_every_s:
+            return
+        pause_s = self._catch(process, "a hold", 0.3)
+        gateway = self._world.gateway(process.name)
+        if pause_s and gateway is not None:
+            self._set_clock(gateway, gateway.clock.skew_s - pause_s)
 
     def _catch_with_a_success(self, process: Process) -> None:
         """Its journal is out of reach, and it stands still itself, or the others' clocks are so far ahead that they

@@ -272,7 +272,8 @@ class World:
 
     def relieve(self) -> None:
         """Nobody lies in wait for a gateway any more."""
-        self.network.on_connect = self.database.on_success = self.database.on_claim = lambda _: None
+        self.network.on_connect = self.database.on_open = lambda _: None
+        self.database.on_success = self.database.on_claim = lambda _: None
 
     def calm(self) -> None:
         """Nothing goes wrong any more."""
