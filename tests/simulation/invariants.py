@@ -12,7 +12,7 @@ from gateway.testing.ledger import HoldState
 from tests.simulation.database import Version
 from tests.simulation.evidence import Evidence, Key, Violation
 from tests.simulation.games import CONFIRMS, CURRENCY, HOLDS, ROLLBACKS, Told
-from tests.simulation.hearing import is_yes
+from tests.simulation.hearing import is_no, is_yes
 from tests.simulation.metrics import metrics_true
 from tests.simulation.operators import Sent
 from tests.support.virtual_time import EPOCH
@@ -98,15 +98,12 @@ def undone_afterwards(evidence: Evidence) -> Iterator[Violation]:
     """A hold that may have been taken, and is rolled back, was told so after it had been sent, not only before; unless
     a person has seen to it."""
     for key in evidence.keys:
-        sent_at = max((sent.at for sent in evidence.sent[key] if sent.act == "hold"), default=None)
-        unrefused = any(
-            one["call"] in HOLDS and one["verdict"] in {"success", "unknown"} for one in evidence.attempts[key]
-        )
-        if sent_at is None or not unrefused or evidence.state(key) != "rolled_back":
+        hold = next((sent for sent in evidence.sent[key] if sent.act == "hold"), None)
+        if hold is None or evidence.state(key) != "rolled_back" or _ended_by_a_person(evidence, key):
             continue
-        if _ended_by_a_person(evidence, key):
+        if not _may_be_taken(evidence, key, hold):
             continue
-        if not any(sent.act == "rollback" and sent.at > sent_at for sent in evidence.sent[key]):
+        if not any(sent.act == "rollback" and sent.at > hold.at for sent in evidence.sent[key]):
             yield Violation("undone_afterwards", "no rollback was sent after the hold", key)
 
 
@@ -308,6 +305,17 @@ def _moved(evidence: Evidence, operator: str, player: str) -> Iterator[Decimal]:
         moved = evidence.state(key) != "rolled_back" if known else hold.counts
         if moved:
             yield amount if key[1] == "deposit" else -amount
+
+
+def _may_be_taken(evidence: Evidence, key: Key, hold: Sent) -> bool:
+    """As far as its sender knew: by what is written down, or, where the journal did not take that, because the sender
+    lived on and had heard no refusal."""
+    verdicts = {one["verdict"] for one in evidence.attempts[key] if one["call"] in HOLDS}
+    if verdicts:
+        return bool(verdicts & {"success", "unknown"})
+    sender = evidence.world.gateway(hold.process)
+    lived_on = sender is not None and sender.stopped
+    return lived_on and not any(one.act == "hold" and is_no(evidence, one) for one in evidence.handled[key])
 
 
 def _ended_by_a_person(evidence: Evidence, key: Key) -> bool:
