@@ -22,6 +22,7 @@ from gateway.transfers.rules import Payer
 from gateway.transfers.sessions import Sessions
 from gateway.transfers.states import Action, Call
 from gateway.transfers.watch import Watch
+from gateway.wire.errors import WalletError
 
 _NOTES: Final = frozenset({Action.NOTE_AND_JOIN, Action.NOTE_AND_REPLAY})
 
@@ -67,14 +68,19 @@ class Endings:
         """The row, ended, of a hold for which this process could not write one and which it did not send. Another
         gateway has sent none either, if the journal has no row of it by now. None: it is not such a one."""
         session = self._context.unsent.session(ending.key)
-        if session is None or await Watch(self._context, operator, ending.key).look() is not None:
+        if session is None:
             return None
         now = self._context.clock.now()
         reason = ending.reason or self._context.reasoning.gateway(f"{ending.key.direction} was never sent")
         lease = self._context.lease(operator)
         begun = rules.adopted(ending.key, Decision.ROLLBACK, session, lease, now, amount=None, reason=reason)
         transfer = rules.never_sent(begun, reason, now)
-        await self._named(operator, ending, transfer)
+        try:
+            await self._named(operator, ending, transfer)
+        except WalletError:
+            if await Watch(self._context, operator, ending.key).look() is None:
+                raise
+            return None  # somebody has written its row, and that says whose it is
         opened = await self._open(operator, transfer, reason)
         if not opened.created:
             return None
@@ -133,21 +139,18 @@ class Endings:
             named = await self._sessions.identified(operator, named)
             own = await self._sessions.identified(operator, transfer.session) if named.player_id else transfer.session
             transfer = msgspec.structs.replace(transfer, session=own)
-        match rules.payer(transfer.session, named):
-            case Payer.SAME:
-                return named
-            case Payer.UNKNOWN:
-                return None
-            case Payer.OTHER:
-                log.warning(
-                    "refused: another player's session",
-                    operator=operator.name,
-                    call=ending.call,
-                    id=transfer.id,
-                    player=transfer.session.player_id,
-                    other=named.player_id,
-                )
-                raise answers.other_player(transfer)
+        payer = rules.payer(transfer.session, named)
+        if payer is Payer.OTHER:
+            log.warning(
+                "refused: another player's session",
+                operator=operator.name,
+                call=ending.call,
+                id=transfer.id,
+                player=transfer.session.player_id,
+                other=named.player_id,
+            )
+            raise answers.other_player(transfer)
+        return named if payer is Payer.SAME else None
 
     def _action(self, ending: Ending, transfer: Transfer | None) -> Action:
         """The table's word on this call, refusals raised."""

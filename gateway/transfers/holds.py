@@ -132,8 +132,8 @@ class Holds:
             raise await self._overtaken(operator, transfer, outcome)
         if outcome.verdict is Verdict.SUCCESS:
             return await self._told(operator, changed.transfer, outcome)
-        if change.reason is not None:
-            self._context.reasoning.count(operator.name, change.reason)
+        assert change.reason is not None
+        self._context.reasoning.count(operator.name, change.reason)
         if outcome.unwritten:
             self._context.metrics.ended(operator.name, transfer.direction, change.to)
         else:
@@ -220,8 +220,7 @@ class Holds:
         )
         tries = timeline.attempts if timeline else []
         sent = next((attempt for attempt in tries if attempt.call == rules.HOLD_CALL[transfer.direction]), None)
-        if sent is None:
-            return answers.rolled_back(transfer)
         # It ended without a rollback being sent only where nothing of it had been written.
         unwritten = transfer.state is State.ROLLED_BACK and len(tries) == 1
-        return answers.of_failed_hold(transfer, sent, unwritten=unwritten)
+        failed = None if sent is None else answers.of_failed_hold(transfer, sent, unwritten=unwritten)
+        return failed or answers.rolled_back(transfer)

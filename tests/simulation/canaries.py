@@ -279,8 +279,8 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.endings:Endings._named",
-                "case Payer.UNKNOWN:\n            return None",
-                "case Payer.UNKNOWN:\n            return named",
+                "return named if payer is Payer.SAME else None",
+                "return named",
             ),
         ),
     ),
@@ -289,10 +289,10 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.endings:Endings._named",
-                "case Payer.OTHER:\n",
-                "case Payer.OTHER:\n"
-                "            if ending.reason is not None:\n"
-                "                await self._note(operator, ending)\n",
+                "if payer is Payer.OTHER:\n",
+                "if payer is Payer.OTHER:\n"
+                "        if ending.reason is not None:\n"
+                "            await self._note(operator, ending)\n",
             ),
         ),
     ),

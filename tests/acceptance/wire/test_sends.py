@@ -127,12 +127,15 @@ async def test_a_withdraw_that_fails_is_sent_once_and_rolled_back(wire: Wire, fa
     assert heard(operator, "elsewhere") == 0
 
 
-async def test_a_withdraw_that_finds_nobody_is_rolled_back_once_there_is_somebody(wire: Wire) -> None:
+async def test_a_withdraw_that_finds_nobody_has_ended_and_nobody_is_told_later(wire: Wire) -> None:
     failed = await wire.call("silent", WalletCall.WITHDRAW)
     assert (failed.status, failed.error_code) == (500, NOT_SENT)
     async with rude_operator(failing(well), sock=wire.sockets["silent"]) as operator:
-        proved_undone(await wire.ended("silent"), Verdict.UNSENT)
-        assert (heard(operator, "withdraw"), heard(operator, "rollbackWithdrawal")) == (0, 1)
+        timeline = await wire.ended("silent")
+        assert [attempt.verdict for attempt in timeline.attempts] == [Verdict.UNSENT]
+        assert timeline.transfer.state is State.ROLLED_BACK
+        assert (await wire.call("silent", WalletCall.ROLLBACK_WITHDRAWAL)).status == 200
+        assert (heard(operator, "withdraw"), heard(operator, "rollbackWithdrawal")) == (0, 0)
 
 
 async def test_a_withdraw_that_was_reset_unread_is_not_sent_again(wire: Wire) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal.records import Fate, State, Transfer
+from gateway.journal.records import Fate, Session, State, Transfer
 from gateway.money import money
-from gateway.operators.adapter import Receipt
+from gateway.operators.adapter import Player, Receipt
 from gateway.operators.errors import Declined, Kind, Unclear
 from gateway.operators.guard import CallGroup
 from gateway.reasons import TEXT_LIMIT
@@ -388,7 +388,8 @@ def test_a_hold_that_the_journal_did_not_take_has_ended_once_the_game_asks(
     async def scenario(world: World) -> None:
         gateway = world.instance(unknown_transfers=unknown_transfers)
         world.journal.away = "disk full"
-        assert await code(gateway.withdraw()) is ErrorCode.JOURNAL_UNAVAILABLE
+        for _ in range(2):
+            assert await code(gateway.withdraw()) is ErrorCode.JOURNAL_UNAVAILABLE
         assert await code(gateway.roll_back()) is ErrorCode.JOURNAL_UNAVAILABLE
         world.journal.away = ""
         assert await outcome(getattr(gateway, end)()) == told
@@ -470,5 +471,27 @@ def test_a_repeat_while_the_breaker_is_open_hastens_nothing_and_uses_up_no_try(t
         assert await code(gateway.roll_back()) is ErrorCode.PENDING
         after = await world.row()
         assert (after.due_at, after.tries) == (before.due_at, before.tries)
+
+    play(tmp_path, scenario)
+
+
+def test_a_row_that_another_gateway_writes_meanwhile_says_whose_a_hold_is(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        world.far_side.players = {"hers": "she", "his": "he"}
+        one, other = world.instance(), world.instance()
+        await one.coordinator.verify_session(one.operator, "his")
+        world.journal.away = "disk full"
+        assert await code(one.withdraw(token="his")) is ErrorCode.JOURNAL_UNAVAILABLE
+        world.journal.away = ""
+        verify = world.far_side.verify
+
+        async def meanwhile(session: Session) -> Player:
+            if session.token == "hers" and not world.far_side.calls(WalletCall.WITHDRAW):
+                await other.withdraw(token="hers")
+            return await verify(session)
+
+        world.far_side.verify = meanwhile  # type: ignore[method-assign]  # the other gateway is faster
+        assert await one.roll_back(token="hers") == BALANCE
+        assert world.far_side.calls(ROLLBACK) == 1
 
     play(tmp_path, scenario)

@@ -235,3 +235,10 @@ def test_every_rule_makes_only_transitions_of_the_table() -> None:
     ]
     illegal = [(was, change.to) for change in changes for was in change.allowed if change.to not in TRANSITIONS[was]]
     assert illegal == []
+
+
+def test_a_session_that_is_one_of_the_two_already_changes_nothing() -> None:
+    spare = Session(operator="acme", token="later", player_id="p1")
+    transfer = a_transfer(State.CONFIRMING, spare_session=spare)
+    assert rules.with_session(transfer, spare, []) is transfer
+    assert rules.with_session(transfer, SESSION, []) is transfer
