@@ -226,8 +226,8 @@ BEGIN
     END IF;
 
     IF notes IS NOT NULL THEN
-        -- The lock keeps a transfer from being pruned while it gets a reason; no change of it waits for that, and two
-        -- notes wait for each other at the reason that both count, in the order of their keys.
+        -- Two notes wait for each other at the reason that both count, in the order of their keys. The transfer itself is
+        -- not locked: a batch that holds other transfers by then could wait for one that waits for it.
         -- statement: note
         WITH given AS MATERIALIZED (
             SELECT
@@ -242,7 +242,6 @@ BEGIN
                 at double precision, who text
             )
             JOIN transfers t ON t.id = said.id AND t.operator = said.operator AND t.direction = said.direction
-            FOR KEY SHARE OF t
         ), counted AS (
             UPDATE rollback_reasons r SET times = r.times + 1, last_at = given.at
             FROM given
