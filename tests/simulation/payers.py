@@ -37,7 +37,7 @@ def strangers_refused(evidence: Evidence) -> Iterator[Violation]:
     for key in evidence.keys:
         for told in evidence.told[key]:
             player = evidence.player_of(key[0], told.asked.token)
-            if told.code == OTHER_PLAYER and not (player and _others(evidence, key, player)):
+            if told.code == OTHER_PLAYER and not (player and _others(evidence, key, player, told.at)):
                 yield Violation("strangers_refused", f"{player or 'nobody'} was taken for another player", key)
             if not _is_known_stranger(evidence, key, told):
                 continue
@@ -108,10 +108,13 @@ def _known_sessions(evidence: Evidence, key: Key, before: float) -> Iterator[str
             yield told.asked.token
 
 
-def _others(evidence: Evidence, key: Key, player: str) -> bool:
-    """Whether the transfer may be another one's; of one for which nothing was ever sent, whoever else named it."""
+def _others(evidence: Evidence, key: Key, player: str, at: float) -> bool:
+    """Whether the transfer could be taken for another one's at this time. While it has no row, or where nothing was
+    ever sent for it, that is whoever else named it."""
     payer = evidence.payer(key)
-    return payer != player if payer else bool(evidence.askers(key) - {player})
+    if payer and any(version.at < at for version in evidence.versions[key]):
+        return payer != player
+    return bool(evidence.askers(key) - {player})
 
 
 def _is_known_stranger(evidence: Evidence, key: Key, told: Told) -> bool:
