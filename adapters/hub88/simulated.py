@@ -14,8 +14,8 @@ from adapters.hub88.sandbox_key import SANDBOX_KEY
 from adapters.hub88.signing import HASH, PADDING, read_key
 from gateway.money import Money, scaled, unscaled
 from gateway.operators import Answer, Direction, Kind, Unclear, decode, encode
-from gateway.testing.ledger import Account
-from gateway.testing.simulated import Act, Misunderstood, Order, Request, Simulated
+from gateway.sandbox.ledger import Account
+from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Simulated
 
 KEY: Final = read_key(SANDBOX_KEY).public_key()
 

@@ -9,8 +9,8 @@ import msgspec
 from adapters.quantum.messages import WireMoney, wire_money
 from gateway.money import Money, MoneyError
 from gateway.operators import Answer, Direction, Kind, Unclear, basic_auth, decode, encode
-from gateway.testing.ledger import Account
-from gateway.testing.simulated import Act, Misunderstood, Order, Request, Simulated, Unknown
+from gateway.sandbox.ledger import Account
+from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Simulated, Unknown
 
 USERNAME: Final = "gateway"
 PASSWORD: Final = "sandbox"  # noqa: S105 - the sandbox's own, known to all

@@ -8,17 +8,17 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
+from gateway.cli.all_journals import missing_file
 from gateway.cli.configuration import load_all
 from gateway.cli.errors import CommandFailed
-from gateway.cli.journals import missing_file
 from gateway.cli.options import Config
 from gateway.cli.printing import print_line, print_table
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.interface import JournalError
-from gateway.journal.records import Session
 from gateway.operators.errors import Declined, OperatorError, Unsent
 from gateway.operators.registry import build_operator
+from gateway.records import Session
 from gateway.settings import JournalSettings, OperatorSettings, Settings
 from gateway.telemetry.metrics import Metrics
 

@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from gateway.cli.demo_progress import watching
 from gateway.cli.demo_report import print_report, summary
-from gateway.cli.demo_watch import watching
 from gateway.cli.errors import FAILED, CommandFailed, CommandMisused
 from gateway.cli.printing import WIDE, print_line
-from gateway.sandbox.demo import Demo, DemoError, Sizes, play
+from gateway.demo import Demo, DemoError, Sizes, play
 
 
 def demo(

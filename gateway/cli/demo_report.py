@@ -14,11 +14,11 @@ from rich.text import Text
 
 from gateway.cli.printing import shown
 from gateway.cli.views import events, state_text
-from gateway.journal.records import KeyedReason, Timeline
+from gateway.demo import Check, Demo, Sizes
+from gateway.demo.audit import NOT_SENT, Books, Row
 from gateway.reasons import Source
-from gateway.sandbox.demo import Check, Demo, Sizes
-from gateway.sandbox.demo.audit import NOT_SENT, Books, Row
-from gateway.testing.faults import Fault
+from gateway.records import KeyedReason, Timeline
+from gateway.sandbox.faults import Fault
 
 SHOWN_FAILURES: Final = 5
 

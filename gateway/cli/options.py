@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from gateway.cli.times import parse_time
-from gateway.journal.records import Direction
+from gateway.records import Direction
 
 LISTED: Final = 50
 """How many lines a list has if nobody says otherwise."""

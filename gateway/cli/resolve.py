@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.all_journals import Journals, asking
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed
-from gateway.cli.journals import Journals, asking
 from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
 from gateway.cli.printing import print_line, shown
 from gateway.cli.undelivered import move, persons_reason, the_one_undelivered
-from gateway.journal.records import State, Transfer
+from gateway.records import State, Transfer
 from gateway.transfers import rules
 from gateway.transfers.states import DELIVERED
 

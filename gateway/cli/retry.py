@@ -9,15 +9,15 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from gateway.cli.all_journals import Journals, asking
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed, CommandMisused
-from gateway.cli.journals import Journals, asking
 from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
 from gateway.cli.printing import print_line
 from gateway.cli.undelivered import move, persons_reason, the_one_undelivered
 from gateway.journal.interface import TransferFilter
-from gateway.journal.records import Direction, Reason, State, Transfer
 from gateway.journal.writes import Change
+from gateway.records import Direction, Reason, State, Transfer
 from gateway.transfers import rules
 
 AT_ONCE: Final = 500

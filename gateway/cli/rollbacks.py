@@ -7,9 +7,9 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from gateway.cli.all_journals import asking
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandMisused
-from gateway.cli.journals import asking
 from gateway.cli.options import LISTED, AsJson, Config, Limit, OperatorName, Since, Until
 from gateway.cli.printing import Row, print_csv, print_json, print_shown, print_table
 from gateway.cli.views import keyed_reason_view, repeats

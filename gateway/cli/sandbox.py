@@ -14,8 +14,8 @@ from gateway.cli.errors import CommandFailed
 from gateway.cli.printing import print_line
 from gateway.money import Money, MoneyError, parse
 from gateway.sandbox import SandboxError, serve
-from gateway.testing.server import SandboxServer
-from gateway.testing.simulated import Unknown
+from gateway.sandbox.server import SandboxServer
+from gateway.sandbox.simulated import Unknown
 
 
 def _money(text: str) -> Money:

@@ -6,14 +6,14 @@ from typing import Annotated, Final
 
 import typer
 
+from gateway.cli.all_journals import asking
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed
-from gateway.cli.journals import asking
 from gateway.cli.options import LISTED, AsJson, Config, DirectionName, Limit, OperatorName, Since, Until
 from gateway.cli.printing import print_json, print_line, print_shown, print_table
 from gateway.cli.views import events, state_text, timeline_view, transfer_view
 from gateway.journal.interface import TransferFilter
-from gateway.journal.records import State, Timeline
+from gateway.records import State, Timeline
 
 COLUMNS: Final = ("opened_at", "operator", "direction", "id", "state", "amount", "player", "tries", "due_at")
 FACTS: Final = ("operator", "direction", "id", "state", "amount", "player", "fate", "tries", "due_at")

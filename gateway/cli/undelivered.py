@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
+from gateway.cli.all_journals import Journals
 from gateway.cli.errors import CommandFailed
-from gateway.cli.journals import Journals
 from gateway.journal.interface import TransferFilter
-from gateway.journal.records import Direction, Reason, State, Transfer
 from gateway.journal.writes import Change
 from gateway.reasons import Categories, Category, Source, kept_text
+from gateway.records import Direction, Reason, State, Transfer
 from gateway.settings import Settings
 from gateway.transfers import rules
 

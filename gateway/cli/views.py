@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.cli.times import time_text
-from gateway.journal.records import Attempt, KeyedReason, Reason, State, Timeline, Transfer
+from gateway.records import Attempt, KeyedReason, Reason, State, Timeline, Transfer
 
 View = dict[str, Any]
 

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from gateway.http.answer import Answer, bad_request, refusal
+from gateway.http.response import Answer, bad_request, refusal
 from gateway.settings import ServerSettings
 from gateway.wire.errors import ErrorCode, WalletError
 

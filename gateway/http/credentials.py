@@ -11,7 +11,7 @@ import asyncio
 import base64
 import binascii
 import secrets
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
@@ -21,6 +21,7 @@ import msgspec
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from gateway.bounded import BoundedMap
 from gateway.settings import CredentialSettings
 
 CHECKED_AT_ONCE: Final = 2
@@ -83,7 +84,8 @@ class Credentials:
         self._rounds = max(map(len, self._hashed.values()), default=0)
         self._decoy = _decoy(self._hashed)
         self._threads = ThreadPoolExecutor(CHECKED_AT_ONCE, thread_name_prefix="credentials")
-        self._verified: OrderedDict[bytes, Grant] = OrderedDict()
+        self._verified: BoundedMap[bytes, Grant] = BoundedMap(REMEMBERED)
+        self._wrong: BoundedMap[bytes, None] = BoundedMap(REMEMBERED)
         self._checks: dict[bytes, asyncio.Task[Grant]] = {}
         self._waiting: Counter[str] = Counter()
 
@@ -92,7 +94,8 @@ class Credentials:
         if header is None:
             return NOTHING
         digest = self._digest(header.encode("utf-8", "surrogateescape"))
-        return self._open.get(digest) or self._verified.get(digest)
+        grant = self._open.get(digest) or self._verified.get(digest)
+        return NOTHING if grant is None and digest in self._wrong else grant
 
     async def check(self, header: str, source: str) -> Grant:
         """What a header opens that is not yet known; `source` is where it comes from. Raises `TooManyChecks`.
@@ -103,9 +106,9 @@ class Credentials:
         if pair is None:
             return NOTHING
         grant = self._open.get(self._digest(_header(*pair)))
-        if grant is not None or not self._hashed:
-            return grant or NOTHING
         digest = self._digest(header.encode("utf-8", "surrogateescape"))
+        if grant is not None or not self._hashed or digest in self._wrong:
+            return grant or NOTHING
         check = self._checks.get(digest) or self._begin(digest, pair, source)
         return await asyncio.shield(check)
 
@@ -127,18 +130,12 @@ class Credentials:
             self._waiting[source] -= 1
             if not self._waiting[source]:
                 del self._waiting[source]
-        self._verified[digest] = grant
-        if len(self._verified) > REMEMBERED:
-            self._forget_one()
-        return grant
-
-    def _forget_one(self) -> None:
-        """A wrong one before a right one: no flood of wrong ones makes right ones cost their Argon2 again."""
-        wrong = next((digest for digest, grant in self._verified.items() if grant == NOTHING), None)
-        if wrong is not None:
-            del self._verified[wrong]
+        # Apart, so that a flood of wrong credentials cannot make right ones cost their Argon2 again.
+        if grant == NOTHING:
+            self._wrong.put(digest, None)
         else:
-            self._verified.popitem(last=False)
+            self._verified.put(digest, grant)
+        return grant
 
     def _verify(self, username: bytes, password: bytes) -> Grant:
         """Runs in a thread: takes `_rounds` Argon2s whoever asks."""

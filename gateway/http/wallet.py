@@ -16,20 +16,20 @@ import structlog
 from aiohttp import hdrs, web
 
 from gateway.crashpoints import crash_point
-from gateway.http.access import AccessLog
+from gateway.deadlines import Deadlines
+from gateway.http.access_log import AccessLog
 from gateway.http.addresses import Address, address
-from gateway.http.answer import Answer, bad_request, refusal
 from gateway.http.body import Bodies, TooSlow
 from gateway.http.connection import Connection, too_slow
 from gateway.http.credentials import NOTHING, Grant, TooManyChecks
-from gateway.http.dispatch import CARRY, ROLLBACKS
-from gateway.http.front import Entry, Front, Route
-from gateway.operators.deadlines import Deadlines
+from gateway.http.handlers import CARRY
+from gateway.http.response import Answer, bad_request, refusal
+from gateway.http.routing import Entry, Front, Route
 from gateway.operators.operator import Operator
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.coordinator import Coordinator
 from gateway.wire import replies
-from gateway.wire.calls import WalletCall
+from gateway.wire.calls import ROLLBACKS, WalletCall
 from gateway.wire.errors import ErrorCode, WalletError
 
 OK: Final = "ok"

@@ -13,8 +13,8 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from gateway.journal.interface import Journal, JournalError
-from gateway.journal.records import Extent, Key, SeenSession, Session, Timeline
 from gateway.journal.writes import Opened
+from gateway.records import Extent, Key, SeenSession, Session, Timeline
 
 PAGE: Final = 256
 

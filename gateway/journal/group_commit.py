@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.records import Instance, Key, Reason, Session, Timeline, Transfer
 from gateway.journal.writes import (
     Beat,
     Change,
@@ -27,6 +26,7 @@ from gateway.journal.writes import (
     Remember,
     Write,
 )
+from gateway.records import Instance, Key, Reason, Session, Timeline, Transfer
 from gateway.telemetry.metrics import Metrics
 
 WAITING_LIMIT: Final = 8192

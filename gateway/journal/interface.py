@@ -6,7 +6,9 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.journal.records import (
+from gateway.journal.writes import Change, Changed, Claim, Opened
+from gateway.reasons import Source
+from gateway.records import (
     Decision,
     Direction,
     Instance,
@@ -20,8 +22,6 @@ from gateway.journal.records import (
     Timeline,
     Transfer,
 )
-from gateway.journal.writes import Change, Changed, Claim, Opened
-from gateway.reasons import Source
 
 
 class JournalError(Exception):

@@ -14,7 +14,11 @@ import msgspec
 import structlog
 
 from gateway.journal.interface import JournalMisconfigured
-from gateway.journal.records import (
+from gateway.journal.sealing import Sealer, Unsealable
+from gateway.journal.text_escaping import escaped, unescaped
+from gateway.money import Money
+from gateway.reasons import Source
+from gateway.records import (
     Attempt,
     Decision,
     Direction,
@@ -26,10 +30,6 @@ from gateway.journal.records import (
     Transfer,
     Verdict,
 )
-from gateway.journal.sealing import Sealer, Unsealable
-from gateway.journal.texts import escaped, unescaped
-from gateway.money import Money
-from gateway.reasons import Source
 
 TRANSFER_COLUMNS: Final = (
     "id",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.journal.records import (
+from gateway.money import Money
+from gateway.records import (
     Attempt,
     Decision,
     Fate,
@@ -20,7 +21,6 @@ from gateway.journal.records import (
     Timeline,
     Transfer,
 )
-from gateway.money import Money
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.journal.records import Direction, Session, Transfer
 from gateway.operators.adapter import Adapter, AdapterSettings, Answer, Http, Player, Receipt
-from gateway.operators.basic_auth import basic_auth
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unmapped, Unsent
 from gateway.operators.exact_json import decode, decode_members, encode
-from gateway.operators.http_errors import http_error
-from gateway.operators.texts import excerpt_of
-from gateway.operators.urls import BaseUrl
+from gateway.operators.safe_text import excerpt_of
+from gateway.operators.toolkit import BaseUrl, basic_auth, http_error
+from gateway.records import Direction, Session, Transfer
 
 __all__ = [
     "Adapter",

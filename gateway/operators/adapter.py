@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
-from gateway.journal.records import Session, Transfer
 from gateway.money import Money
+from gateway.records import Session, Transfer
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -12,20 +12,19 @@ import msgspec
 import structlog
 
 from gateway.clock import Clock
-from gateway.journal.records import Session, Transfer, Verdict
+from gateway.deadlines import Deadlines
 from gateway.money import Money
 from gateway.operators.adapter import Adapter, Answer, Player
-from gateway.operators.client import HttpClient
-from gateway.operators.deadlines import Deadlines
+from gateway.operators.bulkhead import GROUP_OF, Guard
 from gateway.operators.errors import Declined, OperatorError, Unclear, Unmapped, Unsent
-from gateway.operators.guard import GROUP_OF, Guard
-from gateway.operators.outcome import Outcome
-from gateway.operators.texts import excerpt_of, fit_text, secrets_of
-from gateway.operators.verdicts import HOLDS, Told, as_money, as_player, as_yes, verdict_of
-from gateway.operators.wire_use import CURRENT_USE, WireUse
+from gateway.operators.http_client.client import HttpClient
+from gateway.operators.http_client.wire_use import CURRENT_USE, WireUse
+from gateway.operators.outcome import Outcome, Told, as_money, as_player, as_yes, verdict_of
+from gateway.operators.safe_text import excerpt_of, fit_text, secrets_of
+from gateway.records import Session, Transfer, Verdict
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
-from gateway.wire.calls import WalletCall
+from gateway.wire.calls import HOLDS, WalletCall
 
 _PROVES: Final = frozenset({Verdict.UNSENT, Verdict.DECLINED})
 """Verdicts by which an adapter or the client says that nothing was sent, if nothing was written."""

@@ -1,12 +1,22 @@
-"""What one try at an operator came to: the only form in which the heart sees the far side."""
+"""What one try at an operator came to (`Outcome`), and what an adapter's return value or error counts for.
+
+What is not exactly right is unknown. One thing only informs, and is never a reason to throw a clear yes away: the
+balance that comes with it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
 import msgspec
 
-from gateway.journal.records import Session, Verdict
-from gateway.money import Money
-from gateway.operators.errors import Kind
+from gateway.money import BALANCE_FRACTION_DIGITS, Money, MoneyError, canonical
+from gateway.operators.adapter import Player, Receipt
+from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
+from gateway.records import Session, Transfer, Verdict
+from gateway.wire.calls import HOLDS, ROLLBACKS, WalletCall
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,3 +36,85 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind | None = None
     unwritten: bool = False
     session: Session | None = None
+
+
+class Told(NamedTuple):
+    """The balance that can be told after a clear yes; where the operator's own cannot be, `note` says why."""
+
+    balance: Money | None
+    note: str = ""
+
+
+def verdict_of(error: OperatorError, call: WalletCall) -> Verdict:
+    """`NOT_FOUND` only answers a rollback: there it says that there is nothing to undo."""
+    if isinstance(error, Declined):
+        return Verdict.NOT_FOUND if error.kind is Kind.NOT_FOUND and call in ROLLBACKS else Verdict.DECLINED
+    return Verdict.UNSENT if isinstance(error, Unsent) else Verdict.UNKNOWN
+
+
+def as_yes(answer: Any, call: WalletCall, transfer: Transfer) -> Told:
+    """What must be a `Receipt`, with what can be told of its balance. Raises `Unclear`.
+
+    A balance in another currency than the transfer's makes a hold unclear: perhaps another account was charged, and a
+    hold can be rolled back. An end cannot be taken back, so there the yes counts.
+    """
+    if not isinstance(answer, Receipt):
+        raise Unclear(f"the adapter returned no receipt ({type(answer).__name__})")
+    told = _told(answer.balance)
+    if told.balance is None or transfer.amount is None:
+        return told
+    if told.balance.currency == transfer.amount.currency:
+        return told
+    balance = in_currency(told.balance, transfer.amount.currency)
+    if balance is not None:
+        return Told(balance)
+    note = f"the answer's balance is in another currency ({told.balance.currency})"
+    if call in HOLDS:
+        raise Unclear(note)
+    return Told(None, note)
+
+
+def in_currency(balance: Money, currency: str) -> Money | None:
+    """The balance if it is in this currency, which codes that differ in case alone are; spelled as here."""
+    if balance.currency == currency:
+        return balance
+    return Money(balance.amount, currency) if balance.currency.casefold() == currency.casefold() else None
+
+
+def as_money(answer: Any) -> Money:
+    """The same, if it is money that can be kept and shown. Raises `Unclear`."""
+    told = _told(answer)
+    if told.balance is None:
+        raise Unclear(told.note or "the adapter returned no balance")
+    return told.balance
+
+
+def as_player(answer: Any) -> Player:
+    """The same, if it is a player whose session can be kept; a balance that cannot be told is left out.
+
+    Raises `Unclear`.
+    """
+    if not isinstance(answer, Player) or not _is_a(answer.player_id, str) or not answer.player_id:
+        raise Unclear("the adapter returned no player")
+    if not _is_a(answer.memory, Mapping) or not all(_is_a(text, str) for kv in answer.memory.items() for text in kv):
+        raise Unclear("the adapter wants something remembered that is not text")
+    return msgspec.structs.replace(answer, balance=_told(answer.balance).balance)
+
+
+def _told(balance: Any) -> Told:
+    if balance is None:
+        return Told(None)
+    # Annotations are not enforced, and adapters are third-party code.
+    if not (isinstance(balance, Money) and isinstance(balance.amount, Decimal) and isinstance(balance.currency, str)):  # type: ignore[redundant-expr]  # see above
+        return Told(None, "the adapter returned a balance that is not money")
+    if not balance.currency:
+        return Told(None, "the balance has no currency")
+    try:
+        return Told(Money(canonical(balance.amount, BALANCE_FRACTION_DIGITS), balance.currency))
+    except MoneyError as error:
+        return Told(None, f"the balance cannot be told: {error}")
+
+
+def _is_a(value: object, kind: type) -> bool:
+    """Annotations are not enforced, and adapters are third-party code."""
+    return isinstance(value, kind)

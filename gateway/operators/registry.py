@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from gateway.clock import Clock
 from gateway.operators.adapter import Adapter, AdapterSettings
-from gateway.operators.client import HttpClient
+from gateway.operators.http_client.client import HttpClient
+from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
-from gateway.operators.tls import tls_context
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import structlog
 
-from gateway.runtime import notify
+from gateway.runtime import systemd
 from gateway.runtime.errors import Unusable
 from gateway.runtime.runtime import Runtime
 from gateway.settings import Loaded, SettingsError
@@ -45,9 +45,9 @@ async def serve(read: Read) -> None:
     _collect_less()
     sys.stdout.write(f"mm-gateway serving on {wallet}, admin on {admin}\n")
     sys.stdout.flush()
-    notify.ready()
+    systemd.ready()
     await signals.told_to_stop.wait()
-    notify.stopping()
+    systemd.stopping()
     log.info("stopping")
     await runtime.stop()
     log.info("stopped")
@@ -80,14 +80,14 @@ class _Signals:
         task.add_done_callback(self._reloads.discard)
 
     async def _reload(self) -> None:
-        notify.reloading()
+        systemd.reloading()
         problems = await self._reloaded()
         self._runtime.metrics.config_reloaded(ok=not problems)
         if problems:
             log.error("reload refused: nothing has changed", problems=problems)
         else:
             log.info("reloaded")
-        notify.ready()
+        systemd.ready()
 
     async def _reloaded(self) -> list[str]:
         """What is wrong; empty if the configuration is in force."""

@@ -13,25 +13,25 @@ import structlog
 
 from gateway.clock import Clock, SystemClock
 from gateway.crashpoints import crash_point
-from gateway.http.access import AccessLog
+from gateway.http.access_log import AccessLog
 from gateway.http.admin import AdminDoor
-from gateway.http.front import Front
+from gateway.http.routing import Front
 from gateway.http.wallet import WalletDoor
 from gateway.operators.operator import Operator
 from gateway.reasons import Categories, Category
-from gateway.runtime.changes import beyond_reload
-from gateway.runtime.doors import Doors, Tls
+from gateway.runtime.active_operators import Roster
 from gateway.runtime.errors import Unusable
-from gateway.runtime.journals import Journals
-from gateway.runtime.roster import Roster
-from gateway.runtime.supervision import Supervisor
+from gateway.runtime.listeners import Doors, Tls
+from gateway.runtime.open_journals import Journals
+from gateway.runtime.reload_limits import beyond_reload
+from gateway.runtime.supervisor import Supervisor
 from gateway.settings import Settings
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.context import Context
 from gateway.transfers.coordinator import Coordinator
-from gateway.transfers.deliverer import Deliverer
-from gateway.transfers.delivery import Delivery
-from gateway.transfers.reasoning import Reasoning
+from gateway.transfers.delivery_loop import Delivery
+from gateway.transfers.delivery_try import Deliverer
+from gateway.transfers.rollback_reasons import Reasoning
 
 log = structlog.get_logger(__name__)
 

@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 
 from gateway.money import Money
-from gateway.testing.ledger import Ledger
-from gateway.testing.server import SandboxServer
-from gateway.testing.simulated import Simulated, Unknown, simulated_operators
-from gateway.testing.stores import FileStore, MemoryStore
+from gateway.sandbox.ledger import Ledger
+from gateway.sandbox.server import SandboxServer
+from gateway.sandbox.simulated import Simulated, Unknown, simulated_operators
+from gateway.sandbox.stores import FileStore, MemoryStore
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 

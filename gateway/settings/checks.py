@@ -16,9 +16,9 @@ from argon2.exceptions import InvalidHashError
 
 from gateway.settings.deliveries import GAME_REPEATS_S
 from gateway.settings.listeners import ListenerTls
+from gateway.settings.messages import nearest
 from gateway.settings.models import DEFAULT_JOURNAL, Settings
 from gateway.settings.operators import CredentialSettings, OperatorSettings
-from gateway.settings.phrases import nearest
 from gateway.settings.problems import Place
 from gateway.settings.values import duration_text
 

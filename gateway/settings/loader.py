@@ -12,10 +12,10 @@ from pydantic_core import ErrorDetails
 from gateway.secrets import secrets_of
 from gateway.settings.checks import Finding, advice, contradictions
 from gateway.settings.document import Document
+from gateway.settings.messages import masking, missing_key, phrase, unknown_key
 from gateway.settings.models import Settings
-from gateway.settings.phrases import masking, missing_key, phrase, unknown_key
 from gateway.settings.problems import Mark, Place, Problem, SettingsError, dotted, printable
-from gateway.settings.sections import fields_at
+from gateway.settings.section import fields_at
 from gateway.settings.values import WRITTEN
 
 START: Final = Mark(1, 1)

@@ -21,17 +21,17 @@ from typing import ClassVar, Final
 import pytest
 from msgspec.structs import replace
 
-from gateway.journal.records import Direction, Session, Transfer, Verdict
 from gateway.money import Money, money
 from gateway.operators.adapter import Adapter, Receipt
 from gateway.operators.errors import Declined, Kind, OperatorError, Unmapped
 from gateway.operators.outcome import Outcome
-from gateway.operators.texts import secrets_of
-from gateway.testing.faults import BALANCE_FAULTS, Fault
-from gateway.testing.ledger import Account, HoldState
-from gateway.testing.simulated import Simulated
-from gateway.testing.workbench import HOLDS, PLAYER, TOKEN, Workbench, build, workbench
-from gateway.wire.calls import WalletCall
+from gateway.operators.safe_text import secrets_of
+from gateway.records import Decision, Direction, Session, Transfer, Verdict
+from gateway.sandbox.faults import BALANCE_FAULTS, Fault
+from gateway.sandbox.ledger import Account, HoldState
+from gateway.sandbox.simulated import Simulated
+from gateway.testing.workbench import PLAYER, TOKEN, Workbench, build, workbench
+from gateway.wire.calls import END_CALL, HOLD_CALL, WalletCall
 
 PATIENT_S: Final = 10.0
 HASTY_S: Final = 0.2
@@ -58,9 +58,9 @@ ODD_BALANCES: Final[dict[str, Callable[[Account], Account]]] = {
 }
 """Balances that only inform, as some operators tell them."""
 
-CONFIRMS: Final = {Direction.WITHDRAW: WalletCall.CONFIRM_WITHDRAWAL, Direction.DEPOSIT: WalletCall.CONFIRM_DEPOSIT}
-ROLLBACKS: Final = {Direction.WITHDRAW: WalletCall.ROLLBACK_WITHDRAWAL, Direction.DEPOSIT: WalletCall.ROLLBACK_DEPOSIT}
-MOVES: Final = tuple(HOLDS.items()) + tuple(CONFIRMS.items()) + tuple(ROLLBACKS.items())
+CONFIRMS: Final = {direction: END_CALL[direction, Decision.CONFIRM] for direction in Direction}
+ROLLBACKS: Final = {direction: END_CALL[direction, Decision.ROLLBACK] for direction in Direction}
+MOVES: Final = (*HOLD_CALL.items(), *CONFIRMS.items(), *ROLLBACKS.items())
 
 HARMLESS: Final = (Fault.DELAY, Fault.DUPLICATE)
 """Faults under which the answer is still a clear yes."""
@@ -103,10 +103,10 @@ class Conformance:
             async with self.bench() as bench:
                 await bench.verify()
                 transfer = bench.transfer(direction, money(amount, CURRENCY))
-                outcome = await bench.attempt(HOLDS[direction], transfer)
+                outcome = await bench.attempt(HOLD_CALL[direction], transfer)
                 if outcome.verdict is Verdict.DECLINED:
                     assert outcome.kind is Kind.AMOUNT
-                    assert bench.wire(HOLDS[direction]) == []
+                    assert bench.wire(HOLD_CALL[direction]) == []
                 else:
                     assert (outcome.verdict, outcome.balance) == (Verdict.SUCCESS, bench.balance)
                     assert _held(bench, transfer) == (HoldState.HELD, money(amount, CURRENCY))
@@ -304,14 +304,14 @@ async def _begun(bench: Workbench, direction: Direction) -> Transfer:
     """A transfer that the operator has taken."""
     await bench.verify()
     transfer = bench.transfer(direction, SOME)
-    outcome = await bench.attempt(HOLDS[direction], transfer)
+    outcome = await bench.attempt(HOLD_CALL[direction], transfer)
     assert (outcome.verdict, outcome.balance) == (Verdict.SUCCESS, bench.balance), outcome.text
     return transfer
 
 
 async def _ready(bench: Workbench, direction: Direction, call: WalletCall) -> Transfer:
     """A transfer for which this call comes next."""
-    if call is not HOLDS[direction]:
+    if call is not HOLD_CALL[direction]:
         return await _begun(bench, direction)
     await bench.verify()
     return bench.transfer(direction, SOME)

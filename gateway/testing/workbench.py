@@ -9,28 +9,26 @@ from functools import cache
 from typing import Any, Final
 
 from gateway.clock import SystemClock
-from gateway.journal.records import Direction, Session, State, Transfer
 from gateway.money import Money
 from gateway.operators.adapter import Adapter, Player
-from gateway.operators.client import HttpClient
+from gateway.operators.http_client.client import HttpClient
+from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
-from gateway.operators.tls import tls_context
+from gateway.records import Direction, Session, State, Transfer
+from gateway.sandbox.faults import Fault, FaultRule
+from gateway.sandbox.ledger import Hold, Ledger, Seen
+from gateway.sandbox.server import SandboxServer
+from gateway.sandbox.simulated import Simulated, Unknown
+from gateway.sandbox.stores import MemoryStore
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
-from gateway.testing.faults import Fault, FaultRule
-from gateway.testing.ledger import Hold, Ledger, Seen
-from gateway.testing.server import SandboxServer
-from gateway.testing.simulated import Simulated, Unknown
-from gateway.testing.stores import MemoryStore
 from gateway.wire.calls import WalletCall
 
 NAME: Final = "workbench"
 PLAYER: Final = "player-1"
 TOKEN: Final = "token-of-player-1"  # noqa: S105 - of a simulated player
 IDLE_S: Final = 5.0
-
-HOLDS: Final = {Direction.WITHDRAW: WalletCall.WITHDRAW, Direction.DEPOSIT: WalletCall.DEPOSIT}
 
 
 class Workbench:

@@ -7,11 +7,12 @@ from typing import Final
 
 import structlog
 
-from gateway.journal.records import Session, Transfer
+from gateway.bounded import BoundedMap
 from gateway.money import Money
 from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
-from gateway.operators.verdicts import in_currency
+from gateway.operators.outcome import in_currency
+from gateway.records import Session, Transfer
 
 ASK_S: Final = 1.0
 """How long the operator is asked for a balance that it did not give with its yes: the game waits for the yes."""
@@ -26,15 +27,11 @@ class Balances:
     known for longest is forgotten first."""
 
     def __init__(self, capacity: int = REMEMBERED) -> None:
-        self._capacity = capacity
-        self._last: dict[tuple[str, str, str], Money] = {}
+        self._last: BoundedMap[tuple[str, str, str], Money] = BoundedMap(capacity)
 
     def told(self, session: Session, balance: Money) -> None:
         """The operator has said so."""
-        last = self._last
-        last[_player(session)] = balance
-        if len(last) > self._capacity:
-            del last[next(iter(last))]
+        self._last.put(_player(session), balance)
 
     def last(self, session: Session) -> Money | None:
         """What the player was told last, by this process."""

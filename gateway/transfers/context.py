@@ -8,17 +8,21 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from gateway.bounded import BoundedMap
 from gateway.clock import Clock
 from gateway.journal.interface import Journal, JournalUnavailable
 from gateway.operators.operator import Operator
+from gateway.records import Key, Session
 from gateway.telemetry.metrics import Metrics
-from gateway.transfers import answers
-from gateway.transfers.flights import Flights
-from gateway.transfers.reasoning import Reasoning
+from gateway.transfers import refusals
+from gateway.transfers.rollback_reasons import Reasoning
 from gateway.transfers.rules import Lease
-from gateway.transfers.seen import Seen
+from gateway.transfers.single_flight import Flights
 
 LEASE_MARGIN_S: Final = 10.0
+REMEMBERED: Final = 100_000
+
+Remembered = BoundedMap[Key, Session]
 
 T = TypeVar("T")
 
@@ -38,8 +42,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     patience_s: float = 10.0
     chance: Callable[[], float] = random.random
     flights: Flights = msgspec.field(default_factory=Flights)
-    seen: Seen = msgspec.field(default_factory=Seen)
-    unsent: Seen = msgspec.field(default_factory=Seen)
+    opened_here: Remembered = msgspec.field(default_factory=lambda: BoundedMap(REMEMBERED))
+    unsent: Remembered = msgspec.field(default_factory=lambda: BoundedMap(REMEMBERED))
 
     def journal(self, operator: Operator) -> Journal:
         """The journal that this operator's transfers live in."""
@@ -56,4 +60,4 @@ async def recorded(write: Awaitable[T], consequence: str) -> T:
     try:
         return await write
     except JournalUnavailable as error:
-        raise answers.journal_unavailable(consequence) from error
+        raise refusals.journal_unavailable(consequence) from error

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import msgspec
 
-from gateway.journal.records import Decision, Direction, Key
 from gateway.money import Money
 from gateway.operators.adapter import Player
 from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
-from gateway.transfers import answers
+from gateway.records import Decision, Direction, Key
+from gateway.transfers import refusals
 from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context
-from gateway.transfers.deliverer import Deliverer
-from gateway.transfers.endings import Ending, Endings
-from gateway.transfers.followups import Followups
+from gateway.transfers.delivery_try import Deliverer
+from gateway.transfers.ends import Ending, Endings
 from gateway.transfers.holds import Hold, Holds
 from gateway.transfers.sessions import Sessions
+from gateway.transfers.unrecorded import Followups
 
 
 class Coordinator:
@@ -41,7 +41,7 @@ class Coordinator:
         try:
             player = await operator.verify_session(known)
         except OperatorError as error:
-            raise answers.of_operator_error(error) from error
+            raise refusals.of_operator_error(error) from error
         session = await self._sessions.remember(operator, token, player)
         if player.balance is None:
             return msgspec.structs.replace(player, balance=self._balances.last(session))
@@ -53,7 +53,7 @@ class Coordinator:
         try:
             balance = await operator.get_balance(session)
         except OperatorError as error:
-            raise answers.of_operator_error(error) from error
+            raise refusals.of_operator_error(error) from error
         self._balances.told(session, balance)
         return balance
 

@@ -6,20 +6,21 @@ import msgspec
 
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.records import Key, Session, State, Transfer, Verdict
 from gateway.journal.writes import Opened
 from gateway.money import Money
+from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import Refused
-from gateway.operators.guard import CallGroup
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
-from gateway.transfers import answers, rules, states
+from gateway.records import Key, Session, State, Transfer, Verdict
+from gateway.transfers import refusals, rules, states
 from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context, recorded
-from gateway.transfers.followups import Followups
 from gateway.transfers.sessions import Sessions
 from gateway.transfers.states import Action, Call
+from gateway.transfers.unrecorded import Followups
 from gateway.transfers.watch import Watch
+from gateway.wire.calls import HOLD_CALL
 from gateway.wire.errors import WalletError
 
 
@@ -76,16 +77,16 @@ class Holds:
             opened = await self._context.journal(operator).open(transfer)
         except JournalUnavailable as error:
             self._note_unsent(hold, session)
-            raise answers.journal_unavailable("nothing was sent for this call") from error
+            raise refusals.journal_unavailable("nothing was sent for this call") from error
         crash_point("hold.durable")
         if opened.created:  # somebody else's transfer of this id is not this session's
-            self._context.seen.add(hold.key, session)
+            self._context.opened_here.put(hold.key, session)
         return opened
 
     def _note_unsent(self, hold: Hold, session: Session) -> None:
         """The journal cannot keep that this hold was not sent. Whoever used its id first owns it."""
         if hold.key not in self._context.unsent:
-            self._context.unsent.add(hold.key, session)
+            self._context.unsent.put(hold.key, session)
 
     def _row(self, operator: Operator, hold: Hold, session: Session) -> Transfer:
         lease = self._context.lease(operator)
@@ -112,12 +113,12 @@ class Holds:
         if now >= transfer.due_at:
             text = "the gateway stood still for too long"
             return Outcome(verdict=Verdict.UNSENT, at=now, took_s=0.0, text=text, unwritten=True)
-        return await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)
+        return await operator.attempt(HOLD_CALL[transfer.direction], transfer)
 
     async def _record(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
         crash_point("hold.answered")
         now = self._context.clock.now()
-        attempt = rules.attempt_of(rules.HOLD_CALL[transfer.direction], outcome, transfer, self._context.instance)
+        attempt = rules.attempt_of(HOLD_CALL[transfer.direction], outcome, transfer, self._context.instance)
         if outcome.verdict is Verdict.SUCCESS:
             change = rules.taken(transfer, outcome, attempt, now)
         else:
@@ -139,13 +140,13 @@ class Holds:
         else:
             self._context.poke(operator.name, now)
         crash_point("hold.refused")
-        raise answers.of_failed_hold(transfer, attempt, unwritten=outcome.unwritten)
+        raise refusals.of_failed_hold(transfer, attempt, unwritten=outcome.unwritten)
 
     async def _unrecorded(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
         """Nobody knows whether the outcome was recorded; the game is told what stands once that is certain."""
         stands = await self._followups.disown(operator, transfer, outcome)
         if outcome.verdict is not Verdict.SUCCESS or stands is None or not rules.is_held(stands):
-            raise answers.not_recorded(transfer)
+            raise refusals.not_recorded(transfer)
         return await self._told(operator, stands, outcome)
 
     async def _told(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
@@ -157,7 +158,7 @@ class Holds:
         """Others took this instance for dead and rolled the transfer back while it was out."""
         if rules.may_have_moved(outcome):
             await self._followups.undo_late(operator, transfer, outcome)
-        return answers.rolled_back(transfer)
+        return refusals.rolled_back(transfer)
 
     async def _refused(self, operator: Operator, hold: Hold, session: Session, refused: Refused) -> Money | None:
         """There is no place for it, or the breaker is open. That nothing is sent is written down: its rollback, which
@@ -169,12 +170,12 @@ class Holds:
             opened = await self._context.journal(operator).open(transfer, reason)
         except JournalUnavailable:
             self._note_unsent(hold, session)
-            raise answers.not_sent(refused.text) from None
+            raise refusals.not_sent(refused.text) from None
         if not opened.created:
             return await self._repeated(operator, hold)
         self._context.metrics.ended(operator.name, transfer.direction, transfer.state)
         self._context.reasoning.count(operator.name, reason)
-        raise answers.not_sent(refused.text)
+        raise refusals.not_sent(refused.text)
 
     async def _repeated(self, operator: Operator, hold: Hold) -> Money | None:
         """The answer to a hold whose id is there already."""
@@ -183,17 +184,17 @@ class Holds:
         waited = False
         while transfer is None or not await self._stands(operator, hold, transfer):
             if transfer is None and hold.key not in self._context.flights:
-                raise answers.not_sent("the same call failed before it could be recorded")
+                raise refusals.not_sent("the same call failed before it could be recorded")
             waited = True
             transfer = await watch.look_again()
         action = self._action(hold, transfer)
         if action is Action.REPLAY_HOLD:
             return await self._balances.after(operator, transfer, transfer.session, transfer.hold_balance)
         if action is Action.REFUSE_UNSENT:
-            raise answers.never_sent(transfer)
+            raise refusals.never_sent(transfer)
         if waited:
             raise await self._same_refusal(operator, transfer)
-        raise answers.rolled_back(transfer)
+        raise refusals.rolled_back(transfer)
 
     async def _stands(self, operator: Operator, hold: Hold, transfer: Transfer) -> bool:
         """Whether what was found may be told. A receipt may not be taken back by the one who sent the hold and could
@@ -207,9 +208,9 @@ class Holds:
 
     def _action(self, hold: Hold, transfer: Transfer) -> Action:
         if not transfer.adopted and transfer.fingerprint != hold.fingerprint:
-            raise answers.id_reused(transfer, hold.amount, hold.description)
+            raise refusals.id_reused(transfer, hold.amount, hold.description)
         if transfer.adopted and transfer.amount not in (None, hold.amount):
-            raise answers.id_reused(transfer, hold.amount, transfer.description)
+            raise refusals.id_reused(transfer, hold.amount, transfer.description)
         return states.action(Call.HOLD, transfer.state, transfer.wants, adopted=transfer.adopted)
 
     async def _same_refusal(self, operator: Operator, transfer: Transfer) -> WalletError:
@@ -219,8 +220,8 @@ class Holds:
             "what came of an earlier call cannot be looked up; ask again",
         )
         tries = timeline.attempts if timeline else []
-        sent = next((attempt for attempt in tries if attempt.call == rules.HOLD_CALL[transfer.direction]), None)
+        sent = next((attempt for attempt in tries if attempt.call == HOLD_CALL[transfer.direction]), None)
         # It ended without a rollback being sent only where nothing of it had been written.
         unwritten = transfer.state is State.ROLLED_BACK and len(tries) == 1
-        failed = None if sent is None else answers.of_failed_hold(transfer, sent, unwritten=unwritten)
-        return failed or answers.rolled_back(transfer)
+        failed = None if sent is None else refusals.of_failed_hold(transfer, sent, unwritten=unwritten)
+        return failed or refusals.rolled_back(transfer)

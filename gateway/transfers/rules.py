@@ -10,10 +10,12 @@ from typing import Final
 
 import msgspec
 
-from gateway.journal.records import (
+from gateway.journal.writes import Change
+from gateway.money import Money
+from gateway.operators.outcome import Outcome
+from gateway.records import (
     Attempt,
     Decision,
-    Direction,
     Fate,
     Key,
     Reason,
@@ -22,25 +24,10 @@ from gateway.journal.records import (
     Transfer,
     Verdict,
 )
-from gateway.journal.writes import Change
-from gateway.money import Money
-from gateway.operators.outcome import Outcome
 from gateway.settings import DeliverySettings
 from gateway.transfers.schedule import next_try
 from gateway.transfers.states import DELIVERED, DELIVERING
 from gateway.wire.calls import WalletCall
-
-HOLD_CALL: Final = {
-    Direction.WITHDRAW: WalletCall.WITHDRAW,
-    Direction.DEPOSIT: WalletCall.DEPOSIT,
-}
-
-END_CALL: Final = {
-    (Direction.WITHDRAW, State.CONFIRMING): WalletCall.CONFIRM_WITHDRAWAL,
-    (Direction.WITHDRAW, State.ROLLING_BACK): WalletCall.ROLLBACK_WITHDRAWAL,
-    (Direction.DEPOSIT, State.CONFIRMING): WalletCall.CONFIRM_DEPOSIT,
-    (Direction.DEPOSIT, State.ROLLING_BACK): WalletCall.ROLLBACK_DEPOSIT,
-}
 
 WANTED: Final = {state: decision for decision, state in DELIVERING.items()}
 ENDED: Final = {state: decision for decision, state in DELIVERED.items()}

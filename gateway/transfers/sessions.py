@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from contextlib import suppress
 from typing import Final, NamedTuple
 
 import msgspec
 
+from gateway.bounded import BoundedMap
 from gateway.crashpoints import crash_point
-from gateway.journal.records import Session
 from gateway.operators.adapter import Player
 from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
+from gateway.records import Session
 from gateway.transfers.context import Context, recorded
 from gateway.wire.errors import WalletError
 
@@ -38,8 +38,7 @@ class Sessions:
 
     def __init__(self, context: Context, capacity: int = REMEMBERED) -> None:
         self._context = context
-        self._capacity = capacity
-        self._latest: OrderedDict[tuple[str, str], _Noted] = OrderedDict()
+        self._latest: BoundedMap[tuple[str, str], _Noted] = BoundedMap(capacity)
 
     async def known(self, operator: Operator, token: str) -> Session:
         """What is known of a token; a bare session where nothing is, since it may have been verified elsewhere."""
@@ -96,9 +95,7 @@ class Sessions:
         self._keep(session, session.verified_at)
 
     def _keep(self, session: Session, noted_at: float) -> None:
-        self._latest[session.operator, session.token] = _Noted(session, noted_at)
-        if len(self._latest) > self._capacity:
-            self._latest.popitem(last=False)
+        self._latest.put((session.operator, session.token), _Noted(session, noted_at))
 
 
 def _fresh(noted: _Noted, session: Session) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from gateway.journal.records import Decision, State
+from gateway.records import Decision, State
 
 
 class Call(StrEnum):

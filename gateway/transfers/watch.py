@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from gateway.journal.records import Key, Transfer
 from gateway.operators.operator import Operator
-from gateway.transfers import answers
+from gateway.records import Key, Transfer
+from gateway.transfers import refusals
 from gateway.transfers.context import Context, recorded
 
 FIRST_LOOK_S: Final = 0.01
@@ -34,7 +34,7 @@ class Watch:
         """The row once it may have changed. Raises `WalletError` when patience is over."""
         left_s = self._until - self._context.clock.monotonic()
         if left_s <= 0:
-            raise answers.still_waiting(self._key.id)
+            raise refusals.still_waiting(self._key.id)
         await self._pause(left_s)
         return await self.look()
 

@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
-from gateway.journal.records import FINAL, Decision, Direction, Fate, Key, KeyedReason, State, Transfer
 from gateway.money import Money, money
-from gateway.testing.ledger import Hold, HoldState, Ledger
+from gateway.records import FINAL, Decision, Direction, Fate, Key, KeyedReason, State, Transfer
+from gateway.sandbox.ledger import Hold, HoldState, Ledger
 from tests.chaos.game import Told, reason_of
 from tests.chaos.plan import CURRENCY, END_CALLS, HOLD_CALLS, OPENED_WITH, STUBBORN
 

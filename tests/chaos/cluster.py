@@ -11,9 +11,9 @@ from typing import Any, Final
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.interface import Journal
+from gateway.sandbox.simulated import Unknown
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
-from gateway.testing.simulated import Unknown
 from tests.chaos.operators import OperatorProcess, faults_of
 from tests.chaos.plan import ACME, BETA, PROTOCOLS, STUBBORN
 from tests.support.gateway_process import GatewayProcess

@@ -13,8 +13,8 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from gateway.journal.records import Decision
 from gateway.money import BALANCE_FRACTION_DIGITS, Money, canonical
+from gateway.records import Decision
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
 from tests.chaos.plan import END_CALLS, HOLD_CALLS, STUBBORN, Purchase

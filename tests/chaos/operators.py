@@ -12,10 +12,10 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from gateway.testing.faults import Fault, FaultRule
-from gateway.testing.ledger import Ledger
-from gateway.testing.simulated import Unknown
-from gateway.testing.stores import FileStore
+from gateway.sandbox.faults import Fault, FaultRule
+from gateway.sandbox.ledger import Ledger
+from gateway.sandbox.simulated import Unknown
+from gateway.sandbox.stores import FileStore
 from tests.chaos.plan import END_CALLS, HOLD_CALLS, OPENED_WITH, PLAYERS, STUBBORN
 
 START_S: Final = 30.0

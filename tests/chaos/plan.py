@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.journal.records import Decision, Direction
 from gateway.money import Money, money
+from gateway.records import Decision, Direction
 from gateway.wire.calls import WalletCall
 
 CURRENCY: Final = "XAG"

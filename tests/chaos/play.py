@@ -17,7 +17,7 @@ import aiohttp
 import msgspec
 
 from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
-from gateway.journal.records import Key, State, Transfer
+from gateway.records import Key, State, Transfer
 from tests.chaos.audit import Check, Evidence, audit
 from tests.chaos.cluster import Cluster, cluster
 from tests.chaos.game import PATIENCE_S, Balancer, Game, Told

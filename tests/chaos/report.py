@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.journal.records import State
+from gateway.records import State
 from tests.chaos.audit import key_of
 from tests.chaos.play import Played
 

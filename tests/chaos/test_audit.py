@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.journal.records import Decision, Direction, Fate, KeyedReason, State
 from gateway.money import money
-from gateway.testing.ledger import Ledger, Seen
-from gateway.testing.stores import MemoryStore
+from gateway.records import Decision, Direction, Fate, KeyedReason, State
+from gateway.sandbox.ledger import Ledger, Seen
+from gateway.sandbox.stores import MemoryStore
 from tests.chaos.audit import Check, Evidence, audit, key_of
 from tests.chaos.game import Answer, Told, reason_of
 from tests.chaos.plan import ACME, CURRENCY, OPENED_WITH, STUBBORN, Purchase

@@ -26,9 +26,9 @@ import msgspec
 from gateway.clock import SystemClock
 from gateway.journal import migrate_journal, open_journal
 from gateway.journal.copy import Movable
-from gateway.journal.postgres import writing
-from gateway.journal.records import State
+from gateway.journal.postgres import batch_writer
 from gateway.journal.writes import Change
+from gateway.records import State
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 from tests.support.journals import ANY, a_transfer
@@ -91,7 +91,7 @@ class Worker:
 def compare(url: str, rounds: int = ROUNDS, seconds: float = SECONDS) -> list[Compared]:
     """Both comparisons on the PostgreSQL database at this URL."""
     asyncio.run(migrate_journal(JournalSettings(url=url)))
-    with _workers(url, 1, writing.LARGEST, writing.LARGEST) as (single, grouped, other):
+    with _workers(url, 1, batch_writer.LARGEST, batch_writer.LARGEST) as (single, grouped, other):
         contenders = [[single], [grouped], [grouped, other]]
         rates: list[list[float]] = [[], [], []]
         for _ in range(rounds):
@@ -148,7 +148,7 @@ def _together(workers: list[Worker], seconds: float) -> float:
 
 
 def _work(pipe: Connection, url: str, largest_batch: int) -> None:
-    writing.LARGEST = largest_batch  # type: ignore[misc]  # a batch of one is a commit a call
+    batch_writer.LARGEST = largest_batch  # type: ignore[misc]  # a batch of one is a commit a call
     asyncio.run(_answer(pipe, url))
 
 

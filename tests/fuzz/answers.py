@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.operators.adapter import Answer
 from gateway.operators.errors import Unclear
-from gateway.operators.reader import HEAD_LIMIT, AnswerReader
+from gateway.operators.http_client.response_reader import HEAD_LIMIT, AnswerReader
 
 LIMIT: Final = 256
 BODILESS: Final = (204, 304)

@@ -19,17 +19,17 @@ from adapters.hub88.simulated import SimulatedHub88
 from adapters.quantum import Quantum
 from adapters.quantum.simulated import SimulatedQuantum
 from gateway.clock import SystemClock
-from gateway.journal.records import Direction, State, Verdict
 from gateway.money import Money
 from gateway.operators import Adapter, Answer, Declined, Http, OperatorError, Player
-from gateway.operators.client import HttpClient
+from gateway.operators.http_client.client import HttpClient
+from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
-from gateway.operators.texts import TEXT_LIMIT
-from gateway.operators.tls import tls_context
+from gateway.operators.safe_text import TEXT_LIMIT
+from gateway.records import Direction, State, Verdict
+from gateway.sandbox.simulated import Simulated
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
-from gateway.testing.simulated import Simulated
 from gateway.wire.calls import WalletCall
 from tests.fuzz.documented import DOCUMENTED, ROLLBACKS, TOKEN, Exchange
 from tests.support.adapters import Posted

@@ -14,9 +14,9 @@ from adapters.hub88 import simulated as hub88
 from adapters.quantum import simulated as quantum
 from gateway.money import money
 from gateway.operators import Answer, basic_auth
-from gateway.testing.ledger import Ledger
-from gateway.testing.simulated import Request, Simulated
-from gateway.testing.stores import MemoryStore
+from gateway.sandbox.ledger import Ledger
+from gateway.sandbox.simulated import Request, Simulated
+from gateway.sandbox.stores import MemoryStore
 from tests.fuzz.documented import CURRENCY, content_of
 from tests.fuzz.operators import BETWEEN, HUB88_WORDS, QUANTUM_WORDS
 

@@ -24,9 +24,9 @@ import asyncpg
 import msgspec
 
 from gateway.journal.copy import Movable
-from gateway.journal.records import Fate, State
 from gateway.journal.writes import Change, Claim
 from gateway.money import money
+from gateway.records import Fate, State
 from tests.support.journals import ACME, NOW, Journals, a_transfer, an_attempt
 from tests.support.postgres import PostgresServer
 from tests.support.postgres_shelf import PostgresShelf

@@ -50,11 +50,11 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.holds:Holds._send",
-                "    return await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)",
-                "    first = await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)\n"
+                "    return await operator.attempt(HOLD_CALL[transfer.direction], transfer)",
+                "    first = await operator.attempt(HOLD_CALL[transfer.direction], transfer)\n"
                 "    if first.verdict is not Verdict.UNKNOWN:\n"
                 "        return first\n"
-                "    return await operator.attempt(rules.HOLD_CALL[transfer.direction], transfer)",
+                "    return await operator.attempt(HOLD_CALL[transfer.direction], transfer)",
             ),
         ),
     ),
@@ -62,7 +62,7 @@ CANARIES: Final = (
         "leases of the living are forgotten",
         (
             Edit(
-                "gateway.transfers.recovery:Housekeeping.round",
+                "gateway.transfers.housekeeping:Housekeeping.round",
                 "self._inherit(self._clock.now())",
                 "self._inherit(math.inf)",
             ),
@@ -112,7 +112,7 @@ CANARIES: Final = (
         (
             Edit("gateway.transfers.rules:decided", "amount=amount,", "amount=None,"),
             Edit(
-                "gateway.transfers.endings:Endings._action",
+                "gateway.transfers.ends:Endings._action",
                 "ending.amount is not None and transfer.amount not in (None, ending.amount)",
                 "False",
             ),
@@ -130,7 +130,7 @@ CANARIES: Final = (
     ),
     Canary(
         "further reasons are dropped",
-        (Edit("gateway.transfers.endings:Endings._follow", "action in _NOTES and not noted", "False"),),
+        (Edit("gateway.transfers.ends:Endings._follow", "action in _NOTES and not noted", "False"),),
     ),
     Canary(
         "the first reason is dropped",
@@ -158,7 +158,7 @@ CANARIES: Final = (
         "what a dead gateway was sending is left as it is",
         (
             Edit(
-                "gateway.transfers.delivery:Delivery._bring",
+                "gateway.transfers.delivery_loop:Delivery._bring",
                 "mine = await self._deliverer.recover(operator, transfer)",
                 "mine = None",
             ),
@@ -168,7 +168,7 @@ CANARIES: Final = (
         "what is taken over is not durable before it is sent",
         (
             Edit(
-                "gateway.transfers.endings:Endings._open",
+                "gateway.transfers.ends:Endings._open",
                 "opened = await recorded(",
                 'opened = (lambda writing, _: (__import__("asyncio").ensure_future(writing),'
                 ' __import__("gateway.journal.writes", fromlist=["Opened"]).Opened(transfer, created=True))[1])(',
@@ -200,7 +200,7 @@ CANARIES: Final = (
         (
             Edit("gateway.transfers.holds:Holds._overtaken", "rules.may_have_moved(outcome)", "False"),
             Edit(
-                "gateway.transfers.followups:Followups._disown",
+                "gateway.transfers.unrecorded:Followups._disown",
                 "rules.is_undone(found) and rules.may_have_moved(outcome)",
                 "False",
             ),
@@ -234,7 +234,7 @@ CANARIES: Final = (
         "a success is told before the operator has acknowledged",
         (
             Edit(
-                "gateway.transfers.endings:Endings._deliver",
+                "gateway.transfers.ends:Endings._deliver",
                 "after.state is states.DELIVERED[ending.decision]",
                 "True",
             ),
@@ -248,7 +248,7 @@ CANARIES: Final = (
         "what is parked is not counted",
         (
             Edit(
-                "gateway.transfers.deliverer:Deliverer._count",
+                "gateway.transfers.delivery_try:Deliverer._count",
                 "self._context.metrics.parked(operator, change.wants)",
                 "pass",
             ),
@@ -278,7 +278,7 @@ CANARIES: Final = (
         "an end that nobody can say whose it is goes out as it came",
         (
             Edit(
-                "gateway.transfers.endings:Endings._named",
+                "gateway.transfers.ends:Endings._named",
                 "return named if payer is Payer.SAME else None",
                 "return named",
             ),
@@ -288,7 +288,7 @@ CANARIES: Final = (
         "a stranger's reason is kept before the stranger is refused",
         (
             Edit(
-                "gateway.transfers.endings:Endings._named",
+                "gateway.transfers.ends:Endings._named",
                 "if payer is Payer.OTHER:\n",
                 "if payer is Payer.OTHER:\n"
                 "        if ending.reason is not None:\n"
@@ -312,7 +312,7 @@ CANARIES: Final = (
             Edit(
                 "gateway.transfers.balances:Balances.after",
                 "known = self.last(session)",
-                'raise __import__("gateway.transfers.answers", fromlist=["answers"]).pending(transfer)',
+                'raise __import__("gateway.transfers.refusals", fromlist=["answers"]).pending(transfer)',
             ),
         ),
     ),
@@ -332,11 +332,11 @@ CANARIES: Final = (
     ),
     Canary(
         "a yes whose balance cannot be told is unclear",
-        (Edit("gateway.operators.verdicts:_told", "return Told(None, f", "raise Unclear(f"),),
+        (Edit("gateway.operators.outcome:_told", "return Told(None, f", "raise Unclear(f"),),
     ),
     Canary(
         "a balance in another currency blocks an end",
-        (Edit("gateway.operators.verdicts:as_yes", "if call in HOLDS:", "if True:"),),
+        (Edit("gateway.operators.outcome:as_yes", "if call in HOLDS:", "if True:"),),
     ),
     Canary(
         "an error of the protocol counts as silence",
@@ -352,7 +352,7 @@ CANARIES: Final = (
         "reads, holds and ends share one breaker",
         (
             Edit(
-                "gateway.operators.guard:Guard.__init__",
+                "gateway.operators.bulkhead:Guard.__init__",
                 "{group: Breaker(breaker.failures, breaker.open_for, clock) for group in CallGroup}",
                 "dict.fromkeys(CallGroup, Breaker(breaker.failures, breaker.open_for, clock))",
             ),

@@ -16,12 +16,12 @@ import msgspec
 
 from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalUnavailable, ReasonFilter, TransferFilter
-from gateway.journal.records import Key, KeyedReason, ReasonTotal, Session, State, Tally, Timeline, Transfer
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import Place
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.writes import Change, Check, Claim, Open, Opened, Write
+from gateway.records import Key, KeyedReason, ReasonTotal, Session, State, Tally, Timeline, Transfer
 from gateway.telemetry.metrics import Metrics
 from tests.simulation.dice import Dice
 from tests.simulation.disk import Disk

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.testing.ledger import Account, Hold
+from gateway.sandbox.ledger import Account, Hold
 from tests.simulation.database import Version
 from tests.simulation.games import Asked, Told
 from tests.simulation.operators import Handled, Sent

@@ -17,11 +17,11 @@ from unittest.mock import patch
 import adapters.hub88.signing
 import gateway.journal.sqlite.store
 import gateway.operators.registry
-import gateway.runtime.doors
-import gateway.runtime.journals
+import gateway.runtime.listeners
+import gateway.runtime.open_journals
 import gateway.runtime.runtime
-import gateway.transfers.delivery
-import gateway.transfers.recovery
+import gateway.transfers.delivery_loop
+import gateway.transfers.housekeeping
 from adapters.hub88 import Hub88
 from gateway.clock import Clock
 from gateway.journal.interface import Journal
@@ -145,16 +145,16 @@ def simulated(seed: int, pace: Pace) -> Iterator[None]:
     random.seed(seed)
     with ExitStack() as stack:
         for place, name, value in (
-            (gateway.runtime.doors, "_bound", _listen),
-            (gateway.runtime.journals, "open_journal", _open_journal),
+            (gateway.runtime.listeners, "_bound", _listen),
+            (gateway.runtime.open_journals, "open_journal", _open_journal),
             (gateway.operators.registry, "tls_context", lambda *_: None),
             (gateway.runtime.runtime, "socket", SimpleNamespace(gethostname=_name)),
             (gateway.runtime.runtime, "secrets", SimpleNamespace(token_hex=lambda _: "0")),
             (gateway.runtime.runtime, "os", SimpleNamespace(getpid=lambda: 0, environ=os.environ)),
-            (gateway.runtime.journals, "COUNT_EVERY_S", pace.beat_every_s),
-            (gateway.transfers.delivery, "POLL_S", pace.poll_s),
-            (gateway.transfers.recovery, "BEAT_EVERY_S", pace.beat_every_s),
-            (gateway.transfers.recovery, "INSTANCE_LEASE_S", pace.instance_lease_s),
+            (gateway.runtime.open_journals, "COUNT_EVERY_S", pace.beat_every_s),
+            (gateway.transfers.delivery_loop, "POLL_S", pace.poll_s),
+            (gateway.transfers.housekeeping, "BEAT_EVERY_S", pace.beat_every_s),
+            (gateway.transfers.housekeeping, "INSTANCE_LEASE_S", pace.instance_lease_s),
             (gateway.journal.sqlite.store, "CHECKPOINT_PAGES", pace.checkpoint_pages),
             (Hub88, "signer", None),
             (adapters.hub88.signing, "sign", SIGN),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.testing.faults import BALANCE_FAULTS, Fault
+from gateway.sandbox.faults import BALANCE_FAULTS, Fault
 from tests.simulation.evidence import Evidence
 from tests.simulation.operators import YES, Handled
 

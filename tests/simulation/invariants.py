@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
-from gateway.testing.ledger import HoldState
+from gateway.sandbox.ledger import HoldState
 from tests.simulation.database import Version
 from tests.simulation.evidence import Evidence, Key, Violation
 from tests.simulation.games import CONFIRMS, CURRENCY, HOLDS, ROLLBACKS, Told

@@ -15,8 +15,8 @@ import httptools
 import msgspec
 
 from gateway.operators.adapter import Answer
-from gateway.testing.faults import Ending, Reply
-from gateway.testing.simulated import Request
+from gateway.sandbox.faults import Ending, Reply
+from gateway.sandbox.simulated import Request
 from tests.simulation.dice import Dice
 from tests.simulation.processes import PROCESS, Process
 

@@ -11,10 +11,10 @@ import msgspec
 
 from gateway.money import canonical
 from gateway.operators import Answer, Kind
-from gateway.testing.faults import CRUMB, Fault, FaultRule, FaultyOperator, Reply
-from gateway.testing.ledger import Account, Event, Ledger, Seen
-from gateway.testing.simulated import Act, Manner, Misunderstood, Order, Request, Unknown, simulated_operators
-from gateway.testing.stores import MemoryStore
+from gateway.sandbox.faults import CRUMB, Fault, FaultRule, FaultyOperator, Reply
+from gateway.sandbox.ledger import Account, Event, Ledger, Seen
+from gateway.sandbox.simulated import Act, Manner, Misunderstood, Order, Request, Unknown, simulated_operators
+from gateway.sandbox.stores import MemoryStore
 from tests.simulation.dice import Dice
 from tests.simulation.network import Weather
 from tests.simulation.processes import Process

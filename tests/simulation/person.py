@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from gateway.journal.records import Decision, Reason, State, Transfer
 from gateway.reasons import Source
-from gateway.testing.faults import Fault, FaultRule
-from gateway.testing.ledger import HoldState, Refusal
+from gateway.records import Decision, Reason, State, Transfer
+from gateway.sandbox.faults import Fault, FaultRule
+from gateway.sandbox.ledger import HoldState, Refusal
 from gateway.transfers import rules
 from gateway.wire.calls import WalletCall
 from tests.simulation.dice import Dice

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.testing.faults import Fault
-from gateway.testing.simulated import Manner, Unknown
+from gateway.sandbox.faults import Fault
+from gateway.sandbox.simulated import Manner, Unknown
 from tests.simulation.database import Mishaps
 from tests.simulation.dice import Dice
 from tests.simulation.network import Weather

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.records import State
 from gateway.journal.writes import Open
+from gateway.records import State
 from tests.simulation.database import Database
 from tests.simulation.dice import Dice
 from tests.simulation.disk import SECTOR, Disk, File

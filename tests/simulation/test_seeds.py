@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.testing.simulated import simulated_operators
+from gateway.sandbox.simulated import simulated_operators
 from tests.simulation.plan import PROTOCOLS
 from tests.simulation.report import outcome
 

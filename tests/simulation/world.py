@@ -9,14 +9,13 @@ import json
 from decimal import Decimal
 from typing import Any, Final
 
-from gateway.journal.records import Direction, Key, Session, State, Transfer
 from gateway.money import money
-from gateway.operators.basic_auth import basic_auth
 from gateway.operators.registry import adapter, validate
+from gateway.operators.toolkit import basic_auth
+from gateway.records import Direction, Key, Session, State, Transfer
+from gateway.sandbox.faults import FaultRule
 from gateway.settings import Settings
 from gateway.telemetry.metrics import Metrics
-from gateway.testing.faults import FaultRule
-from gateway.testing.memory import MemoryHttp
 from gateway.wire.calls import WalletCall
 from tests.simulation.database import Database, Mishaps, SimulatedJournal
 from tests.simulation.dice import Dice
@@ -28,6 +27,7 @@ from tests.simulation.network import Network, Weather
 from tests.simulation.operators import SimulatedOperator
 from tests.simulation.plan import OperatorPlan, Plan
 from tests.simulation.processes import Process, SimulatedLoop
+from tests.support.memory_http import MemoryHttp
 
 PATIENCE_S: Final = 15.0
 """How long a game waits for an answer."""

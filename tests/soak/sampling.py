@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.journal.records import State
+from gateway.records import State
 from tests.support.gateway_process import GatewayProcess
 from tests.support.playing import Game
 

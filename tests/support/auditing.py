@@ -11,10 +11,10 @@ from typing import Any, Final
 import msgspec
 
 from gateway.journal.copy import Movable
-from gateway.journal.records import Direction, Key, State, Timeline
 from gateway.money import Money
 from gateway.reasons import TEXT_LIMIT, Source
-from gateway.testing.ledger import Account, Hold, HoldState
+from gateway.records import Direction, Key, State, Timeline
+from gateway.sandbox.ledger import Account, Hold, HoldState
 from gateway.wire.calls import WalletCall
 from tests.support.far_operators import FarOperator
 from tests.support.playing import Game, Told

@@ -14,7 +14,9 @@ import yaml
 
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
-from gateway.journal.records import (
+from gateway.money import money
+from gateway.reasons import Source
+from gateway.records import (
     Attempt,
     Decision,
     Direction,
@@ -26,8 +28,6 @@ from gateway.journal.records import (
     Transfer,
     Verdict,
 )
-from gateway.money import money
-from gateway.reasons import Source
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 

@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
-from gateway.http.access import AccessLog
+from gateway.http.access_log import AccessLog
 from gateway.http.connection import Connections
-from gateway.http.front import Front
-from gateway.http.listening import Listener
+from gateway.http.listener import Listener
+from gateway.http.routing import Front
 from gateway.http.wallet import WalletDoor
-from gateway.journal.records import Decision, Direction
 from gateway.money import Money, money
 from gateway.operators.adapter import Player
 from gateway.operators.operator import Operator
+from gateway.records import Decision, Direction
 from gateway.settings import LogSettings, OperatorSettings, ServerSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.coordinator import Coordinator

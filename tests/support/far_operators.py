@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple, Self
 
 from adapters.hub88.simulated import SimulatedHub88
 from adapters.quantum.simulated import SimulatedQuantum
-from gateway.journal.records import Direction
 from gateway.money import Money, money
-from gateway.testing.faults import Fault, FaultRule
-from gateway.testing.ledger import Ledger, Seen
-from gateway.testing.server import SandboxServer
-from gateway.testing.simulated import Simulated, Unknown
-from gateway.testing.stores import FileStore, MemoryStore
+from gateway.records import Direction
+from gateway.sandbox.faults import Fault, FaultRule
+from gateway.sandbox.ledger import Ledger, Seen
+from gateway.sandbox.server import SandboxServer
+from gateway.sandbox.simulated import Simulated, Unknown
+from gateway.sandbox.stores import FileStore, MemoryStore
 from gateway.wire.calls import WalletCall
 
 HOLDS: Final = (WalletCall.WITHDRAW, WalletCall.DEPOSIT)

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, cast
 
 from gateway.clock import Clock
-from gateway.journal.records import Session, Transfer
 from gateway.money import Money
 from gateway.operators.adapter import Adapter, AdapterSettings, Player, Receipt
-from gateway.operators.client import HttpClient
 from gateway.operators.errors import Declined, Kind, OperatorError, Refused, Unsent
+from gateway.operators.http_client.client import HttpClient
+from gateway.operators.http_client.wire_use import note_write
 from gateway.operators.operator import Operator
-from gateway.operators.wire_use import note_write
+from gateway.records import Session, Transfer
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall

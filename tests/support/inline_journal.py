@@ -8,11 +8,11 @@ from typing import Self
 
 from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalUnavailable, ReasonFilter, TransferFilter
-from gateway.journal.records import Key, KeyedReason, ReasonTotal, Session, Tally, Timeline, Transfer
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import Place
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.writes import Check
+from gateway.records import Key, KeyedReason, ReasonTotal, Session, Tally, Timeline, Transfer
 from gateway.telemetry.metrics import Metrics
 
 

@@ -13,7 +13,7 @@ from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.copy import Movable
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.records import Direction, Key, State, Timeline
+from gateway.records import Direction, Key, State, Timeline
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall

@@ -14,8 +14,8 @@ from itertools import count
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.interface import Journal
-from gateway.journal.records import State
 from gateway.journal.writes import Change
+from gateway.records import State
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 from tests.support.journals import ANY, NOW, a_transfer, an_attempt

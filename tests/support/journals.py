@@ -16,9 +16,9 @@ import msgspec
 from gateway.clock import SystemClock
 from gateway.journal import migrate_journal, open_journal
 from gateway.journal.copy import Movable
-from gateway.journal.records import Attempt, Direction, Key, Reason, Session, State, Transfer, Verdict
 from gateway.money import money
 from gateway.reasons import Source
+from gateway.records import Attempt, Direction, Key, Reason, Session, State, Transfer, Verdict
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 from tests.support.postgres_shelf import PostgresShelf

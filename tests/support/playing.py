@@ -17,9 +17,9 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from gateway.journal.records import Decision, Direction
 from gateway.money import Money
 from gateway.operators import basic_auth
+from gateway.records import Decision, Direction
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
 from tests.support.far_operators import PASSWORD, FarOperator

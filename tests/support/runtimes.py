@@ -12,11 +12,11 @@ from typing import Any
 from adapters.quantum.simulated import SimulatedQuantum
 from gateway.money import money
 from gateway.runtime import Runtime
+from gateway.sandbox.faults import Fault, FaultRule
+from gateway.sandbox.ledger import HoldState, Ledger
+from gateway.sandbox.server import SandboxServer
+from gateway.sandbox.stores import MemoryStore
 from gateway.settings import Settings
-from gateway.testing.faults import Fault, FaultRule
-from gateway.testing.ledger import HoldState, Ledger
-from gateway.testing.server import SandboxServer
-from gateway.testing.stores import MemoryStore
 from gateway.wire.calls import WalletCall
 from tests.support.doors import Answered, Client, request
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.journal.interface import TransferFilter
-from gateway.journal.records import CLAIMABLE, Decision, Direction, Key, State, Timeline
-from gateway.testing.faults import Fault, FaultRule
+from gateway.records import CLAIMABLE, Decision, Direction, Key, State, Timeline
+from gateway.sandbox.faults import Fault, FaultRule
 from gateway.wire.calls import WalletCall
 from tests.support.auditing import Evidence, gathered, timelines
 from tests.support.far_operators import KINDS, FarOperators

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.journal.records import Attempt, Direction, Reason, Session, State, Transfer, Verdict
 from gateway.money import money
 from gateway.reasons import Source
+from gateway.records import Attempt, Direction, Reason, Session, State, Transfer, Verdict
 
 OPERATOR = "acme"
 TOKEN = "0fabcdc4-fe07-44f2-b968-93da3b324898"

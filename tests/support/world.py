@@ -9,17 +9,17 @@ from typing import Any, TypeVar
 
 import pytest
 
-from gateway.journal.records import Decision, Direction, Key, State, Timeline, Transfer
 from gateway.money import Money
 from gateway.reasons import Categories
+from gateway.records import Decision, Direction, Key, State, Timeline, Transfer
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.context import Context
 from gateway.transfers.coordinator import Coordinator
-from gateway.transfers.deliverer import Deliverer
-from gateway.transfers.delivery import Delivery
-from gateway.transfers.reasoning import Reasoning
-from gateway.transfers.recovery import Housekeeping
+from gateway.transfers.delivery_loop import Delivery
+from gateway.transfers.delivery_try import Deliverer
+from gateway.transfers.housekeeping import Housekeeping
+from gateway.transfers.rollback_reasons import Reasoning
 from gateway.wire.errors import ErrorCode, WalletError
 from tests.support.far_side import FarSide, scripted_operator
 from tests.support.inline_journal import InlineJournal

@@ -6,8 +6,8 @@ from typing import Any
 
 from gateway.journal.interface import ReasonFilter, TransferFilter
 from gateway.journal.postgres.statements import SQL
-from gateway.journal.records import FINAL
-from gateway.journal.texts import escaped
+from gateway.journal.text_escaping import escaped
+from gateway.records import FINAL
 
 Query = tuple[str, list[Any]]
 

@@ -6,11 +6,11 @@ from typing import Final
 
 from gateway.clock import Clock
 from gateway.journal.group_commit import GroupCommit, GroupedWrites
-from gateway.journal.postgres.connections import Connections, Line, Server, close, connect, connect_anyhow
+from gateway.journal.postgres.batch_writer import Writing
 from gateway.journal.postgres.errors import named_refusals
+from gateway.journal.postgres.pool import Connections, Line, Server, close, connect, connect_anyhow
 from gateway.journal.postgres.reads import PostgresReads
 from gateway.journal.postgres.schema import migrate
-from gateway.journal.postgres.writing import Writing
 from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
 from gateway.journal.writes import Check

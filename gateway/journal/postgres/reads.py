@@ -8,10 +8,13 @@ from typing import Any, Final
 
 from gateway.journal.interface import ReasonFilter, TransferFilter
 from gateway.journal.postgres import filters
-from gateway.journal.postgres.connections import Connections
 from gateway.journal.postgres.errors import named_errors
+from gateway.journal.postgres.pool import Connections
 from gateway.journal.postgres.statements import SQL
-from gateway.journal.records import (
+from gateway.journal.rows import Rows, attempt, of_key, reason
+from gateway.journal.text_escaping import unescaped
+from gateway.reasons import Source
+from gateway.records import (
     Attempt,
     Direction,
     Extent,
@@ -26,9 +29,6 @@ from gateway.journal.records import (
     Timeline,
     Transfer,
 )
-from gateway.journal.rows import Rows, attempt, of_key, reason
-from gateway.journal.texts import unescaped
-from gateway.reasons import Source
 
 LIST_PATIENCE: Final = 6
 """How many times longer than a call's statement one may take that looks through many rows for a person."""

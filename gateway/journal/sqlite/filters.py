@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.journal.interface import ReasonFilter, TransferFilter
 from gateway.journal.sqlite.statements import SQL, UNFINISHED, marks
-from gateway.journal.texts import escaped
+from gateway.journal.text_escaping import escaped
 
 Query = tuple[str, tuple[Any, ...]]
 

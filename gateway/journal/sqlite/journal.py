@@ -10,7 +10,15 @@ from typing import NamedTuple, Self
 from gateway.clock import Clock
 from gateway.journal.group_commit import GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalMisconfigured, ReasonFilter, TransferFilter
-from gateway.journal.records import (
+from gateway.journal.rows import Rows
+from gateway.journal.sealing import Sealer
+from gateway.journal.sqlite.connection import Place, connect
+from gateway.journal.sqlite.lock import locked
+from gateway.journal.sqlite.reads import SqliteReads
+from gateway.journal.sqlite.store import SqliteStore
+from gateway.journal.sqlite.threads import ReadingThread, WritingThread
+from gateway.journal.writes import Check
+from gateway.records import (
     Extent,
     Key,
     KeyedReason,
@@ -21,14 +29,6 @@ from gateway.journal.records import (
     Timeline,
     Transfer,
 )
-from gateway.journal.rows import Rows
-from gateway.journal.sealing import Sealer
-from gateway.journal.sqlite.connection import Place, connect
-from gateway.journal.sqlite.lock import locked
-from gateway.journal.sqlite.reads import SqliteReads
-from gateway.journal.sqlite.store import SqliteStore
-from gateway.journal.sqlite.threads import ReadingThread, WritingThread
-from gateway.journal.writes import Check
 from gateway.telemetry.metrics import Metrics
 
 

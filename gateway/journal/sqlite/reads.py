@@ -8,7 +8,13 @@ from typing import Any
 import apsw
 
 from gateway.journal.interface import ReasonFilter, TransferFilter
-from gateway.journal.records import (
+from gateway.journal.rows import Rows, attempt, of_key, reason
+from gateway.journal.sqlite import filters
+from gateway.journal.sqlite.connection import named_errors
+from gateway.journal.sqlite.statements import SQL
+from gateway.journal.text_escaping import unescaped
+from gateway.reasons import Source
+from gateway.records import (
     Direction,
     Extent,
     Key,
@@ -21,12 +27,6 @@ from gateway.journal.records import (
     Timeline,
     Transfer,
 )
-from gateway.journal.rows import Rows, attempt, of_key, reason
-from gateway.journal.sqlite import filters
-from gateway.journal.sqlite.connection import named_errors
-from gateway.journal.sqlite.statements import SQL
-from gateway.journal.texts import unescaped
-from gateway.reasons import Source
 
 
 class SqliteReads:

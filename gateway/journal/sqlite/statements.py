@@ -7,8 +7,8 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
-from gateway.journal.records import CLAIMABLE, FINAL, State
 from gateway.journal.rows import ATTEMPT_COLUMNS, REASON_COLUMNS, TRANSFER_COLUMNS
+from gateway.records import CLAIMABLE, FINAL, State
 
 UNFINISHED: Final = tuple(state for state in State if state not in FINAL)
 

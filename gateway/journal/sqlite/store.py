@@ -11,8 +11,8 @@ from typing import Any, Final
 import apsw
 import msgspec
 
+from gateway.bounded import BoundedMap
 from gateway.crashpoints import crash_point
-from gateway.journal.records import Attempt, Reason, Transfer
 from gateway.journal.rows import Rows, of_attempt, of_key, of_money, of_reason, of_text
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import (
@@ -24,10 +24,9 @@ from gateway.journal.sqlite.connection import (
     require_journal,
     transaction,
 )
-from gateway.journal.sqlite.numbers import Numbers
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.statements import SQL
-from gateway.journal.texts import escaped
+from gateway.journal.text_escaping import escaped
 from gateway.journal.writes import (
     Beat,
     Change,
@@ -44,9 +43,15 @@ from gateway.journal.writes import (
     Write,
     changed,
 )
+from gateway.records import Attempt, Key, Reason, Transfer
 
 CHECKPOINT_PAGES: Final = 1000
 """Pages in the write-ahead log from which on a checkpoint is worth its syncs."""
+
+ROW_IDS: Final = 16_384
+"""Row ids that are remembered for the transfers last written, so that the next write need not search the key's index.
+A remembered id may be stale (its transaction failed, or another process pruned the row): every statement that uses one
+compares the key as well (tests/integration/journal/sqlite/test_row_ids.py)."""
 
 
 class SqliteStore:
@@ -62,7 +67,7 @@ class SqliteStore:
                 migrate(self._connection, place.path)
             require_journal(self._connection, place.path)
             self._rows = Rows(sealer)
-            self._numbers = Numbers()
+            self._row_ids: BoundedMap[Key, int] = BoundedMap(ROW_IDS)
             self.reads = SqliteReads(self._connection, self._rows)
             self.reads.require_key()
         except BaseException:
@@ -142,7 +147,7 @@ class SqliteStore:
         if not self._connection.changes():
             return Opened(self._found(transfer), created=False)
         number = self._connection.last_insert_rowid()
-        self._numbers.keep(transfer.key, number)
+        self._row_ids.put(transfer.key, number)
         if write.reason is not None:
             self._add_reason(number, write.reason)
         return Opened(transfer, created=True)
@@ -156,7 +161,7 @@ class SqliteStore:
         """Writes if the row is what the writer found, which its revision tells; else reads it, decides, and writes:
         nobody else can write within the transaction. (An UPDATE that returns its row costs twice as much, since
         SQLite keeps a table of its own for what it returns.)"""
-        number, found = self._numbers.get(write.key), write.found
+        number, found = self._row_ids.get(write.key), write.found
         moved = None if number is None or found is None else self._moved(number, found, write)
         if moved is None:
             numbered = self.reads.find_numbered(write.key)
@@ -239,7 +244,7 @@ class SqliteStore:
 
     def _taken(self, write: Claim, number: Any, row: Sequence[Any]) -> Transfer:
         found = self._rows.transfer(row)
-        self._numbers.keep(found.key, number)
+        self._row_ids.put(found.key, number)
         return msgspec.structs.replace(found, owner=write.owner, due_at=write.lease_until, revision=found.revision + 1)
 
     def _beat(self, write: Beat) -> None:

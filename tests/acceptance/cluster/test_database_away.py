@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from gateway.journal.records import State
+from gateway.records import State
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
 from tests.support.instances import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from gateway.journal.records import State
 from gateway.reasons import Source
-from gateway.testing.faults import Fault
-from gateway.testing.ledger import HoldState
+from gateway.records import State
+from gateway.sandbox.faults import Fault
+from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
 from tests.support.doors import Answered

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from itertools import starmap
 
-from gateway.testing.faults import Fault
+from gateway.sandbox.faults import Fault
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
 from tests.support.doors import Answered

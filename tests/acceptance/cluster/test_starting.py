@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from gateway.testing.ledger import HoldState
+from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.support.gateway_process import GatewayProcess
 from tests.support.instances import call, configuration, gateways, operator

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gateway.journal.records import State
-from gateway.testing.faults import Fault
-from gateway.testing.ledger import HoldState
+from gateway.records import State
+from gateway.sandbox.faults import Fault
+from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.support.gateway_process import GatewayProcess
 from tests.support.instances import call, journal_at, key, migrated, operator, until_state

@@ -11,7 +11,7 @@ import aiohttp
 import asyncpg
 import pytest
 
-from gateway.testing.faults import Fault
+from gateway.sandbox.faults import Fault
 from gateway.wire.calls import WalletCall
 from tests.chaos.game import Answer, Balancer
 from tests.support.gateway_process import DiedAtStart, GatewayProcess

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from gateway.journal.records import Decision
-from gateway.testing.faults import Fault
+from gateway.records import Decision
+from gateway.sandbox.faults import Fault
 from gateway.wire.calls import WalletCall
 from tests.support.playing import END, Purchase
 from tests.support.stage import BREAKER_FAILURES, KEEP, PLAYED, STRICT, Stage

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.testing.faults import Fault
+from gateway.sandbox.faults import Fault
 from tests.support.gateway_process import COMMAND
 from tests.support.machine import has_terminals
 
@@ -23,9 +23,9 @@ LAST_LINE = f"make demo: {PURCHASES} purchases, 2 operators, 1 kill -9: ledger a
 
 THIEF = """
 from gateway.cli import main
-from gateway.journal.records import Direction
+from gateway.records import Direction
 from gateway.money import parse
-from gateway.sandbox.demo.operators import DemoOperator, token
+from gateway.demo.operators import DemoOperator, token
 
 enrol = DemoOperator.enrol
 

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from gateway.money import parse
-from gateway.testing.faults import FaultRule
-from gateway.testing.ledger import Hold, Ledger
-from gateway.testing.server import SandboxServer
-from gateway.testing.simulated import simulated_operators
-from gateway.testing.stores import MemoryStore
+from gateway.sandbox.faults import FaultRule
+from gateway.sandbox.ledger import Hold, Ledger
+from gateway.sandbox.server import SandboxServer
+from gateway.sandbox.simulated import simulated_operators
+from gateway.sandbox.stores import MemoryStore
 from gateway.wire.calls import WalletCall
 from tests.support.wallet_client import TOKEN
 

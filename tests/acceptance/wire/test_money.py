@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from gateway.money import money
-from gateway.testing.ledger import HoldState
+from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.acceptance.wire.sandbox import Sandbox, sandbox
 from tests.support.doors import Answered

@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.testing.faults import Fault, FaultRule
-from gateway.testing.ledger import HoldState
+from gateway.sandbox.faults import Fault, FaultRule
+from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.acceptance.wire.sandbox import Sandbox, sandbox, until
 from tests.support.doors import Answered

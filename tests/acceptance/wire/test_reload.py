@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway.testing.faults import Fault, FaultRule
-from gateway.testing.ledger import HoldState
+from gateway.sandbox.faults import Fault, FaultRule
+from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.acceptance.wire.sandbox import Sandbox, sandbox, until
 from tests.support.gateway_process import GatewayProcess

@@ -15,8 +15,8 @@ import pytest_asyncio
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.interface import Journal
-from gateway.journal.records import Direction, Key, State, Timeline, Verdict
 from gateway.reasons import Source
+from gateway.records import Direction, Key, State, Timeline, Verdict
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall

@@ -9,8 +9,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.testing.faults import Fault, FaultRule
-from gateway.testing.ledger import HoldState
+from gateway.sandbox.faults import Fault, FaultRule
+from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.acceptance.wire.sandbox import Sandbox, sandbox, until
 from tests.support.doors import Answered

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.testing.faults import Fault, FaultRule
+from gateway.sandbox.faults import Fault, FaultRule
 from gateway.wire.calls import WalletCall
 from tests.acceptance.wire.sandbox import Sandbox, sandbox
 from tests.support.doors import Answered, request

@@ -12,11 +12,11 @@ from adapters.quantum import Already, Quantum
 from adapters.quantum.adapter import OK
 from adapters.quantum.messages import MOVED
 from adapters.quantum.simulated import SimulatedQuantum
-from gateway.journal.records import Direction
 from gateway.money import money
 from gateway.operators import Answer, Declined, Kind, Receipt, Transfer, Unclear, Unmapped
+from gateway.records import Direction
+from gateway.sandbox.faults import Fault
 from gateway.testing.conformance import CURRENCY, ROLLBACKS, Conformance
-from gateway.testing.faults import Fault
 from gateway.wire.calls import WalletCall
 
 OUT = Direction.WITHDRAW

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal.records import Decision, Reason, State
 from gateway.reasons import Source
+from gateway.records import Decision, Reason, State
 from tests.support.commands import Deployment, Ran, a_timeline, key
 
 FAR = 4_000_000_000.0

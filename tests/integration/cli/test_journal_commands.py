@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.journal.records import Decision, Reason, State
 from gateway.reasons import Source
+from gateway.records import Decision, Reason, State
 from tests.support.commands import OPENED_AT, TOKEN, Deployment, a_timeline, run
 
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from gateway.cli import retry
-from gateway.cli.journals import Journals as AllJournals
+from gateway.cli.all_journals import Journals as AllJournals
 from gateway.cli.retry import Slots
 from gateway.journal.copy import Movable
 from gateway.journal.interface import TransferFilter
-from gateway.journal.records import Decision, Direction, Reason, State, Transfer, Verdict
 from gateway.journal.writes import Change, Changed
 from gateway.operators.outcome import Outcome
 from gateway.reasons import Source
+from gateway.records import Decision, Direction, Reason, State, Transfer, Verdict
 from gateway.settings import DeliverySettings
 from gateway.transfers import rules
 from tests.support.journals import ACME, NOW, SHELVES, Journals, a_transfer, an_attempt, key_of

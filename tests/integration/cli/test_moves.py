@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cli.all_journals import Journals as AllJournals
 from gateway.cli.errors import CommandFailed
-from gateway.cli.journals import Journals as AllJournals
 from gateway.cli.undelivered import move, the_one_undelivered
 from gateway.journal.copy import Movable
-from gateway.journal.records import Reason, State, Transfer
 from gateway.journal.writes import Change, Claim
 from gateway.reasons import Source
+from gateway.records import Reason, State, Transfer
 from gateway.transfers import rules
 from tests.support.journals import ACME, NOW, Journals, SqliteShelf, a_transfer
 

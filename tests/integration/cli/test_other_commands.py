@@ -11,7 +11,7 @@ import pytest
 import yaml
 from argon2 import PasswordHasher
 
-from gateway.journal.records import Decision, Fate, State
+from gateway.records import Decision, Fate, State
 from gateway.wire.openapi import document
 from tests.support.commands import PROGRAM, Deployment, a_timeline, key, operator, run
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from gateway.http.access import GATHERED_S, AccessLog
+from gateway.http.access_log import GATHERED_S, AccessLog
 from gateway.settings import LogSettings
 from gateway.telemetry import logs
 from tests.support.doors import ROLLBACK, Game

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter
 from pydantic import SecretStr
 
 from gateway.http.admin import AdminDoor
-from gateway.http.listening import Listener
+from gateway.http.listener import Listener
 from tests.support.doors import Answered, Client
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.http.connection import Connections
-from gateway.http.listening import Listener, tls_context
+from gateway.http.listener import Listener, tls_context
 from gateway.settings import ListenerTls, ServerSettings
 from tests.support.certificates import Authority
 from tests.support.doors import REPLY, ROLLBACK, Client, Game, request, wallet_door

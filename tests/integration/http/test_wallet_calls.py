@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway.journal.records import Decision, Direction
 from gateway.money import money
+from gateway.records import Decision, Direction
 from gateway.wire.errors import ErrorCode, WalletError
 from tests.support.doors import REPLY, ROLLBACK, WITHDRAW, Game, request, wallet_door
 

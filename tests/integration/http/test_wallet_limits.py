@@ -276,7 +276,7 @@ async def test_one_connection_too_many_is_closed_and_there_is_room_again_once_an
 
 
 async def test_a_client_that_reads_none_of_its_answers_is_cut_off(monkeypatch: pytest.MonkeyPatch, game: Game) -> None:
-    monkeypatch.setattr("gateway.http.answer.READING_S", 0.1)
+    monkeypatch.setattr("gateway.http.response.READING_S", 0.1)
     game.coordinator.nickname = "N" * 50_000
     client = await game.connect()
     with pytest.raises(ConnectionError):

@@ -6,8 +6,8 @@ import asyncio
 from collections import Counter
 
 from gateway.journal.interface import Journal
-from gateway.journal.records import State
 from gateway.journal.writes import Change, Claim
+from gateway.records import State
 from tests.support.journals import ACME, ANY, NOW, Journals, a_transfer, key_of
 
 ROWS = 20_000

@@ -11,8 +11,8 @@ import pytest
 
 from gateway.journal import copy
 from gateway.journal.copy import CopyError, Movable, Progress, copy_journal
-from gateway.journal.records import Extent, State
 from gateway.journal.writes import Change
+from gateway.records import Extent, State
 from tests.support.journals import (
     ACME,
     ANY,

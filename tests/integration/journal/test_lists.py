@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
-from gateway.journal.records import Decision, Direction, KeyedReason, ReasonTotal, State, Tally
 from gateway.reasons import Source
+from gateway.records import Decision, Direction, KeyedReason, ReasonTotal, State, Tally
 from tests.support.journals import ACME, NOW, a_reason, a_session, a_transfer, key_of
 
 TRANSFERS = [

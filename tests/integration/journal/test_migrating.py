@@ -14,11 +14,11 @@ from gateway.journal import migrate_journal
 from gateway.journal.copy import Movable, copy_journal
 from gateway.journal.interface import SchemaMismatch
 from gateway.journal.postgres import schema as postgres
-from gateway.journal.records import Extent, Fate, State, Timeline, Verdict
 from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite import connection as sqlite
 from gateway.journal.writes import Change
+from gateway.records import Extent, Fate, State, Timeline, Verdict
 from gateway.settings import JournalSettings
 from tests.support.journals import (
     ACME,

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
-from gateway.journal.records import State
 from gateway.journal.writes import Change
 from gateway.money import Money, money
+from gateway.records import State
 from tests.support.journals import ACME, ANY, NOW, a_reason, a_session, a_transfer, an_attempt, key_of, verified
 
 TEXTS = [

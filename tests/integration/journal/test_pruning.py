@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
-from gateway.journal.records import State
 from gateway.journal.writes import Change
+from gateway.records import State
 from tests.support.journals import ACME, NOW, a_reason, a_session, a_transfer, an_attempt, key_of
 
 

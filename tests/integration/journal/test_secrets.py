@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.journal.interface import JournalMisconfigured
-from gateway.journal.records import State
 from gateway.journal.writes import Change
+from gateway.records import State
 from tests.support.journals import ACME, ANY, KEY, NOW, Journals, a_session, a_transfer, verified
 
 TOKEN = "very-secret-token-0001"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from gateway.journal.interface import Journal, ReasonFilter
-from gateway.journal.records import Decision, Direction, Fate, Instance, Reason, Session, State, Verdict
 from gateway.journal.writes import Change, Claim
 from gateway.money import Money, money
 from gateway.reasons import Source
+from gateway.records import Decision, Direction, Fate, Instance, Reason, Session, State, Verdict
 from tests.support.journals import ACME, ANY, NOW, a_reason, a_session, a_transfer, an_attempt, key_of, verified
 
 

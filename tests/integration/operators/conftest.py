@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from gateway.operators.client import HttpClient
-from gateway.operators.tls import tls_context
+from gateway.operators.http_client.client import HttpClient
+from gateway.operators.http_client.tls import tls_context
 
 
 def pytest_asyncio_loop_factories(

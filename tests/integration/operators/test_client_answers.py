@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.operators import Unsent
-from gateway.operators.client import HttpClient
+from gateway.operators.http_client.client import HttpClient
 from tests.support.machine import has_ipv6
 from tests.support.rude_operator import ANSWER, Line, polite, rude_operator
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.operators.client import HttpClient
+from gateway.operators.http_client.client import HttpClient
 from tests.support.rude_operator import ANSWER, Behaviour, Line, polite, rude_operator
 
 MakeClient = Callable[..., HttpClient]

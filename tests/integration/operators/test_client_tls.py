@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.operators import Unclear, Unsent
-from gateway.operators.client import HttpClient
-from gateway.operators.tls import tls_context
+from gateway.operators.http_client.client import HttpClient
+from gateway.operators.http_client.tls import tls_context
 from tests.support.certificates import Authority, server_context
 from tests.support.rude_operator import Line, polite, rude_operator
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from gateway.testing.faults import Fault
-from gateway.testing.ledger import HoldState
+from gateway.sandbox.faults import Fault
+from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.support.doors import Answered, Client, request
 from tests.support.runtimes import FarOperator, message, operator_to

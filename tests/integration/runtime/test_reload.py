@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.runtime import Unusable
-from gateway.testing.faults import Fault
-from gateway.testing.ledger import HoldState
+from gateway.sandbox.faults import Fault
+from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.support.certificates import Authority
 from tests.support.doors import request

@@ -13,12 +13,12 @@ import pytest
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.interface import JournalError, JournalUnavailable
-from gateway.journal.records import State
+from gateway.records import State
 from gateway.runtime import Runtime, Unusable
+from gateway.sandbox.faults import Fault
+from gateway.sandbox.ledger import HoldState
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
-from gateway.testing.faults import Fault
-from gateway.testing.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.support.doors import request
 from tests.support.journals import a_transfer, key_of
@@ -95,7 +95,7 @@ async def test_a_journal_that_does_not_answer_is_not_ready(
     tmp_path: Path, far: FarOperator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(settings_for(tmp_path, {"acme": operator_to(far)})) as gateway:
-        monkeypatch.setattr("gateway.runtime.journals.CHECK_TIMEOUT_S", 0.05)
+        monkeypatch.setattr("gateway.runtime.open_journals.CHECK_TIMEOUT_S", 0.05)
         monkeypatch.setattr(gateway.runtime._journals.open["default"], "check", asyncio.Event().wait)
         ready = await gateway.page("/readyz")
         assert json.loads(ready.body)["problems"] == ["journal default: no answer within 0.05 s"]

@@ -13,10 +13,10 @@ import pytest
 from adapters.quantum.simulated import PASSWORD, USERNAME, SimulatedQuantum
 from gateway.money import money
 from gateway.operators import basic_auth
-from gateway.testing.faults import HUGE
-from gateway.testing.ledger import Ledger
-from gateway.testing.server import SandboxServer
-from gateway.testing.stores import FileStore, MemoryStore
+from gateway.sandbox.faults import HUGE
+from gateway.sandbox.ledger import Ledger
+from gateway.sandbox.server import SandboxServer
+from gateway.sandbox.stores import FileStore, MemoryStore
 
 HEADERS = {"Authorization": basic_auth(USERNAME, PASSWORD)}
 

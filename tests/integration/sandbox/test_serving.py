@@ -14,7 +14,7 @@ from adapters.quantum.simulated import PASSWORD, USERNAME
 from gateway.money import money
 from gateway.operators import basic_auth
 from gateway.sandbox import SandboxError, serve
-from gateway.testing.server import SandboxServer
+from gateway.sandbox.server import SandboxServer
 
 PROGRAM = """
 import asyncio, sys

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from gateway.journal.records import State, Transfer
 from gateway.money import Money, money
 from gateway.operators.adapter import Receipt
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear
+from gateway.records import State, Transfer
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
 from tests.support.transfers import BALANCE, TOKEN

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.records import Decision, Direction, Key, State, Transfer, Verdict
 from gateway.operators.adapter import Receipt
+from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import Unclear
-from gateway.operators.guard import CallGroup
 from gateway.reasons import Source
+from gateway.records import Decision, Direction, Key, State, Transfer, Verdict
 from gateway.settings import DeliverySettings
-from gateway.transfers import delivery, recovery, rules
-from gateway.transfers.delivery import CLAIM_LIMIT
+from gateway.transfers import delivery_loop, housekeeping, rules
+from gateway.transfers.delivery_loop import CLAIM_LIMIT
 from gateway.transfers.schedule import offsets
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
@@ -30,8 +30,8 @@ NEVER_OPENS = {"failures": 10_000}
 @pytest.fixture
 def two_quiet_days(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chores every few minutes only: they are not what two virtual days are to show."""
-    monkeypatch.setattr(delivery, "POLL_S", 300.0)
-    monkeypatch.setattr(recovery, "BEAT_EVERY_S", 300.0)
+    monkeypatch.setattr(delivery_loop, "POLL_S", 300.0)
+    monkeypatch.setattr(housekeeping, "BEAT_EVERY_S", 300.0)
 
 
 async def parked(world: World) -> Instance:

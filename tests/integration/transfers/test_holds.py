@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal.records import Decision, Direction, Fate, Key, State, Transfer, Verdict
 from gateway.journal.writes import Claim
 from gateway.money import money
 from gateway.operators.adapter import Receipt
+from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
-from gateway.operators.guard import CallGroup
-from gateway.transfers.recovery import INSTANCE_LEASE_S
+from gateway.records import Decision, Direction, Fate, Key, State, Transfer, Verdict
+from gateway.transfers.housekeeping import INSTANCE_LEASE_S
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode, WalletError
 from tests.support.far_side import BeforeSending

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from gateway.journal.records import State, Transfer
 from gateway.operators.adapter import Receipt
 from gateway.operators.errors import Declined, Kind, Unclear, Unsent
+from gateway.records import State, Transfer
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
 from tests.support.inline_journal import InlineJournal

@@ -34,14 +34,21 @@ async def test_what_was_checked_once_is_known_be_it_right_or_wrong() -> None:
     keeper.close()
 
 
-async def test_of_what_is_known_the_wrong_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "REMEMBERED", 3)
-    keeper = hashed("p", "q", "r", "s")
-    for password in ("p", "q", "wrong", "r"):
+async def test_wrong_credentials_never_push_out_right_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "REMEMBERED", 2)
+    keeper = hashed("p", "q")
+    for password in ("p", "q", "wrong 1", "wrong 2", "wrong 3"):
         await keeper.check(basic(f"u:{password}"), "here")
-    assert [keeper.known(basic(f"u:{password}")) for password in ("p", "wrong", "q", "r")] == [ACME, None, ACME, ACME]
-    await keeper.check(basic("u:s"), "here")
-    assert [keeper.known(basic(f"u:{password}")) for password in ("p", "q", "s")] == [None, ACME, ACME]
+    known = [keeper.known(basic(f"u:{password}")) for password in ("p", "q", "wrong 1", "wrong 2", "wrong 3")]
+    assert known == [ACME, ACME, None, NOTHING, NOTHING]
+    keeper.close()
+
+
+async def test_wrong_credentials_that_come_again_cost_no_second_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = hashed("p")
+    await keeper.check(basic("u:q"), "here")
+    monkeypatch.setattr(keeper, "_verify", None)
+    assert await keeper.check(basic("u:q"), "here") == NOTHING
     keeper.close()
 
 

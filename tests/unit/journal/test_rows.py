@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from gateway.journal import rows
 from gateway.journal.interface import JournalMisconfigured
-from gateway.journal.records import Attempt, Decision, Direction, Fate, Key, Reason, Session, State, Transfer, Verdict
 from gateway.journal.rows import ATTEMPT_COLUMNS, REASON_COLUMNS, TRANSFER_COLUMNS, Rows
 from gateway.journal.sealing import Sealer
 from gateway.money import Money
 from gateway.reasons import Source
+from gateway.records import Attempt, Decision, Direction, Fate, Key, Reason, Session, State, Transfer, Verdict
 from tests.support.journals import a_transfer
 
 TEXT = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=20)

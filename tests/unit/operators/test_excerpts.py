@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.operators import Answer, Unclear, Unmapped, excerpt_of, http_error
-from gateway.operators.texts import EXCERPT_LIMIT
+from gateway.operators.safe_text import EXCERPT_LIMIT
 
 PAGE = b"""<!DOCTYPE html>
 <html><head><title>502 Bad Gateway</title><style>body { color: red; }</style><script>

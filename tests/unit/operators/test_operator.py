@@ -12,7 +12,6 @@ import structlog
 from prometheus_client import generate_latest
 from pydantic import SecretStr
 
-from gateway.journal.records import Session, Transfer, Verdict
 from gateway.money import Money, money
 from gateway.operators import (
     Adapter,
@@ -26,13 +25,14 @@ from gateway.operators import (
     Unmapped,
     Unsent,
 )
-from gateway.operators.client import HttpClient
+from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import OperatorError, Refused
-from gateway.operators.guard import CallGroup
+from gateway.operators.http_client.client import HttpClient
+from gateway.operators.http_client.tls import tls_context
+from gateway.operators.http_client.wire_use import note_answer, note_write
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
-from gateway.operators.tls import tls_context
-from gateway.operators.wire_use import note_answer, note_write
+from gateway.records import Session, Transfer, Verdict
 from gateway.settings import BreakerSettings, LimitSettings, OperatorSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from gateway.journal.records import Session
 from gateway.money import money
+from gateway.records import Session
 from gateway.transfers.balances import Balances
 
 

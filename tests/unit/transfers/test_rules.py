@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.journal.records import Decision, Fate, Session, State, Verdict
 from gateway.journal.writes import Change
 from gateway.operators.errors import Kind
 from gateway.operators.outcome import Outcome
+from gateway.records import Decision, Fate, Session, State, Verdict
 from gateway.settings import DeliverySettings
 from gateway.transfers import rules
 from gateway.transfers.rules import Payer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal.records import CLAIMABLE, FINAL, Decision, State
+from gateway.records import CLAIMABLE, FINAL, Decision, State
 from gateway.transfers.states import (
     ADOPTED,
     ANSWERS,

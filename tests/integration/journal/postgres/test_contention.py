@@ -10,8 +10,8 @@ import pytest
 
 from gateway.journal.group_commit import GATHERED_TURNS
 from gateway.journal.interface import JournalUnavailable, ReasonFilter
-from gateway.journal.records import Instance, State
 from gateway.journal.writes import Change, Claim
+from gateway.records import Instance, State
 from tests.support.journals import ACME, ANY, NOW, Journals, a_reason, a_session, a_transfer, key_of
 
 INSTANCES = 4
@@ -119,7 +119,7 @@ async def test_a_bug_in_the_answers_is_an_unavailable_journal_not_a_dead_one(
 ) -> None:
     journal = await journals.open()
     with monkeypatch.context() as broken:
-        broken.setattr("gateway.journal.postgres.writing.answers", lambda *_: 1 / 0)
+        broken.setattr("gateway.journal.postgres.batch_writer.answers", lambda *_: 1 / 0)
         with pytest.raises(JournalUnavailable, match="ZeroDivisionError"):
             await journal.open(a_transfer())
     assert not (await journal.open(a_transfer())).created

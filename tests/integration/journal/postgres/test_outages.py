@@ -13,8 +13,8 @@ import asyncpg
 import pytest
 
 from gateway.journal.interface import Journal, JournalUnavailable, TransferFilter
-from gateway.journal.records import State
 from gateway.journal.writes import Change
+from gateway.records import State
 from tests.support.journals import ACME, ANY, NOW, Journals, a_transfer, key_of
 from tests.support.postgres import PostgresServer
 from tests.support.postgres_proxy import FaultyProxy, faulty_proxy

@@ -13,8 +13,8 @@ import pytest
 
 from gateway.journal.postgres.schema import MIGRATIONS
 from gateway.journal.postgres.statements import SQL
-from gateway.journal.records import Instance, State
 from gateway.journal.writes import Change, Claim
+from gateway.records import Instance, State
 from tests.support.journals import ACME, ANY, NOW, Journals, a_reason, a_session, a_transfer, an_attempt
 
 FINISHED = 5000

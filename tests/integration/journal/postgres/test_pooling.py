@@ -10,8 +10,8 @@ import pytest
 from gateway.journal import migrate_journal
 from gateway.journal.copy import Movable
 from gateway.journal.interface import ReasonFilter, TransferFilter
-from gateway.journal.records import Instance, State
 from gateway.journal.writes import Change, Claim
+from gateway.records import Instance, State
 from tests.support.journals import ANY, NOW, Journals, a_reason, a_session, a_transfer, an_attempt, verified
 from tests.support.postgres import PostgresServer
 from tests.support.postgres_pooler import Pooler, pooler

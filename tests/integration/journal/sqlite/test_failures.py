@@ -15,13 +15,13 @@ import pytest
 from gateway.clock import SystemClock
 from gateway.journal.group_commit import Batch, GroupCommit
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.records import State
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import Place
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.journal.sqlite.store import CHECKPOINT_PAGES, SqliteStore
 from gateway.journal.sqlite.threads import WritingThread
 from gateway.journal.writes import Change, Open, Write
+from gateway.records import State
 from gateway.telemetry.metrics import Metrics
 from tests.support.failing_disk import FailingDisk
 from tests.support.journals import ANY, NOW, a_transfer, key_of

@@ -1,0 +1,74 @@
+"""How far the demo is: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from gateway.cli.printing import print_line
+from gateway.demo import Watcher
+
+
+@contextmanager
+def watching(purchases: int) -> Iterator[Watcher]:
+    """Shows what happens while the block runs."""
+    if not sys.stdout.isatty():
+        yield _Lines(purchases)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(highlight=False), transient=True) as progress:
+        yield _Bar(progress, purchases)
+
+
+class _Bar:
+    """What happens goes by above the bar."""
+
+    def __init__(self, progress: Progress, purchases: int) -> None:
+        self._progress = progress
+        self._purchases = purchases
+        self._task = progress.add_task("starting", total=purchases)
+        self._began = time.monotonic()
+
+    def happened(self, text: str) -> None:
+        self._progress.console.print(f"[dim]{_elapsed(self._began)}[/dim]  {text}")
+
+    def progressed(self, done: int, failed: int) -> None:
+        description = f"{done} of {self._purchases} purchases played, {failed} withdraws failed"
+        self._progress.update(self._task, completed=done, description=description)
+
+    def waits(self, unfinished: int) -> None:
+        self._progress.update(self._task, description=f"{unfinished} transfers are still being brought to their end")
+
+
+class _Lines:
+    """A line for whatever happens, and one for each tenth that has been played."""
+
+    def __init__(self, purchases: int) -> None:
+        self._purchases = purchases
+        self._tenths = 0
+        self._waited = False
+        self._began = time.monotonic()
+
+    def happened(self, text: str) -> None:
+        print_line(f"{_elapsed(self._began)}  {text}")
+        sys.stdout.flush()
+
+    def progressed(self, done: int, failed: int) -> None:
+        tenths = 10 * done // self._purchases
+        if tenths > self._tenths:
+            self._tenths = tenths
+            self.happened(f"{done} of {self._purchases} purchases played, {failed} withdraws failed")
+
+    def waits(self, unfinished: int) -> None:
+        if not self._waited:
+            self._waited = True
+            self.happened(f"{unfinished} transfers are still being brought to their end")
+
+
+def _elapsed(began: float) -> str:
+    return f"{time.monotonic() - began:5.1f} s"

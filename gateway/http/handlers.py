@@ -1,0 +1,84 @@
+"""From a call's body to its reply: one function per call, found by the call's name."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from gateway.operators.operator import Operator
+from gateway.records import Decision, Direction
+from gateway.transfers.coordinator import Coordinator
+from gateway.wire import replies
+from gateway.wire.calls import WalletCall
+from gateway.wire.requests import ConfirmRequest, HoldRequest, RollbackRequest, SessionRequest, read
+
+Carry = Callable[[Coordinator, Operator, bytes], Awaitable[bytes]]
+"""Carries a call out: reads its body, and returns the reply's. Raises `WalletError`."""
+
+
+async def _verify_session(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
+    request = read(SessionRequest, body)
+    player = await coordinator.verify_session(operator, request.token)
+    return replies.player(
+        token=request.token,
+        player_id=player.player_id,
+        money=player.balance,
+        nickname=player.nickname,
+        language=player.language,
+        country=player.country,
+    )
+
+
+async def _get_balance(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
+    request = read(SessionRequest, body)
+    return replies.balance(await coordinator.get_balance(operator, request.token))
+
+
+def _hold(direction: Direction) -> Carry:
+    async def carry(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
+        request = read(HoldRequest, body)
+        balance = await coordinator.hold(
+            operator,
+            direction,
+            token=request.token,
+            id=request.id,
+            amount=request.amount,
+            description=request.description,
+        )
+        return replies.transfer(request.id, balance)
+
+    return carry
+
+
+def _confirm(direction: Direction) -> Carry:
+    async def carry(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
+        request = read(ConfirmRequest, body)
+        balance = await coordinator.end(
+            operator, direction, Decision.CONFIRM, token=request.token, id=request.id, amount=request.amount
+        )
+        return replies.transfer(request.id, balance)
+
+    return carry
+
+
+def _roll_back(direction: Direction) -> Carry:
+    async def carry(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
+        request = read(RollbackRequest, body)
+        balance = await coordinator.end(
+            operator, direction, Decision.ROLLBACK, token=request.token, id=request.id, reason=request.reason
+        )
+        return replies.transfer(request.id, balance)
+
+    return carry
+
+
+CARRY: Final[dict[WalletCall, Carry]] = {
+    WalletCall.VERIFY_SESSION: _verify_session,
+    WalletCall.GET_BALANCE: _get_balance,
+    WalletCall.WITHDRAW: _hold(Direction.WITHDRAW),
+    WalletCall.CONFIRM_WITHDRAWAL: _confirm(Direction.WITHDRAW),
+    WalletCall.ROLLBACK_WITHDRAWAL: _roll_back(Direction.WITHDRAW),
+    WalletCall.DEPOSIT: _hold(Direction.DEPOSIT),
+    WalletCall.CONFIRM_DEPOSIT: _confirm(Direction.DEPOSIT),
+    WalletCall.ROLLBACK_DEPOSIT: _roll_back(Direction.DEPOSIT),
+}

@@ -1,0 +1,128 @@
+"""One operator's HTTP/1.1 client: each call is written at most once, and it is provable whether it was.
+
+`Unsent` is raised only where no byte of the request was handed to a transport; everything after that moment is
+`Unclear`. Nothing is ever repeated, redirected or retried. See `docs/decisions/030-http-client.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from functools import lru_cache
+
+from gateway.deadlines import Deadlines
+from gateway.operators.adapter import Answer
+from gateway.operators.errors import Unsent
+from gateway.operators.http_client.connection import Connection
+from gateway.operators.http_client.dns_cache import Resolver
+from gateway.operators.http_client.pool import Pool
+from gateway.operators.http_client.request import Origin, request_of, target_of
+from gateway.operators.http_client.wire_use import note_answer
+
+
+class HttpClient:
+    """Implements `gateway.operators.adapter.Http`.
+
+    `timeout_s` bounds a whole call, `connect_timeout_s` within it the way to a connection (name, TCP, TLS).
+    `idle_s` is how long a connection is kept for the next call, 0 for not at all. `tls` is what https is spoken
+    with (`gateway.operators.http_client.tls`). An answer's body may have `max_answer` bytes.
+    """
+
+    def __init__(
+        self, *, timeout_s: float, connect_timeout_s: float, idle_s: float, max_answer: int, tls: ssl.SSLContext
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._connect_timeout_s = connect_timeout_s
+        self._idle_s = idle_s
+        self._max_answer = max_answer
+        self._tls = tls
+        self._pool = Pool()
+        self._deadlines = Deadlines(Connection.give_up)
+        self._resolver = Resolver()
+        self._target = lru_cache(maxsize=1024)(target_of)
+        self._closed = False
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        return await self._call("POST", url, headers, body)
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> Answer:
+        return await self._call("GET", url, headers, None)
+
+    async def close(self) -> None:
+        """Closes every connection. Later calls are `Unsent`; one under way is `Unclear`."""
+        self._closed = True
+        self._resolver.close()
+        await self._pool.close()
+        self._deadlines.close()
+
+    async def _call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        if self._closed:
+            raise Unsent("the operator's client is closed")
+        target = self._target(method, url)
+        request = request_of(target.head, headers, body)
+        loop = asyncio.get_running_loop()
+        started_at = loop.time()
+        connection = self._pool.take(target.origin, started_at) or await self._connect(target.origin)
+        self._deadlines.set(connection, started_at + self._timeout_s, loop)
+        try:
+            answer = await connection.exchange(request, loop)
+        finally:
+            self._deadlines.drop(connection)
+        note_answer(answer)
+        self._pool.give(connection, loop, connection.reusable_for_s(answer, self._idle_s))
+        return answer
+
+    async def _connect(self, origin: Origin) -> Connection:
+        """A new connection within the time for it. Raises `Unsent`."""
+        try:
+            async with asyncio.timeout(min(self._connect_timeout_s, self._timeout_s)):
+                connection = await self._connect_to_any(origin)
+        except TimeoutError:
+            raise Unsent("no connection to the operator in time") from None
+        except Exception as error:
+            raise Unsent(_why(error)) from error
+        if self._closed or not connection.usable():
+            connection.abort()
+            raise Unsent("the connection was closed before anything was sent")
+        return connection
+
+    async def _connect_to_any(self, origin: Origin) -> Connection:
+        """The first of the origin's addresses that takes us. Raises what the last one raised."""
+        *others, last = await self._resolver.addresses(origin)
+        for address in others:
+            try:
+                return await self._connect_to(address, origin)
+            except OSError:
+                continue
+        return await self._connect_to(last, origin)
+
+    async def _connect_to(self, address: str, origin: Origin) -> Connection:
+        loop = asyncio.get_running_loop()
+        connection = Connection(self._max_answer, self._pool.forget)
+        self._pool.add(connection, origin)
+        try:
+            await loop.create_connection(
+                lambda: connection,
+                address,
+                origin.port,
+                ssl=self._tls if origin.tls else None,
+                server_hostname=origin.host if origin.tls else None,
+            )
+        except BaseException:
+            connection.abort()
+            self._pool.forget(connection)
+            raise
+        return connection
+
+
+def _why(error: Exception) -> str:
+    """What kept us from a connection, without addresses or other details of this machine."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the operator's certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS with the operator failed ({error.reason or type(error).__name__})"
+    if isinstance(error, socket.gaierror):
+        return "the operator's host name was not found"
+    return f"the operator could not be connected to ({type(error).__name__})"

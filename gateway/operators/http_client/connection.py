@@ -1,0 +1,165 @@
+"""One connection to an operator: at most one request under way, each request written once and whole."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Callable
+from typing import Final, cast
+
+from gateway.crashpoints import crash_point, crash_point_once_written
+from gateway.operators.adapter import Answer
+from gateway.operators.errors import Unclear
+from gateway.operators.http_client.response_reader import AnswerReader
+from gateway.operators.http_client.wire_use import note_write
+
+_PEER_CLOSED: Final = getattr(select, "POLLRDHUP", 0)
+"""Where the system has no such flag, only a reset shows before the loop tells of it."""
+
+_KEEP_ALIVE_MARGIN_S: Final = 1.0
+"""How much sooner than the operator we let go of a connection whose keep-alive time it has told."""
+
+
+class Connection(asyncio.Protocol):
+    """Made by the loop's `create_connection`; calls `gone`, perhaps again, when it can no longer be used.
+
+    What comes of a request is handed over as a result, never as an exception of the future: a caller that was
+    cancelled in the same moment would leave that unretrieved.
+    """
+
+    def __init__(self, body_limit: int, gone: Callable[[Connection], None]) -> None:
+        self._reader = AnswerReader(body_limit)
+        self._gone = gone
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[Answer | Unclear] | None = None
+        self._poll: select.poll | None = None
+        self._socket = -1
+        self._fresh_tls = False
+        self.keep_until = 0.0
+
+    # What the client calls.
+
+    def usable(self) -> bool:
+        """Whether a request may be written now: the operator has neither closed it nor spoken unasked, as far as this
+        machine knows.
+
+        Asks the system too: something may have arrived since the loop last looked, and an old answer would be taken
+        for the new one's.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return False
+        return self._poll is None or not self._poll.poll(0)
+
+    async def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> Answer:
+        """Writes the request and waits for the answer, or for `give_up`. Raises `Unclear`.
+
+        Only for a connection that is `usable`. Whatever ends it but an answer, a cancelled caller included, closes
+        the connection: a late answer can never be taken for the next one's.
+        """
+        assert self._transport is not None
+        assert self._waiter is None
+        waiter: asyncio.Future[Answer | Unclear] = loop.create_future()
+        self._waiter = waiter
+        self._reader.begin()
+        try:
+            note_write()
+            crash_point("client.writing")
+            self._transport.write(request)
+            crash_point_once_written("client.written")
+            outcome = await waiter
+            crash_point("client.answered")
+        except BaseException:
+            self.abort()
+            raise
+        finally:
+            self._waiter = None
+        if isinstance(outcome, Unclear):
+            self.abort()
+            raise outcome
+        if self._fresh_tls and self._poll is not None:
+            self._poll.modify(self._socket, _PEER_CLOSED | select.POLLIN)
+            self._fresh_tls = False
+        return outcome
+
+    def give_up(self) -> None:
+        """The time for the answer is over."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(Unclear("the operator did not answer in time"))
+
+    def reusable_for_s(self, answer: Answer, idle_s: float) -> float:
+        """How long this connection may wait for the next request after `answer`; 0 when it must not be used again."""
+        transport = self._transport
+        if not self._reader.reusable or transport is None or transport.get_write_buffer_size():
+            return 0.0
+        told = answer.headers.get("keep-alive")
+        return idle_s if told is None else min(idle_s, _told_s(told, idle_s))
+
+    def abort(self) -> None:
+        """Lets go of it at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        socket = transport.get_extra_info("socket")
+        if socket is not None and hasattr(select, "poll"):
+            self._socket = socket.fileno()
+            # What a fresh TLS connection has to read may be session tickets, which are no answers.
+            self._fresh_tls = transport.get_extra_info("ssl_object") is not None
+            self._poll = select.poll()
+            self._poll.register(self._socket, _PEER_CLOSED | (0 if self._fresh_tls else select.POLLIN))
+
+    def data_received(self, data: bytes) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            self._lose()
+            return
+        try:
+            answer = self._reader.feed(data)
+        except Unclear as error:
+            waiter.set_result(error)
+            self._lose()
+        else:
+            if answer is not None:
+                waiter.set_result(answer)
+
+    def eof_received(self) -> None:
+        self._ended(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended(exc)
+        self._transport = None
+
+    def _ended(self, error: Exception | None) -> None:
+        """The operator has closed its side (`error` None) or the connection broke."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(_broken(error) if error is not None else self._at_end())
+        self._lose()
+
+    def _at_end(self) -> Answer | Unclear:
+        try:
+            return self._reader.end()
+        except Unclear as unclear:
+            return unclear
+
+    def _lose(self) -> None:
+        self._reader.reusable = False
+        self._gone(self)
+        self.abort()
+
+
+def _broken(error: Exception) -> Unclear:
+    return Unclear(f"the connection broke before the whole answer was there ({type(error).__name__})")
+
+
+def _told_s(keep_alive: str, otherwise_s: float) -> float:
+    """The time in a header such as ``timeout=5, max=100``, less our margin."""
+    for part in keep_alive.split(","):
+        name, _, value = part.strip().partition("=")
+        if name.lower() == "timeout" and value.isascii() and value.isdigit():
+            return max(0.0, int(value) - _KEEP_ALIVE_MARGIN_S)
+    return otherwise_s

@@ -1,0 +1,76 @@
+"""Names to addresses, so that an operator whose name server hangs takes no more than one lookup's worth of us.
+
+The loop resolves names on a few threads that all operators share. One client never has two lookups of a name under
+way, and keeps what it learned for a short while, and beyond that for as long as the name server does not answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from typing import Final
+
+from gateway.operators.http_client.request import Origin
+
+FRESH_S: Final = 30.0
+
+
+class Resolver:
+    """One client's addresses. Not for several loops."""
+
+    def __init__(self) -> None:
+        self._known: dict[Origin, tuple[float, list[str]]] = {}
+        self._lookups: dict[Origin, asyncio.Task[list[str]]] = {}
+
+    async def addresses(self, origin: Origin) -> list[str]:
+        """The addresses of an origin, at least one, in the order to try them. Raises `OSError`."""
+        if _is_address(origin.host):
+            return [origin.host]
+        learned_at, addresses = self._known.get(origin, (0.0, []))
+        if addresses and asyncio.get_running_loop().time() - learned_at < FRESH_S:
+            return addresses
+        lookup = self._lookup(origin)
+        await asyncio.wait([lookup])  # unlike awaiting it, this leaves it alone when the caller is cancelled
+        if lookup.cancelled():
+            raise OSError("the client was closed")
+        if addresses and lookup.exception() is not None:
+            return addresses
+        return lookup.result()
+
+    def close(self) -> None:
+        for lookup in self._lookups.values():
+            lookup.cancel()
+
+    def _lookup(self, origin: Origin) -> asyncio.Task[list[str]]:
+        lookup = self._lookups.get(origin)
+        if lookup is None:
+            lookup = self._lookups[origin] = asyncio.ensure_future(self._look_up(origin))
+            lookup.add_done_callback(_retrieved)
+        return lookup
+
+    async def _look_up(self, origin: Origin) -> list[str]:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+            addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+            if not addresses:
+                raise OSError("the name has no addresses")
+            self._known[origin] = (loop.time(), addresses)
+            return addresses
+        finally:
+            del self._lookups[origin]
+
+
+def _retrieved(lookup: asyncio.Task[list[str]]) -> None:
+    """Everybody who waited may be gone by the time a lookup fails; that is no news to anyone."""
+    if not lookup.cancelled():
+        lookup.exception()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

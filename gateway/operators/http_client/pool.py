@@ -1,0 +1,75 @@
+"""Connections that wait for the next request. The one used last goes first, so that the others grow old and go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import Final
+
+from gateway.operators.http_client.connection import Connection
+from gateway.operators.http_client.request import Origin
+
+SWEEP_S: Final = 1.0
+
+
+class Pool:
+    """Idle connections by origin; also knows those in use, so that all can be closed. Not for several loops."""
+
+    def __init__(self) -> None:
+        self._idle: defaultdict[Origin, dict[Connection, None]] = defaultdict(dict)
+        self._open: dict[Connection, Origin] = {}
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._emptied = asyncio.Event()
+
+    def add(self, connection: Connection, origin: Origin) -> None:
+        """A new connection, in use."""
+        self._open[connection] = origin
+
+    def take(self, origin: Origin, now: float) -> Connection | None:
+        """A connection that can be written to, None if there is none. `now` is the loop's time."""
+        idle = self._idle[origin]
+        while idle:
+            connection, _ = idle.popitem()
+            if now < connection.keep_until and connection.usable():
+                return connection
+            connection.abort()
+        return None
+
+    def give(self, connection: Connection, loop: asyncio.AbstractEventLoop, keep_s: float) -> None:
+        """Back after an exchange, to be kept for `keep_s` seconds, or not at all."""
+        origin = self._open.get(connection)
+        if keep_s <= 0 or origin is None:
+            connection.abort()
+            return
+        connection.keep_until = loop.time() + keep_s
+        self._idle[origin][connection] = None
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(SWEEP_S, self._sweep, loop)
+
+    def forget(self, connection: Connection) -> None:
+        """It is closed or broken."""
+        origin = self._open.pop(connection, None)
+        if origin is not None:
+            self._idle[origin].pop(connection, None)
+        if not self._open:
+            self._emptied.set()
+
+    async def close(self) -> None:
+        """Closes every connection; a request under way ends as unclear."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        while self._open:
+            self._emptied.clear()
+            for connection in list(self._open):
+                connection.abort()
+            await self._emptied.wait()
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        self._sweeper = None
+        for idle in self._idle.values():
+            for connection in [c for c in idle if c.keep_until <= now]:
+                del idle[connection]
+                connection.abort()
+        if any(self._idle.values()):
+            self._sweeper = loop.call_later(SWEEP_S, self._sweep, loop)

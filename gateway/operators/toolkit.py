@@ -1,0 +1,49 @@
+"""Small tools for the authors of adapters: credentials, addresses, and what an HTTP status proves."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+from gateway.operators.adapter import Answer
+from gateway.operators.errors import Unclear, Unmapped
+from gateway.operators.safe_text import excerpt_of
+
+_CLIENT_ERRORS: Final = range(400, 500)
+_CANNOT_KEEP_UP: Final = frozenset({408, 429})
+
+
+def basic_auth(username: str, password: str) -> str:
+    """The value of an `Authorization` header: ``Basic Sm9obkRvZTpNeVBhc3M=`` for ``JohnDoe`` and ``MyPass``."""
+    return "Basic " + b64encode(f"{username}:{password}".encode()).decode("ascii")
+
+
+def http_error(answer: Answer) -> Unclear:
+    """The error to raise for such a status, with an excerpt of what was said. It never proves that nothing was booked.
+
+    4xx is `Unmapped`, since who refuses a request is alive. 408 and 429 say that the operator cannot keep up: they
+    count as every other status, as no answer.
+    """
+    said = excerpt_of(answer.body)
+    text = f"HTTP {answer.status}: {said}" if said else f"HTTP {answer.status}"
+    if answer.status in _CLIENT_ERRORS and answer.status not in _CANNOT_KEEP_UP:
+        return Unmapped(text)
+    return Unclear(text)
+
+
+def _require_base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is no http or https address; write it like https://wallet.example/wallet/")
+    if parts.username is not None:
+        raise ValueError("holds credentials; they have settings of their own")
+    if not url.endswith("/"):
+        raise ValueError("is everything before the endpoint's name, so it must end with a slash")
+    return url
+
+
+BaseUrl = Annotated[str, AfterValidator(_require_base_url)]
+"""Everything before an endpoint's name: ``https://wallet.example/wallet/``. An endpoint's URL is `base_url + name`."""

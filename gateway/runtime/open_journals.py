@@ -1,0 +1,124 @@
+"""All journals of the configuration: opened together, kept in order, closed last."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from gateway.clock import Clock
+from gateway.crashpoints import crash_point
+from gateway.journal import open_journal
+from gateway.journal.interface import Journal, JournalError, JournalUnavailable
+from gateway.records import Instance, Tally
+from gateway.runtime.supervisor import Supervisor
+from gateway.settings import Settings
+from gateway.telemetry.metrics import Metrics
+from gateway.transfers.housekeeping import Housekeeping
+
+CHECK_TIMEOUT_S: Final = 2.0
+CHECK_KEPT_S: Final = 1.0
+COUNT_EVERY_S: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Journals:
+    """Every journal with its housekeeping. `instance` is the id under which this process owns rows."""
+
+    def __init__(self, metrics: Metrics, clock: Clock, instance: str, supervisor: Supervisor) -> None:
+        self.open: dict[str, Journal] = {}
+        self._metrics = metrics
+        self._clock = clock
+        self._instance = instance
+        self._supervisor = supervisor
+        self._houses: dict[str, Housekeeping] = {}
+        self._checked_at = float("-inf")
+        self._problems: list[str] = []
+
+    async def begin(self, settings: Settings) -> None:
+        """Opens all, takes over what dead instances left, and starts the chores. Raises `JournalError`."""
+        for name, journal in settings.every_journal.items():
+            self.open[name] = await open_journal(name, journal, self._metrics, self._clock)
+        self._houses = {name: self._house_of(name, settings) for name in settings.every_journal}
+        for house in self._houses.values():
+            await house.begin()
+        crash_point("start.inherited")
+        self._keep_house()
+        self._supervisor.keep("count of transfers", self._count)
+
+    async def keep_house_by(self, settings: Settings) -> None:
+        """From now on the chores go by these settings."""
+        for name in self._houses:
+            await self._supervisor.drop(_chores(name))
+        for name, house in self._houses.items():
+            house.go_by(keep_s=_kept_s(settings, name), abandoned_after_s=settings.abandoned_after)
+        self._keep_house()
+
+    async def problems(self) -> list[str]:
+        """Which journals would not make a write durable now. Asked at most once a second, however many want to know."""
+        now = self._clock.monotonic()
+        if now - self._checked_at >= CHECK_KEPT_S:
+            found = await asyncio.gather(*(self._problem(name, journal) for name, journal in self.open.items()))
+            self._problems = [problem for problem in found if problem]
+            self._checked_at = self._clock.monotonic()
+        return self._problems
+
+    def tallies(self) -> list[Tally]:
+        """What was unfinished when the chores last counted."""
+        return [tally for house in self._houses.values() for tally in house.tallies]
+
+    async def close(self) -> None:
+        """Says that this instance is gone, so that others take over at once; then closes all."""
+        for journal in self.open.values():
+            await self._say_farewell(journal)
+            crash_point("stop.told")
+            await journal.close()
+        self.open.clear()
+
+    def _house_of(self, name: str, settings: Settings) -> Housekeeping:
+        return Housekeeping(
+            self.open[name],
+            self._clock,
+            self._instance,
+            keep_s=_kept_s(settings, name),
+            abandoned_after_s=settings.abandoned_after,
+        )
+
+    def _keep_house(self) -> None:
+        for name, house in self._houses.items():
+            self._supervisor.keep(_chores(name), house.run)
+
+    async def _count(self) -> None:
+        while True:
+            self._metrics.tallies(self.tallies())
+            await asyncio.sleep(COUNT_EVERY_S)
+
+    async def _problem(self, name: str, journal: Journal) -> str | None:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                await journal.check()
+        except TimeoutError:
+            return f"journal {name}: no answer within {CHECK_TIMEOUT_S:g} s"
+        except JournalError as error:
+            return f"journal {name}: {error}"
+        return None
+
+    async def _say_farewell(self, journal: Journal) -> None:
+        now = self._clock.now()
+        try:
+            await journal.beat(Instance(id=self._instance, started_at=now, lease_until=now))
+        except JournalUnavailable as error:
+            log.warning("the journal could not be told that this instance stops", error=str(error))
+
+
+def _kept_s(settings: Settings, name: str) -> float | None:
+    """How long finished transfers of a journal are kept. A configuration that was read from a file has been checked;
+    this holds for whatever else settings are made from: nothing is forgotten while a call about it may still come."""
+    keep = settings.every_journal[name].keep
+    return None if keep is None else max(keep, settings.least_keep(name))
+
+
+def _chores(name: str) -> str:
+    return f"chores of journal {name}"

@@ -1,0 +1,190 @@
+"""A simulated operator on real sockets, with an admin side to switch its faults and read its ledger while it runs.
+
+The admin side answers JSON under `/_sandbox/`:
+
+======  ==========  ================================================================================
+GET     `ledger`    players, holds, and what does not add up
+GET     `wire`      every request in order of arrival, with the call and id that it was for
+GET     `faults`    the rules in force
+PUT     `faults`    a list of rules instead: `[{"fault": "hang_after", "calls": ["withdraw"], "times": 1}]`
+POST    `players`   enrol one: `{"player_id": "p", "token": "t", "balance": "100 XAG"}`
+POST    `sessions`  open one more of a player's: `{"player_id": "p", "token": "t2"}`
+DELETE  `sessions`  end one: `{"token": "t"}`
+======  ==========  ================================================================================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from gateway.money import MoneyError, parse
+from gateway.operators.adapter import Answer
+from gateway.sandbox.faults import Ending, FaultRule, FaultyOperator, Reply
+from gateway.sandbox.ledger import Account, Hold
+from gateway.sandbox.simulated import Request, Simulated
+
+ADMIN: Final = "/_sandbox/"
+SHUTDOWN_S: Final = 0.1
+
+_NO_LINGER: Final = struct.pack("ii", 1, 0)
+"""Closing with this sends a reset instead of a goodbye."""
+
+
+class Enrolment(msgspec.Struct, forbid_unknown_fields=True):
+    """What enrols a player; `balance` is written ``"100 XAG"``."""
+
+    player_id: str
+    token: str
+    balance: str
+
+
+class OpenedSession(msgspec.Struct, forbid_unknown_fields=True):
+    """What opens one more session of an enrolled player."""
+
+    player_id: str
+    token: str
+
+
+class EndedSession(msgspec.Struct, forbid_unknown_fields=True):
+    """What ends a session."""
+
+    token: str
+
+
+class Books(msgspec.Struct):
+    """The ledger as the admin side shows it."""
+
+    accounts: list[Account]
+    holds: list[Hold]
+    violations: list[str]
+
+
+class SandboxServer:
+    """Serves a simulated operator; `start` returns once it accepts connections."""
+
+    def __init__(self, simulated: Simulated, now: Callable[[], float] = time.time) -> None:
+        self.operator = FaultyOperator(simulated, now)
+        self.ledger = simulated.ledger
+        self._runner: web.ServerRunner | None = None
+        self.url = ""
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listens; `url` then says where, without a slash at its end."""
+        server = web.Server(self._answer, access_log=None, handler_cancellation=True)
+        self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_S)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port, reuse_address=True).start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def base_url(self) -> str:
+        """What an adapter's `base_url` must be."""
+        return self.url + self.operator.simulated.base_path
+
+    async def close(self) -> None:
+        """Stops listening, and cuts what still hangs."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.read()
+        if request.path.startswith(ADMIN):
+            return self._administer(request.method, request.path.removeprefix(ADMIN), body)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        reply = self.operator.handle(Request(request.method, request.raw_path, headers, body))
+        return await _carried_out(reply, request)
+
+    def _administer(self, method: str, name: str, body: bytes) -> web.Response:
+        handler = self._admin_handlers.get((method, name))
+        if handler is None:
+            return _json(404, {"error": f"no {method} {ADMIN}{name}"})
+        try:
+            return _json(200, handler(self, body))
+        except (msgspec.DecodeError, MoneyError) as error:
+            return _json(400, {"error": str(error)})
+
+    def _books(self, _: bytes) -> Books:
+        return Books(list(self.ledger.accounts.values()), list(self.ledger.holds.values()), self.ledger.violations())
+
+    def _wire(self, _: bytes) -> Any:
+        return [
+            {**msgspec.structs.asdict(seen), "body": seen.body.decode(errors="replace")} for seen in self.ledger.wire()
+        ]
+
+    def _faults(self, _: bytes) -> list[FaultRule]:
+        return self.operator.rules
+
+    def _switch(self, body: bytes) -> list[FaultRule]:
+        self.operator.switch(msgspec.json.decode(body, type=list[FaultRule]))
+        return self.operator.rules
+
+    def _enrol(self, body: bytes) -> Account:
+        wanted = msgspec.json.decode(body, type=Enrolment)
+        self.ledger.enrol(wanted.player_id, wanted.token, parse(wanted.balance))
+        return self.ledger.accounts[wanted.player_id]
+
+    def _open_session(self, body: bytes) -> OpenedSession:
+        wanted = msgspec.json.decode(body, type=OpenedSession)
+        if wanted.player_id not in self.ledger.accounts:
+            raise msgspec.ValidationError(f"no player {wanted.player_id!r} is enrolled; enrol it first")
+        self.ledger.open_session(wanted.player_id, wanted.token)
+        return wanted
+
+    def _end_session(self, body: bytes) -> EndedSession:
+        wanted = msgspec.json.decode(body, type=EndedSession)
+        self.ledger.end_session(wanted.token)
+        return wanted
+
+    _admin_handlers: Final = {
+        ("GET", "ledger"): _books,
+        ("GET", "wire"): _wire,
+        ("GET", "faults"): _faults,
+        ("PUT", "faults"): _switch,
+        ("POST", "players"): _enrol,
+        ("POST", "sessions"): _open_session,
+        ("DELETE", "sessions"): _end_session,
+    }
+
+
+async def _carried_out(reply: Reply, request: web.BaseRequest) -> web.StreamResponse:
+    """Does to the connection what the reply says."""
+    transport = request.transport
+    if reply.delay_s:
+        await asyncio.sleep(reply.delay_s)
+    if reply.ending is Ending.HANG:
+        await asyncio.Event().wait()  # until the client goes away, which cancels this
+    if reply.answer is None or transport is None:
+        return _cut(transport)
+    if reply.ending is Ending.HALF:
+        return _halved(reply.answer, transport)
+    return web.Response(body=reply.answer.body, status=reply.answer.status, headers=reply.answer.headers)
+
+
+def _cut(transport: asyncio.Transport | None) -> web.Response:
+    """Resets the connection; the response goes nowhere."""
+    if transport is not None:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        transport.abort()
+    return web.Response()
+
+
+def _halved(answer: Answer, transport: asyncio.Transport) -> web.Response:
+    """Sends the head and half of the body, then ends the connection; the response goes nowhere."""
+    lines = [f"HTTP/1.1 {answer.status} Answer", *(f"{name}: {value}" for name, value in answer.headers.items())]
+    head = "\r\n".join([*lines, f"Content-Length: {len(answer.body)}", "", ""]).encode()
+    transport.write(head + answer.body[: len(answer.body) // 2])
+    transport.close()
+    return web.Response()
+
+
+def _json(status: int, value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")

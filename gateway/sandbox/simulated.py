@@ -1,0 +1,222 @@
+"""The base of a simulated operator: one protocol's requests and answers, over a `Ledger`.
+
+It is a pure function of the request and the ledger: no sockets, no clock, no randomness. Each adapter has its
+simulated side beside it, found by the entry point group `mm_gateway.simulated` under the adapter's name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from gateway.money import Money
+from gateway.operators.adapter import Answer
+from gateway.operators.errors import Kind
+from gateway.records import Direction
+from gateway.sandbox.ledger import Account, HoldState, Ledger, Refusal
+from gateway.wire.calls import END_CALL, HOLD_CALL, WalletCall
+
+ENTRY_POINTS: Final = "mm_gateway.simulated"
+
+
+class Act(StrEnum):
+    """What a request asks for, whatever the protocol calls it."""
+
+    VERIFY = "verify"
+    BALANCE = "balance"
+    HOLD = "hold"
+    CONFIRM = "confirm"
+    ROLLBACK = "rollback"
+
+
+CALLS: Final = {
+    (Act.VERIFY, Direction.WITHDRAW): WalletCall.VERIFY_SESSION,
+    (Act.BALANCE, Direction.WITHDRAW): WalletCall.GET_BALANCE,
+    **{(Act.HOLD, direction): call for direction, call in HOLD_CALL.items()},
+    **{(Act(decision), direction): call for (direction, decision), call in END_CALL.items()},
+}
+"""The wallet call that an act stands for; verify and balance have no direction and are filed under the first."""
+
+
+class Unknown(StrEnum):
+    """What the operator does with the rollback of a hold that it never saw."""
+
+    ACKNOWLEDGE = "acknowledge"
+    REPORT = "report"
+    FORGET = "forget"
+
+
+class Manner(msgspec.Struct, frozen=True, kw_only=True):
+    """How an operator behaves where the protocols leave it open."""
+
+    checks_ends: bool = False
+    """It refuses a confirm or a rollback too where the session that it names is over."""
+    trusts_tokens: bool = False
+    """It books an end for whoever's session it names, whoever the hold was of."""
+    refuses_repeats: bool = False
+    """It answers an end that it has booked already with an error that says so, instead of the first answer, if its
+    protocol has one for that."""
+    says_why: bool = True
+    """Its errors tell one cause from another, where its protocol has words for that."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One HTTP request: header names in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A request, understood. `reference` is the operator's name for the hold, `id` the game's; `player` is whom the
+    request names beside the token, empty for nobody; `echo` is what the protocol wants repeated in the answer."""
+
+    act: Act
+    direction: Direction = Direction.WITHDRAW
+    token: str = ""
+    reference: str = ""
+    id: str = ""
+    amount: Money | None = None
+    player: str = ""
+    echo: str = ""
+
+    @property
+    def call(self) -> WalletCall:
+        return CALLS[self.act, self.direction]
+
+
+class Misunderstood(Exception):
+    """The request is none that this operator accepts; `answer` says so."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"HTTP {answer.status}")
+        self.answer = answer
+
+
+PLAIN: Final = Manner()
+
+
+class Simulated(ABC):
+    """One protocol, seen from the operator's side."""
+
+    base_path: ClassVar[str] = "/"
+    unknown_rollback: ClassVar[Unknown] = Unknown.REPORT
+    balance_at: ClassVar[tuple[str, ...]] = ("balance",)
+    """Where in a JSON answer the balance's number stands: the members' names, from the outermost on."""
+    refusable_repeats: ClassVar[frozenset[Act]] = frozenset({Act.CONFIRM, Act.ROLLBACK})
+    """The ends for whose repeat the protocol has an error that says that it is done."""
+
+    def __init__(self, ledger: Ledger, unknown_rollback: Unknown | None = None, manner: Manner = PLAIN) -> None:
+        self.ledger = ledger
+        self.unknown = unknown_rollback or self.unknown_rollback
+        self.manner = manner
+
+    @classmethod
+    @abstractmethod
+    def adapter_settings(cls, base_url: str) -> dict[str, Any]:
+        """The `settings:` with which the adapter is let in here; `base_url` ends with `base_path`."""
+
+    def own_settings(self, base_url: str) -> dict[str, Any]:
+        """The same, as this operator's manner wants them."""
+        return self.adapter_settings(base_url)
+
+    @abstractmethod
+    def understand(self, request: Request) -> Order:
+        """Checks who asks and reads what. Raises `Misunderstood`."""
+
+    @abstractmethod
+    def yes(self, order: Order, account: Account) -> Answer:
+        """The answer to what was done; the account stands as it is after it."""
+
+    @abstractmethod
+    def no(self, order: Order, kind: Kind) -> Answer:
+        """The answer to what was refused; `OTHER` is an error of which the protocol says nothing more."""
+
+    def answer(self, request: Request) -> Answer:
+        """Does what is asked, and answers."""
+        try:
+            order = self.understand(request)
+        except Misunderstood as misunderstood:
+            return misunderstood.answer
+        return self.carry_out(order)
+
+    def carry_out(self, order: Order) -> Answer:
+        """Does it, and answers."""
+        try:
+            return self.yes(order, self._done(order))
+        except Refusal as refusal:
+            return self.no(order, refusal.kind)
+
+    def mistaken(self, order: Order) -> Answer:
+        """Does it, and answers as if another transfer, session or request had been meant."""
+        try:
+            account = self._done(order)
+        except Refusal as refusal:
+            return self.no(order, refusal.kind)
+        other = msgspec.structs.replace(order, token=f"{order.token}-", id=f"{order.id}-", echo=f"{order.echo}-")
+        return self.yes(other, account)
+
+    def in_currency(self, order: Order, changed: Callable[[str], str]) -> Answer:
+        """Does it, and answers as if the balance were in another currency."""
+        try:
+            account = self._done(order)
+        except Refusal as refusal:
+            return self.no(order, refusal.kind)
+        return self.yes(order, msgspec.structs.replace(account, currency=changed(account.currency)))
+
+    def _done(self, order: Order) -> Account:
+        match order.act:
+            case Act.VERIFY | Act.BALANCE:
+                return self.ledger.session(order.token)
+            case Act.HOLD:
+                return self._hold(order)
+            case Act.CONFIRM:
+                return self._confirm(order, self._caller(order))
+            case Act.ROLLBACK:
+                return self._undo(order, self._caller(order))
+
+    def _hold(self, order: Order) -> Account:
+        assert order.amount is not None
+        account = self.ledger.session(order.token)
+        return self.ledger.hold(account, order.direction, order.reference, order.id, order.amount)
+
+    def _caller(self, order: Order) -> Account | None:
+        """Whose session an end names; None if nobody ever had it."""
+        return self.ledger.session(order.token) if self.manner.checks_ends else self.ledger.owner(order.token)
+
+    def _confirm(self, order: Order, caller: Account | None) -> Account:
+        self._refuse_repeat(order, HoldState.CONFIRMED, Kind.DUPLICATE)
+        account = self.ledger.confirm(order.reference, order.amount)
+        return caller if self.manner.trusts_tokens and caller is not None else account
+
+    def _refuse_repeat(self, order: Order, ended: HoldState, kind: Kind) -> None:
+        hold = self.ledger.holds.get(order.reference)
+        refuses = self.manner.refuses_repeats and order.act in self.refusable_repeats
+        if refuses and hold is not None and hold.state is ended:
+            raise Refusal(kind)
+
+    def _undo(self, order: Order, caller: Account | None) -> Account:
+        self._refuse_repeat(order, HoldState.UNDONE, Kind.ROLLED_BACK)
+        if order.reference in self.ledger.holds:
+            undone = self.ledger.undo(order.reference, caller if self.manner.trusts_tokens else None)
+            if undone is not None:
+                return caller if self.manner.trusts_tokens and caller is not None else undone
+        elif self.unknown is not Unknown.FORGET:
+            self.ledger.bury(order.direction, order.reference, order.id)
+        if self.unknown is not Unknown.ACKNOWLEDGE:
+            raise Refusal(Kind.NOT_FOUND)
+        if caller is None:
+            raise Refusal(Kind.SESSION)
+        return caller
+
+
+def simulated_operators() -> dict[str, EntryPoint]:
+    """Every protocol with a simulated side, by its adapter's name; `load()` gives its `Simulated`."""
+    return {found.name: found for found in entry_points(group=ENTRY_POINTS)}

@@ -1,0 +1,85 @@
+"""One try to bring a decision to the operator, and what is written down of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from gateway.crashpoints import crash_point
+from gateway.journal.writes import Change
+from gateway.operators.bulkhead import CallGroup
+from gateway.operators.errors import Refused
+from gateway.operators.operator import Operator
+from gateway.records import FINAL, State, Transfer
+from gateway.transfers import rules
+from gateway.transfers.context import Context
+from gateway.wire.calls import END_CALL
+
+PROBE_SPREAD_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Deliverer:
+    """Makes one try to deliver a decided transfer that this instance has claimed."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def deliver(self, operator: Operator, transfer: Transfer, resume_at: float | None = None) -> Transfer:
+        """One try. Returns the row after it. `resume_at`: see `rules.after_try`.
+
+        Raises `JournalUnavailable`: whatever the operator said then counts for nothing, and once the lease is over
+        the try is made again.
+        """
+        with self._context.flights.flying(transfer.key):
+            change = await self._try(operator, transfer, resume_at)
+            changed = await self._context.journal(operator).change(change)
+        crash_point("delivery.recorded")
+        if changed.moved:
+            self._count(change)
+        if change.due_at is not None:
+            self._context.poke(operator.name, change.due_at)
+        return changed.transfer or transfer
+
+    async def recover(self, operator: Operator, transfer: Transfer) -> Transfer | None:
+        """Decides to roll back a hold whose sender is gone. None when somebody else has moved it meanwhile."""
+        reason = self._context.reasoning.gateway(f"{transfer.direction} interrupted: its outcome was never recorded")
+        change = rules.orphaned(transfer, self._context.lease(operator), reason, self._context.clock.now())
+        changed = await self._context.journal(operator).change(change)
+        crash_point("delivery.recovered")
+        if not changed.moved:
+            return None
+        self._context.reasoning.count(transfer.operator, reason)
+        return changed.transfer
+
+    async def _try(self, operator: Operator, transfer: Transfer, resume_at: float | None) -> Change:
+        now = self._context.clock.now
+        try:
+            await operator.guard.enter(CallGroup.ENDS)
+        except Refused as refused:
+            crash_point("delivery.postponed")
+            until = refused.retry_at + PROBE_SPREAD_S * self._context.chance()
+            return rules.postponed(transfer, until, now(), resume_at)
+        crash_point("delivery.admitted")
+        call = END_CALL[transfer.direction, rules.WANTED[transfer.state]]
+        try:
+            outcome = await operator.attempt(call, transfer)
+        finally:
+            operator.guard.leave()
+        crash_point("delivery.answered")
+        self._context.metrics.delivery_tried(operator.name, rules.WANTED[transfer.state], outcome.verdict)
+        attempt = rules.attempt_of(call, outcome, transfer, self._context.instance)
+        plan = operator.settings.delivery
+        return rules.after_try(transfer, attempt, outcome, plan, now(), self._context.chance(), resume_at)
+
+    def _count(self, change: Change) -> None:
+        operator, direction, id = change.key
+        if change.to in FINAL:
+            self._context.metrics.delivered(operator, rules.ENDED[change.to])
+            self._context.metrics.ended(operator, direction, change.to)
+        elif change.to is State.PARKED and change.wants is not None:
+            crash_point("delivery.parked")
+            self._context.metrics.parked(operator, change.wants)
+            log.error("parked", operator=operator, direction=direction, id=id, wants=change.wants)
