@@ -194,7 +194,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[Reason]
 
 
-class SeenSession(msgspec.Struct, frozen=True, kw_only=True):
+class StoredSession(msgspec.Struct, frozen=True, kw_only=True):
     """A remembered session, when it was last seen, and the digest of its token that the journal keeps it under."""
 
     session: Session
@@ -202,7 +202,7 @@ class SeenSession(msgspec.Struct, frozen=True, kw_only=True):
     digest: bytes
 
 
-class Extent(msgspec.Struct, frozen=True):
+class RowCounts(msgspec.Struct, frozen=True):
     """How many rows of each kind a journal holds."""
 
     transfers: int
@@ -217,7 +217,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     lease_until: float
 
 
-class Tally(msgspec.Struct, frozen=True, kw_only=True):
+class UnfinishedCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many unfinished transfers of one kind there are, and since when (`opened_at`) the oldest waits.
 
     `abandoned` counts those opened before the time that was asked about.

@@ -19,9 +19,9 @@ from adapters.hub88.signing import SIGNER, read_key, signed
 from gateway.money import Money, unchecked_money
 from gateway.operators import (
     Adapter,
-    Answer,
     Declined,
     Http,
+    HttpResponse,
     Player,
     Receipt,
     Session,
@@ -128,7 +128,7 @@ def _must_answer(said: Said, asked: Body) -> None:
         raise Unclear(f"the answer ({said.status}) is to another request, or about another user")
 
 
-def _error_under_another_status(answer: Answer) -> Unclear:
+def _error_under_another_status(answer: HttpResponse) -> Unclear:
     """The contract answers under HTTP 200, so nothing under another status is proven; who knows its errors is alive."""
     try:
         status = read(answer).status

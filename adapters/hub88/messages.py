@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from gateway.operators import Answer, Session, Transfer, Unclear, decode_members, excerpt_of
+from gateway.operators import HttpResponse, Session, Transfer, Unclear, decode_members, excerpt_of
 
 NAMESPACE: Final = UUID("9b6f5a0c-3f0e-5d0c-8f5c-0d5b8a1f6a57")
 """Every id that the operator sees is derived in it. Changing it would orphan every transfer that is under way."""
@@ -50,7 +50,7 @@ class Said(msgspec.Struct, frozen=True):
     balance: int | None
 
 
-def read(answer: Answer) -> Said:
+def read(answer: HttpResponse) -> Said:
     """An answer in the protocol's form. Raises `Unclear`, with an excerpt of what came instead."""
     try:
         said = decode_members(answer.body, NEEDED)

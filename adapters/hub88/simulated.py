@@ -13,7 +13,7 @@ from adapters.hub88.requests import PLACES
 from adapters.hub88.sandbox_key import SANDBOX_KEY
 from adapters.hub88.signing import HASH, PADDING, read_key
 from gateway.money import Money, scaled, unscaled
-from gateway.operators import Answer, Direction, Kind, Unclear, decode, encode
+from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, encode
 from gateway.sandbox.ledger import Account
 from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Simulated
 
@@ -63,18 +63,18 @@ class SimulatedHub88(Simulated):
             raise Misunderstood(_answer({"status": "RS_ERROR_INVALID_SIGNATURE"})) from None
         endpoint = request.path.removeprefix(self.base_path)
         if endpoint not in _ORDERS or request.method != "POST":
-            raise Misunderstood(Answer(404, {}, b""))
+            raise Misunderstood(HttpResponse(404, {}, b""))
         try:
             return _ORDERS[endpoint](msgspec.convert(decode(request.body), _Body))
         except (Unclear, ValueError):
             raise Misunderstood(_answer({"status": "RS_ERROR_WRONG_SYNTAX"})) from None
 
-    def yes(self, order: Order, account: Account) -> Answer:
+    def yes(self, order: Order, account: Account) -> HttpResponse:
         return _answer(
             {"status": Status.OK, "request_uuid": order.echo, "user": account.player_id, **_balance(account)}
         )
 
-    def no(self, order: Order, kind: Kind) -> Answer:
+    def no(self, order: Order, kind: Kind) -> HttpResponse:
         return _answer({"status": STATUSES.get(kind, "RS_ERROR_UNKNOWN"), "request_uuid": order.echo})
 
 
@@ -125,5 +125,5 @@ def _balance(account: Account) -> dict[str, Any]:
     return {"currency": account.currency, "balance": scaled(account.balance, PLACES)}
 
 
-def _answer(body: dict[str, Any]) -> Answer:
-    return Answer(200, {"content-type": "application/json"}, encode(body))
+def _answer(body: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(200, {"content-type": "application/json"}, encode(body))

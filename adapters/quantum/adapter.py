@@ -21,9 +21,9 @@ from adapters.quantum.settings import Already, QuantumSettings
 from gateway.money import Money
 from gateway.operators import (
     Adapter,
-    Answer,
     Declined,
     Http,
+    HttpResponse,
     Player,
     Receipt,
     Session,
@@ -123,24 +123,24 @@ class Quantum(Adapter):
             raise Unclear(f"the answer has no balance: {excerpt_of(answer.body)}")
         return Receipt(balance_of(said))
 
-    async def _post(self, endpoint: str, body: dict[str, Any]) -> Answer:
+    async def _post(self, endpoint: str, body: dict[str, Any]) -> HttpResponse:
         return await self.http.post(self.settings.base_url + endpoint, encode(body), self._headers)
 
-    def _was_done(self, answer: Answer, done: Already, transfer: Transfer) -> bool:
+    def _was_done(self, answer: HttpResponse, done: Already, transfer: Transfer) -> bool:
         """Whether an error says that an earlier try of this transfer got through."""
         problem = _problem(answer)
         if problem is None or problem.code is None or problem.about not in {None, transfer.id}:
             return False
         return self.settings.already.get(problem.code) is done
 
-    def _success_of(self, answer: Answer, transfer: Transfer) -> dict[str, Any]:
+    def _success_of(self, answer: HttpResponse, transfer: Transfer) -> dict[str, Any]:
         """What a yes to this transfer says. Raises `Declined` or `Unclear`."""
         said = self._success(answer, MOVED, transfer.id)
         if said.get("mmTransactionId") != transfer.id:
             raise Unclear(f"the answer does not name this mmTransactionId: {excerpt_of(answer.body)}")
         return said
 
-    def _success(self, answer: Answer, needed: frozenset[str], about: str | None = None) -> dict[str, Any]:
+    def _success(self, answer: HttpResponse, needed: frozenset[str], about: str | None = None) -> dict[str, Any]:
         """What an answer says that is not an error; `about` is the id that it may name. Raises `Declined` or
         `Unclear`."""
         if answer.status != OK:
@@ -163,7 +163,7 @@ class Quantum(Adapter):
         return _unproven(problem, problem.text) if kind is None else Declined(kind, problem.text)
 
 
-def _problem(answer: Answer) -> Problem | None:
+def _problem(answer: HttpResponse) -> Problem | None:
     """The error that an answer of another status than 200 tells, None if there is none to be read."""
     try:
         said = read(answer)

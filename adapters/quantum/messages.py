@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.money import Money, MoneyError, money, unchecked_money
-from gateway.operators import Answer, Unclear, decode_members, excerpt_of
+from gateway.operators import HttpResponse, Unclear, decode_members, excerpt_of
 
 ERROR: Final = "errorCode"
 """The member that makes an answer an error, whatever it holds but null."""
@@ -54,7 +54,7 @@ class Problem(msgspec.Struct, frozen=True):
     about: str | None = None
 
 
-def read(answer: Answer, needed: frozenset[str] = MOVED) -> dict[str, Any]:
+def read(answer: HttpResponse, needed: frozenset[str] = MOVED) -> dict[str, Any]:
     """The members of an answer; an errorCode of null is none. Raises `Unclear`, with an excerpt of what came."""
     try:
         said = decode_members(answer.body, needed)

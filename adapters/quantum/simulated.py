@@ -8,7 +8,7 @@ import msgspec
 
 from adapters.quantum.messages import WireMoney, wire_money
 from gateway.money import Money, MoneyError
-from gateway.operators import Answer, Direction, Kind, Unclear, basic_auth, decode, encode
+from gateway.operators import Direction, HttpResponse, Kind, Unclear, basic_auth, decode, encode
 from gateway.sandbox.ledger import Account
 from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Simulated, Unknown
 
@@ -71,16 +71,16 @@ class SimulatedQuantum(Simulated):
 
     def understand(self, request: Request) -> Order:
         if request.headers.get("authorization") != basic_auth(USERNAME, PASSWORD):
-            raise Misunderstood(Answer(401, {"www-authenticate": "Basic"}, b""))
+            raise Misunderstood(HttpResponse(401, {"www-authenticate": "Basic"}, b""))
         endpoint = request.path.removeprefix(self.base_path)
         if endpoint not in ACTS or request.method != "POST":
-            raise Misunderstood(Answer(404, {}, b""))
+            raise Misunderstood(HttpResponse(404, {}, b""))
         try:
             return _order(endpoint, msgspec.convert(decode(request.body), _Body))
         except (Unclear, msgspec.ValidationError, MoneyError):
-            raise Misunderstood(Answer(400, {}, b"")) from None
+            raise Misunderstood(HttpResponse(400, {}, b"")) from None
 
-    def yes(self, order: Order, account: Account) -> Answer:
+    def yes(self, order: Order, account: Account) -> HttpResponse:
         balance = wire_money(Money(account.balance, account.currency))
         if order.act is Act.VERIFY:
             return _answer(200, {"token": order.token, "playerId": account.player_id, "balance": balance})
@@ -88,7 +88,7 @@ class SimulatedQuantum(Simulated):
             return _answer(200, {"balance": balance})
         return _answer(200, {"mmTransactionId": order.id, "balance": balance})
 
-    def no(self, order: Order, kind: Kind) -> Answer:
+    def no(self, order: Order, kind: Kind) -> HttpResponse:
         said = f"{order.call} {order.id} under {order.token}: {kind}"
         return _answer(500, {"errorCode": self._code(kind), "errorDescription": said})
 
@@ -112,5 +112,5 @@ def _order(endpoint: str, body: _Body) -> Order:
     )
 
 
-def _answer(status: int, body: dict[str, Any]) -> Answer:
-    return Answer(status, {"content-type": "application/json"}, encode(body))
+def _answer(status: int, body: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(status, {"content-type": "application/json"}, encode(body))

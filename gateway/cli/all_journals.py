@@ -22,26 +22,26 @@ SQLITE_FILE: Final = "sqlite:///"
 T = TypeVar("T")
 
 
-class Journals:
+class AllJournals:
     """What the commands ask of all journals together."""
 
     def __init__(self, journals: Mapping[str, Journal]) -> None:
         self._journals = journals
 
-    async def transfers(self, where: TransferFilter, limit: int) -> list[Transfer]:
+    async def list_transfers(self, where: TransferFilter, limit: int) -> list[Transfer]:
         """Newest first."""
-        found = await self._each(lambda journal: journal.transfers(where, limit=limit))
+        found = await self._each(lambda journal: journal.list_transfers(where, limit=limit))
         return sorted(_flat(found), key=lambda transfer: transfer.opened_at, reverse=True)[:limit]
 
-    async def reasons(self, where: ReasonFilter, limit: int) -> list[KeyedReason]:
+    async def list_reasons(self, where: ReasonFilter, limit: int) -> list[KeyedReason]:
         """Newest first."""
-        found = await self._each(lambda journal: journal.reasons(where, limit=limit))
+        found = await self._each(lambda journal: journal.list_reasons(where, limit=limit))
         return sorted(_flat(found), key=lambda keyed: keyed.reason.at, reverse=True)[:limit]
 
-    async def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
+    async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         """By operator, source and category, over all journals."""
         counts: dict[tuple[Any, ...], int] = {}
-        for total in _flat(await self._each(lambda journal: journal.reason_totals(where))):
+        for total in _flat(await self._each(lambda journal: journal.count_reasons(where))):
             kind = (total.operator, total.source, total.category)
             counts[kind] = counts.get(kind, 0) + total.count
         return [
@@ -50,7 +50,7 @@ class Journals:
 
     async def timelines(self, where: TransferFilter, limit: int) -> list[Timeline]:
         """All that is known of each transfer found."""
-        keys = [transfer.key for transfer in await self.transfers(where, limit)]
+        keys = [transfer.key for transfer in await self.list_transfers(where, limit)]
         return [timeline for key in keys if (timeline := await self._timeline(key)) is not None]
 
     async def change(self, change: Change) -> Changed:
@@ -69,7 +69,7 @@ class Journals:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Journals]:
+async def open_all(settings: Settings) -> AsyncIterator[AllJournals]:
     """Opens every journal, each beside the gateway that may be running. Raises `JournalError` or `CommandFailed`."""
     metrics, clock = Metrics(), SystemClock()
     async with AsyncExitStack() as stack:
@@ -78,14 +78,14 @@ async def opened(settings: Settings) -> AsyncIterator[Journals]:
             require_file(name, journal)
             journals[name] = await open_journal(name, journal, metrics, clock, beside=True)
             stack.push_async_callback(journals[name].close)
-        yield Journals(journals)
+        yield AllJournals(journals)
 
 
-def asking(settings: Settings, ask: Callable[[Journals], Coroutine[Any, Any, T]]) -> T:
+def with_journals(settings: Settings, ask: Callable[[AllJournals], Coroutine[Any, Any, T]]) -> T:
     """Opens the journals, asks, closes them, and returns the answer."""
 
     async def run() -> T:
-        async with opened(settings) as journals:
+        async with open_all(settings) as journals:
             return await ask(journals)
 
     return asyncio.run(run())

@@ -25,7 +25,7 @@ from gateway.telemetry.metrics import Metrics
 PROBE_TOKEN: Final = "mm-gateway-probe"  # noqa: S105 - a session that no player has
 
 
-class Finding(NamedTuple):
+class ProbeResult(NamedTuple):
     """What a probe came to."""
 
     what: str
@@ -49,7 +49,7 @@ def check(
         _report(asyncio.run(_probed(settings)))
 
 
-def _report(findings: list[Finding]) -> None:
+def _report(findings: list[ProbeResult]) -> None:
     rows = [
         {"probed": each.what, "result": "well" if each.well else "FAILED", "detail": each.text} for each in findings
     ]
@@ -58,41 +58,41 @@ def _report(findings: list[Finding]) -> None:
         raise CommandFailed(f"{failed} of {len(findings)} probes failed")
 
 
-async def _probed(settings: Settings) -> list[Finding]:
+async def _probed(settings: Settings) -> list[ProbeResult]:
     journals = [_journal(name, journal) for name, journal in settings.every_journal.items()]
     operators = [_operator(name, operator) for name, operator in settings.operators.items()]
     return list(await asyncio.gather(*journals, *operators))
 
 
-async def _journal(name: str, settings: JournalSettings) -> Finding:
+async def _journal(name: str, settings: JournalSettings) -> ProbeResult:
     what = f"journal {name}"
     if (file := missing_file(settings)) is not None:
-        return Finding(what, well=True, text=f"there is no file {file} yet; the gateway will create it")
+        return ProbeResult(what, well=True, text=f"there is no file {file} yet; the gateway will create it")
     try:
         journal = await open_journal(name, settings, Metrics(), SystemClock(), beside=True)
     except JournalError as error:
-        return Finding(what, well=False, text=str(error))
+        return ProbeResult(what, well=False, text=str(error))
     try:
-        await journal.check()
+        await journal.check_writable()
     except JournalError as error:
-        return Finding(what, well=False, text=str(error))
+        return ProbeResult(what, well=False, text=str(error))
     finally:
         await journal.close()
-    return Finding(what, well=True, text="writes are durable")
+    return ProbeResult(what, well=True, text="writes are durable")
 
 
-async def _operator(name: str, settings: OperatorSettings) -> Finding:
+async def _operator(name: str, settings: OperatorSettings) -> ProbeResult:
     """Asks whose session one is that nobody has: an operator that says no to that is there, and speaks the protocol."""
     what = f"operator {name}"
     operator = build_operator(name, settings, Metrics(), SystemClock())
     try:
         await operator.verify_session(Session(operator=name, token=PROBE_TOKEN))
     except Declined as declined:
-        return Finding(what, well=True, text=f"reached; declined a session that nobody has: {declined.text}")
+        return ProbeResult(what, well=True, text=f"reached; declined a session that nobody has: {declined.text}")
     except Unsent as unsent:
-        return Finding(what, well=False, text=f"not reached: {unsent.text}")
+        return ProbeResult(what, well=False, text=f"not reached: {unsent.text}")
     except OperatorError as error:
-        return Finding(what, well=False, text=f"reached, but gave no clear answer: {error.text}")
+        return ProbeResult(what, well=False, text=f"reached, but gave no clear answer: {error.text}")
     finally:
         await operator.close()
-    return Finding(what, well=True, text="reached; it took a session that nobody has")
+    return ProbeResult(what, well=True, text="reached; it took a session that nobody has")

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gateway.cli.demo_progress import watching
+from gateway.cli.demo_progress import show_progress
 from gateway.cli.demo_report import print_report, summary
 from gateway.cli.errors import FAILED, CommandFailed, CommandMisused
 from gateway.cli.printing import WIDE, print_line
@@ -62,7 +62,7 @@ def _tidy_up(folder: Path, keep: Path | None) -> None:
 
 def _played(sizes: Sizes, folder: Path) -> Demo:
     try:
-        with watching(sizes.purchases) as watcher:
+        with show_progress(sizes.purchases) as watcher:
             return asyncio.run(play(sizes, folder, watcher))
     except DemoError as error:
         raise CommandFailed(f"{error}; see {folder}") from error

@@ -11,14 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gateway.cli.printing import print_line
-from gateway.demo import Watcher
+from gateway.demo import ProgressListener
 
 
 @contextmanager
-def watching(purchases: int) -> Iterator[Watcher]:
+def show_progress(purchases: int) -> Iterator[ProgressListener]:
     """Shows what happens while the block runs."""
     if not sys.stdout.isatty():
-        yield _Lines(purchases)
+        yield _ProgressLines(purchases)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(highlight=False), transient=True) as progress:
@@ -45,7 +45,7 @@ class _Bar:
         self._progress.update(self._task, description=f"{unfinished} transfers are still being brought to their end")
 
 
-class _Lines:
+class _ProgressLines:
     """A line for whatever happens, and one for each tenth that has been played."""
 
     def __init__(self, purchases: int) -> None:

@@ -17,8 +17,8 @@ from gateway.cli.options import Config
 from gateway.cli.printing import print_line
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
-from gateway.journal.copy import Movable, Progress, copy_journal
-from gateway.records import Extent
+from gateway.journal.copy import CopyableJournal, Progress, copy_journal
+from gateway.records import RowCounts
 from gateway.settings import DEFAULT_JOURNAL, Settings
 from gateway.telemetry.metrics import Metrics
 
@@ -51,14 +51,14 @@ def copy(
     print_line(f"copied and compared {copied.transfers} transfers and {copied.sessions} sessions")
 
 
-async def _copy(settings: Settings, source: str, target: str) -> Extent:
+async def _copy(settings: Settings, source: str, target: str) -> RowCounts:
     require_file(source, settings.every_journal[source])
     async with _opened(settings, source) as origin, _opened(settings, target) as goal:
         return await copy_journal(origin, goal, _Reporter())
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, name: str) -> AsyncIterator[Movable]:
+async def _opened(settings: Settings, name: str) -> AsyncIterator[CopyableJournal]:
     journal = await open_journal(name, settings.every_journal[name], Metrics(), SystemClock())
     try:
         yield journal
@@ -80,5 +80,5 @@ class _Reporter:
             sys.stderr.write(f"{5 * part} %: {done} of {total} rows\n")
 
 
-def _rows(extent: Extent) -> tuple[int, int]:
+def _rows(extent: RowCounts) -> tuple[int, int]:
     return extent.transfers, extent.sessions

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.all_journals import Journals, asking
+from gateway.cli.all_journals import AllJournals, with_journals
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed
 from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
@@ -41,20 +41,20 @@ def resolve(
     settings = load_settings(config)
     reason = persons_reason(settings, who, why)
 
-    async def act(journals: Journals) -> Transfer:
+    async def act(journals: AllJournals) -> Transfer:
         transfer = await the_one_undelivered(journals, transfer_id, operator, direction)
         _require_decided(transfer, end)
         if not yes:
             typer.confirm(_question(transfer, end), abort=True)
-        return await move(journals, rules.resolved(transfer, reason, reason.at))
+        return await move(journals, rules.resolve(transfer, reason, reason.at))
 
-    resolved = asking(settings, act)
+    resolved = with_journals(settings, act)
     print_line(f"{resolved.id} is {resolved.state.replace('_', ' ')}")
 
 
 def _require_decided(transfer: Transfer, end: End) -> None:
     """A decision that was made durable, and perhaps answered, is never turned round."""
-    decided = DELIVERED[rules.wanted(transfer)]
+    decided = DELIVERED[rules.wanted_decision(transfer)]
     if decided.value != end.value:
         raise CommandFailed(
             f"{transfer.id} was decided to be {decided.replace('_', ' ')}, which nobody can turn round; "

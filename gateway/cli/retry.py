@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from gateway.cli.all_journals import Journals, asking
+from gateway.cli.all_journals import AllJournals, with_journals
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed, CommandMisused
 from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
@@ -69,18 +69,18 @@ def retry(  # noqa: PLR0913 - a command's arguments are its options
     reason = persons_reason(settings, who, why)
     slots = Slots(reason.at, rate)
 
-    async def act(journals: Journals) -> int:
+    async def act(journals: AllJournals) -> int:
         if ids:
             return await _retry_each(journals, ids, operator, direction, reason, slots)
         where = TransferFilter(operator=operator, direction=direction, changed_before=reason.at)
         return await (_retry_parked if all_parked else _hasten_undelivered)(journals, where, reason, slots)
 
-    count = asking(settings, act)
+    count = with_journals(settings, act)
     print_line(f"{count} will be sent again{_within(count, rate)}")
 
 
 async def _retry_each(
-    journals: Journals,
+    journals: AllJournals,
     ids: list[str],
     operator: str | None,
     direction: Direction | None,
@@ -95,12 +95,12 @@ async def _retry_each(
     return len(transfers)
 
 
-async def _retry_parked(journals: Journals, of: TransferFilter, reason: Reason, slots: Slots) -> int:
+async def _retry_parked(journals: AllJournals, of: TransferFilter, reason: Reason, slots: Slots) -> int:
     where = msgspec.structs.replace(of, states=(State.PARKED,))
     return await _in_pages(journals, lambda: where, reason, slots)
 
 
-async def _hasten_undelivered(journals: Journals, of: TransferFilter, reason: Reason, slots: Slots) -> int:
+async def _hasten_undelivered(journals: AllJournals, of: TransferFilter, reason: Reason, slots: Slots) -> int:
     """Those that are due before their turn would come are left as they are."""
     states = (State.CONFIRMING, State.ROLLING_BACK)
     return await _in_pages(
@@ -111,16 +111,18 @@ async def _hasten_undelivered(journals: Journals, of: TransferFilter, reason: Re
     )
 
 
-async def _in_pages(journals: Journals, remaining: Callable[[], TransferFilter], reason: Reason, slots: Slots) -> int:
+async def _in_pages(
+    journals: AllJournals, remaining: Callable[[], TransferFilter], reason: Reason, slots: Slots
+) -> int:
     """How many were moved. What was moved, or was changed by anybody else since the command began, does not remain: so
     each page holds new ones, and there is a last."""
     count = 0
-    while transfers := await journals.transfers(remaining(), AT_ONCE):
+    while transfers := await journals.list_transfers(remaining(), AT_ONCE):
         count += sum(await asyncio.gather(*(_moved(journals, each, reason, slots) for each in transfers)))
     return count
 
 
-async def _moved(journals: Journals, transfer: Transfer, reason: Reason, slots: Slots) -> bool:
+async def _moved(journals: AllJournals, transfer: Transfer, reason: Reason, slots: Slots) -> bool:
     """Whether it was still there to be moved: of all of them, some may be called for meanwhile."""
     if transfer.state is not State.PARKED and transfer.due_at is not None and transfer.due_at <= slots.next:
         return False
@@ -133,9 +135,9 @@ async def _moved(journals: Journals, transfer: Transfer, reason: Reason, slots: 
 
 def _sent_again(transfer: Transfer, reason: Reason, due_at: float) -> Change:
     if transfer.state is State.PARKED:
-        return rules.retried(transfer, reason, reason.at, due_at)
+        return rules.retry(transfer, reason, reason.at, due_at)
     soonest = due_at if transfer.due_at is None else min(due_at, transfer.due_at)
-    return rules.hastened(transfer, reason, reason.at, soonest)
+    return rules.hasten(transfer, reason, reason.at, soonest)
 
 
 def _within(count: int, rate: int) -> str:

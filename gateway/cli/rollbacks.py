@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from gateway.cli.all_journals import asking
+from gateway.cli.all_journals import with_journals
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandMisused
 from gateway.cli.options import LISTED, AsJson, Config, Limit, OperatorName, Since, Until
@@ -41,10 +41,10 @@ def rollbacks(  # noqa: PLR0913 - a command's arguments are its options
     where = ReasonFilter(operator=operator, source=source, category=category, text=text, since=since, until=until)
     settings = load_settings(config)
     if total:
-        totals = asking(settings, lambda journals: journals.reason_totals(where))
+        totals = with_journals(settings, lambda journals: journals.count_reasons(where))
         _print([msgspec.structs.asdict(each) for each in totals], TOTALS, as_json=as_json, as_csv=as_csv)
         return
-    found = asking(settings, lambda journals: journals.reasons(where, limit))
+    found = with_journals(settings, lambda journals: journals.list_reasons(where, limit))
     if as_json or as_csv:
         _print([keyed_reason_view(each) for each in found], KEPT, as_json=as_json, as_csv=as_csv)
     else:

@@ -12,5 +12,5 @@ def serve(*, config: Config = None) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
     try:
         runtime.run(lambda: load_all(config))
-    except runtime.Unusable as error:
+    except runtime.ConfigurationUnusable as error:
         raise CommandMisused(str(error)) from error

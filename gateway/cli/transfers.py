@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli.all_journals import asking
+from gateway.cli.all_journals import with_journals
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed
 from gateway.cli.options import LISTED, AsJson, Config, DirectionName, Limit, OperatorName, Since, Until
@@ -48,7 +48,7 @@ def transfers(  # noqa: PLR0913 - a command's arguments are its options
         since=since,
         until=until,
     )
-    found = asking(load_settings(config), lambda journals: journals.transfers(where, limit))
+    found = with_journals(load_settings(config), lambda journals: journals.list_transfers(where, limit))
     if as_json:
         print_json([transfer_view(transfer) for transfer in found])
         return
@@ -67,7 +67,7 @@ def show(
 ) -> None:
     """Show everything that is known of one transfer, whichever journal it is in."""
     where = TransferFilter(id=transfer_id, operator=operator, direction=direction)
-    found = asking(load_settings(config), lambda journals: journals.timelines(where, LISTED))
+    found = with_journals(load_settings(config), lambda journals: journals.timelines(where, LISTED))
     if not found:
         raise CommandFailed(f"there is no transfer {transfer_id}")
     if as_json:

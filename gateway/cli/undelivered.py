@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from gateway.cli.all_journals import Journals
+from gateway.cli.all_journals import AllJournals
 from gateway.cli.errors import CommandFailed
 from gateway.journal.interface import TransferFilter
 from gateway.journal.writes import Change
@@ -23,12 +23,12 @@ def persons_reason(settings: Settings, who: str, why: str) -> Reason:
 
 
 async def the_one_undelivered(
-    journals: Journals, transfer_id: str, operator: str | None, direction: Direction | None
+    journals: AllJournals, transfer_id: str, operator: str | None, direction: Direction | None
 ) -> Transfer:
     """The transfer of that id, parked or being delivered. Raises `CommandFailed` where there is none, or more than one,
     or nothing is to be done about it by a person."""
     where = TransferFilter(id=transfer_id, operator=operator, direction=direction)
-    found = await journals.transfers(where, limit=2)
+    found = await journals.list_transfers(where, limit=2)
     if not found:
         raise CommandFailed(f"there is no transfer {transfer_id}")
     if len(found) > 1:
@@ -40,7 +40,7 @@ async def the_one_undelivered(
     return transfer
 
 
-async def move(journals: Journals, change: Change) -> Transfer:
+async def move(journals: AllJournals, change: Change) -> Transfer:
     """Writes the change. Raises `CommandFailed` if somebody else moved the transfer meanwhile."""
     changed = await journals.change(change)
     if changed.moved and changed.transfer is not None:
@@ -63,7 +63,7 @@ def _obstacle(transfer: Transfer, now: float) -> str | None:
         case State.CONFIRMED | State.ROLLED_BACK:
             return f"{is_so}: it has ended, and nothing is left to do"
         case State.PARKED | State.CONFIRMING | State.ROLLING_BACK:
-            if not rules.in_flight(transfer, now):
+            if not rules.is_leased(transfer, now):
                 return None
             shown = f"mm-gateway transfers show {transfer.id}"
             return f"{transfer.id} is being tried right now by {transfer.owner}; wait for what comes of it: {shown}"

@@ -2,6 +2,6 @@
 
 from gateway.demo.audit import Audit, Check
 from gateway.demo.gateway import DemoError
-from gateway.demo.play import Demo, Sizes, Watcher, play
+from gateway.demo.play import Demo, ProgressListener, Sizes, play
 
-__all__ = ["Audit", "Check", "Demo", "DemoError", "Sizes", "Watcher", "play"]
+__all__ = ["Audit", "Check", "Demo", "DemoError", "ProgressListener", "Sizes", "play"]

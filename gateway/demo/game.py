@@ -32,7 +32,7 @@ UNDELIVERED: Final = "The goods could not be delivered."
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class Answer(msgspec.Struct, frozen=True):
+class GameResponse(msgspec.Struct, frozen=True):
     """What a call came to; status 0 and no content if there was no answer at all."""
 
     status: int = 0
@@ -95,7 +95,7 @@ class Game:
         content = await self._asked_until_answered(operator, WalletCall.GET_BALANCE, {"token": token(player)})
         return money(content["balance"]["amount"], content["balance"]["currencyCode"])
 
-    async def _hold(self, operator: DemoOperator, purchase: Purchase) -> Answer:
+    async def _hold(self, operator: DemoOperator, purchase: Purchase) -> GameResponse:
         """Sent once, whatever happens."""
         self.holding[operator.name] += 1
         body = {**_about(purchase), "amount": _wire(purchase.amount), "txDescription": "A sword"}
@@ -132,15 +132,15 @@ class Game:
             await asyncio.sleep(FIRST_PAUSE_S)
         return answer.content
 
-    async def _post(self, operator: DemoOperator, call: WalletCall, body: Mapping[str, Any]) -> Answer:
+    async def _post(self, operator: DemoOperator, call: WalletCall, body: Mapping[str, Any]) -> GameResponse:
         headers = {"Authorization": operator.authorization, "Content-Type": "application/json"}
         try:
             async with self._client.post(
                 f"{self._wallet_url()}/wallet/{call}", data=_encode(body), headers=headers
             ) as answer:
-                return Answer(answer.status, json.loads(await answer.read(), parse_float=Decimal))
+                return GameResponse(answer.status, json.loads(await answer.read(), parse_float=Decimal))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
-            return Answer()
+            return GameResponse()
 
 
 def _about(purchase: Purchase) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Sizes(msgspec.Struct, frozen=True):
     kills: int
 
 
-class Watcher(Protocol):
+class ProgressListener(Protocol):
     """Who looks on."""
 
     def happened(self, text: str) -> None:
@@ -72,7 +72,7 @@ class Demo(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
 
 
-async def play(sizes: Sizes, folder: Path, watcher: Watcher) -> Demo:
+async def play(sizes: Sizes, folder: Path, watcher: ProgressListener) -> Demo:
     """Plays it all in this folder, which is empty. Raises `DemoError`."""
     stage = _Stage(sizes, folder, watcher)
     longest_s = LONGEST_S + LONGEST_PER_PURCHASE_S * sizes.purchases
@@ -90,7 +90,7 @@ async def play(sizes: Sizes, folder: Path, watcher: Watcher) -> Demo:
 class _Stage:
     """The operators, the gateway and the game, while they play."""
 
-    def __init__(self, sizes: Sizes, folder: Path, watcher: Watcher) -> None:
+    def __init__(self, sizes: Sizes, folder: Path, watcher: ProgressListener) -> None:
         self._sizes = sizes
         self._watcher = watcher
         self._folder = folder
@@ -136,7 +136,7 @@ class _Stage:
                 played=played,
                 ledgers={name: operator.ledger for name, operator in self._operators.items()},
                 transfers={each.key: each for each in await _all_transfers(journal)},
-                reasons=await journal.reasons(ReasonFilter(), limit=PAGE * len(played)),
+                reasons=await journal.list_reasons(ReasonFilter(), limit=PAGE * len(played)),
                 told=told,
             )
             return Demo(
@@ -189,7 +189,7 @@ class _Stage:
         """Returns once every transfer has ended, or when that takes too long: the audit then tells what is open."""
         with suppress(TimeoutError):
             async with asyncio.timeout(REST_S):
-                while tallies := await journal.tallies(0.0):
+                while tallies := await journal.count_unfinished(0.0):
                     self._watcher.waits(sum(tally.count for tally in tallies))
                     await asyncio.sleep(LOOK_S)
 
@@ -213,7 +213,7 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 async def _all_transfers(journal: Journal) -> list[Transfer]:
     found: list[Transfer] = []
-    while page := await journal.transfers(TransferFilter(), limit=PAGE, offset=len(found)):
+    while page := await journal.list_transfers(TransferFilter(), limit=PAGE, offset=len(found)):
         found += page
     return found
 

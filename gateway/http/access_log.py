@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from gateway.http.addresses import Address, written
+from gateway.http.addresses import Address, address_text
 from gateway.settings import LogSettings
 
 GATHERED_S: Final = 0.05
@@ -29,7 +29,7 @@ _encode: Final = msgspec.json.Encoder().encode
 log = structlog.get_logger(__name__)
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class AccessLogLine(msgspec.Struct, frozen=True, kw_only=True):
     """A call that was answered. `operator` and `call` are empty where they are not known."""
 
     timestamp: str
@@ -56,14 +56,14 @@ class AccessLog:
         """A call was answered."""
         if not self._wanted:
             return
-        line = Line(
+        line = AccessLogLine(
             timestamp=self._now(),
             operator=operator,
             call=call,
             outcome=outcome,
             status=status,
             took_ms=round(1000 * took_s, 2),
-            address=written(who),
+            address=address_text(who),
         )
         if self._for_machines:
             self._write(line)
@@ -78,7 +78,7 @@ class AccessLog:
             self._second = (int(second), datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
         return f"{self._second[1]}.{int(1e6 * fraction):06d}Z"
 
-    def _write(self, line: Line) -> None:
+    def _write(self, line: AccessLogLine) -> None:
         if not self._lines:
             asyncio.get_running_loop().call_later(GATHERED_S, self.flush)
         self._lines.append(_encode(line))

@@ -16,7 +16,7 @@ _WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\]]*)\](?::\d+)?|(?P<v4>[\d.]+):\d+"
 
 
 @lru_cache(_REMEMBERED)
-def address(text: str) -> Address | None:
+def parse_address(text: str) -> Address | None:
     """An address as written by a socket or a proxy (a port after it is let pass); None if it is none.
 
     An IPv4 address in its IPv6 form (``::ffff:192.0.2.7``) is that IPv4 address.
@@ -30,7 +30,7 @@ def address(text: str) -> Address | None:
     return getattr(found, "ipv4_mapped", None) or found
 
 
-written = lru_cache(_REMEMBERED)(str)
+address_text = lru_cache(_REMEMBERED)(str)
 """An address as text."""
 
 
@@ -67,7 +67,7 @@ class Proxies:
         for text in reversed(",".join(forwarded).split(",") if forwarded else ()):
             if not self.trusts(client):
                 break
-            client = address(text.strip())
+            client = parse_address(text.strip())
         return client
 
 

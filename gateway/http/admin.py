@@ -15,14 +15,14 @@ from pydantic import SecretStr
 class Health(Protocol):
     """What the running gateway says of itself."""
 
-    def ailments(self) -> list[str]:
+    def liveness_problems(self) -> list[str]:
         """Why this process should be restarted; empty while it is alive."""
 
-    async def hindrances(self) -> list[str]:
+    async def readiness_problems(self) -> list[str]:
         """Why no calls should be sent here now; empty while it is ready."""
 
 
-class AdminDoor:
+class AdminHandler:
     """`/healthz` and `/readyz` answer everybody; everything else asks for the token, if there is one."""
 
     def __init__(self, health: Health, registry: CollectorRegistry, token: SecretStr | None) -> None:
@@ -48,10 +48,10 @@ class AdminDoor:
         return await page(request)
 
     async def _healthz(self, _request: web.BaseRequest) -> web.Response:
-        return _state("alive", self._health.ailments())
+        return _state("alive", self._health.liveness_problems())
 
     async def _readyz(self, _request: web.BaseRequest) -> web.Response:
-        return _state("ready", await self._health.hindrances())
+        return _state("ready", await self._health.readiness_problems())
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))

@@ -23,7 +23,7 @@ class TooSlow(Exception):
     """The body did not arrive in time."""
 
 
-class Bodies:
+class BodyReader:
     """Reads bodies of up to `max_body` bytes; of rollbacks, up to `REASON_ROOM`."""
 
     def __init__(self, max_body: int) -> None:

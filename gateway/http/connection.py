@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from gateway.http.response import Answer, bad_request, refusal
+from gateway.http.response import WalletResponse, bad_request, refusal
 from gateway.settings import ServerSettings
 from gateway.wire.errors import ErrorCode, WalletError
 
@@ -24,8 +24,8 @@ HEADERS: Final = 64
 log = structlog.get_logger(__name__)
 
 
-class Connections(web.Server):
-    """Makes a `Connection` of every socket that is accepted. `admits` decides by the peer's address."""
+class GameServer(web.Server):
+    """Makes a `GameConnection` of every socket that is accepted. `admits` decides by the peer's address."""
 
     def __init__(
         self,
@@ -38,8 +38,8 @@ class Connections(web.Server):
         self.open = 0
         self._admits = admits
 
-    def __call__(self) -> Connection:
-        return Connection(
+    def __call__(self) -> GameConnection:
+        return GameConnection(
             self,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=self.settings.idle_timeout,
@@ -56,21 +56,21 @@ class Connections(web.Server):
         return self.open <= self.settings.max_connections and peer is not None and self._admits(peer[0])
 
 
-class Connection(web.RequestHandler):
+class GameConnection(web.RequestHandler):
     """One connection.
 
     `began_at` is the loop's time at which the request at hand began to arrive, None if its head came in one piece.
-    `is_cut_short`: an answer has been given that nothing follows.
+    `is_closing`: an answer has been given that nothing follows.
     """
 
-    __slots__ = ("_connections", "_too_late", "began_at", "is_cut_short")
+    __slots__ = ("_connections", "_too_late", "began_at", "is_closing")
 
-    def __init__(self, connections: Connections, **options: Any) -> None:
+    def __init__(self, connections: GameServer, **options: Any) -> None:
         super().__init__(connections, **options)
         self._connections = connections
         self._too_late: asyncio.TimerHandle | None = None
         self.began_at: float | None = None
-        self.is_cut_short = False
+        self.is_closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._connections.open += 1
@@ -98,9 +98,9 @@ class Connection(web.RequestHandler):
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
-    def cut_short(self, answer: Answer) -> None:
+    def respond_and_close(self, answer: WalletResponse) -> None:
         """Answers at once, whatever is still going on here, and closes the connection."""
-        self.is_cut_short = True
+        self.is_closing = True
         if self.transport is not None:
             self.transport.write(answer.whole())
         self.force_close()
@@ -134,14 +134,14 @@ class Connection(web.RequestHandler):
             self._too_late = None
 
     def _give_up(self) -> None:
-        self.cut_short(too_slow())
+        self.respond_and_close(too_slow())
 
 
-def too_slow() -> Answer:
+def too_slow() -> WalletResponse:
     """For a request whose time is over."""
     return bad_request("The request did not arrive in time; send it in one go.", last=True)
 
 
-def unexpected() -> Answer:
+def unexpected() -> WalletResponse:
     """For a fault of our own; what it was stands in the log."""
     return refusal(WalletError(ErrorCode.OTHER, "An unexpected internal error occurred."), last=True)

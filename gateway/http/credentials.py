@@ -24,7 +24,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from gateway.bounded import BoundedMap
 from gateway.settings import CredentialSettings
 
-CHECKED_AT_ONCE: Final = 2
+CONCURRENT_CHECKS: Final = 2
 WAITING_PER_SOURCE: Final = 8
 WAITING: Final = 256
 REMEMBERED: Final = 4096
@@ -50,7 +50,7 @@ class Grant(msgspec.Struct, frozen=True):
         return Grant(self.operators | other.operators, self.chosen or other.chosen)
 
 
-class Holder(msgspec.Struct, frozen=True):
+class OperatorCredentials(msgspec.Struct, frozen=True):
     """An operator's credentials; `path_only` as in the settings."""
 
     operator: str
@@ -67,13 +67,13 @@ class _Hashed(msgspec.Struct, frozen=True):
     grant: Grant
 
 
-NOTHING: Final = Grant()
+NO_GRANT: Final = Grant()
 
 
 class Credentials:
     """All operators' credentials."""
 
-    def __init__(self, holders: Iterable[Holder]) -> None:
+    def __init__(self, holders: Iterable[OperatorCredentials]) -> None:
         """Raises `ValueError` for a hash that is none."""
         self._key = secrets.token_bytes(32)
         self._open: dict[bytes, Grant] = {}
@@ -82,8 +82,8 @@ class Credentials:
             for credential in holder.credentials:
                 self._add(credential, holder.grant)
         self._rounds = max(map(len, self._hashed.values()), default=0)
-        self._decoy = _decoy(self._hashed)
-        self._threads = ThreadPoolExecutor(CHECKED_AT_ONCE, thread_name_prefix="credentials")
+        self._decoy = _decoy_hash(self._hashed)
+        self._threads = ThreadPoolExecutor(CONCURRENT_CHECKS, thread_name_prefix="credentials")
         self._verified: BoundedMap[bytes, Grant] = BoundedMap(REMEMBERED)
         self._wrong: BoundedMap[bytes, None] = BoundedMap(REMEMBERED)
         self._checks: dict[bytes, asyncio.Task[Grant]] = {}
@@ -92,10 +92,10 @@ class Credentials:
     def known(self, header: str | None) -> Grant | None:
         """What an Authorization header opens; None if that takes a `check`."""
         if header is None:
-            return NOTHING
+            return NO_GRANT
         digest = self._digest(header.encode("utf-8", "surrogateescape"))
         grant = self._open.get(digest) or self._verified.get(digest)
-        return NOTHING if grant is None and digest in self._wrong else grant
+        return NO_GRANT if grant is None and digest in self._wrong else grant
 
     async def check(self, header: str, source: str) -> Grant:
         """What a header opens that is not yet known; `source` is where it comes from. Raises `TooManyChecks`.
@@ -104,11 +104,11 @@ class Credentials:
         """
         pair = _pair(header)
         if pair is None:
-            return NOTHING
+            return NO_GRANT
         grant = self._open.get(self._digest(_header(*pair)))
         digest = self._digest(header.encode("utf-8", "surrogateescape"))
         if grant is not None or not self._hashed or digest in self._wrong:
-            return grant or NOTHING
+            return grant or NO_GRANT
         check = self._checks.get(digest) or self._begin(digest, pair, source)
         return await asyncio.shield(check)
 
@@ -131,7 +131,7 @@ class Credentials:
             if not self._waiting[source]:
                 del self._waiting[source]
         # Apart, so that a flood of wrong credentials cannot make right ones cost their Argon2 again.
-        if grant == NOTHING:
+        if grant == NO_GRANT:
             self._wrong.put(digest, None)
         else:
             self._verified.put(digest, grant)
@@ -140,7 +140,7 @@ class Credentials:
     def _verify(self, username: bytes, password: bytes) -> Grant:
         """Runs in a thread: takes `_rounds` Argon2s whoever asks."""
         hashed = self._hashed.get(username, [])
-        grant = NOTHING
+        grant = NO_GRANT
         for candidate in hashed:
             if _matches(candidate.secret_hash, password):
                 grant = grant.plus(candidate.grant)
@@ -152,7 +152,7 @@ class Credentials:
         username = credential.username.encode()
         if credential.password is not None:
             digest = self._digest(_header(username, credential.password.get_secret_value().encode()))
-            self._open[digest] = self._open.get(digest, NOTHING).plus(grant)
+            self._open[digest] = self._open.get(digest, NO_GRANT).plus(grant)
         if credential.password_hash is not None:
             hashed = _Hashed(credential.password_hash.get_secret_value(), grant)
             extract_parameters(hashed.secret_hash)
@@ -185,7 +185,7 @@ def _matches(secret_hash: str, password: bytes) -> bool:
         return False
 
 
-def _decoy(hashed: Mapping[bytes, list[_Hashed]]) -> str:
+def _decoy_hash(hashed: Mapping[bytes, list[_Hashed]]) -> str:
     """The hash of a secret nobody has, as dear to verify as the configured ones."""
     for candidates in hashed.values():
         parameters = extract_parameters(candidates[0].secret_hash)

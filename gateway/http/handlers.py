@@ -12,7 +12,7 @@ from gateway.wire import replies
 from gateway.wire.calls import WalletCall
 from gateway.wire.requests import ConfirmRequest, HoldRequest, RollbackRequest, SessionRequest, read
 
-Carry = Callable[[Coordinator, Operator, bytes], Awaitable[bytes]]
+Handler = Callable[[Coordinator, Operator, bytes], Awaitable[bytes]]
 """Carries a call out: reads its body, and returns the reply's. Raises `WalletError`."""
 
 
@@ -34,7 +34,7 @@ async def _get_balance(coordinator: Coordinator, operator: Operator, body: bytes
     return replies.balance(await coordinator.get_balance(operator, request.token))
 
 
-def _hold(direction: Direction) -> Carry:
+def _hold(direction: Direction) -> Handler:
     async def carry(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
         request = read(HoldRequest, body)
         balance = await coordinator.hold(
@@ -50,7 +50,7 @@ def _hold(direction: Direction) -> Carry:
     return carry
 
 
-def _confirm(direction: Direction) -> Carry:
+def _confirm(direction: Direction) -> Handler:
     async def carry(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
         request = read(ConfirmRequest, body)
         balance = await coordinator.end(
@@ -61,7 +61,7 @@ def _confirm(direction: Direction) -> Carry:
     return carry
 
 
-def _roll_back(direction: Direction) -> Carry:
+def _roll_back(direction: Direction) -> Handler:
     async def carry(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
         request = read(RollbackRequest, body)
         balance = await coordinator.end(
@@ -72,7 +72,7 @@ def _roll_back(direction: Direction) -> Carry:
     return carry
 
 
-CARRY: Final[dict[WalletCall, Carry]] = {
+HANDLERS: Final[dict[WalletCall, Handler]] = {
     WalletCall.VERIFY_SESSION: _verify_session,
     WalletCall.GET_BALANCE: _get_balance,
     WalletCall.WITHDRAW: _hold(Direction.WITHDRAW),

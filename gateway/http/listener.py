@@ -61,7 +61,7 @@ class Listener:
         self._socket.close()
 
 
-def tls_context(tls: ListenerTls | None) -> ssl.SSLContext | None:
+def listener_tls_context(tls: ListenerTls | None) -> ssl.SSLContext | None:
     """What a listener shows and asks for. Raises `OSError` (`ssl.SSLError` is one) for files that do not serve."""
     if tls is None:
         return None

@@ -28,7 +28,7 @@ _HEADS: Final = {
 _HEADS[401] += 'WWW-Authenticate: Basic realm="wallet", charset="UTF-8"\r\n'
 
 
-class Answer(web.StreamResponse):
+class WalletResponse(web.StreamResponse):
     """A status of the contract (200, 400, 401 or 500) and a JSON body. `last`: the connection is closed after it."""
 
     def __init__(self, status: int, content: bytes, *, last: bool = False) -> None:
@@ -73,12 +73,12 @@ async def _read_by_client(request: web.BaseRequest) -> None:
         raise ConnectionResetError("the client does not read its answers") from None
 
 
-def refusal(error: WalletError, *, last: bool = False) -> Answer:
+def refusal(error: WalletError, *, last: bool = False) -> WalletResponse:
     """The error body with its code's status."""
-    return Answer(error.code.status, replies.error(error), last=last)
+    return WalletResponse(error.code.status, replies.error(error), last=last)
 
 
-def bad_request(text: str, *, last: bool = False) -> Answer:
+def bad_request(text: str, *, last: bool = False) -> WalletResponse:
     """A 400 with the error body."""
     return refusal(WalletError(ErrorCode.BAD_REQUEST, text), last=last)
 

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from gateway.http.addresses import Address, AllowList, Proxies, address
-from gateway.http.credentials import Credentials, Holder
+from gateway.http.addresses import Address, AllowList, Proxies, parse_address
+from gateway.http.credentials import Credentials, OperatorCredentials
 from gateway.operators.operator import Operator
 from gateway.settings import ServerSettings
 from gateway.wire.calls import WalletCall
@@ -28,21 +28,22 @@ COMMON_ROUTES: Final = {f"/wallet/{call}": Route(call) for call in WalletCall}
 _OPERATORS: Final = "/operators/"
 
 
-class Entry(msgspec.Struct, frozen=True):
+class OperatorAccess(msgspec.Struct, frozen=True):
     """An operator and the addresses that may call for it."""
 
     operator: Operator
     allow_list: AllowList
 
 
-class Front:
+class RoutingTable:
     """Built from a whole configuration."""
 
     def __init__(self, operators: Mapping[str, Operator], server: ServerSettings) -> None:
         self.server = server
-        self.entries = {name: Entry(one, AllowList(one.settings.allow_ips)) for name, one in operators.items()}
+        self.entries = {name: OperatorAccess(one, AllowList(one.settings.allow_ips)) for name, one in operators.items()}
         self.credentials = Credentials(
-            Holder(name, one.settings.path_only, one.settings.credentials) for name, one in operators.items()
+            OperatorCredentials(name, one.settings.path_only, one.settings.credentials)
+            for name, one in operators.items()
         )
         self.proxies = Proxies(server.trusted_proxies)
         self._routes = COMMON_ROUTES | {
@@ -56,7 +57,7 @@ class Front:
 
     def admits(self, peer: str) -> bool:
         """Whether anybody may call from there; if not, not even the connection is taken."""
-        who = address(peer)
+        who = parse_address(peer)
         return self.proxies.trusts(who) or self.expects(who)
 
     def expects(self, who: Address | None) -> bool:

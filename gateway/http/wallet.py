@@ -18,13 +18,13 @@ from aiohttp import hdrs, web
 from gateway.crashpoints import crash_point
 from gateway.deadlines import Deadlines
 from gateway.http.access_log import AccessLog
-from gateway.http.addresses import Address, address
-from gateway.http.body import Bodies, TooSlow
-from gateway.http.connection import Connection, too_slow
-from gateway.http.credentials import NOTHING, Grant, TooManyChecks
-from gateway.http.handlers import CARRY
-from gateway.http.response import Answer, bad_request, refusal
-from gateway.http.routing import Entry, Front, Route
+from gateway.http.addresses import Address, parse_address
+from gateway.http.body import BodyReader, TooSlow
+from gateway.http.connection import GameConnection, too_slow
+from gateway.http.credentials import NO_GRANT, Grant, TooManyChecks
+from gateway.http.handlers import HANDLERS
+from gateway.http.response import WalletResponse, bad_request, refusal
+from gateway.http.routing import OperatorAccess, Route, RoutingTable
 from gateway.operators.operator import Operator
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.coordinator import Coordinator
@@ -48,11 +48,11 @@ _UNEXPECTED: Final = WalletError(ErrorCode.OTHER, "An unexpected internal error 
 log = structlog.get_logger(__name__)
 
 
-class Ignored(Exception):
+class AddressNotAllowed(Exception):
     """Whoever calls is on no list: they get no answer."""
 
 
-class Reply(NamedTuple):
+class CallResult(NamedTuple):
     """What came of a call: its status, its body, and its outcome as the metrics name it."""
 
     status: int
@@ -60,7 +60,7 @@ class Reply(NamedTuple):
     outcome: str
 
 
-class Call:
+class GameCall:
     """What is known of a call so far.
 
     `connection` is where it came from; `last`: that is closed with the answer. `begun` is in seconds that are good for
@@ -69,7 +69,7 @@ class Call:
 
     __slots__ = ("begun", "call", "connection", "last", "operator", "who")
 
-    def __init__(self, connection: Connection, begun: float, who: Address | None) -> None:
+    def __init__(self, connection: GameConnection, begun: float, who: Address | None) -> None:
         self.connection = connection
         self.begun = begun
         self.who = who
@@ -78,25 +78,25 @@ class Call:
         self.last = False
 
 
-class WalletDoor:
-    """Answers the game's requests. `front` is what it knows of the configuration; `open_to` replaces that."""
+class WalletHandler:
+    """Answers the game's requests. `front` is what it knows of the configuration; `apply_routing` replaces that."""
 
-    def __init__(self, coordinator: Coordinator, metrics: Metrics, access: AccessLog, front: Front) -> None:
+    def __init__(self, coordinator: Coordinator, metrics: Metrics, access: AccessLog, front: RoutingTable) -> None:
         self.access = access
         self._coordinator = coordinator
         self._metrics = metrics
         self._front = front
-        self._bodies = Bodies(front.server.max_body)
+        self._bodies = BodyReader(front.server.max_body)
         self._under_way: dict[asyncio.Task[object], Operator] = {}
-        self._patience: Deadlines[Call] = Deadlines(self._lose_patience)
+        self._patience: Deadlines[GameCall] = Deadlines(self._on_request_timeout)
         self._stopping = False
         self._loop = asyncio.get_running_loop()
 
-    def open_to(self, front: Front) -> None:
+    def apply_routing(self, front: RoutingTable) -> None:
         """From the next request on, this is what counts. Calls under way finish with what they began with."""
         self._front.credentials.close()
         self._front = front
-        self._bodies = Bodies(front.server.max_body)
+        self._bodies = BodyReader(front.server.max_body)
 
     def admits(self, peer: str) -> bool:
         """Whether a connection from there is taken at all."""
@@ -106,7 +106,7 @@ class WalletDoor:
         """Calls that arrive from now on get the error body, and their connections are closed."""
         self._stopping = True
 
-    async def settled(self, operator: Operator | None = None) -> None:
+    async def wait_idle(self, operator: Operator | None = None) -> None:
         """Returns once no call (of this operator) is under way."""
         while tasks := list(self._tasks_of(operator)):
             await asyncio.wait(tasks)
@@ -120,21 +120,21 @@ class WalletDoor:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request. Raises nothing but what aiohttp makes of a lost connection."""
         front = self._front
-        call = Call(cast("Connection", request.protocol), time.monotonic(), self._client(front, request))
+        call = GameCall(cast("GameConnection", request.protocol), time.monotonic(), self._client(front, request))
         try:
             reply = await self._reply(front, request, call)
         except WalletError as error:
-            reply = _refused(error)
+            reply = _refusal_result(error)
             call.last = not request.content.is_eof()
-        except Ignored:
-            return _hang_up(request)
+        except AddressNotAllowed:
+            return _abort(request)
         except TooSlow:
             return too_slow()
         except (web.RequestPayloadError, ConnectionError):
             return bad_request("The body is cut off or malformed; send it whole.", last=True)
         return self._answer(call, reply)
 
-    async def _reply(self, front: Front, request: web.BaseRequest, call: Call) -> Reply:
+    async def _reply(self, front: RoutingTable, request: web.BaseRequest, call: GameCall) -> CallResult:
         route = front.route(request.raw_path)
         call.call = route.call or ""
         entry = await self._entry(front, request, route, call.who)
@@ -152,70 +152,72 @@ class WalletDoor:
         finally:
             self._patience.drop(call)
 
-    async def _entry(self, front: Front, request: web.BaseRequest, route: Route, who: Address | None) -> Entry:
-        """The operator that the call is for. Raises `Ignored` and `WalletError`."""
+    async def _entry(
+        self, front: RoutingTable, request: web.BaseRequest, route: Route, who: Address | None
+    ) -> OperatorAccess:
+        """The operator that the call is for. Raises `AddressNotAllowed` and `WalletError`."""
         header = request.headers.get(hdrs.AUTHORIZATION)
         grant = front.credentials.known(header)
-        if grant is None or grant is NOTHING:
+        if grant is None or grant is NO_GRANT:
             if not front.expects(who):
-                raise Ignored
+                raise AddressNotAllowed
             grant = await self._checked(front, header or "", who)
         name = grant.operator(route.operator)
         if name is None:
             raise _UNAUTHORIZED
         entry = front.entries[name]
         if not entry.allow_list.allows(who):
-            raise Ignored
+            raise AddressNotAllowed
         return entry
 
-    async def _carried_out(self, operator: Operator, call: WalletCall, body: bytes) -> Reply:
+    async def _carried_out(self, operator: Operator, call: WalletCall, body: bytes) -> CallResult:
         """With aiohttp every request is a task of its own: it goes on to its end, whatever becomes of the client."""
         task = cast("asyncio.Task[object]", asyncio.current_task(self._loop))
         self._under_way[task] = operator
         try:
-            return Reply(200, await CARRY[call](self._coordinator, operator, body), OK)
+            return CallResult(200, await HANDLERS[call](self._coordinator, operator, body), OK)
         except WalletError as error:
-            return _refused(error)
+            return _refusal_result(error)
         except Exception:
             log.exception("a call failed unexpectedly", operator=operator.name, call=call)
-            return _refused(_UNEXPECTED)
+            return _refusal_result(_UNEXPECTED)
         finally:
             del self._under_way[task]
 
-    def _lose_patience(self, call: Call) -> None:
+    def _on_request_timeout(self, call: GameCall) -> None:
         """The call goes on; the game is told so, and its connection is closed: no other answer can follow on it."""
         call.last = True
-        call.connection.cut_short(self._answer(call, _refused(_STILL_WORKED_ON)))
+        call.connection.respond_and_close(self._answer(call, _refusal_result(_STILL_WORKED_ON)))
 
-    def _answer(self, call: Call, reply: Reply) -> Answer:
+    def _answer(self, call: GameCall, reply: CallResult) -> WalletResponse:
         """The answer, counted unless it comes too late."""
-        if not call.connection.is_cut_short:
+        if not call.connection.is_closing:
             took_s = time.monotonic() - call.begun
             self._metrics.call(call.operator, call.call, reply.outcome, took_s)
             self.access.call(call.operator, call.call, reply.outcome, reply.status, took_s, call.who)
-        return Answer(reply.status, reply.content, last=call.last or self._stopping)
+        return WalletResponse(reply.status, reply.content, last=call.last or self._stopping)
 
     def _tasks_of(self, operator: Operator | None) -> Iterator[asyncio.Task[object]]:
         return (task for task, whose in self._under_way.items() if operator is None or whose is operator)
 
     @staticmethod
-    def _client(front: Front, request: web.BaseRequest) -> Address | None:
-        peer = address(request.remote or "")
+    def _client(front: RoutingTable, request: web.BaseRequest) -> Address | None:
+        peer = parse_address(request.remote or "")
         return front.proxies.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ())) if front.proxies else peer
 
     @staticmethod
-    async def _checked(front: Front, header: str, who: Address | None) -> Grant:
+    async def _checked(front: RoutingTable, header: str, who: Address | None) -> Grant:
         try:
             return await front.credentials.check(header, str(who))
         except TooManyChecks:
             raise _CROWDED from None
 
 
-def _refused(error: WalletError) -> Reply:
-    return Reply(error.code.status, replies.error(error), _OUTCOMES[error.code])
+def _refusal_result(error: WalletError) -> CallResult:
+    return CallResult(error.code.status, replies.error(error), _OUTCOMES[error.code])
 
 
-def _hang_up(request: web.BaseRequest) -> Answer:
+def _abort(request: web.BaseRequest) -> WalletResponse:
     """Cuts the connection; the answer that aiohttp asks for is then sent to nobody."""
     if request.transport is not None:
         request.transport.abort()

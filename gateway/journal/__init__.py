@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.journal.copy import Movable
+from gateway.journal.copy import CopyableJournal
 from gateway.journal.interface import JournalMisconfigured
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.opening import migrate_sqlite, open_sqlite
@@ -19,7 +19,7 @@ _POSTGRES: Final = ("postgresql:", "postgres:")
 
 async def open_journal(
     name: str, settings: JournalSettings, metrics: Metrics, clock: Clock, *, beside: bool = False
-) -> Movable:
+) -> CopyableJournal:
     """Opens the journal called `name` in the configuration; an empty SQLite file becomes one.
 
     `beside` is for a command that looks into the journal of a running gateway: a SQLite file is else opened by one

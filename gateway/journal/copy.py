@@ -13,8 +13,8 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from gateway.journal.interface import Journal, JournalError
-from gateway.journal.writes import Opened
-from gateway.records import Extent, Key, SeenSession, Session, Timeline
+from gateway.journal.writes import Inserted
+from gateway.records import Key, RowCounts, Session, StoredSession, Timeline
 
 PAGE: Final = 256
 
@@ -26,43 +26,45 @@ class CopyError(JournalError):
     """The target holds something else under a key of the source; nothing of it was overwritten."""
 
 
-class Movable(Journal, Protocol):
+class CopyableJournal(Journal, Protocol):
     """A journal that can be copied, from and to."""
 
-    async def extent(self) -> Extent: ...
+    async def count_rows(self) -> RowCounts: ...
     async def export_timelines(self, after: Key | None, limit: int) -> list[Timeline]:
         """The first transfers whose keys follow `after` in the store's own order, with all that belongs to them."""
 
-    async def export_sessions(self, after: SeenSession | None, limit: int) -> list[SeenSession]:
+    async def export_sessions(self, after: StoredSession | None, limit: int) -> list[StoredSession]:
         """The first sessions that follow `after` in the store's own order."""
 
-    async def import_timeline(self, timeline: Timeline) -> Opened:
+    async def import_timeline(self, timeline: Timeline) -> Inserted:
         """Writes a transfer of another journal, unless its key is taken."""
 
 
 class Progress(msgspec.Struct, frozen=True):
     """How many rows have been copied and compared, out of how many."""
 
-    done: Extent
-    total: Extent
+    done: RowCounts
+    total: RowCounts
 
 
-async def copy_journal(source: Movable, target: Movable, report: Callable[[Progress], None]) -> Extent:
+async def copy_journal(
+    source: CopyableJournal, target: CopyableJournal, report: Callable[[Progress], None]
+) -> RowCounts:
     """Copies everything; calls `report` after every page. Returns how many rows were copied and compared.
 
     Raises `CopyError` where the target holds something else, and whatever the journals raise.
     """
-    total = await source.extent()
+    total = await source.count_rows()
     sessions = transfers = 0
     async for seen in _pages(source.export_sessions, lambda last: last):
         await asyncio.gather(*(_copy_session(target, one) for one in seen))
         sessions += len(seen)
-        report(Progress(Extent(transfers, sessions), total))
+        report(Progress(RowCounts(transfers, sessions), total))
     async for timelines in _pages(source.export_timelines, lambda last: last.transfer.key):
         await asyncio.gather(*(_copy_timeline(target, one) for one in timelines))
         transfers += len(timelines)
-        report(Progress(Extent(transfers, sessions), total))
-    return Extent(transfers, sessions)
+        report(Progress(RowCounts(transfers, sessions), total))
+    return RowCounts(transfers, sessions)
 
 
 async def _pages(
@@ -74,15 +76,15 @@ async def _pages(
         after = place_of(page[-1])
 
 
-async def _copy_session(target: Movable, seen: SeenSession) -> None:
+async def _copy_session(target: CopyableJournal, seen: StoredSession) -> None:
     session = seen.session
     _require_token(session, f"some player at {session.operator}")
-    await target.remember(session, seen.seen_at)
-    if await target.session(session.operator, session.token) != session:
+    await target.save_session(session, seen.seen_at)
+    if await target.find_session(session.operator, session.token) != session:
         raise CopyError(f"a session of {session.operator} was not read back as it was written")
 
 
-async def _copy_timeline(target: Movable, timeline: Timeline) -> None:
+async def _copy_timeline(target: CopyableJournal, timeline: Timeline) -> None:
     key = timeline.transfer.key
     name = f"{key.operator} {key.direction} {key.id}"
     _require_token(timeline.transfer.session, name)

@@ -13,17 +13,17 @@ from typing import Any, Final
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.writes import (
-    Beat,
+    AddReason,
     Change,
     Changed,
     Claim,
     Import,
-    Inherit,
-    Note,
-    Open,
-    Opened,
+    Insert,
+    Inserted,
     Prune,
-    Remember,
+    ReleaseOrphans,
+    RenewLease,
+    SaveSession,
     Write,
 )
 from gateway.records import Instance, Key, Reason, Session, Timeline, Transfer
@@ -148,33 +148,33 @@ class GroupedWrites:
     def __init__(self, group: GroupCommit) -> None:
         self._group = group
 
-    async def open(self, transfer: Transfer, reason: Reason | None = None) -> Opened:
-        opened: Opened = await self._group.write(Open(transfer=transfer, reason=reason))
+    async def insert(self, transfer: Transfer, reason: Reason | None = None) -> Inserted:
+        opened: Inserted = await self._group.write(Insert(transfer=transfer, reason=reason))
         return opened
 
     async def change(self, change: Change) -> Changed:
         changed: Changed = await self._group.write(change)
         return changed
 
-    async def note(self, key: Key, reason: Reason) -> None:
-        await self._group.write(Note(key=key, reason=reason))
+    async def add_reason(self, key: Key, reason: Reason) -> None:
+        await self._group.write(AddReason(key=key, reason=reason))
 
-    async def remember(self, session: Session, at: float) -> None:
-        await self._group.write(Remember(session=session, at=at))
+    async def save_session(self, session: Session, at: float) -> None:
+        await self._group.write(SaveSession(session=session, at=at))
 
     async def claim(self, claim: Claim) -> list[Transfer]:
         claimed: list[Transfer] = await self._group.write(claim)
         return claimed
 
-    async def import_timeline(self, timeline: Timeline) -> Opened:
-        opened: Opened = await self._group.write(Import(timeline))
+    async def import_timeline(self, timeline: Timeline) -> Inserted:
+        opened: Inserted = await self._group.write(Import(timeline))
         return opened
 
-    async def beat(self, instance: Instance) -> None:
-        await self._group.write(Beat(instance=instance))
+    async def renew_lease(self, instance: Instance) -> None:
+        await self._group.write(RenewLease(instance=instance))
 
-    async def inherit(self, now: float) -> int:
-        inherited: int = await self._group.write(Inherit(now=now))
+    async def release_orphans(self, now: float) -> int:
+        inherited: int = await self._group.write(ReleaseOrphans(now=now))
         return inherited
 
     async def prune(self, before: float, limit: int) -> int:

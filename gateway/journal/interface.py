@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.journal.writes import Change, Changed, Claim, Opened
+from gateway.journal.writes import Change, Changed, Claim, Inserted
 from gateway.reasons import Source
 from gateway.records import (
     Decision,
@@ -18,9 +18,9 @@ from gateway.records import (
     ReasonTotal,
     Session,
     State,
-    Tally,
     Timeline,
     Transfer,
+    UnfinishedCount,
 )
 
 
@@ -84,35 +84,35 @@ class Journal(Protocol):
 
     exclusive: bool
 
-    async def open(self, transfer: Transfer, reason: Reason | None = None) -> Opened: ...
+    async def insert(self, transfer: Transfer, reason: Reason | None = None) -> Inserted: ...
     async def change(self, change: Change) -> Changed: ...
-    async def note(self, key: Key, reason: Reason) -> None: ...
-    async def remember(self, session: Session, at: float) -> None: ...
+    async def add_reason(self, key: Key, reason: Reason) -> None: ...
+    async def save_session(self, session: Session, at: float) -> None: ...
     async def claim(self, claim: Claim) -> list[Transfer]: ...
-    async def beat(self, instance: Instance) -> None: ...
-    async def inherit(self, now: float) -> int: ...
+    async def renew_lease(self, instance: Instance) -> None: ...
+    async def release_orphans(self, now: float) -> int: ...
     async def prune(self, before: float, limit: int) -> int: ...
 
     async def find(self, key: Key) -> Transfer | None: ...
-    async def session(self, operator: str, token: str) -> Session | None: ...
+    async def find_session(self, operator: str, token: str) -> Session | None: ...
     async def next_due(self, operator: str) -> float | None:
         """When the operator's earliest claimable transfer is due, None if there is none."""
 
     async def timeline(self, key: Key) -> Timeline | None: ...
-    async def transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
+    async def list_transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
         """Newest first."""
 
-    async def reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
+    async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
         """Newest first."""
 
-    async def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
+    async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         """How often reasons were given, by operator, source and category, in that order. A reason that was given again
         counts to the time when it was given first."""
 
-    async def tallies(self, abandoned_before: float) -> list[Tally]:
+    async def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
         """Of every unfinished state; finished transfers are not counted here, there may be very many."""
 
-    async def check(self) -> None:
+    async def check_writable(self) -> None:
         """Returns if a write would be durable now."""
 
     async def close(self) -> None:

@@ -23,14 +23,14 @@ from gateway.records import (
 )
 
 
-class Open(msgspec.Struct, frozen=True, kw_only=True):
-    """Insert `transfer` unless its key is taken; `reason` is kept only if it was inserted. Answers `Opened`."""
+class Insert(msgspec.Struct, frozen=True, kw_only=True):
+    """Insert `transfer` unless its key is taken; `reason` is kept only if it was inserted. Answers `Inserted`."""
 
     transfer: Transfer
     reason: Reason | None = None
 
 
-class Opened(msgspec.Struct, frozen=True):
+class Inserted(msgspec.Struct, frozen=True):
     """The row under the key now, and whether this write made it."""
 
     transfer: Transfer
@@ -86,7 +86,7 @@ class Changed(msgspec.Struct, frozen=True):
     moved: bool
 
 
-class Note(msgspec.Struct, frozen=True, kw_only=True):
+class AddReason(msgspec.Struct, frozen=True, kw_only=True):
     """Keep one more reason for a transfer whose end is already decided (none if there is no such transfer). Answers
     None.
 
@@ -97,7 +97,7 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
 
 
-class Remember(msgspec.Struct, frozen=True, kw_only=True):
+class SaveSession(msgspec.Struct, frozen=True, kw_only=True):
     """Keep a verified session, replacing what was known under its token. Answers None."""
 
     session: Session
@@ -118,13 +118,13 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
 
 
-class Beat(msgspec.Struct, frozen=True, kw_only=True):
+class RenewLease(msgspec.Struct, frozen=True, kw_only=True):
     """This instance lives until its `lease_until`. Answers None."""
 
     instance: Instance
 
 
-class Inherit(msgspec.Struct, frozen=True, kw_only=True):
+class ReleaseOrphans(msgspec.Struct, frozen=True, kw_only=True):
     """Make due at once, and nobody's, the claimable rows of instances whose lease ended before `now` (infinity: of
     all), and forget those instances: the rows are due since they last changed. Revisions stay, the next claim moves
     the fence. Answers how many rows."""
@@ -141,19 +141,19 @@ class Prune(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Import(msgspec.Struct, frozen=True):
-    """Insert a transfer of another journal, with its tries and reasons, unless its key is taken. Answers `Opened`."""
+    """Insert a transfer of another journal, with its tries and reasons, unless its key is taken. Answers `Inserted`."""
 
     timeline: Timeline
 
 
-class Check(msgspec.Struct, frozen=True):
+class CheckWritable(msgspec.Struct, frozen=True):
     """Write what means nothing, to see whether a write would be durable now. Answers None."""
 
 
-Write = Open | Change | Note | Remember | Claim | Beat | Inherit | Prune | Import | Check
+Write = Insert | Change | AddReason | SaveSession | Claim | RenewLease | ReleaseOrphans | Prune | Import | CheckWritable
 
 
-def changed(transfer: Transfer, change: Change) -> Transfer | None:
+def apply_change(transfer: Transfer, change: Change) -> Transfer | None:
     """The transfer after the change; None where it does not apply to the transfer as it stands."""
     if transfer.state not in change.allowed or change.fence not in {None, transfer.revision}:
         return None

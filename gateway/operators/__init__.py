@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.operators.adapter import Adapter, AdapterSettings, Answer, Http, Player, Receipt
+from gateway.operators.adapter import Adapter, AdapterSettings, Http, HttpResponse, Player, Receipt
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unmapped, Unsent
 from gateway.operators.exact_json import decode, decode_members, encode
 from gateway.operators.safe_text import excerpt_of
@@ -12,11 +12,11 @@ from gateway.records import Direction, Session, Transfer
 __all__ = [
     "Adapter",
     "AdapterSettings",
-    "Answer",
     "BaseUrl",
     "Declined",
     "Direction",
     "Http",
+    "HttpResponse",
     "Kind",
     "OperatorError",
     "Player",

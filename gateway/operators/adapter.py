@@ -18,7 +18,7 @@ from gateway.money import Money
 from gateway.records import Session, Transfer
 
 
-class Answer(msgspec.Struct, frozen=True):
+class HttpResponse(msgspec.Struct, frozen=True):
     """An operator's HTTP answer, whole: header names in lower case."""
 
     status: int
@@ -29,12 +29,13 @@ class Answer(msgspec.Struct, frozen=True):
 class Http(Protocol):
     """One operator's HTTP client: owns time budget, pool, TLS, body limit. Never follows, retries or repeats.
 
-    Raises `Unsent` or `Unclear`; every status is an `Answer`. URLs are ASCII and go out as they are written. The client
-    itself says Host, Content-Length and what else concerns the connection; `headers` holds the rest, Content-Type too.
+    Raises `Unsent` or `Unclear`; every status is an `HttpResponse`. URLs are ASCII and go out as they are written.
+    The client adds Host, Content-Length and what else concerns the connection; `headers` holds the rest, Content-Type
+    too.
     """
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer: ...
-    async def get(self, url: str, headers: Mapping[str, str]) -> Answer: ...
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse: ...
+    async def get(self, url: str, headers: Mapping[str, str]) -> HttpResponse: ...
 
 
 class AdapterSettings(BaseModel):

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.operators.circuit_breaker import Breaker, BreakerState
+from gateway.operators.circuit_breaker import BreakerState, CircuitBreaker
 from gateway.operators.errors import Refused
 from gateway.settings import BreakerSettings, LimitSettings
 from gateway.wire.calls import WalletCall
@@ -42,19 +42,19 @@ GROUP_OF: Final = {
 _Waiter = asyncio.Future[Refused | None]
 
 
-class Guard:
+class Bulkhead:
     """`enter` before a call, `leave` after it, `record` what came of it.
 
-    All groups share the places, which are handed over in the order in which they were asked for. `patience_s` bounds
+    All groups share the places, which are handed over in the order in which they were asked for. `wait_limit_s` bounds
     the wait for one.
     """
 
-    def __init__(self, limits: LimitSettings, breaker: BreakerSettings, patience_s: float, clock: Clock) -> None:
+    def __init__(self, limits: LimitSettings, breaker: BreakerSettings, wait_limit_s: float, clock: Clock) -> None:
         self._places = limits.concurrency
         self._room = limits.waiting
-        self._patience_s = patience_s
+        self._wait_limit_s = wait_limit_s
         self._clock = clock
-        self._breakers = {group: Breaker(breaker.failures, breaker.open_for, clock) for group in CallGroup}
+        self._breakers = {group: CircuitBreaker(breaker.failures, breaker.open_for, clock) for group in CallGroup}
         self._waiting: deque[tuple[CallGroup, _Waiter]] = deque()
         self._in_use = 0
 
@@ -115,7 +115,7 @@ class Guard:
         loop = asyncio.get_running_loop()
         waiter: _Waiter = loop.create_future()
         self._waiting.append((group, waiter))
-        timer = loop.call_later(self._patience_s, self._lose_patience, group, waiter)
+        timer = loop.call_later(self._wait_limit_s, self._on_timeout, group, waiter)
         try:
             refused = await waiter
         except asyncio.CancelledError:
@@ -130,7 +130,7 @@ class Guard:
         if refused is not None:
             raise refused
 
-    def _lose_patience(self, group: CallGroup, waiter: _Waiter) -> None:
+    def _on_timeout(self, group: CallGroup, waiter: _Waiter) -> None:
         if not waiter.done():
             self._waiting.remove((group, waiter))
             waiter.set_result(self._refused("no place for the call came free in time", CROWDED_RETRY_S))

@@ -21,7 +21,7 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
-class Breaker:
+class CircuitBreaker:
     """Counts what `record` tells it, with the clock's monotonic time. Any success closes it: the operator answers."""
 
     def __init__(self, failures: int, open_for_s: float, clock: Clock) -> None:

@@ -9,7 +9,7 @@ import jiter
 import msgspec
 
 from gateway.operators.errors import Unclear
-from gateway.wire.members import SaidTwice, members_by_name
+from gateway.wire.members import DuplicateMember, members_by_name
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -47,7 +47,7 @@ def _what_can_be_read(body: bytes, needed: Collection[str]) -> dict[str, Any]:
             name: _parsed(values[0]) if name in needed else _if_readable(values[-1], once=len(values) == 1)
             for name, values in found.items()
         }
-    except SaidTwice as error:
+    except DuplicateMember as error:
         raise Unclear(f"the operator's answer gives {error.name} twice") from None
     except ValueError:
         raise Unclear("the operator's answer is not JSON that can be read in one way") from None

@@ -14,12 +14,12 @@ import structlog
 from gateway.clock import Clock
 from gateway.deadlines import Deadlines
 from gateway.money import Money
-from gateway.operators.adapter import Adapter, Answer, Player
-from gateway.operators.bulkhead import GROUP_OF, Guard
+from gateway.operators.adapter import Adapter, HttpResponse, Player
+from gateway.operators.bulkhead import GROUP_OF, Bulkhead
 from gateway.operators.errors import Declined, OperatorError, Unclear, Unmapped, Unsent
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.wire_use import CURRENT_USE, WireUse
-from gateway.operators.outcome import Outcome, Told, as_money, as_player, as_yes, verdict_of
+from gateway.operators.outcome import Outcome, UsableBalance, require_money, require_player, require_receipt, verdict_of
 from gateway.operators.safe_text import excerpt_of, fit_text, secrets_of
 from gateway.records import Session, Transfer, Verdict
 from gateway.settings import OperatorSettings
@@ -42,7 +42,7 @@ Method = Callable[[A], Awaitable[Any]]
 
 
 class Operator:
-    """`guard` is entered by whoever calls `attempt`; `verify_session` and `get_balance` enter it themselves."""
+    """`bulkhead` is entered by whoever calls `attempt`; `verify_session` and `get_balance` enter it themselves."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Operator:
         self.name = name
         self.settings = settings
         self.adapter = adapter
-        self.guard = Guard(settings.limits, settings.breaker, settings.timeout, clock)
+        self.bulkhead = Bulkhead(settings.limits, settings.breaker, settings.timeout, clock)
         self._client = client
         self._metrics = metrics
         self._clock = clock
@@ -75,21 +75,21 @@ class Operator:
 
     async def verify_session(self, session: Session) -> Player:
         """Whose session it is. Raises `OperatorError`, its text fit to be shown."""
-        await self.guard.enter(GROUP_OF[WalletCall.VERIFY_SESSION])
+        await self.bulkhead.enter(GROUP_OF[WalletCall.VERIFY_SESSION])
         try:
             return await self._verify(session)
         finally:
-            self.guard.leave()
+            self.bulkhead.leave()
 
     async def get_balance(self, session: Session) -> Money:
         """The player's balance. Raises `OperatorError`, its text fit to be shown."""
-        await self.guard.enter(GROUP_OF[WalletCall.GET_BALANCE])
+        await self.bulkhead.enter(GROUP_OF[WalletCall.GET_BALANCE])
         try:
             return await self._call(
-                WalletCall.GET_BALANCE, self.adapter.get_balance, session, as_money, session, WireUse()
+                WalletCall.GET_BALANCE, self.adapter.get_balance, session, require_money, session, WireUse()
             )
         finally:
-            self.guard.leave()
+            self.bulkhead.leave()
 
     async def attempt(self, call: WalletCall, transfer: Transfer) -> Outcome:
         """One try of a call that moves money. The caller has entered the guard.
@@ -104,15 +104,20 @@ class Operator:
                 learnt = await self._looked_up(call, transfer.session)
                 transfer = msgspec.structs.replace(transfer, session=learnt or transfer.session)
             told = await self._call(
-                call, self._moves[call], transfer, lambda answer: as_yes(answer, call, transfer), transfer.session, use
+                call,
+                self._moves[call],
+                transfer,
+                lambda answer: require_receipt(answer, call, transfer),
+                transfer.session,
+                use,
             )
         except OperatorError as error:
             if not use.over:  # the player was not found, and the call itself was not made
-                self.guard.record(GROUP_OF[call], ok=None)
-            verdict, told = verdict_of(error, call), Told(None, error.text)
+                self.bulkhead.record(GROUP_OF[call], ok=None)
+            verdict, told = verdict_of(error, call), UsableBalance(None, error.text)
             kind = error.kind if isinstance(error, Declined) else None
         if told.note and verdict is Verdict.SUCCESS:
-            told = Told(told.balance, fit_text(told.note, self._secrets_of(transfer.session)))
+            told = UsableBalance(told.balance, fit_text(told.note, self._secrets_of(transfer.session)))
             log.warning("balance not usable", operator=self.name, call=call, id=transfer.id, why=told.note)
         return Outcome(
             verdict=verdict,
@@ -133,7 +138,7 @@ class Operator:
 
     async def _verify(self, session: Session) -> Player:
         return await self._call(
-            WalletCall.VERIFY_SESSION, self.adapter.verify_session, session, as_player, session, WireUse()
+            WalletCall.VERIFY_SESSION, self.adapter.verify_session, session, require_player, session, WireUse()
         )
 
     async def _looked_up(self, call: WalletCall, session: Session) -> Session | None:
@@ -175,7 +180,7 @@ class Operator:
             alive = None if use.answer is None else _speaks(use.answer)
         verdict = Verdict.SUCCESS if failure is None else verdict_of(failure, call)
         self._metrics.operator_call(self.name, call, verdict, self._clock.monotonic() - begun)
-        self.guard.record(GROUP_OF[call], ok=alive)
+        self.bulkhead.record(GROUP_OF[call], ok=alive)
         if failure is not None:
             raise failure
         return cast("T", answer)
@@ -233,7 +238,7 @@ def _shows_life(failure: OperatorError, use: WireUse) -> bool | None:
     return use.answer is not None and _speaks(use.answer)
 
 
-def _speaks(answer: Answer) -> bool:
+def _speaks(answer: HttpResponse) -> bool:
     """Whether an answer that nobody could make sense of may be the operator's all the same: neither an error of its
     server, nor one that wants to be left alone, nor a web page or nothing at all."""
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _BUSY:

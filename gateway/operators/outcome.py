@@ -38,7 +38,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     session: Session | None = None
 
 
-class Told(NamedTuple):
+class UsableBalance(NamedTuple):
     """The balance that can be told after a clear yes; where the operator's own cannot be, `note` says why."""
 
     balance: Money | None
@@ -52,7 +52,7 @@ def verdict_of(error: OperatorError, call: WalletCall) -> Verdict:
     return Verdict.UNSENT if isinstance(error, Unsent) else Verdict.UNKNOWN
 
 
-def as_yes(answer: Any, call: WalletCall, transfer: Transfer) -> Told:
+def require_receipt(answer: Any, call: WalletCall, transfer: Transfer) -> UsableBalance:
     """What must be a `Receipt`, with what can be told of its balance. Raises `Unclear`.
 
     A balance in another currency than the transfer's makes a hold unclear: perhaps another account was charged, and a
@@ -60,36 +60,36 @@ def as_yes(answer: Any, call: WalletCall, transfer: Transfer) -> Told:
     """
     if not isinstance(answer, Receipt):
         raise Unclear(f"the adapter returned no receipt ({type(answer).__name__})")
-    told = _told(answer.balance)
+    told = _usable(answer.balance)
     if told.balance is None or transfer.amount is None:
         return told
     if told.balance.currency == transfer.amount.currency:
         return told
-    balance = in_currency(told.balance, transfer.amount.currency)
+    balance = match_currency(told.balance, transfer.amount.currency)
     if balance is not None:
-        return Told(balance)
+        return UsableBalance(balance)
     note = f"the answer's balance is in another currency ({told.balance.currency})"
     if call in HOLDS:
         raise Unclear(note)
-    return Told(None, note)
+    return UsableBalance(None, note)
 
 
-def in_currency(balance: Money, currency: str) -> Money | None:
+def match_currency(balance: Money, currency: str) -> Money | None:
     """The balance if it is in this currency, which codes that differ in case alone are; spelled as here."""
     if balance.currency == currency:
         return balance
     return Money(balance.amount, currency) if balance.currency.casefold() == currency.casefold() else None
 
 
-def as_money(answer: Any) -> Money:
+def require_money(answer: Any) -> Money:
     """The same, if it is money that can be kept and shown. Raises `Unclear`."""
-    told = _told(answer)
+    told = _usable(answer)
     if told.balance is None:
         raise Unclear(told.note or "the adapter returned no balance")
     return told.balance
 
 
-def as_player(answer: Any) -> Player:
+def require_player(answer: Any) -> Player:
     """The same, if it is a player whose session can be kept; a balance that cannot be told is left out.
 
     Raises `Unclear`.
@@ -98,21 +98,21 @@ def as_player(answer: Any) -> Player:
         raise Unclear("the adapter returned no player")
     if not _is_a(answer.memory, Mapping) or not all(_is_a(text, str) for kv in answer.memory.items() for text in kv):
         raise Unclear("the adapter wants something remembered that is not text")
-    return msgspec.structs.replace(answer, balance=_told(answer.balance).balance)
+    return msgspec.structs.replace(answer, balance=_usable(answer.balance).balance)
 
 
-def _told(balance: Any) -> Told:
+def _usable(balance: Any) -> UsableBalance:
     if balance is None:
-        return Told(None)
+        return UsableBalance(None)
     # Annotations are not enforced, and adapters are third-party code.
     if not (isinstance(balance, Money) and isinstance(balance.amount, Decimal) and isinstance(balance.currency, str)):  # type: ignore[redundant-expr]  # see above
-        return Told(None, "the adapter returned a balance that is not money")
+        return UsableBalance(None, "the adapter returned a balance that is not money")
     if not balance.currency:
-        return Told(None, "the balance has no currency")
+        return UsableBalance(None, "the balance has no currency")
     try:
-        return Told(Money(canonical(balance.amount, BALANCE_FRACTION_DIGITS), balance.currency))
+        return UsableBalance(Money(canonical(balance.amount, BALANCE_FRACTION_DIGITS), balance.currency))
     except MoneyError as error:
-        return Told(None, f"the balance cannot be told: {error}")
+        return UsableBalance(None, f"the balance cannot be told: {error}")
 
 
 def _is_a(value: object, kind: type) -> bool:

@@ -23,7 +23,7 @@ Piece = tuple[str, int]
 """What some characters of the text stand for, and how many these are."""
 
 
-class _Reading(NamedTuple):
+class _DecodedText(NamedTuple):
     """The text read in one way; its n-th character comes from `starts[n]` to `ends[n]` of the text."""
 
     plain: str
@@ -74,7 +74,7 @@ _FROM_ADDRESSES: Final = str.maketrans("-_", "+/")
 _SMALL: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
-def _spans_in(reading: _Reading, forms: list[_Form]) -> Iterator[Span]:
+def _spans_in(reading: _DecodedText, forms: list[_Form]) -> Iterator[Span]:
     plain = reading.plain
     small = plain.translate(_SMALL)
     written = (small, plain.translate(_FROM_ADDRESSES), small)
@@ -128,9 +128,9 @@ _CUT: Final = re.compile(
 """Where a text is cut off; a piece of a character or of an escape may stand before it."""
 
 
-def _readings(text: str) -> Iterator[_Reading]:
+def _readings(text: str) -> Iterator[_DecodedText]:
     """The text as it is, and read in one or two ways of escaping."""
-    as_it_is = _Reading(text, range(len(text)), range(1, len(text) + 1))
+    as_it_is = _DecodedText(text, range(len(text)), range(1, len(text) + 1))
     yield as_it_is
     seen, latest = {text}, [as_it_is]
     for _ in range(2):
@@ -145,7 +145,7 @@ def _readings(text: str) -> Iterator[_Reading]:
         latest = [*anew.values()]
 
 
-def _unescaped(reading: _Reading, escape: _Escape) -> _Reading:
+def _unescaped(reading: _DecodedText, escape: _Escape) -> _DecodedText:
     """The same read once more; it is the same where nothing is escaped so."""
     if escape.sign not in reading.plain:
         return reading
@@ -164,7 +164,7 @@ def _unescaped(reading: _Reading, escape: _Escape) -> _Reading:
             ends += [reading.ends[at + width - 1]] * len(letters)
             at += width
     plain.append(reading.plain[at:])
-    return _Reading("".join(plain), [*starts, *reading.starts[at:]], [*ends, *reading.ends[at:]])
+    return _DecodedText("".join(plain), [*starts, *reading.starts[at:]], [*ends, *reading.ends[at:]])
 
 
 _SHORT: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Unclear, Unmapped
 from gateway.operators.safe_text import excerpt_of
 
@@ -21,7 +21,7 @@ def basic_auth(username: str, password: str) -> str:
     return "Basic " + b64encode(f"{username}:{password}".encode()).decode("ascii")
 
 
-def http_error(answer: Answer) -> Unclear:
+def http_error(answer: HttpResponse) -> Unclear:
     """The error to raise for such a status, with an excerpt of what was said. It never proves that nothing was booked.
 
     4xx is `Unmapped`, since who refuses a request is alive. 408 and 429 say that the operator cannot keep up: they

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.runtime.errors import Unusable
+from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.process import run, serve
 from gateway.runtime.runtime import Runtime
 
-__all__ = ["Runtime", "Unusable", "run", "serve"]
+__all__ = ["ConfigurationUnusable", "Runtime", "run", "serve"]

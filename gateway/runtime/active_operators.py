@@ -15,41 +15,41 @@ from pydantic import ValidationError
 
 from gateway.operators.operator import Operator
 from gateway.operators.registry import build_operator
-from gateway.runtime.errors import Unusable
+from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import OperatorSettings
 from gateway.transfers.context import Context
-from gateway.transfers.delivery_loop import Delivery
-from gateway.transfers.delivery_try import Deliverer
+from gateway.transfers.delivery_loop import DeliveryLoop
+from gateway.transfers.delivery_try import DeliveryTry
 
 LOOK_S: Final = 0.1
 
 log = structlog.get_logger(__name__)
 
 
-class Roster:
-    """Operators by name. `settled` waits until no call of an operator is under way at the door."""
+class ActiveOperators:
+    """Operators by name. `wait_idle` waits until no call of an operator is under way at the door."""
 
     def __init__(
         self,
         context: Context,
-        deliverer: Deliverer,
-        deliveries: dict[str, Delivery],
+        deliverer: DeliveryTry,
+        deliveries: dict[str, DeliveryLoop],
         supervisor: Supervisor,
-        settled: Callable[[Operator], Awaitable[None]],
+        wait_idle: Callable[[Operator], Awaitable[None]],
     ) -> None:
         self.operators: dict[str, Operator] = {}
         self._context = context
         self._deliverer = deliverer
         self._deliveries = deliveries
         self._supervisor = supervisor
-        self._settled = settled
+        self._wait_idle = wait_idle
         self.leaving: set[asyncio.Task[None]] = set()
 
     async def built(self, settings: Mapping[str, OperatorSettings]) -> dict[str, Operator]:
         """The operators that these settings describe: those in force where nothing changed, else new ones.
 
-        Raises `Unusable`; nothing is left open then.
+        Raises `ConfigurationUnusable`; nothing is left open then.
         """
         found: dict[str, Operator] = {}
         problems = []
@@ -62,7 +62,7 @@ class Roster:
                 problems.append(f"operators.{name}: {_told(error)}")
         if problems:
             await self.discard(found)
-            raise Unusable(problems)
+            raise ConfigurationUnusable(problems)
         return found
 
     async def discard(self, built: Mapping[str, Operator]) -> None:
@@ -74,12 +74,12 @@ class Roster:
         """Puts these operators in force. The former ones are closed once their calls have ended."""
         former, self.operators = self.operators, operators
         for name in former.keys() - operators.keys():
-            self._context.metrics.unwatch_guard(name)
+            self._context.metrics.unwatch_bulkhead(name)
             await self._supervisor.drop(_delivery(name))
         for name, operator in operators.items():
-            self._context.metrics.watch_guard(name, operator.guard.read)
+            self._context.metrics.watch_bulkhead(name, operator.bulkhead.read)
             if name not in self._deliveries:
-                self._deliveries[name] = Delivery(self._context, self._deliverer, partial(self._current, name))
+                self._deliveries[name] = DeliveryLoop(self._context, self._deliverer, partial(self._current, name))
             if name not in former:
                 self._supervisor.keep(_delivery(name), self._deliveries[name].run)
         for name, operator in former.items():
@@ -91,10 +91,10 @@ class Roster:
         for name in self.operators:
             await self._supervisor.drop(_delivery(name))
 
-    async def deliveries_settled(self) -> None:
+    async def wait_deliveries_idle(self) -> None:
         """Returns once no try is under way."""
         for delivery in self._deliveries.values():
-            await delivery.settled()
+            await delivery.wait_idle()
 
     async def close(self) -> None:
         """Closes all operators at once."""
@@ -123,8 +123,8 @@ class Roster:
 
     async def _closed_when_idle(self, operator: Operator) -> None:
         try:
-            await self._settled(operator)
-            while operator.guard.read()[:2] != (0, 0):  # noqa: ASYNC110 - a guard tells nobody when it is empty
+            await self._wait_idle(operator)
+            while operator.bulkhead.read()[:2] != (0, 0):  # noqa: ASYNC110 - a guard tells nobody when it is empty
                 await asyncio.sleep(LOOK_S)
         finally:
             await operator.close()

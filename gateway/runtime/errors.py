@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-class Unusable(Exception):
+class ConfigurationUnusable(Exception):
     """Nothing was changed. `problems` say each what is wrong and what to do; they hold no secrets."""
 
     def __init__(self, problems: Iterable[str]) -> None:

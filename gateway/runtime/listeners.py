@@ -8,45 +8,47 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from gateway.http.admin import AdminDoor
-from gateway.http.connection import Connections
-from gateway.http.listener import Listener, tls_context
-from gateway.http.wallet import WalletDoor
-from gateway.runtime.errors import Unusable
+from gateway.http.admin import AdminHandler
+from gateway.http.connection import GameServer
+from gateway.http.listener import Listener, listener_tls_context
+from gateway.http.wallet import WalletHandler
+from gateway.runtime.errors import ConfigurationUnusable
 from gateway.settings import AdminSettings, ListenerTls, ServerSettings, Settings
 
 ADMIN_TIMEOUT_S: Final = 10.0
 CLOSING_S: Final = 0.5
 
 
-class Tls(msgspec.Struct, frozen=True):
+class ListenerTlsContexts(msgspec.Struct, frozen=True):
     """What both listeners show, read from their files. None: plain HTTP."""
 
     wallet: ssl.SSLContext | None
     admin: ssl.SSLContext | None
 
     @classmethod
-    def read(cls, settings: Settings) -> Tls:
-        """Raises `Unusable`."""
+    def read(cls, settings: Settings) -> ListenerTlsContexts:
+        """Raises `ConfigurationUnusable`."""
         return cls(_tls("server.tls", settings.server.tls), _tls("admin.tls", settings.admin.tls))
 
 
-class Doors:
+class Listeners:
     """The wallet door and the admin door with their sockets."""
 
     def __init__(self, settings: Settings) -> None:
-        """Binds both addresses; nothing is accepted yet. Raises `Unusable`."""
+        """Binds both addresses; nothing is accepted yet. Raises `ConfigurationUnusable`."""
         self._wallet = _bound("server", settings.server)
         try:
             self._admin = _bound("admin", settings.admin)
-        except Unusable:
+        except ConfigurationUnusable:
             self._wallet.close()
             raise
         self._served: list[web.Server] = []
 
-    async def open(self, wallet: WalletDoor, admin: AdminDoor, settings: Settings, tls: Tls) -> None:
+    async def open(
+        self, wallet: WalletHandler, admin: AdminHandler, settings: Settings, tls: ListenerTlsContexts
+    ) -> None:
         """From now on connections are accepted, by these settings; those that are open live on by theirs."""
-        connections = Connections(wallet.handle, settings.server, wallet.admits)
+        connections = GameServer(wallet.handle, settings.server, wallet.admits)
         pages = web.Server(admin.handle, access_log=None, keepalive_timeout=ADMIN_TIMEOUT_S)
         self._served = [server for server in self._served if server.connections] + [connections, pages]
         await self._wallet.serve(connections, tls.wallet, settings.server.read_timeout)
@@ -74,14 +76,16 @@ def _bound(section: str, settings: ServerSettings | AdminSettings) -> Listener:
     try:
         return Listener.bind(settings.host, settings.port)
     except OSError as error:
-        raise Unusable([f"{section}: cannot listen on {settings.host}:{settings.port}: {error.strerror}"]) from error
+        raise ConfigurationUnusable(
+            [f"{section}: cannot listen on {settings.host}:{settings.port}: {error.strerror}"]
+        ) from error
 
 
 def _tls(section: str, settings: ListenerTls | None) -> ssl.SSLContext | None:
     try:
-        return tls_context(settings)
+        return listener_tls_context(settings)
     except (OSError, ValueError) as error:
-        raise Unusable([f"{section}: the files do not serve: {error}"]) from error
+        raise ConfigurationUnusable([f"{section}: the files do not serve: {error}"]) from error
 
 
 def _url(settings: ServerSettings | AdminSettings, listener: Listener) -> str:

@@ -12,12 +12,12 @@ from collections.abc import Callable
 import structlog
 
 from gateway.runtime import systemd
-from gateway.runtime.errors import Unusable
+from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.runtime import Runtime
 from gateway.settings import Loaded, SettingsError
 from gateway.telemetry import logs
 
-Read = Callable[[], Loaded]
+ReadConfiguration = Callable[[], Loaded]
 """Reads the configuration anew. Raises `SettingsError`."""
 
 INTERRUPTED = 130
@@ -28,25 +28,28 @@ COLLECT_AFTER = 20_000
 log = structlog.get_logger(__name__)
 
 
-def run(read: Read) -> None:
-    """Serves until a signal ends it. Raises `SettingsError`, `Unusable` or `JournalError` if it cannot start."""
+def run(read: ReadConfiguration) -> None:
+    """Serves until a signal ends it.
+
+    Raises `SettingsError`, `ConfigurationUnusable` or `JournalError` if it cannot start.
+    """
     with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
         runner.run(serve(read))
 
 
-async def serve(read: Read) -> None:
+async def serve(read: ReadConfiguration) -> None:
     """As `run`, on the running loop."""
     loaded = read()
-    _take_up(loaded)
+    _configure_logging(loaded)
     runtime = Runtime(loaded.settings)
     wallet, admin = await runtime.start()
     signals = _Signals(runtime, read)
     signals.listen()
-    _collect_less()
+    _tune_collector()
     sys.stdout.write(f"mm-gateway serving on {wallet}, admin on {admin}\n")
     sys.stdout.flush()
     systemd.ready()
-    await signals.told_to_stop.wait()
+    await signals.stop_requested.wait()
     systemd.stopping()
     log.info("stopping")
     await runtime.stop()
@@ -56,8 +59,8 @@ async def serve(read: Read) -> None:
 class _Signals:
     """What the process is told to do."""
 
-    def __init__(self, runtime: Runtime, read: Read) -> None:
-        self.told_to_stop = asyncio.Event()
+    def __init__(self, runtime: Runtime, read: ReadConfiguration) -> None:
+        self.stop_requested = asyncio.Event()
         self._runtime = runtime
         self._read = read
         self._reloads: set[asyncio.Task[None]] = set()
@@ -70,9 +73,9 @@ class _Signals:
 
     def _stop(self) -> None:
         """The second time it is meant: the journal has all that matters."""
-        if self.told_to_stop.is_set():
+        if self.stop_requested.is_set():
             os._exit(INTERRUPTED)
-        self.told_to_stop.set()
+        self.stop_requested.set()
 
     def _begin_reload(self) -> None:
         task = asyncio.create_task(self._reload())
@@ -96,16 +99,16 @@ class _Signals:
             await self._runtime.reload(loaded.settings)
         except SettingsError as error:
             return str(error).splitlines()
-        except Unusable as error:
+        except ConfigurationUnusable as error:
             return list(error.problems)
         except Exception as error:
             log.exception("reload failed")
             return [f"unexpected {type(error).__name__}"]
-        _take_up(loaded)
+        _configure_logging(loaded)
         return []
 
 
-def _collect_less() -> None:
+def _tune_collector() -> None:
     """What was made for the start stays as long as the process: the collector need not walk it again and again. A call
     leaves no cycles behind, and looking for some after every 700 new objects is a tenth of its cost."""
     gc.collect()
@@ -122,7 +125,7 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _take_up(loaded: Loaded) -> None:
+def _configure_logging(loaded: Loaded) -> None:
     log_settings = loaded.settings.log
     logs.configure(log_settings.level, log_settings.format, loaded.secrets)
     for problem in loaded.advice:

@@ -9,7 +9,7 @@ from gateway.settings import JournalSettings, Settings
 _REMEDY = "restart the gateway to change it"
 
 
-def beyond_reload(old: Settings, new: Settings) -> list[str]:
+def find_unreloadable(old: Settings, new: Settings) -> list[str]:
     """The changes from `old` to `new` that only a restart can make, as problems; empty if a reload will do."""
     return [f"{place}: cannot be changed by a reload; {_REMEDY}" for place in _places(old, new)]
 

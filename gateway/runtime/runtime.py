@@ -14,24 +14,24 @@ import structlog
 from gateway.clock import Clock, SystemClock
 from gateway.crashpoints import crash_point
 from gateway.http.access_log import AccessLog
-from gateway.http.admin import AdminDoor
-from gateway.http.routing import Front
-from gateway.http.wallet import WalletDoor
+from gateway.http.admin import AdminHandler
+from gateway.http.routing import RoutingTable
+from gateway.http.wallet import WalletHandler
 from gateway.operators.operator import Operator
 from gateway.reasons import Categories, Category
-from gateway.runtime.active_operators import Roster
-from gateway.runtime.errors import Unusable
-from gateway.runtime.listeners import Doors, Tls
-from gateway.runtime.open_journals import Journals
-from gateway.runtime.reload_limits import beyond_reload
+from gateway.runtime.active_operators import ActiveOperators
+from gateway.runtime.errors import ConfigurationUnusable
+from gateway.runtime.listeners import Listeners, ListenerTlsContexts
+from gateway.runtime.open_journals import OpenJournals
+from gateway.runtime.reload_limits import find_unreloadable
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import Settings
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.context import Context
 from gateway.transfers.coordinator import Coordinator
-from gateway.transfers.delivery_loop import Delivery
-from gateway.transfers.delivery_try import Deliverer
-from gateway.transfers.rollback_reasons import Reasoning
+from gateway.transfers.delivery_loop import DeliveryLoop
+from gateway.transfers.delivery_try import DeliveryTry
+from gateway.transfers.rollback_reasons import RollbackReasons
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +41,8 @@ class Prepared(msgspec.Struct, frozen=True):
 
     settings: Settings
     operators: dict[str, Operator]
-    front: Front
-    tls: Tls
+    front: RoutingTable
+    tls: ListenerTlsContexts
 
 
 class Runtime:
@@ -54,24 +54,24 @@ class Runtime:
         self.metrics = metrics or Metrics(self.clock.now)
         self.instance = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._supervisor = Supervisor()
-        self._journals = Journals(self.metrics, self.clock, self.instance, self._supervisor)
-        deliveries: dict[str, Delivery] = {}
-        self._reasoning = Reasoning(_categories(settings), self.clock, self.metrics)
+        self._journals = OpenJournals(self.metrics, self.clock, self.instance, self._supervisor)
+        deliveries: dict[str, DeliveryLoop] = {}
+        self._reasoning = RollbackReasons(_categories(settings), self.clock, self.metrics)
         context = Context(
             journals=self._journals.open,
             reasoning=self._reasoning,
             metrics=self.metrics,
             clock=self.clock,
             instance=self.instance,
-            poke=lambda name, due_at: deliveries[name].poke(due_at),
-            patience_s=settings.server.request_timeout,
+            wake=lambda name, due_at: deliveries[name].wake(due_at),
+            wait_limit_s=settings.server.request_timeout,
         )
-        deliverer = Deliverer(context)
+        deliverer = DeliveryTry(context)
         self._coordinator = Coordinator(context, deliverer)
-        access, front = AccessLog(settings.log), Front({}, settings.server)
-        self._wallet = WalletDoor(self._coordinator, self.metrics, access, front)
-        self._admin = AdminDoor(self, self.metrics.registry, settings.admin.token)
-        self._roster = Roster(context, deliverer, deliveries, self._supervisor, self._wallet.settled)
+        access, front = AccessLog(settings.log), RoutingTable({}, settings.server)
+        self._wallet = WalletHandler(self._coordinator, self.metrics, access, front)
+        self._admin = AdminHandler(self, self.metrics.registry, settings.admin.token)
+        self._roster = ActiveOperators(context, deliverer, deliveries, self._supervisor, self._wallet.wait_idle)
         self._changing = asyncio.Lock()
         self._stopping = False
         self.stopped = False
@@ -79,9 +79,9 @@ class Runtime:
     async def start(self) -> tuple[str, str]:
         """Serves calls from now on. Returns the addresses of the wallet and the admin door.
 
-        Raises `Unusable` or `JournalError`; nothing is left open then.
+        Raises `ConfigurationUnusable` or `JournalError`; nothing is left open then.
         """
-        self._doors = Doors(self.settings)
+        self._doors = Listeners(self.settings)
         try:
             prepared = await self._prepared(self.settings)
             await self._journals.begin(self.settings)
@@ -98,18 +98,21 @@ class Runtime:
     async def reload(self, settings: Settings) -> None:
         """Puts another configuration in force; calls under way finish by the old one.
 
-        Raises `Unusable`, and then nothing has changed.
+        Raises `ConfigurationUnusable`, and then nothing has changed.
         """
         async with self._changing:
-            if problems := beyond_reload(self.settings, settings):
-                raise Unusable(problems)
+            if problems := find_unreloadable(self.settings, settings):
+                raise ConfigurationUnusable(problems)
             prepared = await self._prepared(settings)
             crash_point("reload.prepared")
             former, self.settings = self.settings, settings
             await self._put_in_force(prepared)
             crash_point("reload.swapped")
-            await self._journals.keep_house_by(settings)
-            if (former.server, former.admin) != (settings.server, settings.admin) or prepared.tls != Tls(None, None):
+            await self._journals.apply_settings(settings)
+            if (former.server, former.admin) != (
+                settings.server,
+                settings.admin,
+            ) or prepared.tls != ListenerTlsContexts(None, None):
                 await self._doors.open(self._wallet, self._admin, settings, prepared.tls)
 
     async def stop(self) -> None:
@@ -122,37 +125,39 @@ class Runtime:
             await self._roster.stop_deliveries()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.server.stop_timeout):
-                    await self._settled()
+                    await self._wait_idle()
             crash_point("stop.settled")
             await self._let_go()
             self.stopped = True
 
-    def ailments(self) -> list[str]:
+    def liveness_problems(self) -> list[str]:
         """Why this process should be restarted."""
-        return [f"{work} fails again and again" for work in self._supervisor.hopeless()]
+        return [f"{work} fails again and again" for work in self._supervisor.failing_repeatedly()]
 
-    async def hindrances(self) -> list[str]:
+    async def readiness_problems(self) -> list[str]:
         """Why no calls should be sent here now."""
         stopping = ["the gateway is stopping"] if self._stopping else []
-        troubled = [f"{work} has failed lately" for work in self._supervisor.troubled()]
+        troubled = [f"{work} has failed lately" for work in self._supervisor.failing()]
         return stopping + troubled + await self._journals.problems()
 
     async def _prepared(self, settings: Settings) -> Prepared:
-        """Raises `Unusable`; nothing is left open then."""
-        tls = Tls.read(settings)
+        """Raises `ConfigurationUnusable`; nothing is left open then."""
+        tls = ListenerTlsContexts.read(settings)
         operators = await self._roster.built(settings.operators)
         try:
-            front = await asyncio.to_thread(Front, operators, settings.server)
+            front = await asyncio.to_thread(RoutingTable, operators, settings.server)
         except ValueError as error:
             await self._roster.discard(operators)
-            raise Unusable([f"operators: a password_hash is no Argon2 hash ({type(error).__name__})"]) from error
+            raise ConfigurationUnusable(
+                [f"operators: a password_hash is no Argon2 hash ({type(error).__name__})"]
+            ) from error
         return Prepared(settings, operators, front, tls)
 
     async def _put_in_force(self, prepared: Prepared) -> None:
         self._reasoning.categories = _categories(prepared.settings)
         self._admin.token = prepared.settings.admin.token
         self._wallet.access = AccessLog(prepared.settings.log)
-        self._wallet.open_to(prepared.front)
+        self._wallet.apply_routing(prepared.front)
         self._warn_of_the_left_behind(prepared)
         await self._roster.swap(prepared.operators)
 
@@ -166,10 +171,10 @@ class Runtime:
                     transfers=tally.count,
                 )
 
-    async def _settled(self) -> None:
-        await self._wallet.settled()
-        await self._roster.deliveries_settled()
-        await self._coordinator.settled()
+    async def _wait_idle(self) -> None:
+        await self._wallet.wait_idle()
+        await self._roster.wait_deliveries_idle()
+        await self._coordinator.wait_idle()
 
     async def _let_go(self) -> None:
         """Calls that are still out end with their operators' connections, are written down and answered as unclear."""

@@ -14,7 +14,7 @@ LONGEST_PAUSE_S: Final = 30.0
 STEADY_S: Final = 60.0
 """Work that has run this long since it was last begun counts as recovered."""
 
-HOPELESS: Final = 10
+RESTART_AFTER_FAILURES: Final = 10
 """After so many failures without recovering a new process is the better try."""
 
 Work = Callable[[], Awaitable[None]]
@@ -22,7 +22,7 @@ Work = Callable[[], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 
-class _Kept:
+class _Worker:
     """One piece of work: how often it has failed without recovering, and since when it runs (the loop's time)."""
 
     def __init__(self, task: asyncio.Task[None]) -> None:
@@ -30,7 +30,7 @@ class _Kept:
         self.failures = 0
         self.begun_at: float | None = None
 
-    def troubled(self, now: float) -> bool:
+    def failing(self, now: float) -> bool:
         return self.failures > 0 and (self.begun_at is None or now - self.begun_at < STEADY_S)
 
 
@@ -38,12 +38,12 @@ class Supervisor:
     """Keeps work running until it is dropped."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, _Worker] = {}
 
     def keep(self, name: str, work: Work) -> None:
         """Runs `work`, which should never end, and runs it again whenever it does."""
         assert name not in self._kept
-        self._kept[name] = _Kept(asyncio.create_task(self._run(name, work), name=name))
+        self._kept[name] = _Worker(asyncio.create_task(self._run(name, work), name=name))
 
     async def drop(self, name: str) -> None:
         """Stops the work and waits until it has stopped."""
@@ -56,14 +56,14 @@ class Supervisor:
         for name in list(self._kept):
             await self.drop(name)
 
-    def troubled(self) -> list[str]:
+    def failing(self) -> list[str]:
         """The work that has failed lately."""
         now = asyncio.get_running_loop().time()
-        return [name for name, kept in self._kept.items() if kept.troubled(now)]
+        return [name for name, kept in self._kept.items() if kept.failing(now)]
 
-    def hopeless(self) -> list[str]:
+    def failing_repeatedly(self) -> list[str]:
         """The work that fails again and again."""
-        return [name for name in self.troubled() if self._kept[name].failures >= HOPELESS]
+        return [name for name in self.failing() if self._kept[name].failures >= RESTART_AFTER_FAILURES]
 
     async def _run(self, name: str, work: Work) -> None:
         time = asyncio.get_running_loop().time

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Kind
 from gateway.operators.exact_json import decode, encode
 from gateway.sandbox.ledger import Seen
@@ -84,7 +84,7 @@ class Ending(StrEnum):
 class Reply(msgspec.Struct, frozen=True):
     """What comes back over the wire: after `delay_s` seconds, this much of this answer."""
 
-    answer: Answer | None = None
+    answer: HttpResponse | None = None
     ending: Ending = Ending.WHOLE
     delay_s: float = 0.0
 
@@ -199,24 +199,24 @@ class FaultyOperator:
         return _SPOILED[rule.fault](self.simulated.carry_out(order))
 
 
-def _twice(simulated: Simulated, order: Order) -> Answer:
+def _twice(simulated: Simulated, order: Order) -> HttpResponse:
     simulated.carry_out(order)
     return simulated.carry_out(order)
 
 
-def _other_error(simulated: Simulated, order: Order) -> Answer:
+def _other_error(simulated: Simulated, order: Order) -> HttpResponse:
     simulated.carry_out(order)
     return simulated.no(order, Kind.OTHER)
 
 
-def _retyped(answer: Answer) -> Reply:
+def _retyped(answer: HttpResponse) -> Reply:
     """Each member's value in a list of its own."""
     members = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
     body = msgspec.json.encode({name: [value] for name, value in members.items()})
-    return Reply(Answer(answer.status, answer.headers, body))
+    return Reply(HttpResponse(answer.status, answer.headers, body))
 
 
-def _with_balance(answer: Answer, at: tuple[str, ...], rewrite: Callable[[Any], object]) -> Answer:
+def _with_balance(answer: HttpResponse, at: tuple[str, ...], rewrite: Callable[[Any], object]) -> HttpResponse:
     """The same answer with the balance's number rewritten; without its outermost member where that comes to None."""
     body = decode(answer.body)
     place = body
@@ -227,7 +227,7 @@ def _with_balance(answer: Answer, at: tuple[str, ...], rewrite: Callable[[Any], 
     place[at[-1]] = rewrite(place[at[-1]])
     if place[at[-1]] is None:
         del body[at[0]]
-    return Answer(answer.status, answer.headers, encode(body))
+    return HttpResponse(answer.status, answer.headers, encode(body))
 
 
 def _more(number: Decimal | int, crumb: Decimal) -> msgspec.Raw:
@@ -243,21 +243,23 @@ _REWRITTEN: Final[dict[Fault, Callable[[Any], object]]] = {
 }
 """The operator does what it should, and tells this balance."""
 
-_ERROR: Final = Reply(Answer(503, {"content-type": "text/html"}, b"<html><body>Service Unavailable</body></html>"))
+_ERROR: Final = Reply(
+    HttpResponse(503, {"content-type": "text/html"}, b"<html><body>Service Unavailable</body></html>")
+)
 _HANG: Final = Reply(None, Ending.HANG)
 _CUT: Final = Reply(None, Ending.CUT)
 
 _INSTEAD: Final[dict[Fault, Reply]] = {
     Fault.ERROR_BEFORE: _ERROR,
-    Fault.CLIENT_ERROR: Reply(Answer(404, {"content-type": "text/html"}, b"<html><body>Not Found</body></html>")),
-    Fault.REDIRECT: Reply(Answer(307, {"location": "/elsewhere"}, b"")),
+    Fault.CLIENT_ERROR: Reply(HttpResponse(404, {"content-type": "text/html"}, b"<html><body>Not Found</body></html>")),
+    Fault.REDIRECT: Reply(HttpResponse(307, {"location": "/elsewhere"}, b"")),
     Fault.HANG_BEFORE: _HANG,
     Fault.CUT_BEFORE: _CUT,
     Fault.LATE: _HANG,
 }
 """The operator does nothing, and this comes back."""
 
-_OTHERWISE: Final[dict[Fault, Callable[[Simulated, Order], Answer]]] = {
+_OTHERWISE: Final[dict[Fault, Callable[[Simulated, Order], HttpResponse]]] = {
     Fault.DECLINE: lambda simulated, order: simulated.no(order, Kind.LIMIT),
     Fault.DUPLICATE: _twice,
     Fault.OTHER_ERROR: _other_error,
@@ -267,14 +269,16 @@ _OTHERWISE: Final[dict[Fault, Callable[[Simulated, Order], Answer]]] = {
 }
 """The operator does something else than it should, and answers that."""
 
-_SPOILED: Final[dict[Fault, Callable[[Answer], Reply]]] = {
+_SPOILED: Final[dict[Fault, Callable[[HttpResponse], Reply]]] = {
     Fault.HANG_AFTER: lambda _: _HANG,
     Fault.CUT_AFTER: lambda _: _CUT,
     Fault.ERROR_AFTER: lambda _: _ERROR,
     Fault.HALF: lambda answer: Reply(answer, Ending.HALF),
-    Fault.GARBAGE: lambda _: Reply(Answer(200, {"content-type": "text/html"}, b"<html><body>It works!</body></html>")),
-    Fault.WRONG_STATUS: lambda answer: Reply(Answer(500, answer.headers, answer.body)),
+    Fault.GARBAGE: lambda _: Reply(
+        HttpResponse(200, {"content-type": "text/html"}, b"<html><body>It works!</body></html>")
+    ),
+    Fault.WRONG_STATUS: lambda answer: Reply(HttpResponse(500, answer.headers, answer.body)),
     Fault.WRONG_TYPE: _retyped,
-    Fault.HUGE: lambda answer: Reply(Answer(answer.status, answer.headers, answer.body + b" " * HUGE)),
+    Fault.HUGE: lambda answer: Reply(HttpResponse(answer.status, answer.headers, answer.body + b" " * HUGE)),
 }
 """The operator does what it should, and this is left of its answer."""

@@ -26,7 +26,7 @@ import msgspec
 from aiohttp import web
 
 from gateway.money import MoneyError, parse
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.sandbox.faults import Ending, FaultRule, FaultyOperator, Reply
 from gateway.sandbox.ledger import Account, Hold
 from gateway.sandbox.simulated import Request, Simulated
@@ -59,7 +59,7 @@ class EndedSession(msgspec.Struct, forbid_unknown_fields=True):
     token: str
 
 
-class Books(msgspec.Struct):
+class LedgerReport(msgspec.Struct):
     """The ledger as the admin side shows it."""
 
     accounts: list[Account]
@@ -112,8 +112,10 @@ class SandboxServer:
         except (msgspec.DecodeError, MoneyError) as error:
             return _json(400, {"error": str(error)})
 
-    def _books(self, _: bytes) -> Books:
-        return Books(list(self.ledger.accounts.values()), list(self.ledger.holds.values()), self.ledger.violations())
+    def _books(self, _: bytes) -> LedgerReport:
+        return LedgerReport(
+            list(self.ledger.accounts.values()), list(self.ledger.holds.values()), self.ledger.violations()
+        )
 
     def _wire(self, _: bytes) -> Any:
         return [
@@ -177,7 +179,7 @@ def _cut(transport: asyncio.Transport | None) -> web.Response:
     return web.Response()
 
 
-def _halved(answer: Answer, transport: asyncio.Transport) -> web.Response:
+def _halved(answer: HttpResponse, transport: asyncio.Transport) -> web.Response:
     """Sends the head and half of the body, then ends the connection; the response goes nowhere."""
     lines = [f"HTTP/1.1 {answer.status} Answer", *(f"{name}: {value}" for name, value in answer.headers.items())]
     head = "\r\n".join([*lines, f"Content-Length: {len(answer.body)}", "", ""]).encode()

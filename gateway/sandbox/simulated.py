@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from gateway.money import Money
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Kind
 from gateway.records import Direction
 from gateway.sandbox.ledger import Account, HoldState, Ledger, Refusal
@@ -95,7 +95,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 class Misunderstood(Exception):
     """The request is none that this operator accepts; `answer` says so."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpResponse) -> None:
         super().__init__(f"HTTP {answer.status}")
         self.answer = answer
 
@@ -132,14 +132,14 @@ class Simulated(ABC):
         """Checks who asks and reads what. Raises `Misunderstood`."""
 
     @abstractmethod
-    def yes(self, order: Order, account: Account) -> Answer:
+    def yes(self, order: Order, account: Account) -> HttpResponse:
         """The answer to what was done; the account stands as it is after it."""
 
     @abstractmethod
-    def no(self, order: Order, kind: Kind) -> Answer:
+    def no(self, order: Order, kind: Kind) -> HttpResponse:
         """The answer to what was refused; `OTHER` is an error of which the protocol says nothing more."""
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> HttpResponse:
         """Does what is asked, and answers."""
         try:
             order = self.understand(request)
@@ -147,14 +147,14 @@ class Simulated(ABC):
             return misunderstood.answer
         return self.carry_out(order)
 
-    def carry_out(self, order: Order) -> Answer:
+    def carry_out(self, order: Order) -> HttpResponse:
         """Does it, and answers."""
         try:
             return self.yes(order, self._done(order))
         except Refusal as refusal:
             return self.no(order, refusal.kind)
 
-    def mistaken(self, order: Order) -> Answer:
+    def mistaken(self, order: Order) -> HttpResponse:
         """Does it, and answers as if another transfer, session or request had been meant."""
         try:
             account = self._done(order)
@@ -163,7 +163,7 @@ class Simulated(ABC):
         other = msgspec.structs.replace(order, token=f"{order.token}-", id=f"{order.id}-", echo=f"{order.echo}-")
         return self.yes(other, account)
 
-    def in_currency(self, order: Order, changed: Callable[[str], str]) -> Answer:
+    def in_currency(self, order: Order, changed: Callable[[str], str]) -> HttpResponse:
         """Does it, and answers as if the balance were in another currency."""
         try:
             account = self._done(order)

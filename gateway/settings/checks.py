@@ -19,14 +19,14 @@ from gateway.settings.listeners import ListenerTls
 from gateway.settings.messages import nearest
 from gateway.settings.models import DEFAULT_JOURNAL, Settings
 from gateway.settings.operators import CredentialSettings, OperatorSettings
-from gateway.settings.problems import Place
+from gateway.settings.problems import KeyPath
 from gateway.settings.values import duration_text
 
 
 class Finding(NamedTuple):
     """Something about the value at a place."""
 
-    place: Place
+    place: KeyPath
     text: str
 
 
@@ -92,7 +92,7 @@ def _who_names(operators: dict[str, OperatorSettings]) -> str:
     return f"{game} or the gateway (operators.{name}.delivery: until {until}, late_arrival_window {window})"
 
 
-def _operator(settings: Settings, operator: OperatorSettings, place: Place) -> Iterator[Finding]:
+def _operator(settings: Settings, operator: OperatorSettings, place: KeyPath) -> Iterator[Finding]:
     if operator.journal not in settings.every_journal:
         hint = nearest(operator.journal, settings.every_journal)
         yield Finding((*place, "journal"), f'there is no journal "{operator.journal}"; {hint}')
@@ -109,7 +109,7 @@ def _operator(settings: Settings, operator: OperatorSettings, place: Place) -> I
         yield Finding((*place, "tls", "cert_file"), "is missing: the certificate that belongs to key_file")
 
 
-def _credential(credential: CredentialSettings, place: Place) -> Iterator[Finding]:
+def _credential(credential: CredentialSettings, place: KeyPath) -> Iterator[Finding]:
     if (credential.password is None) is (credential.password_hash is None):
         yield Finding(place, "give either password or password_hash")
     hashed = credential.password_hash
@@ -140,13 +140,13 @@ def _shared_usernames(settings: Settings) -> Iterator[Finding]:
                 yield Finding(("operators", name, "credentials", index, "username"), text)
 
 
-def _tls_of(tls: ListenerTls | None, place: Place) -> Iterator[Finding]:
+def _tls_of(tls: ListenerTls | None, place: KeyPath) -> Iterator[Finding]:
     if tls is not None:
         for key in ("cert_file", "key_file", "client_ca_file"):
             yield from _unreadable(getattr(tls, key), (*place, key))
 
 
-def _unreadable(file: Path | None, place: Place) -> Iterator[Finding]:
+def _unreadable(file: Path | None, place: KeyPath) -> Iterator[Finding]:
     if file is None:
         return
     if not os.path.isfile(file):  # noqa: PTH113 - unlike Path's, it says no where the name is none or the way is barred

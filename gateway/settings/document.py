@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 
 from gateway.settings.interpolation import InterpolationError, interpolate
-from gateway.settings.problems import Mark, Place
+from gateway.settings.problems import KeyPath, Mark
 
 MAX_NODES: Final = 100_000
 MAX_DEPTH: Final = 40
@@ -38,16 +38,16 @@ class Document:
 
     def __init__(self, text: str, environ: Mapping[str, str]) -> None:
         self.data: Any = None
-        self.marks: dict[Place, Mark] = {}
-        self.keys: dict[Place, Mark] = {}
-        self.texts: dict[Place, str] = {}
+        self.marks: dict[KeyPath, Mark] = {}
+        self.keys: dict[KeyPath, Mark] = {}
+        self.texts: dict[KeyPath, str] = {}
         self.followed: dict[str, str] = {}
-        self.faults: list[tuple[Mark, Place, str]] = []
+        self.faults: list[tuple[Mark, KeyPath, str]] = []
         self._environ = environ
         self._nodes = 0
         self._read(text)
 
-    def mark(self, place: Place) -> Mark:
+    def mark(self, place: KeyPath) -> Mark:
         """Where the place stands; of one that is not written, the nearest that contains it."""
         while place:
             if place in self.keys or place in self.marks:
@@ -55,7 +55,7 @@ class Document:
             place = place[:-1]
         return Mark(1, 1)
 
-    def key_mark(self, place: Place) -> Mark:
+    def key_mark(self, place: KeyPath) -> Mark:
         """Where the key stands under which the place is written."""
         return self.keys.get(place) or self.mark(place)
 
@@ -78,10 +78,10 @@ class Document:
         if self.data is None and not self.faults:
             self._fault(Mark(1, 1), (), "is empty; write at least an operator into it")
 
-    def _fault(self, mark: Mark, place: Place, text: str) -> None:
+    def _fault(self, mark: Mark, place: KeyPath, text: str) -> None:
         self.faults.append((mark, place, text))
 
-    def _value(self, loader: _Loader, node: yaml.Node, place: Place) -> Any:
+    def _value(self, loader: _Loader, node: yaml.Node, place: KeyPath) -> Any:
         self._nodes += 1
         if self._nodes > MAX_NODES or len(place) > MAX_DEPTH:
             raise _TooMuch
@@ -93,7 +93,7 @@ class Document:
         assert isinstance(node, yaml.ScalarNode)
         return self._scalar(loader, node, place)
 
-    def _mapping(self, loader: _Loader, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+    def _mapping(self, loader: _Loader, node: yaml.MappingNode, place: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for merged in _merged(node):
             values.update(self._mapping(loader, merged, place))
@@ -113,7 +113,7 @@ class Document:
             values[key] = self._value(loader, value_node, (*place, key))
         return values
 
-    def _scalar(self, loader: _Loader, node: yaml.ScalarNode, place: Place) -> Any:
+    def _scalar(self, loader: _Loader, node: yaml.ScalarNode, place: KeyPath) -> Any:
         self.texts[place] = node.value
         try:
             if "$" in node.value:

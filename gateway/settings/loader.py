@@ -14,7 +14,7 @@ from gateway.settings.checks import Finding, advice, contradictions
 from gateway.settings.document import Document
 from gateway.settings.messages import masking, missing_key, phrase, unknown_key
 from gateway.settings.models import Settings
-from gateway.settings.problems import Mark, Place, Problem, SettingsError, dotted, printable
+from gateway.settings.problems import KeyPath, Mark, Problem, SettingsError, dotted, printable
 from gateway.settings.section import fields_at
 from gateway.settings.values import WRITTEN
 
@@ -47,7 +47,7 @@ def read(path: Path, environ: Mapping[str, str], settings_of: SettingsOf | None 
 
 def parse(text: str, file: str, environ: Mapping[str, str], settings_of: SettingsOf | None = None) -> Loaded:
     """As `read`, for the text of the file that is called `file` in what is said about it."""
-    return _Reading(text, file, environ).loaded(settings_of)
+    return _ConfigReading(text, file, environ).loaded(settings_of)
 
 
 def _content(path: Path) -> str:
@@ -60,7 +60,7 @@ def _content(path: Path) -> str:
     raise SettingsError([Problem(str(path), START, "", text)])
 
 
-class _Reading:
+class _ConfigReading:
     """One reading of one file, which collects problems while it goes."""
 
     def __init__(self, text: str, file: str, environ: Mapping[str, str]) -> None:
@@ -81,7 +81,7 @@ class _Reading:
         secrets = {*secrets_of(settings), *secrets_of(adapter_settings), *passwords}
         return Loaded(settings, tuple(map(self._found, advice(settings))), frozenset(secrets))
 
-    def _value(self, place: Place) -> Any:
+    def _value(self, place: KeyPath) -> Any:
         value = self._document.data
         for part in place:
             try:
@@ -117,13 +117,13 @@ class _Reading:
             except ValidationError as error:
                 self._note(error, (*place, "settings"), model)
 
-    def _note(self, error: ValidationError, root: Place, model: type[BaseModel]) -> None:
+    def _note(self, error: ValidationError, root: KeyPath, model: type[BaseModel]) -> None:
         for details in error.errors(include_url=False):
             if (*root, *details["loc"]) not in self._faulty:
                 self._problems.append(self._of_error(details, root, model))
 
-    def _of_error(self, error: ErrorDetails, root: Place, model: type[BaseModel]) -> Problem:
-        inner: Place = tuple(part for part in error["loc"] if part != "[key]")
+    def _of_error(self, error: ErrorDetails, root: KeyPath, model: type[BaseModel]) -> Problem:
+        inner: KeyPath = tuple(part for part in error["loc"] if part != "[key]")
         place = (*root, *inner)
         if error["type"] == "extra_forbidden":
             text = unknown_key(str(inner[-1]), fields_at(model, inner[:-1]))
@@ -139,5 +139,5 @@ class _Reading:
     def _found(self, finding: Finding) -> Problem:
         return self._problem(self._document.mark(finding.place), finding.place, self._masked(finding.text))
 
-    def _problem(self, mark: Mark, place: Place, text: str) -> Problem:
+    def _problem(self, mark: Mark, place: KeyPath, text: str) -> Problem:
         return Problem(self._file, mark, printable(dotted(place)), printable(text))

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
-from gateway.settings.problems import Place
+from gateway.settings.problems import KeyPath
 
 
 class Section(BaseModel):
@@ -18,7 +18,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-def fields_at(root: type[BaseModel], place: Place) -> Mapping[str, FieldInfo]:
+def fields_at(root: type[BaseModel], place: KeyPath) -> Mapping[str, FieldInfo]:
     """The keys that may stand under a place; empty where there is no section."""
     section: type[BaseModel] = root
     parts = iter(place)

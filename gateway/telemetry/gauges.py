@@ -12,7 +12,7 @@ BREAKER_STATES: Final = ("closed", "open", "half_open")
 HELD: Final = "held"
 UNDER_DELIVERY: Final = frozenset({"confirming", "rolling_back"})
 
-ReadGuard = Callable[[], tuple[int, int, Mapping[str, str]]]
+ReadBulkhead = Callable[[], tuple[int, int, Mapping[str, str]]]
 """Calls under way, calls waiting for a place, and each breaker's state (one of `BREAKER_STATES`) by the group of calls
 that it stands for."""
 
@@ -35,13 +35,13 @@ class TallyRow(Protocol):
     def abandoned(self) -> int: ...
 
 
-class Guards(Collector):
+class BulkheadGauges(Collector):
     """How much of the gateway each operator uses, and whether its breaker is closed."""
 
     def __init__(self) -> None:
-        self._read: dict[str, ReadGuard] = {}
+        self._read: dict[str, ReadBulkhead] = {}
 
-    def watch(self, operator: str, read: ReadGuard) -> None:
+    def watch(self, operator: str, read: ReadBulkhead) -> None:
         self._read[operator] = read
 
     def unwatch(self, operator: str) -> None:
@@ -76,7 +76,7 @@ class _Sum(NamedTuple):
         return _Sum(self.transfers + row.count, min(self.oldest_at, row.oldest_at), self.abandoned + row.abandoned)
 
 
-class Tallies(Collector):
+class UnfinishedGauges(Collector):
     """Unfinished transfers as they were last counted. Ages are those at the scrape, so that they grow even while the
     journal cannot be asked."""
 

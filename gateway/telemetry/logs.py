@@ -106,7 +106,7 @@ def configure(
             _redaction.of_values,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=_Lines(out),
+        logger_factory=_LineLogger(out),
         cache_logger_on_first_use=False,  # a reload may change the level
     )
     _take_over_logging(least)
@@ -154,7 +154,7 @@ def _escaped(text: str) -> str:
     return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
-class _Lines:
+class _LineLogger:
     """Where lines go: a structlog logger, and the factory of itself.
 
     A line that cannot be written is lost. Nobody's money may wait for a log that is gone or full.
@@ -163,7 +163,7 @@ class _Lines:
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
-    def __call__(self, *_: Any) -> _Lines:
+    def __call__(self, *_: Any) -> _LineLogger:
         return self
 
     def msg(self, line: str) -> None:

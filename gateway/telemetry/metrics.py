@@ -14,7 +14,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
-from gateway.telemetry.gauges import Guards, ReadGuard, Tallies, TallyRow
+from gateway.telemetry.gauges import BulkheadGauges, ReadBulkhead, TallyRow, UnfinishedGauges
 from gateway.telemetry.series import Counters, Histograms
 
 CALL_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -61,9 +61,9 @@ class Metrics:
         self._batches = self._histograms("journal_batch_writes", "Writes in one commit.", BATCH_BUCKETS, "journal")
         self._commit_failures = self._counters("journal_failures", "Commits that failed.", "journal")
         self._reloads = self._counters("config_reloads", "Reloads of the configuration.", "result")
-        self._guards = Guards()
-        self._tallies = Tallies(now)
-        self.registry.register(self._guards)
+        self._bulkheads = BulkheadGauges()
+        self._tallies = UnfinishedGauges(now)
+        self.registry.register(self._bulkheads)
         self.registry.register(self._tallies)
         self._describe_build()
         ProcessCollector(registry=self.registry)
@@ -106,13 +106,13 @@ class Metrics:
     def config_reloaded(self, *, ok: bool) -> None:
         self._reloads.count("ok" if ok else "failed")
 
-    def watch_guard(self, operator: str, read: ReadGuard) -> None:
+    def watch_bulkhead(self, operator: str, read: ReadBulkhead) -> None:
         """From now on `read` is asked at every scrape; it replaces the operator's former one."""
-        self._guards.watch(operator, read)
+        self._bulkheads.watch(operator, read)
 
-    def unwatch_guard(self, operator: str) -> None:
+    def unwatch_bulkhead(self, operator: str) -> None:
         """The operator is gone from the configuration."""
-        self._guards.unwatch(operator)
+        self._bulkheads.unwatch(operator)
 
     def tallies(self, rows: Iterable[TallyRow]) -> None:
         """What is unfinished in all journals now; it replaces what was said before."""

@@ -11,7 +11,7 @@ from gateway.bounded import BoundedMap
 from gateway.money import Money
 from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
-from gateway.operators.outcome import in_currency
+from gateway.operators.outcome import match_currency
 from gateway.records import Session, Transfer
 
 ASK_S: Final = 1.0
@@ -72,7 +72,7 @@ class Balances:
 
 def _of(transfer: Transfer, balance: Money) -> Money | None:
     """The balance as it goes with an answer about the transfer: None in another currency than its own."""
-    return balance if transfer.amount is None else in_currency(balance, transfer.amount.currency)
+    return balance if transfer.amount is None else match_currency(balance, transfer.amount.currency)
 
 
 def _player(session: Session) -> tuple[str, str, str]:

@@ -15,9 +15,9 @@ from gateway.operators.operator import Operator
 from gateway.records import Key, Session
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers import refusals
-from gateway.transfers.rollback_reasons import Reasoning
+from gateway.transfers.rollback_reasons import RollbackReasons
 from gateway.transfers.rules import Lease
-from gateway.transfers.single_flight import Flights
+from gateway.transfers.single_flight import SingleFlight
 
 LEASE_MARGIN_S: Final = 10.0
 REMEMBERED: Final = 100_000
@@ -28,20 +28,20 @@ T = TypeVar("T")
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """`journals` are by name; `instance` is the id under which this process owns rows; `poke` tells an operator's
-    delivery, by name, when something falls due; `chance` gives random numbers from 0 to 1; `patience_s` is how
+    """`journals` are by name; `instance` is the id under which this process owns rows; `wake` tells an operator's
+    delivery, by name, when something falls due; `chance` gives random numbers from 0 to 1; `wait_limit_s` is how
     long a call waits for another one's end. `unsent` are holds that this process did not send, since it
     could not write a row for them."""
 
     journals: Mapping[str, Journal]
-    reasoning: Reasoning
+    reasoning: RollbackReasons
     metrics: Metrics
     clock: Clock
     instance: str
-    poke: Callable[[str, float], None]
-    patience_s: float = 10.0
+    wake: Callable[[str, float], None]
+    wait_limit_s: float = 10.0
     chance: Callable[[], float] = random.random
-    flights: Flights = msgspec.field(default_factory=Flights)
+    flights: SingleFlight = msgspec.field(default_factory=SingleFlight)
     opened_here: Remembered = msgspec.field(default_factory=lambda: BoundedMap(REMEMBERED))
     unsent: Remembered = msgspec.field(default_factory=lambda: BoundedMap(REMEMBERED))
 
@@ -55,7 +55,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
         return Lease(self.instance, self.clock.now() + steps * operator.settings.timeout + LEASE_MARGIN_S)
 
 
-async def recorded(write: Awaitable[T], consequence: str) -> T:
+async def await_journal(write: Awaitable[T], consequence: str) -> T:
     """What the journal answers; when it does not, the game is told so with what that means for its call."""
     try:
         return await write

@@ -16,23 +16,23 @@ from gateway.records import Decision, Direction, Key
 from gateway.transfers import refusals
 from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context
-from gateway.transfers.delivery_try import Deliverer
-from gateway.transfers.ends import Ending, Endings
-from gateway.transfers.holds import Hold, Holds
+from gateway.transfers.delivery_try import DeliveryTry
+from gateway.transfers.ends import EndCommand, Ends
+from gateway.transfers.holds import HoldCommand, Holds
 from gateway.transfers.sessions import Sessions
-from gateway.transfers.unrecorded import Followups
+from gateway.transfers.unrecorded import UnrecordedOutcomes
 
 
 class Coordinator:
     """Takes the game's calls. Every method answers or raises `WalletError`; cancelling one loses nothing durable."""
 
-    def __init__(self, context: Context, deliverer: Deliverer) -> None:
+    def __init__(self, context: Context, deliverer: DeliveryTry) -> None:
         self._context = context
         self._sessions = Sessions(context)
         self._balances = Balances()
-        self._followups = Followups(context)
+        self._followups = UnrecordedOutcomes(context)
         self._holds = Holds(context, self._sessions, self._balances, self._followups)
-        self._endings = Endings(context, self._sessions, self._balances, deliverer)
+        self._endings = Ends(context, self._sessions, self._balances, deliverer)
 
     async def verify_session(self, operator: Operator, token: str) -> Player:
         """Whose session it is; remembered, since later calls need it. A balance that the operator did not tell is the
@@ -41,7 +41,7 @@ class Coordinator:
         try:
             player = await operator.verify_session(known)
         except OperatorError as error:
-            raise refusals.of_operator_error(error) from error
+            raise refusals.operator_error(error) from error
         session = await self._sessions.remember(operator, token, player)
         if player.balance is None:
             return msgspec.structs.replace(player, balance=self._balances.last(session))
@@ -53,7 +53,7 @@ class Coordinator:
         try:
             balance = await operator.get_balance(session)
         except OperatorError as error:
-            raise refusals.of_operator_error(error) from error
+            raise refusals.operator_error(error) from error
         self._balances.told(session, balance)
         return balance
 
@@ -63,7 +63,9 @@ class Coordinator:
         """A withdraw or deposit: sent once, whatever happens. Returns the balance after it, None if nobody can tell
         it."""
         key = Key(operator.name, direction, id)
-        return await self._holds.hold(operator, Hold(key=key, token=token, amount=amount, description=description))
+        return await self._holds.hold(
+            operator, HoldCommand(key=key, token=token, amount=amount, description=description)
+        )
 
     async def end(
         self,
@@ -82,9 +84,9 @@ class Coordinator:
         """
         key = Key(operator.name, direction, id)
         given = self._context.reasoning.game(reason) if decision is Decision.ROLLBACK else None
-        ending = Ending(key=key, decision=decision, token=token, amount=amount, reason=given)
+        ending = EndCommand(key=key, decision=decision, token=token, amount=amount, reason=given)
         return await self._endings.end(operator, ending)
 
-    async def settled(self) -> None:
+    async def wait_idle(self) -> None:
         """Returns once no write is left that outlived its call."""
-        await self._followups.settled()
+        await self._followups.wait_idle()

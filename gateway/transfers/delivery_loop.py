@@ -16,7 +16,7 @@ from gateway.operators.bulkhead import CallGroup
 from gateway.operators.operator import Operator
 from gateway.records import State, Transfer
 from gateway.transfers.context import Context
-from gateway.transfers.delivery_try import Deliverer
+from gateway.transfers.delivery_try import DeliveryTry
 
 CLAIM_LIMIT: Final = 32
 POLL_S: Final = 5.0
@@ -25,31 +25,31 @@ POLL_S: Final = 5.0
 log = structlog.get_logger(__name__)
 
 
-class Delivery:
+class DeliveryLoop:
     """Keeps one operator's due transfers moving: claims a few, tries them side by side, sleeps until the next is due.
 
     Each operator has its own, so that one that hangs delays no other's. `operator` gives the one in force, which a
     reload may have replaced.
     """
 
-    def __init__(self, context: Context, deliverer: Deliverer, operator: Callable[[], Operator]) -> None:
+    def __init__(self, context: Context, deliverer: DeliveryTry, operator: Callable[[], Operator]) -> None:
         self._context = context
         self._deliverer = deliverer
         self._operator = operator
         self.under_way: set[asyncio.Task[None]] = set()
-        self._poked = asyncio.Event()
+        self._woken = asyncio.Event()
         self._wakes_at = math.inf
 
-    def poke(self, due_at: float) -> None:
+    def wake(self, due_at: float) -> None:
         """Something of this operator falls due then, which may be sooner than was foreseen."""
         if due_at < self._wakes_at:
-            self._poked.set()
+            self._woken.set()
 
     async def run(self) -> None:
-        """Runs until cancelled; tries under way are then left to finish (see `settled`)."""
+        """Runs until cancelled; tries under way are then left to finish (see `wait_idle`)."""
         while True:
             self._wakes_at = math.inf
-            self._poked.clear()
+            self._woken.clear()
             try:
                 wait_s = await self._round()
             except JournalUnavailable as error:
@@ -57,7 +57,7 @@ class Delivery:
                 wait_s = POLL_S
             await self._sleep(wait_s)
 
-    async def settled(self) -> None:
+    async def wait_idle(self) -> None:
         """Returns once no try is under way."""
         while self.under_way:
             await asyncio.wait(self.under_way)
@@ -66,7 +66,7 @@ class Delivery:
         """Claims what there is room for. Returns for how many seconds nothing more can be done."""
         operator = self._operator()
         now = self._context.clock.now()
-        probe_at = operator.guard.closed_until(CallGroup.ENDS)
+        probe_at = operator.bulkhead.closed_until(CallGroup.ENDS)
         if probe_at is not None and probe_at > now:
             return min(POLL_S, probe_at - now)
         room = await self._room(operator) if probe_at is None else 1
@@ -118,6 +118,6 @@ class Delivery:
         self._wakes_at = self._context.clock.now() + wait_s
         try:
             async with asyncio.timeout(wait_s):
-                await self._poked.wait()
+                await self._woken.wait()
         except TimeoutError:
             return

@@ -21,7 +21,7 @@ PROBE_SPREAD_S: Final = 1.0
 log = structlog.get_logger(__name__)
 
 
-class Deliverer:
+class DeliveryTry:
     """Makes one try to deliver a decided transfer that this instance has claimed."""
 
     def __init__(self, context: Context) -> None:
@@ -33,20 +33,20 @@ class Deliverer:
         Raises `JournalUnavailable`: whatever the operator said then counts for nothing, and once the lease is over
         the try is made again.
         """
-        with self._context.flights.flying(transfer.key):
+        with self._context.flights.begin(transfer.key):
             change = await self._try(operator, transfer, resume_at)
             changed = await self._context.journal(operator).change(change)
         crash_point("delivery.recorded")
         if changed.moved:
             self._count(change)
         if change.due_at is not None:
-            self._context.poke(operator.name, change.due_at)
+            self._context.wake(operator.name, change.due_at)
         return changed.transfer or transfer
 
     async def recover(self, operator: Operator, transfer: Transfer) -> Transfer | None:
         """Decides to roll back a hold whose sender is gone. None when somebody else has moved it meanwhile."""
         reason = self._context.reasoning.gateway(f"{transfer.direction} interrupted: its outcome was never recorded")
-        change = rules.orphaned(transfer, self._context.lease(operator), reason, self._context.clock.now())
+        change = rules.roll_back_orphan(transfer, self._context.lease(operator), reason, self._context.clock.now())
         changed = await self._context.journal(operator).change(change)
         crash_point("delivery.recovered")
         if not changed.moved:
@@ -57,27 +57,27 @@ class Deliverer:
     async def _try(self, operator: Operator, transfer: Transfer, resume_at: float | None) -> Change:
         now = self._context.clock.now
         try:
-            await operator.guard.enter(CallGroup.ENDS)
+            await operator.bulkhead.enter(CallGroup.ENDS)
         except Refused as refused:
             crash_point("delivery.postponed")
             until = refused.retry_at + PROBE_SPREAD_S * self._context.chance()
-            return rules.postponed(transfer, until, now(), resume_at)
+            return rules.postpone(transfer, until, now(), resume_at)
         crash_point("delivery.admitted")
-        call = END_CALL[transfer.direction, rules.WANTED[transfer.state]]
+        call = END_CALL[transfer.direction, rules.DECISION_OF_DELIVERY[transfer.state]]
         try:
             outcome = await operator.attempt(call, transfer)
         finally:
-            operator.guard.leave()
+            operator.bulkhead.leave()
         crash_point("delivery.answered")
-        self._context.metrics.delivery_tried(operator.name, rules.WANTED[transfer.state], outcome.verdict)
-        attempt = rules.attempt_of(call, outcome, transfer, self._context.instance)
+        self._context.metrics.delivery_tried(operator.name, rules.DECISION_OF_DELIVERY[transfer.state], outcome.verdict)
+        attempt = rules.build_attempt(call, outcome, transfer, self._context.instance)
         plan = operator.settings.delivery
         return rules.after_try(transfer, attempt, outcome, plan, now(), self._context.chance(), resume_at)
 
     def _count(self, change: Change) -> None:
         operator, direction, id = change.key
         if change.to in FINAL:
-            self._context.metrics.delivered(operator, rules.ENDED[change.to])
+            self._context.metrics.delivered(operator, rules.DECISION_OF_END[change.to])
             self._context.metrics.ended(operator, direction, change.to)
         elif change.to is State.PARKED and change.wants is not None:
             crash_point("delivery.parked")

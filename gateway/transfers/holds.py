@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.writes import Opened
+from gateway.journal.writes import Inserted
 from gateway.money import Money
 from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import Refused
@@ -15,16 +15,16 @@ from gateway.operators.outcome import Outcome
 from gateway.records import Key, Session, State, Transfer, Verdict
 from gateway.transfers import refusals, rules, states
 from gateway.transfers.balances import Balances
-from gateway.transfers.context import Context, recorded
+from gateway.transfers.context import Context, await_journal
 from gateway.transfers.sessions import Sessions
-from gateway.transfers.states import Action, Call
-from gateway.transfers.unrecorded import Followups
+from gateway.transfers.states import Action, TransferCall
+from gateway.transfers.unrecorded import UnrecordedOutcomes
 from gateway.transfers.watch import Watch
 from gateway.wire.calls import HOLD_CALL
 from gateway.wire.errors import WalletError
 
 
-class Hold(msgspec.Struct, frozen=True, kw_only=True):
+class HoldCommand(msgspec.Struct, frozen=True, kw_only=True):
     """The game's wish to take (withdraw) or give (deposit) `amount`."""
 
     key: Key
@@ -40,13 +40,13 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 class Holds:
     """Carries out holds. `hold` answers the balance after it (None: nobody can tell it) or raises `WalletError`."""
 
-    def __init__(self, context: Context, sessions: Sessions, balances: Balances, followups: Followups) -> None:
+    def __init__(self, context: Context, sessions: Sessions, balances: Balances, followups: UnrecordedOutcomes) -> None:
         self._context = context
         self._sessions = sessions
         self._balances = balances
         self._followups = followups
 
-    async def hold(self, operator: Operator, hold: Hold) -> Money | None:
+    async def hold(self, operator: Operator, hold: HoldCommand) -> Money | None:
         crash_point("hold.begun")
         try:
             session = await self._sessions.known(operator, hold.token)
@@ -56,25 +56,25 @@ class Holds:
         if hold.key in self._context.flights:
             return await self._repeated(operator, hold)
         try:
-            await operator.guard.enter(CallGroup.HOLDS)
+            await operator.bulkhead.enter(CallGroup.HOLDS)
         except Refused as refused:
             return await self._refused(operator, hold, session, refused)
         crash_point("hold.admitted")
-        with self._context.flights.flying(hold.key):
+        with self._context.flights.begin(hold.key):
             try:
                 opened = await self._open(operator, hold, session)
                 outcome = await self._send(operator, opened.transfer) if opened.created else None
             finally:
-                operator.guard.leave()
+                operator.bulkhead.leave()
             if outcome is not None:
                 return await self._record(operator, opened.transfer, outcome)
         return await self._repeated(operator, hold)
 
-    async def _open(self, operator: Operator, hold: Hold, session: Session) -> Opened:
+    async def _open(self, operator: Operator, hold: HoldCommand, session: Session) -> Inserted:
         """Nothing is sent before this row is durable, and only who made it sends."""
         transfer = self._row(operator, hold, session)
         try:
-            opened = await self._context.journal(operator).open(transfer)
+            opened = await self._context.journal(operator).insert(transfer)
         except JournalUnavailable as error:
             self._note_unsent(hold, session)
             raise refusals.journal_unavailable("nothing was sent for this call") from error
@@ -83,12 +83,12 @@ class Holds:
             self._context.opened_here.put(hold.key, session)
         return opened
 
-    def _note_unsent(self, hold: Hold, session: Session) -> None:
+    def _note_unsent(self, hold: HoldCommand, session: Session) -> None:
         """The journal cannot keep that this hold was not sent. Whoever used its id first owns it."""
         if hold.key not in self._context.unsent:
             self._context.unsent.put(hold.key, session)
 
-    def _row(self, operator: Operator, hold: Hold, session: Session) -> Transfer:
+    def _row(self, operator: Operator, hold: HoldCommand, session: Session) -> Transfer:
         lease = self._context.lease(operator)
         now = self._context.clock.now()
         return Transfer(
@@ -118,12 +118,12 @@ class Holds:
     async def _record(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
         crash_point("hold.answered")
         now = self._context.clock.now()
-        attempt = rules.attempt_of(HOLD_CALL[transfer.direction], outcome, transfer, self._context.instance)
+        attempt = rules.build_attempt(HOLD_CALL[transfer.direction], outcome, transfer, self._context.instance)
         if outcome.verdict is Verdict.SUCCESS:
-            change = rules.taken(transfer, outcome, attempt, now)
+            change = rules.mark_held(transfer, outcome, attempt, now)
         else:
             reason = self._context.reasoning.gateway(f"{transfer.direction} failed: {outcome.text}")
-            change = rules.not_taken(transfer, outcome, attempt, reason, now)
+            change = rules.roll_back_failed(transfer, outcome, attempt, reason, now)
         try:
             changed = await self._context.journal(operator).change(change)
         except JournalUnavailable:
@@ -138,13 +138,13 @@ class Holds:
         if outcome.unwritten:
             self._context.metrics.ended(operator.name, transfer.direction, change.to)
         else:
-            self._context.poke(operator.name, now)
+            self._context.wake(operator.name, now)
         crash_point("hold.refused")
-        raise refusals.of_failed_hold(transfer, attempt, unwritten=outcome.unwritten)
+        raise refusals.failed_hold(transfer, attempt, unwritten=outcome.unwritten)
 
     async def _unrecorded(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
         """Nobody knows whether the outcome was recorded; the game is told what stands once that is certain."""
-        stands = await self._followups.disown(operator, transfer, outcome)
+        stands = await self._followups.roll_back_unrecorded(operator, transfer, outcome)
         if outcome.verdict is not Verdict.SUCCESS or stands is None or not rules.is_held(stands):
             raise refusals.not_recorded(transfer)
         return await self._told(operator, stands, outcome)
@@ -157,17 +157,17 @@ class Holds:
     async def _overtaken(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> WalletError:
         """Others took this instance for dead and rolled the transfer back while it was out."""
         if rules.may_have_moved(outcome):
-            await self._followups.undo_late(operator, transfer, outcome)
+            await self._followups.roll_back_late(operator, transfer, outcome)
         return refusals.rolled_back(transfer)
 
-    async def _refused(self, operator: Operator, hold: Hold, session: Session, refused: Refused) -> Money | None:
+    async def _refused(self, operator: Operator, hold: HoldCommand, session: Session, refused: Refused) -> Money | None:
         """There is no place for it, or the breaker is open. That nothing is sent is written down: its rollback, which
         the contract demands, need not go to an operator that has never heard of it, at whichever gateway it arrives.
         A repeat is answered as ever."""
         reason = self._context.reasoning.gateway(f"{hold.key.direction} refused before it was sent: {refused.text}")
-        transfer = rules.never_sent(self._row(operator, hold, session), reason, self._context.clock.now())
+        transfer = rules.end_unsent(self._row(operator, hold, session), reason, self._context.clock.now())
         try:
-            opened = await self._context.journal(operator).open(transfer, reason)
+            opened = await self._context.journal(operator).insert(transfer, reason)
         except JournalUnavailable:
             self._note_unsent(hold, session)
             raise refusals.not_sent(refused.text) from None
@@ -177,7 +177,7 @@ class Holds:
         self._context.reasoning.count(operator.name, reason)
         raise refusals.not_sent(refused.text)
 
-    async def _repeated(self, operator: Operator, hold: Hold) -> Money | None:
+    async def _repeated(self, operator: Operator, hold: HoldCommand) -> Money | None:
         """The answer to a hold whose id is there already."""
         watch = Watch(self._context, operator, hold.key)
         transfer = await watch.look()
@@ -196,26 +196,26 @@ class Holds:
             raise await self._same_refusal(operator, transfer)
         raise refusals.rolled_back(transfer)
 
-    async def _stands(self, operator: Operator, hold: Hold, transfer: Transfer) -> bool:
+    async def _stands(self, operator: Operator, hold: HoldCommand, transfer: Transfer) -> bool:
         """Whether what was found may be told. A receipt may not be taken back by the one who sent the hold and could
         not record its outcome, so that it is touched first."""
         if transfer.state is not State.HELD:
             return self._action(hold, transfer) is not Action.WAIT
         self._action(hold, transfer)
-        vouched = rules.vouched(hold.key, self._context.clock.now())
-        changed = await recorded(self._context.journal(operator).change(vouched), "ask again")
+        vouched = rules.pin_receipt(hold.key, self._context.clock.now())
+        changed = await await_journal(self._context.journal(operator).change(vouched), "ask again")
         return changed.moved
 
-    def _action(self, hold: Hold, transfer: Transfer) -> Action:
+    def _action(self, hold: HoldCommand, transfer: Transfer) -> Action:
         if not transfer.adopted and transfer.fingerprint != hold.fingerprint:
             raise refusals.id_reused(transfer, hold.amount, hold.description)
         if transfer.adopted and transfer.amount not in (None, hold.amount):
             raise refusals.id_reused(transfer, hold.amount, transfer.description)
-        return states.action(Call.HOLD, transfer.state, transfer.wants, adopted=transfer.adopted)
+        return states.action_for(TransferCall.HOLD, transfer.state, transfer.wants, adopted=transfer.adopted)
 
     async def _same_refusal(self, operator: Operator, transfer: Transfer) -> WalletError:
         """Who waited for another one's hold is told what that one was told."""
-        timeline = await recorded(
+        timeline = await await_journal(
             self._context.journal(operator).timeline(transfer.key),
             "what came of an earlier call cannot be looked up; ask again",
         )
@@ -223,5 +223,5 @@ class Holds:
         sent = next((attempt for attempt in tries if attempt.call == HOLD_CALL[transfer.direction]), None)
         # It ended without a rollback being sent only where nothing of it had been written.
         unwritten = transfer.state is State.ROLLED_BACK and len(tries) == 1
-        failed = None if sent is None else refusals.of_failed_hold(transfer, sent, unwritten=unwritten)
+        failed = None if sent is None else refusals.failed_hold(transfer, sent, unwritten=unwritten)
         return failed or refusals.rolled_back(transfer)

@@ -11,7 +11,7 @@ import structlog
 from gateway.clock import Clock
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import Journal, JournalUnavailable
-from gateway.records import Instance, Tally
+from gateway.records import Instance, UnfinishedCount
 
 BEAT_EVERY_S: Final = 5.0
 INSTANCE_LEASE_S: Final = 15.0
@@ -30,12 +30,12 @@ class Housekeeping:
         self._journal = journal
         self._clock = clock
         self._instance = instance
-        self.go_by(keep_s=keep_s, abandoned_after_s=abandoned_after_s)
+        self.apply_settings(keep_s=keep_s, abandoned_after_s=abandoned_after_s)
         self._started_at = clock.now()
         self._began = clock.monotonic()
-        self.tallies: list[Tally] = []
+        self.tallies: list[UnfinishedCount] = []
 
-    def go_by(self, *, keep_s: float | None, abandoned_after_s: float) -> None:
+    def apply_settings(self, *, keep_s: float | None, abandoned_after_s: float) -> None:
         """From now on the chores go by these times."""
         self._keep_s = keep_s
         self._abandoned_after_s = abandoned_after_s
@@ -59,18 +59,18 @@ class Housekeeping:
         """One round. Raises `JournalUnavailable`."""
         await self._beat()
         await self._inherit(self._clock.now())
-        self.tallies = await self._journal.tallies(self._clock.now() - self._abandoned_after_s)
+        self.tallies = await self._journal.count_unfinished(self._clock.now() - self._abandoned_after_s)
         await self._prune()
 
     async def _beat(self) -> None:
         now = self._clock.now()
-        await self._journal.beat(
+        await self._journal.renew_lease(
             Instance(id=self._instance, started_at=self._started_at, lease_until=now + INSTANCE_LEASE_S)
         )
         crash_point("recovery.beaten")
 
     async def _inherit(self, now: float) -> None:
-        rows = await self._journal.inherit(now)
+        rows = await self._journal.release_orphans(now)
         crash_point("recovery.inherited")
         if rows:
             log.warning("took over what a dead instance left behind", transfers=rows)

@@ -19,7 +19,7 @@ CODE_OF_KIND: Final = {
 }
 
 
-def of_failed_hold(transfer: Transfer, attempt: Attempt, *, unwritten: bool) -> WalletError:
+def failed_hold(transfer: Transfer, attempt: Attempt, *, unwritten: bool) -> WalletError:
     """The hold did not clearly succeed; `attempt` is its one try, `unwritten` whether nothing of it went out."""
     undone = f"the gateway rolls the {transfer.direction} back"
     if unwritten:
@@ -32,7 +32,7 @@ def of_failed_hold(transfer: Transfer, attempt: Attempt, *, unwritten: bool) -> 
     return WalletError(code, f"The operator declined ({attempt.detail}); {undone}.")
 
 
-def of_operator_error(error: OperatorError) -> WalletError:
+def operator_error(error: OperatorError) -> WalletError:
     """A call that moves no money failed."""
     if isinstance(error, Declined):
         return WalletError(_code_of(error.kind), f"The operator declined: {error.text}.")
@@ -91,7 +91,7 @@ def id_reused(transfer: Transfer, amount: Money, description: str) -> WalletErro
     return WalletError(
         ErrorCode.ID_REUSED,
         f"The id {transfer.id} was used before for a {transfer.direction} that differs: {what}. "
-        f"The first one stands and is {_said(transfer)}; nothing was sent for this call. Use a new id.",
+        f"The first one stands and is {_state_words(transfer)}; nothing was sent for this call. Use a new id.",
     )
 
 
@@ -99,7 +99,7 @@ def never_sent(transfer: Transfer) -> WalletError:
     """A hold comes after its confirm, and was never sent from here."""
     return WalletError(
         ErrorCode.CONFIRMED,
-        f"A confirm of {transfer.id} came before this {transfer.direction} and is {_said(transfer)}; "
+        f"A confirm of {transfer.id} came before this {transfer.direction} and is {_state_words(transfer)}; "
         f"no {transfer.direction} of this id was sent from here, and none is sent now. Use a new id.",
     )
 
@@ -115,12 +115,12 @@ def other_player(transfer: Transfer) -> WalletError:
 
 def rolled_back(transfer: Transfer) -> WalletError:
     """The call needs a transfer that is not, and will not be, rolled back."""
-    return WalletError(ErrorCode.ROLLED_BACK, f"The {transfer.direction} {transfer.id} is {_said(transfer)}.")
+    return WalletError(ErrorCode.ROLLED_BACK, f"The {transfer.direction} {transfer.id} is {_state_words(transfer)}.")
 
 
 def confirmed(transfer: Transfer) -> WalletError:
     """The call needs a transfer that is not, and will not be, confirmed."""
-    return WalletError(ErrorCode.CONFIRMED, f"The {transfer.direction} {transfer.id} is {_said(transfer)}.")
+    return WalletError(ErrorCode.CONFIRMED, f"The {transfer.direction} {transfer.id} is {_state_words(transfer)}.")
 
 
 def amount_differs(transfer: Transfer, amount: Money) -> WalletError:
@@ -139,5 +139,5 @@ def _code_of(kind: Kind) -> ErrorCode:
     return CODE_OF_KIND.get(kind, ErrorCode.OTHER)
 
 
-def _said(transfer: Transfer) -> str:
+def _state_words(transfer: Transfer) -> str:
     return transfer.state.replace("_", " ")

@@ -8,7 +8,7 @@ from gateway.records import Reason
 from gateway.telemetry.metrics import Metrics
 
 
-class Reasoning:
+class RollbackReasons:
     """Makes `Reason`s. `categories` is replaced when the configuration is reloaded."""
 
     def __init__(self, categories: Categories, clock: Clock, metrics: Metrics) -> None:

@@ -29,8 +29,8 @@ from gateway.transfers.schedule import next_try
 from gateway.transfers.states import DELIVERED, DELIVERING
 from gateway.wire.calls import WalletCall
 
-WANTED: Final = {state: decision for decision, state in DELIVERING.items()}
-ENDED: Final = {state: decision for decision, state in DELIVERED.items()}
+DECISION_OF_DELIVERY: Final = {state: decision for decision, state in DELIVERING.items()}
+DECISION_OF_END: Final = {state: decision for decision, state in DELIVERED.items()}
 
 _FATES: Final = {
     Verdict.SUCCESS: Fate.TAKEN,
@@ -45,7 +45,7 @@ NEVER: Final = math.inf
 """When the schedule of what was parked goes on by itself."""
 
 
-class Payer(StrEnum):
+class SessionOwner(StrEnum):
     """Whose session an end names, beside the transfer's own."""
 
     SAME = "same"
@@ -82,16 +82,16 @@ def fingerprint(token: str, amount: Money, description: str) -> str:
     return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def payer(own: Session, named: Session) -> Payer:
+def session_owner(own: Session, named: Session) -> SessionOwner:
     """Whether the session that a call names belongs to the player of the transfer's own."""
     if named.token == own.token:
-        return Payer.SAME
+        return SessionOwner.SAME
     if not own.player_id or not named.player_id:
-        return Payer.UNKNOWN
-    return Payer.SAME if named.player_id == own.player_id else Payer.OTHER
+        return SessionOwner.UNKNOWN
+    return SessionOwner.SAME if named.player_id == own.player_id else SessionOwner.OTHER
 
 
-def with_session(transfer: Transfer, named: Session, known: Sequence[Session]) -> Transfer:
+def add_session(transfer: Transfer, named: Session, known: Sequence[Session]) -> Transfer:
     """The transfer with one more session of its own player to try: the one that last worked first.
 
     Two are kept, those that worked last: verified, or the hold was made with it. `known` are the transfer's own
@@ -133,14 +133,14 @@ def _session_word(transfer: Transfer) -> str:
     return "own" if transfer.spare_session is None or _is_of_hold(transfer.session, transfer) else "later"
 
 
-def wanted(transfer: Transfer) -> Decision:
+def wanted_decision(transfer: Transfer) -> Decision:
     """How a transfer that is being delivered, or parked, is to end."""
-    decision = transfer.wants or WANTED.get(transfer.state)
+    decision = transfer.wants or DECISION_OF_DELIVERY.get(transfer.state)
     assert decision is not None
     return decision
 
 
-def attempt_of(call: WalletCall, outcome: Outcome, transfer: Transfer, instance: str) -> Attempt:
+def build_attempt(call: WalletCall, outcome: Outcome, transfer: Transfer, instance: str) -> Attempt:
     """What is kept of one try, made with the transfer's session."""
     session = outcome.session or transfer.session
     return Attempt(
@@ -156,7 +156,7 @@ def attempt_of(call: WalletCall, outcome: Outcome, transfer: Transfer, instance:
     )
 
 
-def never_sent(transfer: Transfer, reason: Reason, now: float) -> Transfer:
+def end_unsent(transfer: Transfer, reason: Reason, now: float) -> Transfer:
     """The row of a hold that is refused before it is sent, ended: nothing has to be undone, and a copy of it that comes
     by another way is not sent either."""
     return msgspec.structs.replace(
@@ -170,7 +170,7 @@ def never_sent(transfer: Transfer, reason: Reason, now: float) -> Transfer:
     )
 
 
-def taken(transfer: Transfer, outcome: Outcome, attempt: Attempt, now: float) -> Change:
+def mark_held(transfer: Transfer, outcome: Outcome, attempt: Attempt, now: float) -> Change:
     """The operator took the hold."""
     return Change(
         key=transfer.key,
@@ -184,7 +184,7 @@ def taken(transfer: Transfer, outcome: Outcome, attempt: Attempt, now: float) ->
     )
 
 
-def not_taken(transfer: Transfer, outcome: Outcome, attempt: Attempt, reason: Reason, now: float) -> Change:
+def roll_back_failed(transfer: Transfer, outcome: Outcome, attempt: Attempt, reason: Reason, now: float) -> Change:
     """The hold did not clearly succeed: the gateway undoes it, due at once. What was never written has ended."""
     return Change(
         key=transfer.key,
@@ -200,7 +200,7 @@ def not_taken(transfer: Transfer, outcome: Outcome, attempt: Attempt, reason: Re
     )
 
 
-def orphaned(transfer: Transfer, lease: Lease, reason: Reason, now: float) -> Change:
+def roll_back_orphan(transfer: Transfer, lease: Lease, reason: Reason, now: float) -> Change:
     """Whoever sent the hold is gone, its fate unknown: the gateway undoes it."""
     return Change(
         key=transfer.key,
@@ -215,13 +215,13 @@ def orphaned(transfer: Transfer, lease: Lease, reason: Reason, now: float) -> Ch
     )
 
 
-def vouched(key: Key, now: float) -> Change:
+def pin_receipt(key: Key, now: float) -> Change:
     """A held transfer's receipt is about to be told once more: from now on it stands, even if the one who sent the hold
-    does not know that it was recorded (see `disowned`)."""
+    does not know that it was recorded (see `roll_back_unrecorded`)."""
     return Change(key=key, allowed=(State.HELD,), to=State.HELD, at=now)
 
 
-def disowned(found: Transfer, outcome: Outcome, reason: Reason, now: float) -> Change:
+def roll_back_unrecorded(found: Transfer, outcome: Outcome, reason: Reason, now: float) -> Change:
     """Nobody knows whether the hold's outcome was recorded; the game is told once this is. Undone as it was found, be
     it sending or held, unless somebody has touched it since."""
     return Change(
@@ -238,7 +238,7 @@ def disowned(found: Transfer, outcome: Outcome, reason: Reason, now: float) -> C
     )
 
 
-def arrived_late(transfer: Transfer, outcome: Outcome, reason: Reason, now: float) -> Change:
+def roll_back_late(transfer: Transfer, outcome: Outcome, reason: Reason, now: float) -> Change:
     """A hold went out although others had already begun to undo it: the rollback is sent once more, after it.
 
     The window in which it may still arrive starts anew.
@@ -256,7 +256,7 @@ def arrived_late(transfer: Transfer, outcome: Outcome, reason: Reason, now: floa
     )
 
 
-def decided(
+def decide(
     key: Key, decision: Decision, lease: Lease, now: float, *, amount: Money | None, reason: Reason | None
 ) -> Change:
     """The game decides how a held transfer ends. A confirm moves it only if `amount` is the held one."""
@@ -273,7 +273,7 @@ def decided(
     )
 
 
-def adopted(
+def adopt(
     key: Key,
     decision: Decision,
     session: Session,
@@ -301,9 +301,9 @@ def adopted(
     )
 
 
-def taken_up(transfer: Transfer, lease: Lease, now: float) -> Change:
+def take_up(transfer: Transfer, lease: Lease, now: float) -> Change:
     """The game asks for a decided transfer: one try now. What was parked is parked again if that fails, since its time
-    is over; only a person begins the schedule anew (`retried`)."""
+    is over; only a person begins the schedule anew (`retry`)."""
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
@@ -316,12 +316,12 @@ def taken_up(transfer: Transfer, lease: Lease, now: float) -> Change:
     )
 
 
-def in_flight(transfer: Transfer, now: float) -> bool:
+def is_leased(transfer: Transfer, now: float) -> bool:
     """Whether an instance is at it at this moment: its lease is not over."""
     return transfer.owner is not None and transfer.due_at is not None and transfer.due_at > now
 
 
-def retried(transfer: Transfer, reason: Reason, now: float, due_at: float | None = None) -> Change:
+def retry(transfer: Transfer, reason: Reason, now: float, due_at: float | None = None) -> Change:
     """A person starts a parked transfer again, its schedule anew from `due_at` on, at once if that is None."""
     assert transfer.wants is not None
     begins_at = now if due_at is None else due_at
@@ -337,10 +337,10 @@ def retried(transfer: Transfer, reason: Reason, now: float, due_at: float | None
     )
 
 
-def hastened(transfer: Transfer, reason: Reason, now: float, due_at: float) -> Change:
+def hasten(transfer: Transfer, reason: Reason, now: float, due_at: float) -> Change:
     """A person has an end that is due later sent at `due_at`. Only the wait is shortened: the schedule goes on from
     there, and the transfer is parked when it would have been."""
-    assert transfer.state in WANTED
+    assert transfer.state in DECISION_OF_DELIVERY
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
@@ -353,13 +353,13 @@ def hastened(transfer: Transfer, reason: Reason, now: float, due_at: float) -> C
     )
 
 
-def resolved(transfer: Transfer, reason: Reason, now: float) -> Change:
+def resolve(transfer: Transfer, reason: Reason, now: float) -> Change:
     """A person vouches that the operator has ended a transfer, parked or still being delivered, as it was to end. A try
     that has begun since it was found moves the fence, and nothing is written."""
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
-        to=DELIVERED[wanted(transfer)],
+        to=DELIVERED[wanted_decision(transfer)],
         at=now,
         found=transfer,
         tries=transfer.tries,
@@ -367,13 +367,13 @@ def resolved(transfer: Transfer, reason: Reason, now: float) -> Change:
     )
 
 
-def postponed(transfer: Transfer, until: float, now: float, resume_at: float | None = None) -> Change:
+def postpone(transfer: Transfer, until: float, now: float, resume_at: float | None = None) -> Change:
     """The gateway itself would not send just now: no try is used up. A session that a call has just named is kept.
 
     `resume_at`: see `after_try`.
     """
     if resume_at == NEVER:
-        return _parked(transfer, None, transfer.tries, now)
+        return _park(transfer, None, transfer.tries, now)
     if resume_at is not None:
         until = max(until, resume_at)
     return Change(
@@ -406,18 +406,18 @@ def after_try(
     if outcome.session is not None:
         transfer = msgspec.structs.replace(transfer, session=outcome.session)
     if attempt.verdict is Verdict.SUCCESS or _refused_twice(transfer, attempt):
-        return _delivered(transfer, attempt, outcome, now)
+        return _finish(transfer, attempt, outcome, now)
     if (
         attempt.verdict is Verdict.NOT_FOUND
         and transfer.state is State.ROLLING_BACK
         and transfer.fate is not Fate.TAKEN
     ):
-        return _nothing_to_undo(transfer, attempt, outcome, plan, now)
+        return _after_not_found(transfer, attempt, outcome, plan, now)
     if resume_at == NEVER:
-        return _parked(transfer, attempt, transfer.tries + 1, now)
+        return _park(transfer, attempt, transfer.tries + 1, now)
     if resume_at is not None:
-        return _again(transfer, attempt, now, due_at=resume_at, tries=transfer.tries)
-    return _tried_in_vain(transfer, attempt, plan, now, chance)
+        return _try_again(transfer, attempt, now, due_at=resume_at, tries=transfer.tries)
+    return _retry_or_park(transfer, attempt, plan, now, chance)
 
 
 def _refused_twice(transfer: Transfer, attempt: Attempt) -> bool:
@@ -429,11 +429,11 @@ def _refused_twice(transfer: Transfer, attempt: Attempt) -> bool:
     )
 
 
-def _delivered(transfer: Transfer, attempt: Attempt, outcome: Outcome, now: float) -> Change:
+def _finish(transfer: Transfer, attempt: Attempt, outcome: Outcome, now: float) -> Change:
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
-        to=DELIVERED[WANTED[transfer.state]],
+        to=DELIVERED[DECISION_OF_DELIVERY[transfer.state]],
         at=now,
         found=transfer,
         tries=transfer.tries + 1,
@@ -444,7 +444,7 @@ def _delivered(transfer: Transfer, attempt: Attempt, outcome: Outcome, now: floa
     )
 
 
-def _nothing_to_undo(
+def _after_not_found(
     transfer: Transfer, attempt: Attempt, outcome: Outcome, plan: DeliverySettings, now: float
 ) -> Change:
     """The operator never heard of the hold. If its fate is unknown it may still be on its way, so that counts as the
@@ -452,20 +452,20 @@ def _nothing_to_undo(
     missing_at = now if transfer.missing_at is None else transfer.missing_at
     late_until = missing_at + plan.late_arrival_window
     if transfer.missing_at is not None and attempt.at >= late_until:
-        return _delivered(transfer, attempt, outcome, now)
-    return _again(transfer, attempt, now, due_at=late_until, tries=transfer.tries + 1, missing_at=missing_at)
+        return _finish(transfer, attempt, outcome, now)
+    return _try_again(transfer, attempt, now, due_at=late_until, tries=transfer.tries + 1, missing_at=missing_at)
 
 
-def _tried_in_vain(transfer: Transfer, attempt: Attempt, plan: DeliverySettings, now: float, chance: float) -> Change:
+def _retry_or_park(transfer: Transfer, attempt: Attempt, plan: DeliverySettings, now: float, chance: float) -> Change:
     tries = transfer.tries + 1
     decided_at = transfer.opened_at if transfer.decided_at is None else transfer.decided_at
     due_at = next_try(plan, tries, decided_at, now, chance)
     if due_at is None:
-        return _parked(transfer, attempt, tries, now)
-    return _again(transfer, attempt, now, due_at=due_at, tries=tries)
+        return _park(transfer, attempt, tries, now)
+    return _try_again(transfer, attempt, now, due_at=due_at, tries=tries)
 
 
-def _again(
+def _try_again(
     transfer: Transfer, attempt: Attempt, now: float, *, due_at: float, tries: int, missing_at: float | None = None
 ) -> Change:
     """The next try is made with the other of two sessions: nobody knows which of them the operator still takes."""
@@ -485,7 +485,7 @@ def _again(
     )
 
 
-def _parked(transfer: Transfer, attempt: Attempt | None, tries: int, now: float) -> Change:
+def _park(transfer: Transfer, attempt: Attempt | None, tries: int, now: float) -> Change:
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
@@ -493,7 +493,7 @@ def _parked(transfer: Transfer, attempt: Attempt | None, tries: int, now: float)
         at=now,
         found=transfer,
         tries=tries,
-        wants=WANTED[transfer.state],
+        wants=DECISION_OF_DELIVERY[transfer.state],
         session=transfer.session,
         spare_session=transfer.spare_session,
         attempt=attempt,

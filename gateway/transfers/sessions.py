@@ -14,7 +14,7 @@ from gateway.operators.adapter import Player
 from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
 from gateway.records import Session
-from gateway.transfers.context import Context, recorded
+from gateway.transfers.context import Context, await_journal
 from gateway.wire.errors import WalletError
 
 REMEMBERED: Final = 100_000
@@ -45,15 +45,15 @@ class Sessions:
         noted = self._latest.get((operator.name, token))
         if noted is not None:
             return noted.session
-        stored = await recorded(
-            self._context.journal(operator).session(operator.name, token), "the session could not be looked up"
+        stored = await await_journal(
+            self._context.journal(operator).find_session(operator.name, token), "the session could not be looked up"
         )
         if stored is None:
             return Session(operator=operator.name, token=token)
         self._keep(stored, stored.verified_at)
         return stored
 
-    async def identified(self, operator: Operator, session: Session) -> Session:
+    async def identify(self, operator: Operator, session: Session) -> Session:
         """The session with its player, whom the operator is asked for where it is not known yet; as it was where the
         operator does not say."""
         if session.player_id:
@@ -88,8 +88,8 @@ class Sessions:
         if noted is not None and _fresh(noted, session):
             self._keep(session, noted.at)
             return
-        await recorded(
-            self._context.journal(operator).remember(session, session.verified_at), "the session was not remembered"
+        await await_journal(
+            self._context.journal(operator).save_session(session, session.verified_at), "the session was not remembered"
         )
         crash_point("session.remembered")
         self._keep(session, session.verified_at)

@@ -10,20 +10,20 @@ import asyncio
 from gateway.records import Key
 
 
-class Flights:
+class SingleFlight:
     """One flight per key at most."""
 
     def __init__(self) -> None:
         self._waiting: dict[Key, asyncio.Future[None] | None] = {}
 
-    def flying(self, key: Key) -> Flight:
+    def begin(self, key: Key) -> _Entry:
         """Others can wait for this key until the block is left, however it is left."""
-        return Flight(self._waiting, key)
+        return _Entry(self._waiting, key)
 
     def __contains__(self, key: Key) -> bool:
         return key in self._waiting
 
-    async def landed(self, key: Key) -> None:
+    async def wait_until_done(self, key: Key) -> None:
         """Returns once nobody here is busy with the key; at once if nobody is."""
         while key in self._waiting:
             landing = self._waiting[key]
@@ -32,8 +32,8 @@ class Flights:
             await asyncio.shield(landing)
 
 
-class Flight:
-    """What `Flights.flying` gives: within another one of the same key it does nothing."""
+class _Entry:
+    """What `SingleFlight.begin` gives: within another one of the same key it does nothing."""
 
     __slots__ = ("_inner", "_key", "_waiting")
 

@@ -11,7 +11,7 @@ from typing import Final
 from gateway.records import Decision, State
 
 
-class Call(StrEnum):
+class TransferCall(StrEnum):
     """What the game can ask of a transfer. `hold` is withdraw or deposit."""
 
     HOLD = "hold"
@@ -36,8 +36,8 @@ class Action(StrEnum):
     REFUSE_UNSENT = "refuse: its confirm came first, and this hold was never sent from here"
 
 
-ANSWERS: Final[dict[Call, dict[State | None, Action]]] = {
-    Call.HOLD: {
+ANSWERS: Final[dict[TransferCall, dict[State | None, Action]]] = {
+    TransferCall.HOLD: {
         None: Action.SEND,
         State.SENDING: Action.WAIT,
         State.HELD: Action.REPLAY_HOLD,
@@ -46,7 +46,7 @@ ANSWERS: Final[dict[Call, dict[State | None, Action]]] = {
         State.ROLLING_BACK: Action.REFUSE_ROLLED_BACK,
         State.ROLLED_BACK: Action.REFUSE_ROLLED_BACK,
     },
-    Call.CONFIRM: {
+    TransferCall.CONFIRM: {
         None: Action.ADOPT,
         State.SENDING: Action.WAIT,
         State.HELD: Action.DECIDE,
@@ -55,7 +55,7 @@ ANSWERS: Final[dict[Call, dict[State | None, Action]]] = {
         State.ROLLING_BACK: Action.REFUSE_ROLLED_BACK,
         State.ROLLED_BACK: Action.REFUSE_ROLLED_BACK,
     },
-    Call.ROLLBACK: {
+    TransferCall.ROLLBACK: {
         None: Action.ADOPT,
         State.SENDING: Action.WAIT,
         State.HELD: Action.DECIDE,
@@ -65,11 +65,11 @@ ANSWERS: Final[dict[Call, dict[State | None, Action]]] = {
         State.ROLLED_BACK: Action.NOTE_AND_REPLAY,
     },
 }
-"""A `parked` transfer is looked up under the state it wants (`standing`). A repeated hold with other content, and an
-end with another player's token, are refused in every state."""
+"""A `parked` transfer is looked up under the state it wants (`effective_state`). A repeated hold with other content,
+and an end with another player's token, are refused in every state."""
 
-ADOPTED: Final[dict[Call, dict[State, Action]]] = {
-    Call.HOLD: {
+ADOPTED: Final[dict[TransferCall, dict[State, Action]]] = {
+    TransferCall.HOLD: {
         State.CONFIRMING: Action.REFUSE_UNSENT,
         State.CONFIRMED: Action.REFUSE_UNSENT,
     },
@@ -92,7 +92,7 @@ written: nothing is sent then, so that no operator has to undo what it never hea
 an instance that had slept through its lease finds that its withdraw went out after all: the rollback is then sent once
 more. What is being delivered, or parked, ends without an acknowledgement only when a person resolves it."""
 
-BORN: Final = (State.SENDING, State.CONFIRMING, State.ROLLING_BACK, State.ROLLED_BACK)
+FIRST_STATES: Final = (State.SENDING, State.CONFIRMING, State.ROLLING_BACK, State.ROLLED_BACK)
 """States in which a row is first written: `confirming` and `rolling_back` are adopted, `rolled_back` is a hold that was
 refused before it was sent."""
 
@@ -100,7 +100,7 @@ DELIVERING: Final = {Decision.CONFIRM: State.CONFIRMING, Decision.ROLLBACK: Stat
 DELIVERED: Final = {Decision.CONFIRM: State.CONFIRMED, Decision.ROLLBACK: State.ROLLED_BACK}
 
 
-def standing(state: State, wants: Decision | None) -> State:
+def effective_state(state: State, wants: Decision | None) -> State:
     """The state whose rules apply: a parked transfer behaves as the state it wants."""
     if state is not State.PARKED:
         return state
@@ -108,9 +108,11 @@ def standing(state: State, wants: Decision | None) -> State:
     return DELIVERING[wants]
 
 
-def action(call: Call, state: State | None, wants: Decision | None = None, *, adopted: bool = False) -> Action:
+def action_for(
+    call: TransferCall, state: State | None, wants: Decision | None = None, *, adopted: bool = False
+) -> Action:
     """What to do with a call on a transfer in this state; None: there is no such transfer."""
     if state is None:
         return ANSWERS[call][None]
-    stands = standing(state, wants)
+    stands = effective_state(state, wants)
     return (adopted and ADOPTED.get(call, {}).get(stands)) or ANSWERS[call][stands]

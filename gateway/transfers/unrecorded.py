@@ -27,59 +27,63 @@ LONGEST_PAUSE_S: Final = 5.0
 log = structlog.get_logger(__name__)
 
 
-class Followups:
+class UnrecordedOutcomes:
     """Writes that the call which wants them waits for, and that go on without it if it is cancelled."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._under_way: set[asyncio.Task[Transfer | None]] = set()
 
-    async def disown(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Transfer | None:
+    async def roll_back_unrecorded(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Transfer | None:
         """A hold's outcome was not recorded for certain: whether the journal has it as sending or as held, it is rolled
         back; unless somebody was told meanwhile that it is held. Returns the row then."""
         reason = self._context.reasoning.gateway(f"{transfer.direction} failed: its outcome was not recorded")
-        return await self._outliving(self._disown(operator, transfer, outcome, reason))
+        return await self._run_detached(self._roll_back_unrecorded(operator, transfer, outcome, reason))
 
-    async def undo_late(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> None:
+    async def roll_back_late(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> None:
         """A hold went out after others had begun to roll it back: the rollback is sent once more."""
-        await self._outliving(self._undo_late(operator, transfer, outcome))
+        await self._run_detached(self._roll_back_late(operator, transfer, outcome))
 
-    async def settled(self) -> None:
+    async def wait_idle(self) -> None:
         """Returns once nothing is left to be written."""
         while self._under_way:
             await asyncio.wait(self._under_way)
 
-    async def _outliving(self, work: Coroutine[Any, Any, Transfer | None]) -> Transfer | None:
+    async def _run_detached(self, work: Coroutine[Any, Any, Transfer | None]) -> Transfer | None:
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
 
-    async def _disown(
+    async def _roll_back_unrecorded(
         self, operator: Operator, transfer: Transfer, outcome: Outcome, reason: Reason
     ) -> Transfer | None:
         """As it was when it was sent; if its outcome was recorded after all, as that left it. Where others have begun
         to roll it back, their rollback may have been sent before the hold was."""
-        changed = await self._write(operator, rules.disowned(transfer, outcome, reason, self._context.clock.now()))
+        changed = await self._write(
+            operator, rules.roll_back_unrecorded(transfer, outcome, reason, self._context.clock.now())
+        )
         found = changed.transfer
         if changed.moved or found is None:
             return found
         if (found.state, found.revision) == (State.HELD, transfer.revision + 1):
-            changed = await self._write(operator, rules.disowned(found, outcome, reason, self._context.clock.now()))
+            changed = await self._write(
+                operator, rules.roll_back_unrecorded(found, outcome, reason, self._context.clock.now())
+            )
             return changed.transfer
         if rules.is_undone(found) and rules.may_have_moved(outcome):
-            return await self._undo_late(operator, transfer, outcome)
+            return await self._roll_back_late(operator, transfer, outcome)
         return found
 
-    async def _undo_late(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Transfer | None:
+    async def _roll_back_late(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Transfer | None:
         reason = self._context.reasoning.gateway(f"{transfer.direction} went out after its rollback was decided")
         self._context.metrics.late_arrival(operator.name)
-        change = rules.arrived_late(transfer, outcome, reason, self._context.clock.now())
+        change = rules.roll_back_late(transfer, outcome, reason, self._context.clock.now())
         return (await self._write(operator, change)).transfer
 
     async def _write(self, operator: Operator, change: Change) -> Changed:
         crash_point("followup.begun")
-        with self._context.flights.flying(change.key):
+        with self._context.flights.begin(change.key):
             changed = await self._written(operator, change)
         crash_point("followup.recorded")
         if changed.moved and change.reason is not None:
@@ -87,7 +91,7 @@ class Followups:
             if change.to in FINAL:
                 self._context.metrics.ended(operator.name, change.key.direction, change.to)
             else:
-                self._context.poke(operator.name, change.at)
+                self._context.wake(operator.name, change.at)
         return changed
 
     async def _written(self, operator: Operator, change: Change) -> Changed:

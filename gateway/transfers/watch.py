@@ -8,7 +8,7 @@ from typing import Final
 from gateway.operators.operator import Operator
 from gateway.records import Key, Transfer
 from gateway.transfers import refusals
-from gateway.transfers.context import Context, recorded
+from gateway.transfers.context import Context, await_journal
 
 FIRST_LOOK_S: Final = 0.01
 LONGEST_LOOK_S: Final = 0.25
@@ -21,12 +21,12 @@ class Watch:
         self._context = context
         self._journal = context.journal(operator)
         self._key = key
-        self._until = context.clock.monotonic() + context.patience_s
+        self._until = context.clock.monotonic() + context.wait_limit_s
         self._pause_s = FIRST_LOOK_S
 
     async def look(self) -> Transfer | None:
         """The row as it stands."""
-        return await recorded(
+        return await await_journal(
             self._journal.find(self._key), "what came of an earlier call cannot be looked up; ask again"
         )
 
@@ -48,6 +48,6 @@ class Watch:
     async def _landing(self, left_s: float) -> None:
         try:
             async with asyncio.timeout(left_s):
-                await self._context.flights.landed(self._key)
+                await self._context.flights.wait_until_done(self._key)
         except TimeoutError:
             return

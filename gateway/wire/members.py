@@ -31,7 +31,7 @@ def members(body: bytes) -> list[tuple[bytes, bytes]]:
     return [_member(part) for part in _parts(inside)] if inside.strip() else []
 
 
-class SaidTwice(ValueError):
+class DuplicateMember(ValueError):
     """The object gives a member twice that must be there once: others might read the other one."""
 
     def __init__(self, name: str) -> None:
@@ -42,7 +42,7 @@ class SaidTwice(ValueError):
 def members_by_name(body: bytes, once: Collection[str]) -> dict[str, list[bytes]]:
     """The same values by the names that they belong to; a member whose name cannot be read is left out.
 
-    Raises `ValueError` as `members` does, and `SaidTwice` for a name in `once` that comes twice.
+    Raises `ValueError` as `members` does, and `DuplicateMember` for a name in `once` that comes twice.
     """
     found: dict[str, list[bytes]] = {}
     for raw_name, value in members(body):
@@ -51,7 +51,7 @@ def members_by_name(body: bytes, once: Collection[str]) -> dict[str, list[bytes]
         except ValueError:
             continue
         if name in once and name in found:
-            raise SaidTwice(name)
+            raise DuplicateMember(name)
         found.setdefault(name, []).append(value)
     return found
 

@@ -32,7 +32,7 @@ from gateway.wire.fields import (
     as_meant,
     as_written,
 )
-from gateway.wire.members import SaidTwice, members_by_name
+from gateway.wire.members import DuplicateMember, members_by_name
 
 _SHOWN_PROBLEMS: Final = 3
 _SHOWN_CHARACTERS: Final = 100
@@ -122,7 +122,7 @@ def _member_by_member(body: bytes, needed: frozenset[str], why: ValueError) -> d
     """What a body says that cannot be read as a whole (`why`), where that is not due to what is needed."""
     try:
         found = members_by_name(body, needed)
-    except SaidTwice as error:
+    except DuplicateMember as error:
         raise _bad(f"{error}; send it once.") from None
     except ValueError:
         raise _invalid(why) from None

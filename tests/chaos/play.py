@@ -118,7 +118,7 @@ async def _rest(stage: Cluster, journal: Journal) -> dict[str, int]:
     await stage.heal(ACME, BETA)
     await _until_all_are(journal, State.PARKED)
     parked: Counter[str] = Counter()
-    for tally in await journal.tallies(0.0):
+    for tally in await journal.count_unfinished(0.0):
         parked[tally.operator] += tally.count
     await stage.heal(STUBBORN)
     words = ("--all-parked", "--operator", STUBBORN, "--who", "chaos", "--why", "the operator is healed")
@@ -132,7 +132,7 @@ async def _until_all_are(journal: Journal, *states: State) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(REST_S):
             while True:
-                if all(tally.state in states for tally in await journal.tallies(0.0)):
+                if all(tally.state in states for tally in await journal.count_unfinished(0.0)):
                     return
                 await asyncio.sleep(LOOK_S)
 
@@ -151,7 +151,7 @@ async def _evidence(stage: Cluster, journal: Journal, told: Sequence[Told], park
         told=told,
         ledgers={operator.name: operator.ledger() for operator in stage.operators},
         transfers=await _transfers(journal),
-        reasons=await journal.reasons(ReasonFilter(), limit=PAGE * len(told)),
+        reasons=await journal.list_reasons(ReasonFilter(), limit=PAGE * len(told)),
         parked=parked,
         complaints=[complaint for gateway in stage.instances for complaint in _complaints(gateway)],
     )
@@ -159,7 +159,7 @@ async def _evidence(stage: Cluster, journal: Journal, told: Sequence[Told], park
 
 async def _transfers(journal: Journal) -> dict[Key, Transfer]:
     found: dict[Key, Transfer] = {}
-    while page := await journal.transfers(TransferFilter(), limit=PAGE, offset=len(found)):
+    while page := await journal.list_transfers(TransferFilter(), limit=PAGE, offset=len(found)):
         found |= {transfer.key: transfer for transfer in page}
     return found
 

@@ -25,7 +25,7 @@ import msgspec
 
 from gateway.clock import SystemClock
 from gateway.journal import migrate_journal, open_journal
-from gateway.journal.copy import Movable
+from gateway.journal.copy import CopyableJournal
 from gateway.journal.postgres import batch_writer
 from gateway.journal.writes import Change
 from gateway.records import State
@@ -160,17 +160,17 @@ async def _answer(pipe: Connection, url: str) -> None:
     await journal.close()
 
 
-async def _rate(journal: Movable, seconds: float) -> float:
+async def _rate(journal: CopyableJournal, seconds: float) -> float:
     began = monotonic()
     done = await asyncio.gather(*(_one_after_another(journal, began + seconds) for _ in range(AT_ONCE)))
     return sum(done) / (monotonic() - began)
 
 
-async def _one_after_another(journal: Movable, until: float) -> int:
+async def _one_after_another(journal: CopyableJournal, until: float) -> int:
     done = 0
     while monotonic() < until:
         transfer = a_transfer(uuid4().hex)
-        await journal.open(transfer)
+        await journal.insert(transfer)
         for state in (State.HELD, State.CONFIRMING, State.CONFIRMED):
             await journal.change(Change(key=transfer.key, allowed=ANY, to=state, at=transfer.opened_at))
         done += 1

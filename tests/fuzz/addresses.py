@@ -6,7 +6,7 @@ import re
 from ipaddress import IPv4Address, IPv4Network, ip_network
 from typing import Final
 
-from gateway.http.addresses import Address, AllowList, Proxies, address
+from gateway.http.addresses import Address, AllowList, Proxies, parse_address
 
 PROXIES: Final = Proxies([ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")])
 ALLOWED: Final = AllowList([ip_network("192.0.2.0/24")])
@@ -37,14 +37,14 @@ def check(data: bytes) -> None:
     headers = data.decode("utf-8", "surrogateescape").split("\n")
     hops = [hop.strip() for hop in ",".join(headers).split(",")]
     for peer in ("10.0.0.1", "198.51.100.7", "nonsense"):
-        client = PROXIES.client(address(peer), headers)
+        client = PROXIES.client(parse_address(peer), headers)
         assert client == _told([peer, *reversed(hops)])
         _is_sorted_rightly(client)
     for hop in hops:
-        found = address(hop)
+        found = parse_address(hop)
         if found is not None:
             assert LOOKS_RIGHT.fullmatch(hop.encode("utf-8", "surrogateescape")), hop
-            assert address(str(found)) == found
+            assert parse_address(str(found)) == found
 
 
 def _told(way: list[str]) -> Address | None:
@@ -52,7 +52,7 @@ def _told(way: list[str]) -> Address | None:
     trusted = (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
     here = None
     for hop in way:
-        here = address(hop)
+        here = parse_address(hop)
         if here is None or not any(here.version == one.version and here in one for one in trusted):
             break
     return here

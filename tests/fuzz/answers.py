@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Unclear
-from gateway.operators.http_client.response_reader import HEAD_LIMIT, AnswerReader
+from gateway.operators.http_client.response_reader import HEAD_LIMIT, ResponseReader
 
 LIMIT: Final = 256
 BODILESS: Final = (204, 304)
@@ -47,9 +47,9 @@ def check(data: bytes) -> None:
     assert _read([sent[at : at + pieces] for at in range(0, len(sent), pieces)]) == whole
 
 
-def _read(pieces: list[bytes]) -> Answer | None:
+def _read(pieces: list[bytes]) -> HttpResponse | None:
     """The answer to which the pieces and then the end of the connection come, None where nobody can say."""
-    reader = AnswerReader(LIMIT)
+    reader = ResponseReader(LIMIT)
     try:
         for piece in pieces:
             answer = reader.feed(piece)
@@ -61,7 +61,7 @@ def _read(pieces: list[bytes]) -> Answer | None:
         return None
 
 
-def _is_right(answer: Answer | None) -> None:
+def _is_right(answer: HttpResponse | None) -> None:
     if answer is None:
         return
     assert answer.status >= BODILESS[0] or answer.status in range(200, 204)

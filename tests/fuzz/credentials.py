@@ -8,7 +8,7 @@ from typing import Final
 
 from argon2 import PasswordHasher
 
-from gateway.http.credentials import NOTHING, Credentials, Grant, Holder
+from gateway.http.credentials import NO_GRANT, Credentials, Grant, OperatorCredentials
 from gateway.settings import CredentialSettings
 
 PASSWORDS: Final = {b"JohnDoe:MyPass": "acme", "Jürgen:pä:ss".encode(): "beta"}
@@ -38,15 +38,14 @@ def _credentials() -> Credentials:
     ]
     hashed = CredentialSettings(username="Hashed", password_hash=CHEAP.hash("secret"))  # type: ignore[arg-type]  # as above
     return Credentials(
-        Holder(operator, path_only=False, credentials=(credential,))
+        OperatorCredentials(operator, path_only=False, credentials=(credential,))
         for operator, credential in [*settings, ("gamma", hashed)]
     )
 
 
 CREDENTIALS: Final = _credentials()
-PLAIN_ONLY: Final = Credentials(
-    [Holder("acme", path_only=False, credentials=(CredentialSettings(username="JohnDoe", password="MyPass"),))]  # type: ignore[arg-type]  # as above
-)
+PLAIN: Final = CredentialSettings(username="JohnDoe", password="MyPass")  # type: ignore[arg-type]  # as above
+PLAIN_ONLY: Final = Credentials([OperatorCredentials("acme", path_only=False, credentials=(PLAIN,))])
 
 
 def check(data: bytes) -> None:
@@ -57,11 +56,11 @@ def check(data: bytes) -> None:
     known = CREDENTIALS.known(header)
     assert known is None or known == rightly
     opened = _checked(header)
-    assert opened in (NOTHING, rightly if pair == b"JohnDoe:MyPass" else NOTHING)
+    assert opened in (NO_GRANT, rightly if pair == b"JohnDoe:MyPass" else NO_GRANT)
     if pair == b"JohnDoe:MyPass" and encoded.strip() == b64encode(pair).decode():
         assert opened == rightly
     username, _, password = data.partition(b":")
-    assert (CREDENTIALS._verify(username, password) != NOTHING) is (data == b"Hashed:secret")
+    assert (CREDENTIALS._verify(username, password) != NO_GRANT) is (data == b"Hashed:secret")
 
 
 def _checked(header: str) -> Grant:
@@ -85,4 +84,4 @@ def _decoded(encoded: str) -> bytes:
 
 def _grant(pair: bytes) -> Grant:
     operator = PASSWORDS.get(pair)
-    return NOTHING if operator is None else Grant(frozenset({operator}), operator)
+    return NO_GRANT if operator is None else Grant(frozenset({operator}), operator)

@@ -10,7 +10,7 @@ from decimal import Context, Decimal
 from typing import Any, Final, NamedTuple
 
 from gateway.money import MoneyError, canonical
-from gateway.operators import Answer
+from gateway.operators import HttpResponse
 from gateway.wire.calls import WalletCall
 from gateway.wire.members import members
 from tests.support.adapters import Posted
@@ -27,7 +27,7 @@ class Exchange(NamedTuple):
     """A request of the adapter and the operator's answer to it."""
 
     posted: Posted
-    answer: Answer
+    answer: HttpResponse
 
 
 Judge = Callable[[WalletCall, list[Exchange]], bool | None]
@@ -41,7 +41,7 @@ class Documented(NamedTuple):
     no: Judge
 
 
-def content_of(answer: Answer, needed: frozenset[str] = frozenset()) -> dict[str, Any]:
+def content_of(answer: HttpResponse, needed: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The JSON object that is the body; empty if it is none, or if what is needed of it comes twice or cannot be read.
     What else cannot be read comes out as `UNREADABLE`."""
     body = answer.body.removeprefix(codecs.BOM_UTF8)

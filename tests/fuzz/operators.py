@@ -20,7 +20,7 @@ from adapters.quantum import Quantum
 from adapters.quantum.simulated import SimulatedQuantum
 from gateway.clock import SystemClock
 from gateway.money import Money
-from gateway.operators import Adapter, Answer, Declined, Http, OperatorError, Player
+from gateway.operators import Adapter, Declined, Http, HttpResponse, OperatorError, Player
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
@@ -99,18 +99,18 @@ class AnythingHttp:
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
-        self._answers: list[Answer] = []
+        self._answers: list[HttpResponse] = []
 
-    def will_say(self, answers: list[Answer]) -> None:
+    def will_say(self, answers: list[HttpResponse]) -> None:
         self.exchanges = []
         self._answers = answers
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         self.exchanges.append(Exchange(Posted(url, body, headers), answer))
         return answer
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> Answer:
+    async def get(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
         raise AssertionError(f"nobody gets {url}")
 
 
@@ -165,8 +165,8 @@ def checking(name: str) -> Callable[[bytes], None]:
     return check
 
 
-def _answer(part: bytes) -> Answer:
-    return Answer(STATUSES[(part[:1] or b"\x00")[0] % len(STATUSES)], {}, part[1:])
+def _answer(part: bytes) -> HttpResponse:
+    return HttpResponse(STATUSES[(part[:1] or b"\x00")[0] % len(STATUSES)], {}, part[1:])
 
 
 async def _asked(operator: Operator, call: WalletCall) -> Outcome | Player | Money | OperatorError:

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from adapters.hub88 import simulated as hub88
 from adapters.quantum import simulated as quantum
 from gateway.money import money
-from gateway.operators import Answer, basic_auth
+from gateway.operators import HttpResponse, basic_auth
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.simulated import Request, Simulated
 from gateway.sandbox.stores import MemoryStore
@@ -85,6 +85,6 @@ def _request(name: str, part: bytes) -> Request:
     return Request("POST" if chosen < 240 else "GET", path, HEADERS[name], part[1:])
 
 
-def _is_an_answer(answer: Answer) -> None:
+def _is_an_answer(answer: HttpResponse) -> None:
     assert answer.status in (200, 400, 401, 404, 500)
     assert answer.status != 200 or content_of(answer)

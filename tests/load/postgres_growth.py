@@ -23,7 +23,7 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 
-from gateway.journal.copy import Movable
+from gateway.journal.copy import CopyableJournal
 from gateway.journal.writes import Change, Claim
 from gateway.money import money
 from gateway.records import Fate, State
@@ -80,9 +80,9 @@ class Measured(msgspec.Struct):
         )
 
 
-async def withdraw(journal: Movable) -> None:
+async def withdraw(journal: CopyableJournal) -> None:
     transfer = a_transfer(str(uuid4()), owner="instance-1", due_at=NOW + 30)
-    await journal.open(transfer)
+    await journal.insert(transfer)
     held = Change(
         key=transfer.key,
         allowed=(State.SENDING,),
@@ -95,25 +95,29 @@ async def withdraw(journal: Movable) -> None:
     assert (await journal.change(held)).moved
 
 
-async def withdraws(journal: Movable) -> None:
+async def withdraws(journal: CopyableJournal) -> None:
     await asyncio.gather(*(withdraw(journal) for _ in range(TOGETHER)))
 
 
-async def claim(journal: Movable) -> None:
+async def claim(journal: CopyableJournal) -> None:
     """Takes what is due, as often as that is."""
     now = time.time()
     claim = Claim(operator=ACME, owner="instance-1", now=now, lease_until=now, limit=TOGETHER)
     assert len(await journal.claim(claim)) == TOGETHER
 
 
-async def make_due(journal: Movable) -> None:
+async def make_due(journal: CopyableJournal) -> None:
     await asyncio.gather(
-        *(journal.open(a_transfer(str(uuid4()), state=State.ROLLING_BACK, due_at=NOW)) for _ in range(2 * TOGETHER))
+        *(journal.insert(a_transfer(str(uuid4()), state=State.ROLLING_BACK, due_at=NOW)) for _ in range(2 * TOGETHER))
     )
 
 
 async def alternate(
-    name: str, do: Callable[[Movable], Awaitable[None]], empty: Movable, full: Movable, rounds: int
+    name: str,
+    do: Callable[[CopyableJournal], Awaitable[None]],
+    empty: CopyableJournal,
+    full: CopyableJournal,
+    rounds: int,
 ) -> Measured:
     """Medians of as many turns each, which of the two comes first changing every time."""
     took: dict[int, list[float]] = {id(empty): [], id(full): []}

@@ -39,9 +39,9 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.holds:Holds._open",
-                "await self._context.journal(operator).open(transfer)",
-                '(__import__("asyncio").ensure_future(self._context.journal(operator).open(transfer)),'
-                " Opened(transfer, created=True))[1]",
+                "await self._context.journal(operator).insert(transfer)",
+                '(__import__("asyncio").ensure_future(self._context.journal(operator).insert(transfer)),'
+                " Inserted(transfer, created=True))[1]",
             ),
         ),
     ),
@@ -80,12 +80,12 @@ CANARIES: Final = (
     ),
     Canary(
         "the compare-and-set compares nothing",
-        (Edit("gateway.journal.writes:changed", "transfer.state not in change.allowed or ", ""),),
+        (Edit("gateway.journal.writes:apply_change", "transfer.state not in change.allowed or ", ""),),
     ),
     Canary(
         "the fence is ignored",
         (
-            Edit("gateway.journal.writes:changed", "change.fence not in {None, transfer.revision}", "False"),
+            Edit("gateway.journal.writes:apply_change", "change.fence not in {None, transfer.revision}", "False"),
             Edit(
                 "gateway.journal.sqlite.store:SqliteStore._change",
                 "None if number is None or found is None else self._moved(number, found, write)",
@@ -95,7 +95,7 @@ CANARIES: Final = (
     ),
     Canary(
         "an unknown outcome counts as a refusal",
-        (Edit("gateway.transfers.rules:not_taken", "fate=_FATES[outcome.verdict]", "fate=Fate.REFUSED"),),
+        (Edit("gateway.transfers.rules:roll_back_failed", "fate=_FATES[outcome.verdict]", "fate=Fate.REFUSED"),),
     ),
     Canary(
         "synchronous is NORMAL",
@@ -110,9 +110,9 @@ CANARIES: Final = (
     Canary(
         "the amount of a confirm is not checked",
         (
-            Edit("gateway.transfers.rules:decided", "amount=amount,", "amount=None,"),
+            Edit("gateway.transfers.rules:decide", "amount=amount,", "amount=None,"),
             Edit(
-                "gateway.transfers.ends:Endings._action",
+                "gateway.transfers.ends:Ends._action",
                 "ending.amount is not None and transfer.amount not in (None, ending.amount)",
                 "False",
             ),
@@ -122,7 +122,7 @@ CANARIES: Final = (
         "the late arrival window is ignored",
         (
             Edit(
-                "gateway.transfers.rules:_nothing_to_undo",
+                "gateway.transfers.rules:_after_not_found",
                 "late_until = missing_at + plan.late_arrival_window",
                 "late_until = missing_at",
             ),
@@ -130,19 +130,19 @@ CANARIES: Final = (
     ),
     Canary(
         "further reasons are dropped",
-        (Edit("gateway.transfers.ends:Endings._follow", "action in _NOTES and not noted", "False"),),
+        (Edit("gateway.transfers.ends:Ends._follow", "action in _NOTES and not noted", "False"),),
     ),
     Canary(
         "the first reason is dropped",
-        (Edit("gateway.transfers.rules:decided", "reason=reason,", "reason=None,"),),
+        (Edit("gateway.transfers.rules:decide", "reason=reason,", "reason=None,"),),
     ),
     Canary(
         "a delivery is parked after its first failure",
-        (Edit("gateway.transfers.rules:_tried_in_vain", "due_at is None", "True"),),
+        (Edit("gateway.transfers.rules:_retry_or_park", "due_at is None", "True"),),
     ),
     Canary(
         "a delivery that failed is not tried again",
-        (Edit("gateway.transfers.rules:_tried_in_vain", "due_at=due_at", "due_at=due_at + 1e6"),),
+        (Edit("gateway.transfers.rules:_retry_or_park", "due_at=due_at", "due_at=due_at + 1e6"),),
     ),
     Canary(
         "a reused id is not noticed",
@@ -158,7 +158,7 @@ CANARIES: Final = (
         "what a dead gateway was sending is left as it is",
         (
             Edit(
-                "gateway.transfers.delivery_loop:Delivery._bring",
+                "gateway.transfers.delivery_loop:DeliveryLoop._bring",
                 "mine = await self._deliverer.recover(operator, transfer)",
                 "mine = None",
             ),
@@ -168,8 +168,8 @@ CANARIES: Final = (
         "what is taken over is not durable before it is sent",
         (
             Edit(
-                "gateway.transfers.ends:Endings._open",
-                "opened = await recorded(",
+                "gateway.transfers.ends:Ends._open",
+                "opened = await await_journal(",
                 'opened = (lambda writing, _: (__import__("asyncio").ensure_future(writing),'
                 ' __import__("gateway.journal.writes", fromlist=["Opened"]).Opened(transfer, created=True))[1])(',
             ),
@@ -190,7 +190,7 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.holds:Holds._unrecorded",
-                "await self._followups.disown(operator, transfer, outcome)",
+                "await self._followups.roll_back_unrecorded(operator, transfer, outcome)",
                 "transfer",
             ),
         ),
@@ -200,7 +200,7 @@ CANARIES: Final = (
         (
             Edit("gateway.transfers.holds:Holds._overtaken", "rules.may_have_moved(outcome)", "False"),
             Edit(
-                "gateway.transfers.unrecorded:Followups._disown",
+                "gateway.transfers.unrecorded:UnrecordedOutcomes._roll_back_unrecorded",
                 "rules.is_undone(found) and rules.may_have_moved(outcome)",
                 "False",
             ),
@@ -234,7 +234,7 @@ CANARIES: Final = (
         "a success is told before the operator has acknowledged",
         (
             Edit(
-                "gateway.transfers.ends:Endings._deliver",
+                "gateway.transfers.ends:Ends._deliver",
                 "after.state is states.DELIVERED[ending.decision]",
                 "True",
             ),
@@ -248,7 +248,7 @@ CANARIES: Final = (
         "what is parked is not counted",
         (
             Edit(
-                "gateway.transfers.delivery_try:Deliverer._count",
+                "gateway.transfers.delivery_try:DeliveryTry._count",
                 "self._context.metrics.parked(operator, change.wants)",
                 "pass",
             ),
@@ -268,9 +268,9 @@ CANARIES: Final = (
         "another player's session is taken for the transfer's own player's",
         (
             Edit(
-                "gateway.transfers.rules:payer",
-                "Payer.SAME if named.player_id == own.player_id else Payer.OTHER",
-                "Payer.SAME",
+                "gateway.transfers.rules:session_owner",
+                "SessionOwner.SAME if named.player_id == own.player_id else SessionOwner.OTHER",
+                "SessionOwner.SAME",
             ),
         ),
     ),
@@ -278,8 +278,8 @@ CANARIES: Final = (
         "an end that nobody can say whose it is goes out as it came",
         (
             Edit(
-                "gateway.transfers.ends:Endings._named",
-                "return named if payer is Payer.SAME else None",
+                "gateway.transfers.ends:Ends._named",
+                "return named if payer is SessionOwner.SAME else None",
                 "return named",
             ),
         ),
@@ -288,9 +288,9 @@ CANARIES: Final = (
         "a stranger's reason is kept before the stranger is refused",
         (
             Edit(
-                "gateway.transfers.ends:Endings._named",
-                "if payer is Payer.OTHER:\n",
-                "if payer is Payer.OTHER:\n"
+                "gateway.transfers.ends:Ends._named",
+                "if payer is SessionOwner.OTHER:\n",
+                "if payer is SessionOwner.OTHER:\n"
                 "        if ending.reason is not None:\n"
                 "            await self._note(operator, ending)\n",
             ),
@@ -300,7 +300,7 @@ CANARIES: Final = (
         "a hold is answered with a yes because its confirm came first",
         (
             Edit(
-                "gateway.transfers.states:action",
+                "gateway.transfers.states:action_for",
                 "adopted and ADOPTED.get(call, {}).get(stands)",
                 "False",
             ),
@@ -332,11 +332,11 @@ CANARIES: Final = (
     ),
     Canary(
         "a yes whose balance cannot be told is unclear",
-        (Edit("gateway.operators.outcome:_told", "return Told(None, f", "raise Unclear(f"),),
+        (Edit("gateway.operators.outcome:_usable", "return UsableBalance(None, f", "raise Unclear(f"),),
     ),
     Canary(
         "a balance in another currency blocks an end",
-        (Edit("gateway.operators.outcome:as_yes", "if call in HOLDS:", "if True:"),),
+        (Edit("gateway.operators.outcome:require_receipt", "if call in HOLDS:", "if True:"),),
     ),
     Canary(
         "an error of the protocol counts as silence",
@@ -352,9 +352,9 @@ CANARIES: Final = (
         "reads, holds and ends share one breaker",
         (
             Edit(
-                "gateway.operators.bulkhead:Guard.__init__",
-                "{group: Breaker(breaker.failures, breaker.open_for, clock) for group in CallGroup}",
-                "dict.fromkeys(CallGroup, Breaker(breaker.failures, breaker.open_for, clock))",
+                "gateway.operators.bulkhead:Bulkhead.__init__",
+                "{group: CircuitBreaker(breaker.failures, breaker.open_for, clock) for group in CallGroup}",
+                "dict.fromkeys(CallGroup, CircuitBreaker(breaker.failures, breaker.open_for, clock))",
             ),
         ),
     ),
@@ -370,11 +370,11 @@ CANARIES: Final = (
         "a rollback is sent for what was never sent",
         (
             Edit(
-                "gateway.transfers.rules:not_taken",
+                "gateway.transfers.rules:roll_back_failed",
                 "to=State.ROLLED_BACK if outcome.unwritten else State.ROLLING_BACK",
                 "to=State.ROLLING_BACK",
             ),
-            Edit("gateway.transfers.rules:not_taken", "due_at=None if outcome.unwritten else now", "due_at=now"),
+            Edit("gateway.transfers.rules:roll_back_failed", "due_at=None if outcome.unwritten else now", "due_at=now"),
         ),
     ),
     Canary(
@@ -399,17 +399,17 @@ CANARIES: Final = (
         "every try is made in the session that was named last",
         (
             Edit(
-                "gateway.transfers.rules:_again",
+                "gateway.transfers.rules:_try_again",
                 "session=transfer.session if spare is None else spare",
                 "session=transfer.session",
             ),
             Edit(
-                "gateway.transfers.rules:_again",
+                "gateway.transfers.rules:_try_again",
                 "spare_session=None if spare is None else transfer.session",
                 "spare_session=spare",
             ),
             Edit(
-                "gateway.transfers.rules:with_session",
+                "gateway.transfers.rules:add_session",
                 "sorted(candidates, key=worked_at, reverse=True)",
                 "candidates",
             ),
@@ -418,7 +418,7 @@ CANARIES: Final = (
     Canary(
         "whose a session is, once looked up for a hold, is forgotten",
         (
-            Edit("gateway.transfers.rules:taken", "session=outcome.session", "session=None"),
+            Edit("gateway.transfers.rules:mark_held", "session=outcome.session", "session=None"),
             Edit(
                 "gateway.operators.operator:Operator._looked_up",
                 "player = await self._verify(session)",
@@ -430,7 +430,7 @@ CANARIES: Final = (
         "whose a transfer is, is forgotten over a token that nobody knows",
         (
             Edit(
-                "gateway.transfers.rules:_again",
+                "gateway.transfers.rules:_try_again",
                 "session=transfer.session if spare is None else spare",
                 "session=Session(operator=transfer.operator, token=transfer.session.token)",
             ),
@@ -440,7 +440,7 @@ CANARIES: Final = (
         "a game that asks for what is parked begins its schedule anew",
         (
             Edit(
-                "gateway.transfers.rules:taken_up",
+                "gateway.transfers.rules:take_up",
                 "tries=transfer.tries",
                 "tries=0, decided_at=now if transfer.wants else None",
             ),

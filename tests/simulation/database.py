@@ -17,11 +17,11 @@ import msgspec
 from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalUnavailable, ReasonFilter, TransferFilter
 from gateway.journal.sealing import Sealer
-from gateway.journal.sqlite.connection import Place
+from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
-from gateway.journal.writes import Change, Check, Claim, Open, Opened, Write
-from gateway.records import Key, KeyedReason, ReasonTotal, Session, State, Tally, Timeline, Transfer
+from gateway.journal.writes import Change, CheckWritable, Claim, Insert, Inserted, Write
+from gateway.records import Key, KeyedReason, ReasonTotal, Session, State, Timeline, Transfer, UnfinishedCount
 from gateway.telemetry.metrics import Metrics
 from tests.simulation.dice import Dice
 from tests.simulation.disk import Disk
@@ -150,7 +150,7 @@ class Database:
             return _state(self.store._connection, operator, direction, id)
         surviving = self.disk.surviving()
         try:
-            store = SqliteStore(Place(FILE, vfs=surviving.vfs, exclusive=True), Sealer())
+            store = SqliteStore(SqliteFile(FILE, vfs=surviving.vfs, exclusive=True), Sealer())
             state = _state(store._connection, operator, direction, id)
             store.close()
         except JournalUnavailable:
@@ -196,7 +196,7 @@ class Database:
         return bool(after["revision"] == before["revision"] and after["state"] == before["state"])
 
     def _open(self) -> None:
-        self.store = SqliteStore(Place(FILE, vfs=self.disk.vfs, exclusive=True), Sealer())
+        self.store = SqliteStore(SqliteFile(FILE, vfs=self.disk.vfs, exclusive=True), Sealer())
         connection = self.store._connection
         connection.create_scalar_function("note_version", self._note, len(COLUMNS))
         columns = ", ".join(f"NEW.{column}" for column in COLUMNS)
@@ -259,8 +259,8 @@ class SimulatedJournal(GroupedWrites):
     async def find(self, key: Key) -> Transfer | None:
         return self._reading().find(key)
 
-    async def session(self, operator: str, token: str) -> Session | None:
-        return self._reading().session(operator, token)
+    async def find_session(self, operator: str, token: str) -> Session | None:
+        return self._reading().find_session(operator, token)
 
     async def next_due(self, operator: str) -> float | None:
         return self._reading().next_due(operator)
@@ -268,20 +268,20 @@ class SimulatedJournal(GroupedWrites):
     async def timeline(self, key: Key) -> Timeline | None:
         return self._reading().timeline(key)
 
-    async def transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
-        return self._reading().transfers(where, limit, offset)
+    async def list_transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
+        return self._reading().list_transfers(where, limit, offset)
 
-    async def reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
-        return self._reading().reasons(where, limit, offset)
+    async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
+        return self._reading().list_reasons(where, limit, offset)
 
-    async def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
-        return self._reading().reason_totals(where)
+    async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
+        return self._reading().count_reasons(where)
 
-    async def tallies(self, abandoned_before: float) -> list[Tally]:
-        return self._reading().tallies(abandoned_before)
+    async def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
+        return self._reading().count_unfinished(abandoned_before)
 
-    async def check(self) -> None:
-        await self._group.write(Check())
+    async def check_writable(self) -> None:
+        await self._group.write(CheckWritable())
 
     async def close(self) -> None:
         await self._group.close()
@@ -350,8 +350,8 @@ def _is_claim(write: Write, answer: object) -> bool:
 
 def _is_new_hold(write: Write, answer: object) -> bool:
     """Whether a hold may be sent now that its row is there."""
-    new = isinstance(write, Open) and write.transfer.state is State.SENDING
-    return new and isinstance(answer, Opened) and answer.created
+    new = isinstance(write, Insert) and write.transfer.state is State.SENDING
+    return new and isinstance(answer, Inserted) and answer.created
 
 
 def _is_success(write: Write) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import httptools
 import msgspec
 
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.sandbox.faults import Ending, Reply
 from gateway.sandbox.simulated import Request
 from tests.simulation.dice import Dice
@@ -239,6 +239,6 @@ def read_request(data: bytes) -> Request:
     return Request(parser.get_method().decode(), reader.url.decode(), reader.headers, reader.body)
 
 
-def as_bytes(answer: Answer) -> bytes:
+def as_bytes(answer: HttpResponse) -> bytes:
     lines = [f"HTTP/1.1 {answer.status} Answer", *(f"{name}: {value}" for name, value in answer.headers.items())]
     return "\r\n".join([*lines, f"Content-Length: {len(answer.body)}", "", ""]).encode() + answer.body

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.money import canonical
-from gateway.operators import Answer, Kind
+from gateway.operators import HttpResponse, Kind
 from gateway.sandbox.faults import CRUMB, Fault, FaultRule, FaultyOperator, Reply
 from gateway.sandbox.ledger import Account, Event, Ledger, Seen
 from gateway.sandbox.simulated import Act, Manner, Misunderstood, Order, Request, Unknown, simulated_operators
@@ -84,14 +84,14 @@ def _protocol(name: str) -> Any:
         about: Order | None = None
         said = ""
 
-        def yes(self, order: Order, account: Account) -> Answer:
+        def yes(self, order: Order, account: Account) -> HttpResponse:
             self._note(order, YES)
-            answer: Answer = super().yes(order, account)
+            answer: HttpResponse = super().yes(order, account)
             return answer
 
-        def no(self, order: Order, kind: Kind) -> Answer:
+        def no(self, order: Order, kind: Kind) -> HttpResponse:
             self._note(order, str(kind))
-            answer: Answer = super().no(order, kind)
+            answer: HttpResponse = super().no(order, kind)
             return answer
 
         def _note(self, order: Order, said: str) -> None:

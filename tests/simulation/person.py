@@ -52,7 +52,11 @@ class Person:
         """Through all that is due later, unless somebody is at it."""
         for row in self._world.database.rows("state IN ('confirming', 'rolling_back')"):
             transfer = await self._journal.find(self._world.key_of(row))
-            if transfer is not None and transfer.state in rules.WANTED and not rules.in_flight(transfer, self._now()):
+            if (
+                transfer is not None
+                and transfer.state in rules.DECISION_OF_DELIVERY
+                and not rules.is_leased(transfer, self._now())
+            ):
                 await self._dice.one_of((self._hasten, self._hasten, self._vouch, self._sleep))(transfer)
 
     async def work(self) -> None:
@@ -64,19 +68,19 @@ class Person:
 
     async def _retry(self, transfer: Transfer) -> None:
         self._world.count("person retries")
-        await self._journal.change(rules.retried(transfer, self._reason("try again"), self._now()))
+        await self._journal.change(rules.retry(transfer, self._reason("try again"), self._now()))
 
     async def _hasten(self, transfer: Transfer) -> None:
         self._world.count("person hastens")
         now = self._now()
-        await self._journal.change(rules.hastened(transfer, self._reason("at once"), now, now))
+        await self._journal.change(rules.hasten(transfer, self._reason("at once"), now, now))
 
     async def _vouch(self, transfer: Transfer) -> None:
         """By telephone the operator ends it, and a person says so."""
         if self._end_by_hand(transfer):
             parked = transfer.state is State.PARKED
             self._world.count("person resolves" if parked else "person resolves what is being delivered")
-            await self._journal.change(rules.resolved(transfer, self._reason("by telephone"), self._now()))
+            await self._journal.change(rules.resolve(transfer, self._reason("by telephone"), self._now()))
 
     async def _remind(self, transfer: Transfer) -> None:
         """The game asks once more for what it wanted."""
@@ -98,7 +102,7 @@ class Person:
         hold = next(
             (one for one in ledger.holds.values() if (one.direction, one.id) == (transfer.direction, transfer.id)), None
         )
-        wanted = rules.wanted(transfer)
+        wanted = rules.wanted_decision(transfer)
         if hold is None or hold.state is HoldState.BURIED:
             return wanted is Decision.ROLLBACK
         try:

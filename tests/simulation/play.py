@@ -33,10 +33,10 @@ async def played(world: World) -> None:
     await asyncio.gather(*games)
     person = Person(world, Dice(plan.seed, "person"))
     await person.hurry()
-    await world.settled(_until_s(plan) + SLACK_S)
+    await world.wait_idle(_until_s(plan) + SLACK_S)
     make_reasonable(world)
     await person.work()
-    await world.settled(_until_s(plan) + SLACK_S)
+    await world.wait_idle(_until_s(plan) + SLACK_S)
     await asyncio.sleep(2 * plan.pace.beat_every_s + LONGEST_S)
     await world.end()
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.writes import Open
+from gateway.journal.writes import Insert
 from gateway.records import State
 from tests.simulation.database import Database
 from tests.simulation.dice import Dice
@@ -28,7 +28,7 @@ def database(seed: int) -> Iterator[Database]:
 
 
 def write(journal: Database, id: str) -> None:
-    journal.apply([Open(transfer=a_transfer(State.SENDING, id=id))], "gateway")
+    journal.apply([Insert(transfer=a_transfer(State.SENDING, id=id))], "gateway")
 
 
 def ids(journal: Database) -> list[str]:

@@ -292,7 +292,7 @@ class World:
             gateway.process.go_on()
             gateway.process.dies_at = -1
 
-    async def settled(self, within_s: float) -> bool:
+    async def wait_idle(self, within_s: float) -> bool:
         """Whether everything that was decided has come to an end within this time."""
         until = self.loop.time() + within_s
         while self.loop.time() < until:

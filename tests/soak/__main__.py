@@ -126,7 +126,7 @@ class Soak:
         """Whatever was not acknowledged, the game asks for again, long before the journal forgets it."""
         while True:
             await asyncio.sleep(REPEAT_EVERY_S)
-            await self.stage.game.finish(patience_s=REPEAT_EVERY_S)
+            await self.stage.game.finish(wait_limit_s=REPEAT_EVERY_S)
 
     async def _reload(self) -> None:
         while True:

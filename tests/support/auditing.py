@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.journal.copy import Movable
+from gateway.journal.copy import CopyableJournal
 from gateway.money import Money
 from gateway.reasons import TEXT_LIMIT, Source
 from gateway.records import Direction, Key, State, Timeline
@@ -85,7 +85,7 @@ def gathered(
     )
 
 
-async def timelines(journal: Movable) -> dict[Key, Timeline]:
+async def timelines(journal: CopyableJournal) -> dict[Key, Timeline]:
     """Every transfer of a journal with all that belongs to it."""
     found: dict[Key, Timeline] = {}
     after: Key | None = None

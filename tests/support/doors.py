@@ -12,10 +12,10 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 from gateway.http.access_log import AccessLog
-from gateway.http.connection import Connections
+from gateway.http.connection import GameServer
 from gateway.http.listener import Listener
-from gateway.http.routing import Front
-from gateway.http.wallet import WalletDoor
+from gateway.http.routing import RoutingTable
+from gateway.http.wallet import WalletHandler
 from gateway.money import Money, money
 from gateway.operators.adapter import Player
 from gateway.operators.operator import Operator
@@ -140,7 +140,7 @@ class Client:
 class Game:
     """The door under test, and what a game does with it."""
 
-    def __init__(self, door: WalletDoor, coordinator: ScriptedCoordinator, metrics: Metrics, port: int) -> None:
+    def __init__(self, door: WalletHandler, coordinator: ScriptedCoordinator, metrics: Metrics, port: int) -> None:
         self.door = door
         self.coordinator = coordinator
         self.metrics = metrics
@@ -194,8 +194,8 @@ def operator(**settings: Any) -> OperatorSettings:
     return OperatorSettings.model_validate({**ours, **settings})
 
 
-def front(server: ServerSettings, operators: dict[str, OperatorSettings]) -> Front:
-    return Front(
+def front(server: ServerSettings, operators: dict[str, OperatorSettings]) -> RoutingTable:
+    return RoutingTable(
         {name: cast("Operator", SimpleNamespace(name=name, settings=settings)) for name, settings in operators.items()},
         server,
     )
@@ -210,8 +210,8 @@ async def wallet_door(
     coordinator, metrics = ScriptedCoordinator(), Metrics()
     ours = front(settings, operators or {"acme": operator()})
     access = AccessLog(LogSettings(level="error"))
-    door = WalletDoor(cast("Coordinator", coordinator), metrics, access, ours)
-    connections = Connections(door.handle, settings, door.admits)
+    door = WalletHandler(cast("Coordinator", coordinator), metrics, access, ours)
+    connections = GameServer(door.handle, settings, door.admits)
     listener = Listener.bind("127.0.0.1", 0)
     await listener.serve(connections, tls, settings.read_timeout)
     game = Game(door, coordinator, metrics, listener.port)
@@ -223,5 +223,5 @@ async def wallet_door(
         await game.hang_up()
         connections.pre_shutdown()
         await connections.shutdown(1)
-        await door.settled()
+        await door.wait_idle()
         door.close()

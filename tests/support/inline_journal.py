@@ -9,10 +9,10 @@ from typing import Self
 from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalUnavailable, ReasonFilter, TransferFilter
 from gateway.journal.sealing import Sealer
-from gateway.journal.sqlite.connection import Place
+from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.store import SqliteStore
-from gateway.journal.writes import Check
-from gateway.records import Key, KeyedReason, ReasonTotal, Session, Tally, Timeline, Transfer
+from gateway.journal.writes import CheckWritable
+from gateway.records import Key, KeyedReason, ReasonTotal, Session, Timeline, Transfer, UnfinishedCount
 from gateway.telemetry.metrics import Metrics
 
 
@@ -26,7 +26,7 @@ class InlineJournal(GroupedWrites):
 
     @classmethod
     def at(cls, path: Path, commit_s: float = 0.001) -> Self:
-        store = SqliteStore(Place(str(path), exclusive=True), Sealer([]))
+        store = SqliteStore(SqliteFile(str(path), exclusive=True), Sealer([]))
         store._connection.pragma("synchronous", "OFF")  # two virtual days would wait for the disk otherwise
         return cls(store, commit_s)
 
@@ -44,9 +44,9 @@ class InlineJournal(GroupedWrites):
         self._require()
         return self._reads.find(key)
 
-    async def session(self, operator: str, token: str) -> Session | None:
+    async def find_session(self, operator: str, token: str) -> Session | None:
         self._require()
-        return self._reads.session(operator, token)
+        return self._reads.find_session(operator, token)
 
     async def next_due(self, operator: str) -> float | None:
         self._require()
@@ -56,24 +56,24 @@ class InlineJournal(GroupedWrites):
         self._require()
         return self._reads.timeline(key)
 
-    async def transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
+    async def list_transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
         self._require()
-        return self._reads.transfers(where, limit, offset)
+        return self._reads.list_transfers(where, limit, offset)
 
-    async def reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
+    async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
         self._require()
-        return self._reads.reasons(where, limit, offset)
+        return self._reads.list_reasons(where, limit, offset)
 
-    async def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
+    async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         self._require()
-        return self._reads.reason_totals(where)
+        return self._reads.count_reasons(where)
 
-    async def tallies(self, abandoned_before: float) -> list[Tally]:
+    async def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
         self._require()
-        return self._reads.tallies(abandoned_before)
+        return self._reads.count_unfinished(abandoned_before)
 
-    async def check(self) -> None:
-        await self._group.write(Check())
+    async def check_writable(self) -> None:
+        await self._group.write(CheckWritable())
 
     async def close(self) -> None:
         await self._group.close()

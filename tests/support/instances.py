@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
-from gateway.journal.copy import Movable
+from gateway.journal.copy import CopyableJournal
 from gateway.journal.interface import JournalUnavailable
 from gateway.records import Direction, Key, State, Timeline
 from gateway.settings import JournalSettings
@@ -93,7 +93,7 @@ async def until_status(gateway: GatewayProcess, status: int) -> None:
 
 
 @asynccontextmanager
-async def journal_at(url: str) -> AsyncIterator[Movable]:
+async def journal_at(url: str) -> AsyncIterator[CopyableJournal]:
     """A look at a journal beside the gateways that use it."""
     journal = await open_journal("default", JournalSettings(url=url), Metrics(), SystemClock(), beside=True)
     try:
@@ -106,7 +106,7 @@ def key(id: str, operator: str = "acme") -> Key:
     return Key(operator, Direction.WITHDRAW, id)
 
 
-async def until_state(journal: Movable, key: Key, *states: State) -> Timeline:
+async def until_state(journal: CopyableJournal, key: Key, *states: State) -> Timeline:
     """The transfer's whole life, once it is in one of these states."""
     async with asyncio.timeout(PATIENCE_S):
         while True:

@@ -27,7 +27,7 @@ async def write(journal: Journal, writer: int) -> None:
     """Opens one transfer after another and changes each, never finishing."""
     for number in count():
         transfer = a_transfer(f"{writer}-{number}")
-        await journal.open(transfer)
+        await journal.insert(transfer)
         say(transfer.id, 0)
         await journal.change(Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, attempt=an_attempt()))
         say(transfer.id, 1)

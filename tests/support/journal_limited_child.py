@@ -22,7 +22,7 @@ from tests.support.journals import a_transfer, key_of
 async def outcome(journal: Journal, id_: str) -> str:
     """Tries to open a big transfer; says what happened and what is there then."""
     try:
-        await journal.open(a_transfer(id_, description="x" * 50_000))
+        await journal.insert(a_transfer(id_, description="x" * 50_000))
     except JournalUnavailable:
         return f"{id_}: refused, {'kept' if await journal.find(key_of(id_)) else 'not kept'}"
     return f"{id_}: written"

@@ -13,7 +13,7 @@ import asyncpg
 
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
-from gateway.journal.copy import Movable
+from gateway.journal.copy import CopyableJournal
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 from tests.support.postgres_shelf import PostgresShelf
@@ -90,7 +90,7 @@ STORES: Final[dict[str, type[SqliteFile | PostgresSchema]]] = {"sqlite": SqliteF
 
 
 @asynccontextmanager
-async def looked_into(store: SqliteFile | PostgresSchema) -> AsyncIterator[Movable]:
+async def looked_into(store: SqliteFile | PostgresSchema) -> AsyncIterator[CopyableJournal]:
     """The journal of a gateway that is running."""
     settings = JournalSettings(url=store.url)
     journal = await open_journal("audited", settings, Metrics(), SystemClock(), beside=True)

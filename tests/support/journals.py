@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.clock import SystemClock
 from gateway.journal import migrate_journal, open_journal
-from gateway.journal.copy import Movable
+from gateway.journal.copy import CopyableJournal
 from gateway.money import money
 from gateway.reasons import Source
 from gateway.records import Attempt, Direction, Key, Reason, Session, State, Transfer, Verdict
@@ -73,7 +73,7 @@ class Journals:
     def settings(self, **changes: Any) -> JournalSettings:
         return JournalSettings(url=self.shelf.url, **changes)
 
-    async def open(self, **changes: Any) -> Movable:
+    async def open(self, **changes: Any) -> CopyableJournal:
         """Another journal on the shelf; the first is the gateway's, further ones look in beside it."""
         journal = await open_journal(
             "default", self.settings(**changes), self.metrics, SystemClock(), beside=self._opened > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Unclear
 from gateway.sandbox.faults import Ending, FaultyOperator
 from gateway.sandbox.simulated import Request
@@ -20,13 +20,13 @@ class MemoryHttp:
     def __init__(self, operator: FaultyOperator) -> None:
         self._operator = operator
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         return self._send("POST", url, body, headers)
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> Answer:
+    async def get(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
         return self._send("GET", url, b"", headers)
 
-    def _send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def _send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         parts = urlsplit(url)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         lowered = {name.lower(): value for name, value in headers.items()}

@@ -175,9 +175,9 @@ class Game:
             await asyncio.sleep(pause_s)
         return False
 
-    async def finish(self, patience_s: float) -> list[Purchase]:
+    async def finish(self, wait_limit_s: float) -> list[Purchase]:
         """Repeats everything that was not acknowledged yet. Returns what still is not when patience is over."""
-        until = time.monotonic() + patience_s
+        until = time.monotonic() + wait_limit_s
         while (left := self.unfinished()) and time.monotonic() < until:
             for first in range(0, len(left), ABREAST):
                 await asyncio.gather(*(self.bring_to_end(each, tries=1) for each in left[first : first + ABREAST]))

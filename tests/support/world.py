@@ -16,10 +16,10 @@ from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.context import Context
 from gateway.transfers.coordinator import Coordinator
-from gateway.transfers.delivery_loop import Delivery
-from gateway.transfers.delivery_try import Deliverer
+from gateway.transfers.delivery_loop import DeliveryLoop
+from gateway.transfers.delivery_try import DeliveryTry
 from gateway.transfers.housekeeping import Housekeeping
-from gateway.transfers.rollback_reasons import Reasoning
+from gateway.transfers.rollback_reasons import RollbackReasons
 from gateway.wire.errors import ErrorCode, WalletError
 from tests.support.far_side import FarSide, scripted_operator
 from tests.support.inline_journal import InlineJournal
@@ -40,16 +40,16 @@ class Instance:
         self.operator = scripted_operator(world.far_side, settings, self.metrics, self.clock)
         self.context = Context(
             journals={"default": world.journal},
-            reasoning=Reasoning(Categories([]), self.clock, self.metrics),
+            reasoning=RollbackReasons(Categories([]), self.clock, self.metrics),
             metrics=self.metrics,
             clock=self.clock,
             instance=name,
-            poke=lambda _, due_at: self.delivery.poke(due_at),
+            wake=lambda _, due_at: self.delivery.wake(due_at),
             chance=lambda: 0.5,
         )
-        self.deliverer = Deliverer(self.context)
+        self.deliverer = DeliveryTry(self.context)
         self.coordinator = Coordinator(self.context, self.deliverer)
-        self.delivery = Delivery(self.context, self.deliverer, lambda: self.operator)
+        self.delivery = DeliveryLoop(self.context, self.deliverer, lambda: self.operator)
         self.housekeeping = Housekeeping(world.journal, self.clock, name, keep_s=None, abandoned_after_s=3600)
         self.tasks: list[asyncio.Task[None]] = []
 

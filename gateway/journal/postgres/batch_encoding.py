@@ -25,20 +25,20 @@ from gateway.journal.rows import (
 )
 from gateway.journal.text_escaping import escaped
 from gateway.journal.writes import (
-    Beat,
+    AddReason,
     Change,
     Changed,
-    Check,
+    CheckWritable,
     Claim,
     Import,
-    Inherit,
-    Note,
-    Open,
-    Opened,
+    Insert,
+    Inserted,
     Prune,
-    Remember,
+    ReleaseOrphans,
+    RenewLease,
+    SaveSession,
     Write,
-    changed,
+    apply_change,
 )
 from gateway.records import Attempt, Key, Reason, Transfer
 
@@ -75,9 +75,9 @@ _json: Final = msgspec.json.Encoder().encode
 
 def key_of(write: Write) -> Key | None:
     """The transfer that a write is about; no batch may hold two writes about one."""
-    if isinstance(write, Change | Note):
+    if isinstance(write, Change | AddReason):
         return write.key
-    if isinstance(write, Open):
+    if isinstance(write, Insert):
         return write.transfer.key
     return write.timeline.transfer.key if isinstance(write, Import) else None
 
@@ -89,16 +89,16 @@ class Arguments:
         self._rows = rows
         self._arrays: dict[str, list[Ordered]] = {}
         adders: dict[type[Write], Callable[[int, Any], None]] = {
-            Open: self._open,
+            Insert: self._open,
             Change: self._change,
-            Note: self._note,
-            Remember: self._remember,
+            AddReason: self._note,
+            SaveSession: self._remember,
             Claim: self._claim,
-            Beat: self._beat,
-            Inherit: self._inherit,
+            RenewLease: self._beat,
+            ReleaseOrphans: self._inherit,
             Prune: self._prune,
             Import: self._import,
-            Check: self._check,
+            CheckWritable: self._check,
         }
         for place, write in enumerate(writes):
             adders[type(write)](place, write)
@@ -117,7 +117,7 @@ class Arguments:
     def _add(self, kind: str, order: Any, fields: object) -> None:
         self._arrays.setdefault(kind, []).append((order, fields))
 
-    def _open(self, place: int, write: Open) -> None:
+    def _open(self, place: int, write: Insert) -> None:
         key = self._transfer(place, write.transfer)
         if write.reason is not None:
             self._reason(key, write.reason)
@@ -166,7 +166,7 @@ class Arguments:
         if write.reason is not None:
             self._reason(key, write.reason)
 
-    def _note(self, _place: int, write: Note) -> None:
+    def _note(self, _place: int, write: AddReason) -> None:
         self._reason(of_key(write.key), write.reason, "notes")
 
     def _attempt(self, key: tuple[str, ...], attempt: Attempt, *, in_any_case: bool) -> None:
@@ -176,7 +176,7 @@ class Arguments:
         folded = escaped(reason.text.casefold())
         self._add(kind, key, _Reason(*key, folded, *of_reason(reason)))
 
-    def _remember(self, _place: int, write: Remember) -> None:
+    def _remember(self, _place: int, write: SaveSession) -> None:
         session = write.session
         digest, operator = self._rows.digest(session), session.operator
         sealed = self._rows.of_session(session)
@@ -184,7 +184,7 @@ class Arguments:
             "sessions", (digest, operator), _Session(digest, operator, escaped(session.player_id), sealed, write.at)
         )
 
-    def _beat(self, _place: int, write: Beat) -> None:
+    def _beat(self, _place: int, write: RenewLease) -> None:
         self._last("beats", write.instance.id, write.instance)
 
     def _last(self, kind: str, order: Any, fields: object) -> None:
@@ -192,7 +192,7 @@ class Arguments:
         earlier = self._arrays.get(kind, [])
         self._arrays[kind] = [entry for entry in earlier if entry[0] != order] + [(order, fields)]
 
-    def _inherit(self, place: int, write: Inherit) -> None:
+    def _inherit(self, place: int, write: ReleaseOrphans) -> None:
         now = write.now if isfinite(write.now) else "Infinity"
         self._add("inherits", place, {"place": place, "now": now})
 
@@ -202,7 +202,7 @@ class Arguments:
     def _prune(self, place: int, write: Prune) -> None:
         self._add("prunes", place, {"place": place, **msgspec.structs.asdict(write)})
 
-    def _check(self, place: int, _write: Check) -> None:
+    def _check(self, place: int, _write: CheckWritable) -> None:
         self._add("checks", place, {})
 
 
@@ -213,7 +213,7 @@ def answers(rows: Rows, writes: Sequence[Write], records: Sequence[Record]) -> l
         found.setdefault(record[0], []).append(record)
     made = found.pop(_MADE, _NOTHING_MADE)
     given = [_READERS[type(write)](rows, write, found.get(place, [])) for place, write in enumerate(writes)]
-    assert made[0][1] == sum(isinstance(answer, Opened) and answer.created for answer in given)
+    assert made[0][1] == sum(isinstance(answer, Inserted) and answer.created for answer in given)
     return given
 
 
@@ -222,19 +222,19 @@ def transfer_of(rows: Rows, record: Record) -> Transfer:
     return rows.transfer(record[_FIRST_COLUMN:_LAST_COLUMN])
 
 
-def _opened(rows: Rows, write: Open, records: list[Record]) -> Opened:
-    return Opened(transfer_of(rows, records[0]), created=False) if records else Opened(write.transfer, created=True)
+def _opened(rows: Rows, write: Insert, records: list[Record]) -> Inserted:
+    return Inserted(transfer_of(rows, records[0]), created=False) if records else Inserted(write.transfer, created=True)
 
 
-def _imported(rows: Rows, write: Import, records: list[Record]) -> Opened:
-    return _opened(rows, Open(transfer=write.timeline.transfer), records)
+def _imported(rows: Rows, write: Import, records: list[Record]) -> Inserted:
+    return _opened(rows, Insert(transfer=write.timeline.transfer), records)
 
 
 def _changed(rows: Rows, write: Change, records: list[Record]) -> Changed:
     record = records[0]
     moved = record[1] == 1
     if moved and write.found is not None:
-        return Changed(changed(write.found, write), moved=True)  # cheaper than reading what has just been written
+        return Changed(apply_change(write.found, write), moved=True)  # cheaper than reading what has just been written
     return Changed(None if record[_FIRST_COLUMN] is None else transfer_of(rows, record), moved=moved)
 
 
@@ -242,7 +242,7 @@ def _claimed(rows: Rows, _write: Claim, records: list[Record]) -> list[Transfer]
     return [transfer_of(rows, record) for record in records]
 
 
-def _counted(_rows: Rows, _write: Inherit | Prune, records: list[Record]) -> int:
+def _counted(_rows: Rows, _write: ReleaseOrphans | Prune, records: list[Record]) -> int:
     count: int = records[0][1]
     return count
 
@@ -253,14 +253,14 @@ def _done(_rows: Rows, _write: Write, records: list[Record]) -> None:
 
 _NOTHING_MADE: Final[list[Record]] = [(_MADE, 0)]
 _READERS: Final[Mapping[type[Write], Callable[[Rows, Any, list[Record]], Any]]] = {
-    Open: _opened,
+    Insert: _opened,
     Change: _changed,
-    Note: _done,
-    Remember: _done,
+    AddReason: _done,
+    SaveSession: _done,
     Claim: _claimed,
-    Beat: _done,
-    Inherit: _counted,
+    RenewLease: _done,
+    ReleaseOrphans: _counted,
     Prune: _counted,
     Import: _imported,
-    Check: _done,
+    CheckWritable: _done,
 }

@@ -19,7 +19,7 @@ from gateway.journal.group_commit import Batch, GroupCommit
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.postgres.batch_encoding import Arguments, answers, key_of
 from gateway.journal.postgres.errors import Conflict, Unstorable
-from gateway.journal.postgres.pool import Connections
+from gateway.journal.postgres.pool import PostgresPool
 from gateway.journal.rows import Rows
 from gateway.journal.writes import Write
 from gateway.records import Key
@@ -36,18 +36,18 @@ LOCK_SHARE: Final = 0.8
 log = structlog.get_logger(__name__)
 
 
-class _Flight(NamedTuple):
+class _Shipment(NamedTuple):
     """A task's work: what is still to be sent, and the transfers that nobody else may write about meanwhile."""
 
     parts: list[Batch]
     keys: list[Key]
 
 
-class Writing:
+class BatchWriter:
     """Sends what `GroupCommit` hands over, at most `abreast` batches at a time; what waits meanwhile goes together."""
 
     def __init__(
-        self, connections: Connections, rows: Rows, clock: Clock, statement_timeout_s: float, abreast: int
+        self, connections: PostgresPool, rows: Rows, clock: Clock, statement_timeout_s: float, abreast: int
     ) -> None:
         self._connections = connections
         self._rows = rows
@@ -76,7 +76,7 @@ class Writing:
             self._tasks.add(task)
             task.add_done_callback(partial(self._landed, flight))
 
-    def _next(self) -> _Flight:
+    def _next(self) -> _Shipment:
         """What can go now: at most one write about each transfer, and none about one that is on its way."""
         waiting, going, staying, keys = self._waiting, Batch(), Batch(), []
         for write, waiter in zip(waiting.writes, waiting.waiters, strict=True):
@@ -89,9 +89,9 @@ class Writing:
                 self._busy.add(key)
                 keys.append(key)
         self._waiting = staying
-        return _Flight([going], keys)
+        return _Shipment([going], keys)
 
-    async def _fly(self, flight: _Flight) -> None:
+    async def _fly(self, flight: _Shipment) -> None:
         """Settles or fails part after part; a part is left in the flight until that is done."""
         while flight.parts:
             part = flight.parts[-1]
@@ -107,7 +107,7 @@ class Writing:
                 self._group.settle(part, answered, self._clock.monotonic() - began)
             flight.parts.pop()
 
-    def _landed(self, flight: _Flight, task: asyncio.Task[None]) -> None:
+    def _landed(self, flight: _Shipment, task: asyncio.Task[None]) -> None:
         """However the task ended, even cancelled before it began: nobody is left waiting, and the next may go."""
         if flight.parts:
             error = asyncio.CancelledError() if task.cancelled() else task.exception()

@@ -6,14 +6,14 @@ from typing import Final
 
 from gateway.clock import Clock
 from gateway.journal.group_commit import GroupCommit, GroupedWrites
-from gateway.journal.postgres.batch_writer import Writing
+from gateway.journal.postgres.batch_writer import BatchWriter
 from gateway.journal.postgres.errors import named_refusals
-from gateway.journal.postgres.pool import Connections, Line, Server, close, connect, connect_anyhow
+from gateway.journal.postgres.pool import PooledConnection, PostgresPool, Server, close, connect, connect_unchecked
 from gateway.journal.postgres.reads import PostgresReads
 from gateway.journal.postgres.schema import migrate
 from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
-from gateway.journal.writes import Check
+from gateway.journal.writes import CheckWritable
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 
@@ -27,21 +27,21 @@ class PostgresJournal(GroupedWrites, PostgresReads):
     exclusive = False
 
     def __init__(
-        self, server: Server, first: Line, connections: int, sealer: Sealer, metrics: Metrics, clock: Clock
+        self, server: Server, first: PooledConnection, connections: int, sealer: Sealer, metrics: Metrics, clock: Clock
     ) -> None:
         abreast = min(ABREAST, connections - 1)
         reading = connections - abreast
         rows = Rows(sealer)
-        self._writing_connections = Connections(server, abreast, clock)
-        self._reading_connections = Connections(server, reading, clock)
+        self._writing_connections = PostgresPool(server, abreast, clock)
+        self._reading_connections = PostgresPool(server, reading, clock)
         self._reading_connections.keep(first)
-        writing = Writing(self._writing_connections, rows, clock, server.statement_timeout_s, abreast)
+        writing = BatchWriter(self._writing_connections, rows, clock, server.statement_timeout_s, abreast)
         PostgresReads.__init__(self, self._reading_connections, rows, server.statement_timeout_s, (reading + 1) // 2)
         GroupedWrites.__init__(self, GroupCommit(server.name, writing.send, metrics))
         writing.start(self._group)
 
-    async def check(self) -> None:
-        await self._group.write(Check())
+    async def check_writable(self) -> None:
+        await self._group.write(CheckWritable())
 
     async def close(self) -> None:
         await self._group.close()
@@ -73,7 +73,7 @@ async def migrate_postgres(settings: JournalSettings) -> list[str]:
     Raises `JournalUnavailable`, `JournalMisconfigured`, or `SchemaMismatch` if the schema is newer than the program.
     """
     server = _server_of("to migrate", settings)
-    connection = await connect_anyhow(server)
+    connection = await connect_unchecked(server)
     try:
         with named_refusals():
             return [migration.name for migration in await migrate(connection, server.name)]

@@ -49,7 +49,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     statement_timeout_s: float
 
 
-class Line:
+class PooledConnection:
     """One open connection. `writing` is the prepared statement that writes, None where there must be none."""
 
     def __init__(self, connection: asyncpg.Connection, writing: Any) -> None:
@@ -64,19 +64,19 @@ class Line:
         return list(await self._writing.fetch(*arguments, timeout=timeout_s))
 
 
-class Connections:
+class PostgresPool:
     """At most `limit` connections, each lent to one user at a time."""
 
     def __init__(self, server: Server, limit: int, clock: Clock) -> None:
         self._server = server
         self._clock = clock
-        self._idle: list[Line] = []
+        self._idle: list[PooledConnection] = []
         self._places = asyncio.Semaphore(limit)
         self._failure = ""
         self._failed_at = float("-inf")
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[Line]:
+    async def one(self) -> AsyncIterator[PooledConnection]:
         """A connection of one's own until the block is left; an error in the block drops it.
 
         Raises `JournalUnavailable` when there is none to be had, and in place of what a statement fails with.
@@ -91,7 +91,7 @@ class Connections:
                 raise
             self.keep(line)
 
-    def keep(self, line: Line) -> None:
+    def keep(self, line: PooledConnection) -> None:
         """Takes an idle connection to be lent later."""
         line.idle_since = self._clock.monotonic()
         self._idle.append(line)
@@ -111,7 +111,7 @@ class Connections:
         finally:
             self._places.release()
 
-    def _kept(self) -> Line | None:
+    def _kept(self) -> PooledConnection | None:
         """The connection that was used last, if it is still good."""
         while self._idle:
             line = self._idle.pop()
@@ -120,7 +120,7 @@ class Connections:
             line.connection.terminate()
         return None
 
-    async def _connect(self) -> Line:
+    async def _connect(self) -> PooledConnection:
         if self._clock.monotonic() - self._failed_at < PAUSE_S:
             raise JournalUnavailable(self._failure)
         try:
@@ -130,12 +130,12 @@ class Connections:
             raise JournalUnavailable(self._failure) from error
 
 
-async def connect(server: Server, clock: Clock) -> Line:
+async def connect(server: Server, clock: Clock) -> PooledConnection:
     """A connection to a server that keeps what it commits and has this program's tables. The caller closes it.
 
     Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
     """
-    connection = await connect_anyhow(server)
+    connection = await connect_unchecked(server)
     try:
         with named_refusals():
             async with asyncio.timeout(server.connect_timeout_s):
@@ -145,13 +145,13 @@ async def connect(server: Server, clock: Clock) -> Line:
                     log.warning("clock differs from the database's", journal=server.name, by_s=clock.now() - now)
                 await require_journal(connection, server.name)
                 pooled = process != connection.get_server_pid()
-                return Line(connection, None if pooled else await connection.prepare(WRITE))
+                return PooledConnection(connection, None if pooled else await connection.prepare(WRITE))
     except BaseException:
         connection.terminate()
         raise
 
 
-async def connect_anyhow(server: Server) -> asyncpg.Connection:
+async def connect_unchecked(server: Server) -> asyncpg.Connection:
     """A connection to whatever is there, so long as it takes writes."""
     with named_refusals():
         return await asyncpg.connect(

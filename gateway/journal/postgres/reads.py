@@ -9,7 +9,7 @@ from typing import Any, Final
 from gateway.journal.interface import ReasonFilter, TransferFilter
 from gateway.journal.postgres import filters
 from gateway.journal.postgres.errors import named_errors
-from gateway.journal.postgres.pool import Connections
+from gateway.journal.postgres.pool import PostgresPool
 from gateway.journal.postgres.statements import SQL
 from gateway.journal.rows import Rows, attempt, of_key, reason
 from gateway.journal.text_escaping import unescaped
@@ -17,17 +17,17 @@ from gateway.reasons import Source
 from gateway.records import (
     Attempt,
     Direction,
-    Extent,
     Key,
     KeyedReason,
     Reason,
     ReasonTotal,
-    SeenSession,
+    RowCounts,
     Session,
     State,
-    Tally,
+    StoredSession,
     Timeline,
     Transfer,
+    UnfinishedCount,
 )
 
 LIST_PATIENCE: Final = 6
@@ -37,7 +37,7 @@ LIST_PATIENCE: Final = 6
 class PostgresReads:
     """What can be asked of the journal. Every method raises `JournalUnavailable` when there is no answer in time."""
 
-    def __init__(self, connections: Connections, rows: Rows, statement_timeout_s: float, lists: int) -> None:
+    def __init__(self, connections: PostgresPool, rows: Rows, statement_timeout_s: float, lists: int) -> None:
         """At most so many `lists` at once: they must not take the connections of those who wait for one row."""
         self._connections = connections
         self._rows = rows
@@ -48,7 +48,7 @@ class PostgresReads:
         records = await self._all(SQL["find"], *of_key(key))
         return self._rows.transfer(records[0]) if records else None
 
-    async def session(self, operator: str, token: str) -> Session | None:
+    async def find_session(self, operator: str, token: str) -> Session | None:
         for digest in self._rows.digests(token):
             for player_id, sealed, seen_at in await self._all(SQL["session"], digest, operator):
                 return self._rows.session(operator, player_id, sealed, seen_at)
@@ -62,24 +62,24 @@ class PostgresReads:
         timelines = await self._timelines(await self._all(SQL["find_numbered"], *of_key(key)))
         return timelines[0] if timelines else None
 
-    async def transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
+    async def list_transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
         return [self._rows.transfer(record) for record in await self._list(*filters.transfers(where, limit, offset))]
 
-    async def reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
+    async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
         return [
             KeyedReason(key=Key(operator, Direction(direction), unescaped(id_)), reason=reason(record))
             for id_, operator, direction, *record in await self._list(*filters.reasons(where, limit, offset))
         ]
 
-    async def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
+    async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         return [
             ReasonTotal(operator=operator, source=Source(source), category=category, count=count)
             for operator, source, category, count in await self._list(*filters.reason_totals(where))
         ]
 
-    async def tallies(self, abandoned_before: float) -> list[Tally]:
+    async def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
         return [
-            Tally(
+            UnfinishedCount(
                 operator=operator,
                 direction=Direction(direction),
                 state=State(state),
@@ -97,21 +97,21 @@ class PostgresReads:
         for operator, sealed in await self._all(SQL["newest_session"]):
             self._rows.require_key(operator, sealed)
 
-    async def extent(self) -> Extent:
-        return Extent(*(await self._list(SQL["extent"], []))[0])
+    async def count_rows(self) -> RowCounts:
+        return RowCounts(*(await self._list(SQL["extent"], []))[0])
 
     async def export_timelines(self, after: Key | None, limit: int) -> list[Timeline]:
         if after is None:
             return await self._timelines(await self._all(SQL["first_transfers"], limit))
         return await self._timelines(await self._all(SQL["next_transfers"], *of_key(after), limit))
 
-    async def export_sessions(self, after: SeenSession | None, limit: int) -> list[SeenSession]:
+    async def export_sessions(self, after: StoredSession | None, limit: int) -> list[StoredSession]:
         if after is None:
             records = await self._all(SQL["first_sessions"], limit)
         else:
             records = await self._all(SQL["next_sessions"], after.digest, after.session.operator, limit)
         return [
-            SeenSession(
+            StoredSession(
                 session=self._rows.session(operator, player_id, sealed, seen_at), seen_at=seen_at, digest=digest
             )
             for digest, operator, player_id, sealed, seen_at in records
@@ -140,13 +140,13 @@ class PostgresReads:
 
     async def _list(self, statement: str, values: list[Any]) -> list[Any]:
         """Within its own time on the server, which stops it there even if nobody listens any more."""
-        patience_s = self._timeout_s * LIST_PATIENCE
+        wait_limit_s = self._timeout_s * LIST_PATIENCE
         with named_errors("waiting for other lists"):
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(wait_limit_s):
                 await self._lists.acquire()
         try:
             async with self._connections.one() as line, line.connection.transaction(readonly=True):
-                await line.connection.execute(f"SET LOCAL statement_timeout = {int(patience_s * 1000)}")
-                return list(await line.connection.fetch(statement, *values, timeout=patience_s + self._timeout_s))
+                await line.connection.execute(f"SET LOCAL statement_timeout = {int(wait_limit_s * 1000)}")
+                return list(await line.connection.fetch(statement, *values, timeout=wait_limit_s + self._timeout_s))
         finally:
             self._lists.release()

@@ -29,20 +29,20 @@ _DURABLE: Final = (
 )
 
 
-class Place(msgspec.Struct, frozen=True):
+class SqliteFile(msgspec.Struct, frozen=True):
     """Where a journal lies: `path`, reached through the VFS of that name ("" is the system's own).
 
     `exclusive` keeps the file locked for this one connection and needs no shared memory, which a VFS may not offer.
-    `patience_s` is how long to wait for a lock that another connection holds.
+    `wait_limit_s` is how long to wait for a lock that another connection holds.
     """
 
     path: str
     vfs: str = ""
     exclusive: bool = False
-    patience_s: float = 5.0
+    wait_limit_s: float = 5.0
 
 
-def connect(place: Place) -> apsw.Connection:
+def connect(place: SqliteFile) -> apsw.Connection:
     """A connection whose commits are durable. Raises `JournalUnavailable` or `JournalMisconfigured`."""
     with named_errors("opening"):
         connection = apsw.Connection(place.path, vfs=place.vfs or None)
@@ -54,8 +54,8 @@ def connect(place: Place) -> apsw.Connection:
     return connection
 
 
-def _make_durable(connection: apsw.Connection, place: Place) -> None:
-    connection.set_busy_timeout(round(place.patience_s * 1000))
+def _make_durable(connection: apsw.Connection, place: SqliteFile) -> None:
+    connection.set_busy_timeout(round(place.wait_limit_s * 1000))
     if place.exclusive:
         connection.pragma("locking_mode", "EXCLUSIVE")
     if connection.pragma("journal_mode", "WAL") != "wal":

@@ -12,22 +12,22 @@ from gateway.journal.group_commit import GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalMisconfigured, ReasonFilter, TransferFilter
 from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
-from gateway.journal.sqlite.connection import Place, connect
+from gateway.journal.sqlite.connection import SqliteFile, connect
 from gateway.journal.sqlite.lock import locked
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.sqlite.threads import ReadingThread, WritingThread
-from gateway.journal.writes import Check
+from gateway.journal.writes import CheckWritable
 from gateway.records import (
-    Extent,
     Key,
     KeyedReason,
     ReasonTotal,
-    SeenSession,
+    RowCounts,
     Session,
-    Tally,
+    StoredSession,
     Timeline,
     Transfer,
+    UnfinishedCount,
 )
 from gateway.telemetry.metrics import Metrics
 
@@ -47,7 +47,7 @@ class SqliteJournal(GroupedWrites):
 
     @classmethod
     async def open_at(
-        cls, name: str, place: Place, sealer: Sealer, metrics: Metrics, clock: Clock, *, beside: bool = False
+        cls, name: str, place: SqliteFile, sealer: Sealer, metrics: Metrics, clock: Clock, *, beside: bool = False
     ) -> Self:
         """Opens the file, and locks it unless this is to look in `beside` the gateway that has it.
 
@@ -70,8 +70,8 @@ class SqliteJournal(GroupedWrites):
     async def find(self, key: Key) -> Transfer | None:
         return await self._short_thread.call(self._short.find, key)
 
-    async def session(self, operator: str, token: str) -> Session | None:
-        return await self._short_thread.call(self._short.session, operator, token)
+    async def find_session(self, operator: str, token: str) -> Session | None:
+        return await self._short_thread.call(self._short.find_session, operator, token)
 
     async def next_due(self, operator: str) -> float | None:
         return await self._short_thread.call(self._short.next_due, operator)
@@ -79,29 +79,29 @@ class SqliteJournal(GroupedWrites):
     async def timeline(self, key: Key) -> Timeline | None:
         return await self._long_thread.call(self._long.timeline, key)
 
-    async def transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
-        return await self._long_thread.call(self._long.transfers, where, limit, offset)
+    async def list_transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
+        return await self._long_thread.call(self._long.list_transfers, where, limit, offset)
 
-    async def reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
-        return await self._long_thread.call(self._long.reasons, where, limit, offset)
+    async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
+        return await self._long_thread.call(self._long.list_reasons, where, limit, offset)
 
-    async def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
-        return await self._long_thread.call(self._long.reason_totals, where)
+    async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
+        return await self._long_thread.call(self._long.count_reasons, where)
 
-    async def tallies(self, abandoned_before: float) -> list[Tally]:
-        return await self._long_thread.call(self._long.tallies, abandoned_before)
+    async def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
+        return await self._long_thread.call(self._long.count_unfinished, abandoned_before)
 
-    async def extent(self) -> Extent:
-        return await self._long_thread.call(self._long.extent)
+    async def count_rows(self) -> RowCounts:
+        return await self._long_thread.call(self._long.count_rows)
 
     async def export_timelines(self, after: Key | None, limit: int) -> list[Timeline]:
         return await self._long_thread.call(self._long.export_timelines, after, limit)
 
-    async def export_sessions(self, after: SeenSession | None, limit: int) -> list[SeenSession]:
+    async def export_sessions(self, after: StoredSession | None, limit: int) -> list[StoredSession]:
         return await self._long_thread.call(self._long.export_sessions, after, limit)
 
-    async def check(self) -> None:
-        await self._group.write(Check())
+    async def check_writable(self) -> None:
+        await self._group.write(CheckWritable())
 
     async def close(self) -> None:
         await self._group.close()
@@ -110,7 +110,7 @@ class SqliteJournal(GroupedWrites):
         await asyncio.to_thread(self._held.close)
 
 
-def _opened(place: Place, sealer: Sealer, *, beside: bool) -> _Opened:
+def _opened(place: SqliteFile, sealer: Sealer, *, beside: bool) -> _Opened:
     with ExitStack() as stack:
         if not beside:
             stack.enter_context(locked(place.path))

@@ -9,7 +9,7 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.journal.interface import JournalMisconfigured
 from gateway.journal.sealing import Sealer
-from gateway.journal.sqlite.connection import Place, connect, migrate
+from gateway.journal.sqlite.connection import SqliteFile, connect, migrate
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.journal.sqlite.lock import locked
 from gateway.settings import JournalSettings
@@ -18,12 +18,12 @@ from gateway.telemetry.metrics import Metrics
 _PREFIX: Final = "sqlite:///"
 
 
-def place_of(settings: JournalSettings) -> Place:
+def place_of(settings: JournalSettings) -> SqliteFile:
     """`sqlite:///journal.db` lies in the working directory, `sqlite:////var/lib/journal.db` where it says."""
     path = settings.url.removeprefix(_PREFIX)
     if not settings.url.startswith(_PREFIX) or not path:
         raise JournalMisconfigured(f"{settings.url!r} names no file: write sqlite:///FILE, or sqlite:////PATH/FILE")
-    return Place(path, patience_s=settings.statement_timeout)
+    return SqliteFile(path, wait_limit_s=settings.statement_timeout)
 
 
 async def open_sqlite(
@@ -39,6 +39,6 @@ async def migrate_sqlite(settings: JournalSettings) -> list[str]:
     return await asyncio.to_thread(_migrate, place_of(settings))
 
 
-def _migrate(place: Place) -> list[str]:
+def _migrate(place: SqliteFile) -> list[str]:
     with locked(place.path), closing(connect(place)) as connection:
         return [migration.name for migration in migrate(connection, place.path)]

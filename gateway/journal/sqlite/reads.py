@@ -16,16 +16,16 @@ from gateway.journal.text_escaping import unescaped
 from gateway.reasons import Source
 from gateway.records import (
     Direction,
-    Extent,
     Key,
     KeyedReason,
     ReasonTotal,
-    SeenSession,
+    RowCounts,
     Session,
     State,
-    Tally,
+    StoredSession,
     Timeline,
     Transfer,
+    UnfinishedCount,
 )
 
 
@@ -52,7 +52,7 @@ class SqliteReads:
             return number, self._rows.transfer(row)
         return None
 
-    def session(self, operator: str, token: str) -> Session | None:
+    def find_session(self, operator: str, token: str) -> Session | None:
         for digest in self._rows.digests(token):
             for player_id, sealed, seen_at in self._all(SQL["session"], (digest, operator)):
                 return self._rows.session(operator, player_id, sealed, seen_at)
@@ -67,25 +67,25 @@ class SqliteReads:
             return self._timeline(row)
         return None
 
-    def transfers(self, where: TransferFilter, limit: int, offset: int) -> list[Transfer]:
+    def list_transfers(self, where: TransferFilter, limit: int, offset: int) -> list[Transfer]:
         return [self._rows.transfer(row) for row in self._all(*filters.transfers(where, limit, offset))]
 
-    def reasons(self, where: ReasonFilter, limit: int, offset: int) -> list[KeyedReason]:
+    def list_reasons(self, where: ReasonFilter, limit: int, offset: int) -> list[KeyedReason]:
         return [
             KeyedReason(key=Key(operator, Direction(direction), unescaped(id_)), reason=reason(row))
             for id_, operator, direction, *row in self._all(*filters.reasons(where, limit, offset))
         ]
 
-    def reason_totals(self, where: ReasonFilter) -> list[ReasonTotal]:
+    def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         return [
             ReasonTotal(operator=operator, source=Source(source), category=category, count=count)
             for operator, source, category, count in self._all(*filters.reason_totals(where))
         ]
 
-    def tallies(self, abandoned_before: float) -> list[Tally]:
+    def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
         rows = self._all(SQL["tallies"], (abandoned_before,))
         return [
-            Tally(
+            UnfinishedCount(
                 operator=operator,
                 direction=direction,
                 state=State(state),
@@ -98,8 +98,8 @@ class SqliteReads:
             if count
         ]
 
-    def extent(self) -> Extent:
-        return Extent(*self._all(SQL["extent"], ())[0])
+    def count_rows(self) -> RowCounts:
+        return RowCounts(*self._all(SQL["extent"], ())[0])
 
     def export_timelines(self, after: Key | None, limit: int) -> list[Timeline]:
         if after is None:
@@ -108,13 +108,13 @@ class SqliteReads:
             rows = self._all(SQL["next_transfers"], (*of_key(after), limit))
         return [self._timeline(row) for row in rows]
 
-    def export_sessions(self, after: SeenSession | None, limit: int) -> list[SeenSession]:
+    def export_sessions(self, after: StoredSession | None, limit: int) -> list[StoredSession]:
         if after is None:
             rows = self._all(SQL["first_sessions"], (limit,))
         else:
             rows = self._all(SQL["next_sessions"], (after.digest, after.session.operator, limit))
         return [
-            SeenSession(
+            StoredSession(
                 session=self._rows.session(operator, player_id, sealed, seen_at), seen_at=seen_at, digest=digest
             )
             for digest, operator, player_id, sealed, seen_at in rows

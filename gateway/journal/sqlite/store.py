@@ -16,7 +16,7 @@ from gateway.crashpoints import crash_point
 from gateway.journal.rows import Rows, of_attempt, of_key, of_money, of_reason, of_text
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import (
-    Place,
+    SqliteFile,
     connect,
     is_empty,
     migrate,
@@ -28,20 +28,20 @@ from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.statements import SQL
 from gateway.journal.text_escaping import escaped
 from gateway.journal.writes import (
-    Beat,
+    AddReason,
     Change,
     Changed,
-    Check,
+    CheckWritable,
     Claim,
     Import,
-    Inherit,
-    Note,
-    Open,
-    Opened,
+    Insert,
+    Inserted,
     Prune,
-    Remember,
+    ReleaseOrphans,
+    RenewLease,
+    SaveSession,
     Write,
-    changed,
+    apply_change,
 )
 from gateway.records import Attempt, Key, Reason, Transfer
 
@@ -60,7 +60,7 @@ class SqliteStore:
     Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch` when it cannot be opened.
     """
 
-    def __init__(self, place: Place, sealer: Sealer) -> None:
+    def __init__(self, place: SqliteFile, sealer: Sealer) -> None:
         self._connection = connect(place)
         try:
             if is_empty(self._connection):
@@ -75,19 +75,19 @@ class SqliteStore:
             raise
         self._wal_pages = 0
         self._checkpoint_pages = CHECKPOINT_PAGES
-        self._begin_the_log_anew()
+        self._checkpoint_on_open()
         self._connection.set_wal_hook(self._note_wal)
         self._appliers: dict[type[Write], Callable[[Any], Any]] = {
-            Open: self._open,
+            Insert: self._open,
             Change: self._change,
-            Note: self._note,
-            Remember: self._remember,
+            AddReason: self._note,
+            SaveSession: self._remember,
             Claim: self._claim,
-            Beat: self._beat,
-            Inherit: self._inherit,
+            RenewLease: self._beat,
+            ReleaseOrphans: self._inherit,
             Prune: self._prune,
             Import: self._import,
-            Check: self._check,
+            CheckWritable: self._check,
         }
 
     def apply(self, writes: Sequence[Write]) -> list[Any]:
@@ -124,7 +124,7 @@ class SqliteStore:
     def close(self) -> None:
         self._connection.close()
 
-    def _begin_the_log_anew(self) -> None:
+    def _checkpoint_on_open(self) -> None:
         """What the log holds goes into the file before anything is added to it, and a commit of nothing begins the log
         anew. After a sync that failed, the system may show what is on no disk and never will be: whatever was written
         behind that would be lost with it, and the old log, its end missing, would take the place of newer pages in the
@@ -132,7 +132,7 @@ class SqliteStore:
         try:
             self.checkpoint()
             with named_errors("writing"), transaction(self._connection):
-                self._check(Check())
+                self._check(CheckWritable())
         except BaseException:
             self._connection.close()
             raise
@@ -141,16 +141,16 @@ class SqliteStore:
         self._wal_pages = pages
         return apsw.SQLITE_OK
 
-    def _open(self, write: Open) -> Opened:
+    def _open(self, write: Insert) -> Inserted:
         transfer = write.transfer
         self._connection.execute(SQL["insert_transfer"], self._rows.of_transfer(transfer))
         if not self._connection.changes():
-            return Opened(self._found(transfer), created=False)
+            return Inserted(self._found(transfer), created=False)
         number = self._connection.last_insert_rowid()
         self._row_ids.put(transfer.key, number)
         if write.reason is not None:
             self._add_reason(number, write.reason)
-        return Opened(transfer, created=True)
+        return Inserted(transfer, created=True)
 
     def _found(self, transfer: Transfer) -> Transfer:
         found = self.reads.find(transfer.key)
@@ -178,7 +178,7 @@ class SqliteStore:
 
     def _moved(self, number: int, found: Transfer, write: Change) -> Transfer | None:
         """The transfer as it is now written; None if the change does not apply to it, or it is not what was found."""
-        moved = changed(found, write)
+        moved = apply_change(found, write)
         if moved is None:
             return None
         row = (*self._changing(moved, write), number, found.revision, *of_key(write.key))
@@ -214,7 +214,7 @@ class SqliteStore:
             None if session is None else self._rows.of_spare(write.spare_session),
         )
 
-    def _note(self, write: Note) -> None:
+    def _note(self, write: AddReason) -> None:
         number = self._connection.execute(SQL["number"], of_key(write.key)).get
         if number is None:
             return
@@ -224,7 +224,7 @@ class SqliteStore:
         if not self._connection.changes():
             self._add_reason(number, reason)
 
-    def _remember(self, write: Remember) -> None:
+    def _remember(self, write: SaveSession) -> None:
         session = write.session
         self._connection.execute(
             SQL["remember"],
@@ -247,11 +247,11 @@ class SqliteStore:
         self._row_ids.put(found.key, number)
         return msgspec.structs.replace(found, owner=write.owner, due_at=write.lease_until, revision=found.revision + 1)
 
-    def _beat(self, write: Beat) -> None:
+    def _beat(self, write: RenewLease) -> None:
         instance = write.instance
         self._connection.execute(SQL["beat"], (instance.id, instance.started_at, instance.lease_until))
 
-    def _inherit(self, write: Inherit) -> int:
+    def _inherit(self, write: ReleaseOrphans) -> int:
         inherited = 0
         for (owner,) in self._connection.execute(SQL["dead"], (write.now,)).fetchall():
             self._connection.execute(SQL["disown"], (owner,))
@@ -268,9 +268,9 @@ class SqliteStore:
         self._connection.executemany(SQL["prune_session"], sessions)
         return len(numbers) + len(sessions)
 
-    def _import(self, write: Import) -> Opened:
+    def _import(self, write: Import) -> Inserted:
         timeline = write.timeline
-        opened = self._open(Open(transfer=timeline.transfer))
+        opened = self._open(Insert(transfer=timeline.transfer))
         if opened.created:
             number = self._connection.last_insert_rowid()
             for attempt in timeline.attempts:
@@ -279,6 +279,6 @@ class SqliteStore:
                 self._add_reason(number, reason)
         return opened
 
-    def _check(self, _write: Check) -> None:
+    def _check(self, _write: CheckWritable) -> None:
         version = self._connection.pragma("user_version")
         self._connection.execute(f"PRAGMA user_version = {version}")

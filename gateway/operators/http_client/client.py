@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from gateway.deadlines import Deadlines
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Unsent
-from gateway.operators.http_client.connection import Connection
-from gateway.operators.http_client.dns_cache import Resolver
-from gateway.operators.http_client.pool import Pool
+from gateway.operators.http_client.connection import OperatorConnection
+from gateway.operators.http_client.dns_cache import DnsCache
+from gateway.operators.http_client.pool import ConnectionPool
 from gateway.operators.http_client.request import Origin, request_of, target_of
 from gateway.operators.http_client.wire_use import note_answer
 
@@ -38,16 +38,16 @@ class HttpClient:
         self._idle_s = idle_s
         self._max_answer = max_answer
         self._tls = tls
-        self._pool = Pool()
-        self._deadlines = Deadlines(Connection.give_up)
-        self._resolver = Resolver()
+        self._pool = ConnectionPool()
+        self._deadlines = Deadlines(OperatorConnection.give_up)
+        self._resolver = DnsCache()
         self._target = lru_cache(maxsize=1024)(target_of)
         self._closed = False
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
         return await self._call("POST", url, headers, body)
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> Answer:
+    async def get(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
         return await self._call("GET", url, headers, None)
 
     async def close(self) -> None:
@@ -57,7 +57,7 @@ class HttpClient:
         await self._pool.close()
         self._deadlines.close()
 
-    async def _call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    async def _call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> HttpResponse:
         if self._closed:
             raise Unsent("the operator's client is closed")
         target = self._target(method, url)
@@ -74,7 +74,7 @@ class HttpClient:
         self._pool.give(connection, loop, connection.reusable_for_s(answer, self._idle_s))
         return answer
 
-    async def _connect(self, origin: Origin) -> Connection:
+    async def _connect(self, origin: Origin) -> OperatorConnection:
         """A new connection within the time for it. Raises `Unsent`."""
         try:
             async with asyncio.timeout(min(self._connect_timeout_s, self._timeout_s)):
@@ -88,7 +88,7 @@ class HttpClient:
             raise Unsent("the connection was closed before anything was sent")
         return connection
 
-    async def _connect_to_any(self, origin: Origin) -> Connection:
+    async def _connect_to_any(self, origin: Origin) -> OperatorConnection:
         """The first of the origin's addresses that takes us. Raises what the last one raised."""
         *others, last = await self._resolver.addresses(origin)
         for address in others:
@@ -98,9 +98,9 @@ class HttpClient:
                 continue
         return await self._connect_to(last, origin)
 
-    async def _connect_to(self, address: str, origin: Origin) -> Connection:
+    async def _connect_to(self, address: str, origin: Origin) -> OperatorConnection:
         loop = asyncio.get_running_loop()
-        connection = Connection(self._max_answer, self._pool.forget)
+        connection = OperatorConnection(self._max_answer, self._pool.forget)
         self._pool.add(connection, origin)
         try:
             await loop.create_connection(

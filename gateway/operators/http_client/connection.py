@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from gateway.crashpoints import crash_point, crash_point_once_written
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Unclear
-from gateway.operators.http_client.response_reader import AnswerReader
+from gateway.operators.http_client.response_reader import ResponseReader
 from gateway.operators.http_client.wire_use import note_write
 
 _PEER_CLOSED: Final = getattr(select, "POLLRDHUP", 0)
@@ -20,18 +20,18 @@ _KEEP_ALIVE_MARGIN_S: Final = 1.0
 """How much sooner than the operator we let go of a connection whose keep-alive time it has told."""
 
 
-class Connection(asyncio.Protocol):
+class OperatorConnection(asyncio.Protocol):
     """Made by the loop's `create_connection`; calls `gone`, perhaps again, when it can no longer be used.
 
     What comes of a request is handed over as a result, never as an exception of the future: a caller that was
     cancelled in the same moment would leave that unretrieved.
     """
 
-    def __init__(self, body_limit: int, gone: Callable[[Connection], None]) -> None:
-        self._reader = AnswerReader(body_limit)
+    def __init__(self, body_limit: int, gone: Callable[[OperatorConnection], None]) -> None:
+        self._reader = ResponseReader(body_limit)
         self._gone = gone
         self._transport: asyncio.Transport | None = None
-        self._waiter: asyncio.Future[Answer | Unclear] | None = None
+        self._waiter: asyncio.Future[HttpResponse | Unclear] | None = None
         self._poll: select.poll | None = None
         self._socket = -1
         self._fresh_tls = False
@@ -51,7 +51,7 @@ class Connection(asyncio.Protocol):
             return False
         return self._poll is None or not self._poll.poll(0)
 
-    async def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> Answer:
+    async def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> HttpResponse:
         """Writes the request and waits for the answer, or for `give_up`. Raises `Unclear`.
 
         Only for a connection that is `usable`. Whatever ends it but an answer, a cancelled caller included, closes
@@ -59,7 +59,7 @@ class Connection(asyncio.Protocol):
         """
         assert self._transport is not None
         assert self._waiter is None
-        waiter: asyncio.Future[Answer | Unclear] = loop.create_future()
+        waiter: asyncio.Future[HttpResponse | Unclear] = loop.create_future()
         self._waiter = waiter
         self._reader.begin()
         try:
@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(Unclear("the operator did not answer in time"))
 
-    def reusable_for_s(self, answer: Answer, idle_s: float) -> float:
+    def reusable_for_s(self, answer: HttpResponse, idle_s: float) -> float:
         """How long this connection may wait for the next request after `answer`; 0 when it must not be used again."""
         transport = self._transport
         if not self._reader.reusable or transport is None or transport.get_write_buffer_size():
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
             waiter.set_result(_broken(error) if error is not None else self._at_end())
         self._lose()
 
-    def _at_end(self) -> Answer | Unclear:
+    def _at_end(self) -> HttpResponse | Unclear:
         try:
             return self._reader.end()
         except Unclear as unclear:

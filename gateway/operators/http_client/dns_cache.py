@@ -16,7 +16,7 @@ from gateway.operators.http_client.request import Origin
 FRESH_S: Final = 30.0
 
 
-class Resolver:
+class DnsCache:
     """One client's addresses. Not for several loops."""
 
     def __init__(self) -> None:

@@ -6,26 +6,26 @@ import asyncio
 from collections import defaultdict
 from typing import Final
 
-from gateway.operators.http_client.connection import Connection
+from gateway.operators.http_client.connection import OperatorConnection
 from gateway.operators.http_client.request import Origin
 
 SWEEP_S: Final = 1.0
 
 
-class Pool:
+class ConnectionPool:
     """Idle connections by origin; also knows those in use, so that all can be closed. Not for several loops."""
 
     def __init__(self) -> None:
-        self._idle: defaultdict[Origin, dict[Connection, None]] = defaultdict(dict)
-        self._open: dict[Connection, Origin] = {}
+        self._idle: defaultdict[Origin, dict[OperatorConnection, None]] = defaultdict(dict)
+        self._open: dict[OperatorConnection, Origin] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._emptied = asyncio.Event()
 
-    def add(self, connection: Connection, origin: Origin) -> None:
+    def add(self, connection: OperatorConnection, origin: Origin) -> None:
         """A new connection, in use."""
         self._open[connection] = origin
 
-    def take(self, origin: Origin, now: float) -> Connection | None:
+    def take(self, origin: Origin, now: float) -> OperatorConnection | None:
         """A connection that can be written to, None if there is none. `now` is the loop's time."""
         idle = self._idle[origin]
         while idle:
@@ -35,7 +35,7 @@ class Pool:
             connection.abort()
         return None
 
-    def give(self, connection: Connection, loop: asyncio.AbstractEventLoop, keep_s: float) -> None:
+    def give(self, connection: OperatorConnection, loop: asyncio.AbstractEventLoop, keep_s: float) -> None:
         """Back after an exchange, to be kept for `keep_s` seconds, or not at all."""
         origin = self._open.get(connection)
         if keep_s <= 0 or origin is None:
@@ -46,7 +46,7 @@ class Pool:
         if self._sweeper is None:
             self._sweeper = loop.call_later(SWEEP_S, self._sweep, loop)
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: OperatorConnection) -> None:
         """It is closed or broken."""
         origin = self._open.pop(connection, None)
         if origin is not None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Unclear
 
 HEAD_LIMIT: Final = 32 * 1024
@@ -22,7 +22,7 @@ def _lower(name: bytes) -> str:
     return name.decode("latin-1").lower()
 
 
-class AnswerReader:
+class ResponseReader:
     """Reads one answer after another from one connection: `begin`, then `feed` until it returns the answer.
 
     A body under `body_limit` bytes is kept; anything longer, or a head over `HEAD_LIMIT`, raises `Unclear`, as does
@@ -46,7 +46,7 @@ class AnswerReader:
         self.started = False
         self.reusable = False
 
-    def feed(self, data: bytes) -> Answer | None:
+    def feed(self, data: bytes) -> HttpResponse | None:
         """The answer once it is whole, None until then. Raises `Unclear`.
 
         Bytes beyond the answer do not change it, but the connection is no longer `reusable`.
@@ -65,7 +65,7 @@ class AnswerReader:
             raise _too_long()
         return None
 
-    def end(self) -> Answer:
+    def end(self) -> HttpResponse:
         """The operator has closed the connection: the answer, if that is how this one ends. Raises `Unclear`."""
         if not self._status:
             raise Unclear("the operator closed the connection without an answer")
@@ -73,11 +73,11 @@ class AnswerReader:
             raise Unclear("the operator's answer was cut off")
         return self._answer()
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> HttpResponse:
         if self._headers.get("content-encoding", "identity").lower() != "identity":
             raise Unclear("the operator's answer is compressed, which was not asked for")
         body = self._body
-        return Answer(self._status, self._headers, body[0] if len(body) == 1 else b"".join(body))
+        return HttpResponse(self._status, self._headers, body[0] if len(body) == 1 else b"".join(body))
 
     # What the parser calls.
 

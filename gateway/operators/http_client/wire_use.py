@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Final
 
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Unsent
 
 
@@ -21,7 +21,7 @@ class WireUse:
     def __init__(self) -> None:
         self.written = False
         self.over = False
-        self.answer: Answer | None = None
+        self.answer: HttpResponse | None = None
 
 
 CURRENT_USE: Final[ContextVar[WireUse | None]] = ContextVar("current_use", default=None)
@@ -38,7 +38,7 @@ def note_write() -> None:
     use.answer = None
 
 
-def note_answer(answer: Answer) -> None:
+def note_answer(answer: HttpResponse) -> None:
     """A whole answer has come."""
     use = CURRENT_USE.get()
     if use is not None:

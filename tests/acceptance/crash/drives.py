@@ -118,7 +118,7 @@ async def reload(stage: Stage) -> None:
 async def forget(stage: Stage) -> None:
     """Finished transfers grow older than the journal keeps them."""
     await stage.wave()
-    await stage.game.finish(patience_s=5)
+    await stage.game.finish(wait_limit_s=5)
     await stage.remember()
     await stage.age()
     await stage.reconfigure(keep=KEEP)

@@ -13,7 +13,7 @@ from adapters.quantum.adapter import OK
 from adapters.quantum.messages import MOVED
 from adapters.quantum.simulated import SimulatedQuantum
 from gateway.money import money
-from gateway.operators import Answer, Declined, Kind, Receipt, Transfer, Unclear, Unmapped
+from gateway.operators import Declined, HttpResponse, Kind, Receipt, Transfer, Unclear, Unmapped
 from gateway.records import Direction
 from gateway.sandbox.faults import Fault
 from gateway.testing.conformance import CURRENCY, ROLLBACKS, Conformance
@@ -32,17 +32,17 @@ class TakesAnyAnswerForAYes(Quantum):
 
 
 class DoesNotLookAtTheId(Quantum):
-    def _success_of(self, answer: Answer, transfer: Transfer) -> dict[str, Any]:
+    def _success_of(self, answer: HttpResponse, transfer: Transfer) -> dict[str, Any]:
         return self._success(answer, MOVED)
 
 
 class DoesNotLookAtTheStatus(Quantum):
-    def _success(self, answer: Answer, *rest: Any) -> dict[str, Any]:
+    def _success(self, answer: HttpResponse, *rest: Any) -> dict[str, Any]:
         return super()._success(replace(answer, status=OK), *rest)
 
 
 class TakesEveryErrorForADecline(Quantum):
-    def _success(self, answer: Answer, *rest: Any) -> dict[str, Any]:
+    def _success(self, answer: HttpResponse, *rest: Any) -> dict[str, Any]:
         try:
             return super()._success(answer, *rest)
         except Unclear as error:
@@ -58,7 +58,7 @@ class TakesEveryErrorForNothingToUndo(Quantum):
 
 
 class TakesEveryErrorForSilence(Quantum):
-    def _success(self, answer: Answer, *rest: Any) -> dict[str, Any]:
+    def _success(self, answer: HttpResponse, *rest: Any) -> dict[str, Any]:
         try:
             return super()._success(answer, *rest)
         except Unmapped as error:
@@ -66,7 +66,7 @@ class TakesEveryErrorForSilence(Quantum):
 
 
 class NeedsAReadableBalance(Quantum):
-    def _success_of(self, answer: Answer, transfer: Transfer) -> dict[str, Any]:
+    def _success_of(self, answer: HttpResponse, transfer: Transfer) -> dict[str, Any]:
         said = super()._success_of(answer, transfer)
         money(said["balance"]["amount"], CURRENCY)
         return said
@@ -84,7 +84,7 @@ class Rounds(Quantum):
 
 
 class TellsItsPassword(Quantum):
-    def _success(self, answer: Answer, *rest: Any) -> dict[str, Any]:
+    def _success(self, answer: HttpResponse, *rest: Any) -> dict[str, Any]:
         try:
             return super()._success(answer, *rest)
         except Unclear as error:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from gateway.cli import retry
-from gateway.cli.all_journals import Journals as AllJournals
+from gateway.cli.all_journals import AllJournals
 from gateway.cli.retry import Slots
-from gateway.journal.copy import Movable
+from gateway.journal.copy import CopyableJournal
 from gateway.journal.interface import TransferFilter
 from gateway.journal.writes import Change, Changed
 from gateway.operators.outcome import Outcome
@@ -33,7 +33,7 @@ OF = TransferFilter(operator=ACME, changed_before=REASON.at)
 @pytest.fixture(params=sorted(SHELVES))
 async def journal(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Movable]:
+) -> AsyncIterator[CopyableJournal]:
     monkeypatch.setattr(retry, "AT_ONCE", 3)
     shelf = SHELVES[request.param](tmp_path)
     await shelf.prepare()
@@ -49,19 +49,19 @@ def undelivered(id: str, **changes: Any) -> Transfer:
     return a_transfer(id, **{"state": State.ROLLING_BACK, "due_at": LATER, "tries": 12, "decided_at": NOW, **changes})
 
 
-async def keep(journal: Movable, *transfers: Transfer) -> None:
-    await asyncio.gather(*(journal.open(transfer) for transfer in transfers))
+async def keep(journal: CopyableJournal, *transfers: Transfer) -> None:
+    await asyncio.gather(*(journal.insert(transfer) for transfer in transfers))
 
 
-async def hastened(journal: Movable, of: TransferFilter = OF) -> int:
+async def hastened(journal: CopyableJournal, of: TransferFilter = OF) -> int:
     return await retry._hasten_undelivered(AllJournals({"default": journal}), of, REASON, Slots(REASON.at, RATE))
 
 
-async def listed(journal: Movable) -> list[Transfer]:
-    return await journal.transfers(TransferFilter(), limit=99)
+async def listed(journal: CopyableJournal) -> list[Transfer]:
+    return await journal.list_transfers(TransferFilter(), limit=99)
 
 
-async def test_all_that_are_due_later_are_sent_at_the_rate_and_keep_their_schedule(journal: Movable) -> None:
+async def test_all_that_are_due_later_are_sent_at_the_rate_and_keep_their_schedule(journal: CopyableJournal) -> None:
     await keep(journal, *(undelivered(str(number)) for number in range(MANY)))
     assert await hastened(journal) == MANY
     found = await listed(journal)
@@ -75,7 +75,7 @@ async def test_all_that_are_due_later_are_sent_at_the_rate_and_keep_their_schedu
         assert timeline.reasons == [REASON]
 
 
-async def test_what_is_in_flight_due_anyway_final_or_another_operators_is_left_alone(journal: Movable) -> None:
+async def test_what_is_in_flight_due_anyway_final_or_another_operators_is_left_alone(journal: CopyableJournal) -> None:
     others = [
         undelivered("in flight", owner="a", due_at=REASON.at + 20),
         undelivered("due", due_at=REASON.at - 1),
@@ -92,7 +92,7 @@ async def test_what_is_in_flight_due_anyway_final_or_another_operators_is_left_a
         assert await journal.find(transfer.key) == transfer
 
 
-async def test_a_direction_narrows(journal: Movable) -> None:
+async def test_a_direction_narrows(journal: CopyableJournal) -> None:
     await keep(journal, undelivered("1"), undelivered("1", direction=Direction.DEPOSIT))
     assert await hastened(journal, TransferFilter(direction=Direction.DEPOSIT, changed_before=REASON.at)) == 1
     assert await journal.find(key_of("1")) == undelivered("1")
@@ -101,7 +101,7 @@ async def test_a_direction_narrows(journal: Movable) -> None:
 class BesideAGateway(AllJournals):
     """Each transfer is tried as soon as it is due, and the operator refuses: due in an hour again."""
 
-    def __init__(self, journal: Movable) -> None:
+    def __init__(self, journal: CopyableJournal) -> None:
         super().__init__({"default": journal})
         self._journal = journal
 
@@ -115,7 +115,9 @@ class BesideAGateway(AllJournals):
         return changed
 
 
-async def test_each_is_sent_once_though_the_operator_refuses_faster_than_the_pages_turn(journal: Movable) -> None:
+async def test_each_is_sent_once_though_the_operator_refuses_faster_than_the_pages_turn(
+    journal: CopyableJournal,
+) -> None:
     await keep(journal, *(undelivered(str(number)) for number in range(MANY)))
     count = await retry._hasten_undelivered(BesideAGateway(journal), OF, REASON, Slots(REASON.at, RATE))
     assert count == MANY
@@ -125,22 +127,22 @@ async def test_each_is_sent_once_though_the_operator_refuses_faster_than_the_pag
 class OvertakenByAGateway(AllJournals):
     """Between the look and the write the game asks for the first of each page, and a gateway takes it up."""
 
-    def __init__(self, journal: Movable) -> None:
+    def __init__(self, journal: CopyableJournal) -> None:
         super().__init__({"default": journal})
         self._journal = journal
         self.taken_up: list[Transfer] = []
 
-    async def transfers(self, where: TransferFilter, limit: int) -> list[Transfer]:
-        found = await super().transfers(where, limit)
+    async def list_transfers(self, where: TransferFilter, limit: int) -> list[Transfer]:
+        found = await super().list_transfers(where, limit)
         for transfer in found[:1]:
             lease = rules.Lease("a", REASON.at + 20)
-            changed = await self._journal.change(rules.taken_up(transfer, lease, REASON.at))
+            changed = await self._journal.change(rules.take_up(transfer, lease, REASON.at))
             assert changed.transfer is not None
             self.taken_up.append(changed.transfer)
         return found
 
 
-async def test_what_a_gateway_takes_up_meanwhile_is_left_to_it(journal: Movable) -> None:
+async def test_what_a_gateway_takes_up_meanwhile_is_left_to_it(journal: CopyableJournal) -> None:
     await keep(journal, *(undelivered(str(number)) for number in range(MANY)))
     beside = OvertakenByAGateway(journal)
     count = await retry._hasten_undelivered(beside, OF, REASON, Slots(REASON.at, RATE))
@@ -152,7 +154,7 @@ async def test_what_a_gateway_takes_up_meanwhile_is_left_to_it(journal: Movable)
         assert (timeline.transfer, timeline.reasons) == (transfer, [])
 
 
-async def test_all_that_are_parked_start_again_at_the_rate(journal: Movable) -> None:
+async def test_all_that_are_parked_start_again_at_the_rate(journal: CopyableJournal) -> None:
     parked = {"state": State.PARKED, "wants": Decision.CONFIRM, "due_at": None}
     await keep(journal, *(undelivered(str(number), **parked) for number in range(MANY)))
     slots = Slots(REASON.at, RATE)

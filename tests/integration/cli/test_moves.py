@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.all_journals import Journals as AllJournals
+from gateway.cli.all_journals import AllJournals
 from gateway.cli.errors import CommandFailed
 from gateway.cli.undelivered import move, the_one_undelivered
-from gateway.journal.copy import Movable
+from gateway.journal.copy import CopyableJournal
 from gateway.journal.writes import Change, Claim
 from gateway.reasons import Source
 from gateway.records import Reason, State, Transfer
@@ -24,20 +24,20 @@ FOUND = a_transfer("1", state=State.ROLLING_BACK, due_at=NOW)
 
 
 @pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Movable]:
+async def journal(tmp_path: Path) -> AsyncIterator[CopyableJournal]:
     shelf = SqliteShelf(tmp_path)
     await shelf.prepare()
     async with AsyncExitStack() as stack:
         journal = await Journals(shelf, stack).open()
-        await journal.open(FOUND)
+        await journal.insert(FOUND)
         yield journal
 
 
-async def vouch(journal: Movable, transfer: Transfer = FOUND) -> Transfer:
-    return await move(AllJournals({"default": journal}), rules.resolved(transfer, REASON, REASON.at))
+async def vouch(journal: CopyableJournal, transfer: Transfer = FOUND) -> Transfer:
+    return await move(AllJournals({"default": journal}), rules.resolve(transfer, REASON, REASON.at))
 
 
-async def test_a_try_that_begins_meanwhile_comes_first(journal: Movable) -> None:
+async def test_a_try_that_begins_meanwhile_comes_first(journal: CopyableJournal) -> None:
     await journal.claim(Claim(operator=ACME, owner="gateway-1", now=NOW, lease_until=FAR, limit=1))
     with pytest.raises(CommandFailed, match="1 is being tried right now by gateway-1; wait for what comes of it"):
         await vouch(journal)
@@ -46,7 +46,7 @@ async def test_a_try_that_begins_meanwhile_comes_first(journal: Movable) -> None
     assert (timeline.transfer.state, timeline.reasons) == (State.ROLLING_BACK, [])
 
 
-async def test_a_try_that_came_and_went_meanwhile_is_worth_another_look(journal: Movable) -> None:
+async def test_a_try_that_came_and_went_meanwhile_is_worth_another_look(journal: CopyableJournal) -> None:
     await journal.change(Change(key=FOUND.key, allowed=(FOUND.state,), to=FOUND.state, at=NOW, due_at=FAR, tries=1))
     with pytest.raises(CommandFailed, match="moved by somebody else meanwhile: it is rolling back; look again"):
         await vouch(journal)
@@ -54,7 +54,7 @@ async def test_a_try_that_came_and_went_meanwhile_is_worth_another_look(journal:
     assert (await vouch(journal, again)).state is State.ROLLED_BACK
 
 
-async def test_an_end_that_came_meanwhile_stands(journal: Movable) -> None:
+async def test_an_end_that_came_meanwhile_stands(journal: CopyableJournal) -> None:
     await journal.change(Change(key=FOUND.key, allowed=(FOUND.state,), to=State.ROLLED_BACK, at=NOW))
     with pytest.raises(CommandFailed, match="1 is rolled back: it has ended, and nothing is left to do"):
         await vouch(journal)

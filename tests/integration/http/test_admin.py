@@ -10,7 +10,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 from pydantic import SecretStr
 
-from gateway.http.admin import AdminDoor
+from gateway.http.admin import AdminHandler
 from gateway.http.listener import Listener
 from tests.support.doors import Answered, Client
 
@@ -20,10 +20,10 @@ class ScriptedHealth:
         self.ailing: list[str] = []
         self.hindered: list[str] = []
 
-    def ailments(self) -> list[str]:
+    def liveness_problems(self) -> list[str]:
         return self.ailing
 
-    async def hindrances(self) -> list[str]:
+    async def readiness_problems(self) -> list[str]:
         return self.hindered
 
 
@@ -47,7 +47,7 @@ async def admin_door(token: str | None = None) -> AsyncIterator[Operating]:
     registry = CollectorRegistry()
     Counter("mm_things", "Things.", registry=registry).inc()
     health = ScriptedHealth()
-    door = AdminDoor(health, registry, None if token is None else SecretStr(token))
+    door = AdminHandler(health, registry, None if token is None else SecretStr(token))
     server = web.Server(door.handle, access_log=None)
     listener = Listener.bind("127.0.0.1", 0)
     await listener.serve(server, None, 5)

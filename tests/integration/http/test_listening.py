@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.http.connection import Connections
-from gateway.http.listener import Listener, tls_context
+from gateway.http.connection import GameServer
+from gateway.http.listener import Listener, listener_tls_context
 from gateway.settings import ListenerTls, ServerSettings
 from tests.support.certificates import Authority
 from tests.support.doors import REPLY, ROLLBACK, Client, Game, request, wallet_door
@@ -20,7 +20,7 @@ def authority(tmp_path: Path) -> Authority:
 
 
 def shown(certificate: Path, client_ca: Path | None = None) -> ssl.SSLContext:
-    context = tls_context(ListenerTls(cert_file=certificate, key_file=certificate, client_ca_file=client_ca))
+    context = listener_tls_context(ListenerTls(cert_file=certificate, key_file=certificate, client_ca_file=client_ca))
     assert context is not None
     return context
 
@@ -93,7 +93,7 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_live_o
     async with wallet_door() as game:
         listener = Listener.bind("127.0.0.1", 0)
         game.port = listener.port
-        connections = Connections(game.door.handle, ServerSettings(), game.door.admits)
+        connections = GameServer(game.door.handle, ServerSettings(), game.door.admits)
         await listener.serve(connections, shown(authority.certificate("127.0.0.1")), 5)
         old = await game.connect(trusting(authority))
         assert (await old.asked(CALL)).body == REPLY
@@ -114,7 +114,7 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_live_o
 async def test_no_connection_is_refused_while_a_listener_changes(game: Game) -> None:
     listener = Listener.bind("127.0.0.1", 0)
     game.port = listener.port
-    connections = Connections(game.door.handle, ServerSettings(), game.door.admits)
+    connections = GameServer(game.door.handle, ServerSettings(), game.door.admits)
     clients: list[Client] = []
     for _ in range(20):
         await listener.serve(connections, None, 5)

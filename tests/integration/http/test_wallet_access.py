@@ -177,7 +177,9 @@ async def test_the_same_unknown_credentials_sent_by_many_at_once_are_checked_onc
 async def test_a_reload_changes_who_is_let_in_from_the_next_call_on(game: Game) -> None:
     client = await game.connect()
     assert (await client.asked(request(CALL, ROLLBACK))).status == 200
-    game.door.open_to(front(ServerSettings(), {"acme": operator(credentials=[{"username": "u", "password": "p"}])}))
+    game.door.apply_routing(
+        front(ServerSettings(), {"acme": operator(credentials=[{"username": "u", "password": "p"}])})
+    )
     assert (await client.asked(request(CALL, ROLLBACK))).status == 401
     assert (await client.asked(request(CALL, ROLLBACK, "u:p"))).status == 200
 

@@ -111,7 +111,7 @@ async def test_a_client_that_leaves_does_not_stop_its_call(game: Game) -> None:
     await game.coordinator.was_asked.wait()
     await client.close()
     game.coordinator.may_answer.set()
-    await game.door.settled()
+    await game.door.wait_idle()
     assert game.coordinator.answered == 1
 
 
@@ -123,7 +123,7 @@ async def test_a_call_that_takes_too_long_is_answered_as_pending_and_goes_on() -
         assert (answered.status, answered.error_code, answered.headers["connection"]) == (500, 120, "close")
         assert await client.rest() == b""
         game.coordinator.may_answer.set()
-        await game.door.settled()
+        await game.door.wait_idle()
         assert game.coordinator.answered == 1
         assert game.counted("pending", "withdraw") == 1
         assert game.counted("ok", "withdraw") == 0
@@ -145,7 +145,7 @@ async def test_once_told_to_stop_the_door_refuses_new_calls_and_finishes_old_one
     refused = await new.asked(request("/wallet/withdraw", WITHDRAW))
     assert (refused.status, refused.error_code, refused.headers["connection"]) == (500, 122, "close")
     assert await new.rest() == b""
-    settled = asyncio.ensure_future(game.door.settled())
+    settled = asyncio.ensure_future(game.door.wait_idle())
     assert not settled.done()
     game.coordinator.may_answer.set()
     finished = await old.answer()

@@ -32,14 +32,14 @@ async def test_a_claim_takes_what_is_due_oldest_first(journal: Journal) -> None:
         ("over", State.CONFIRMED, NOW - 9),
         ("undone", State.ROLLED_BACK, NOW - 9),
     ):
-        await journal.open(a_transfer(id_, state=state, due_at=due_at))
-    await journal.open(a_transfer("elsewhere", operator="globex", due_at=NOW - 5))
+        await journal.insert(a_transfer(id_, state=state, due_at=due_at))
+    await journal.insert(a_transfer("elsewhere", operator="globex", due_at=NOW - 5))
     claimed = await journal.claim(a_claim())
     assert [transfer.id for transfer in claimed] == ["first", "second", "third", "now"]
 
 
 async def test_what_is_claimed_has_its_owner_its_lease_and_the_next_revision(journal: Journal) -> None:
-    await journal.open(a_transfer(revision=4, owner="a", due_at=NOW))
+    await journal.insert(a_transfer(revision=4, owner="a", due_at=NOW))
     expected = a_transfer(revision=5, owner="b", due_at=NOW + 30)
     assert await journal.claim(a_claim()) == [expected]
     assert await journal.find(expected.key) == expected
@@ -48,14 +48,14 @@ async def test_what_is_claimed_has_its_owner_its_lease_and_the_next_revision(jou
 
 async def test_a_claim_takes_no_more_than_its_limit(journal: Journal) -> None:
     for number in range(5):
-        await journal.open(a_transfer(str(number), due_at=NOW - number))
+        await journal.insert(a_transfer(str(number), due_at=NOW - number))
     assert [transfer.id for transfer in await journal.claim(a_claim(limit=2))] == ["4", "3"]
     assert [transfer.id for transfer in await journal.claim(a_claim(limit=9))] == ["2", "1", "0"]
     assert await journal.claim(a_claim()) == []
 
 
 async def test_a_lease_that_is_over_lets_others_claim(journal: Journal) -> None:
-    await journal.open(a_transfer(due_at=NOW))
+    await journal.insert(a_transfer(due_at=NOW))
     await journal.claim(a_claim("a"))
     assert await journal.claim(a_claim("b", now=NOW + 29)) == []
     (again,) = await journal.claim(a_claim("b", now=NOW + 30))
@@ -64,7 +64,7 @@ async def test_a_lease_that_is_over_lets_others_claim(journal: Journal) -> None:
 
 
 async def test_who_lost_a_claim_cannot_move_the_transfer(journal: Journal) -> None:
-    await journal.open(a_transfer(state=State.ROLLING_BACK, due_at=NOW))
+    await journal.insert(a_transfer(state=State.ROLLING_BACK, due_at=NOW))
     (lost,) = await journal.claim(a_claim("slept"))
     (taken,) = await journal.claim(a_claim("awake", now=NOW + 60))
     late = await journal.change(Change(key=lost.key, allowed=ANY, to=State.ROLLED_BACK, at=NOW + 61, found=lost))
@@ -76,17 +76,17 @@ async def test_who_lost_a_claim_cannot_move_the_transfer(journal: Journal) -> No
 
 async def test_next_due_is_the_earliest_that_can_be_claimed(journal: Journal) -> None:
     assert await journal.next_due(ACME) is None
-    await journal.open(a_transfer("1", state=State.HELD, due_at=NOW - 50))
-    await journal.open(a_transfer("2", state=State.SENDING))
+    await journal.insert(a_transfer("1", state=State.HELD, due_at=NOW - 50))
+    await journal.insert(a_transfer("2", state=State.SENDING))
     assert await journal.next_due(ACME) is None
-    await journal.open(a_transfer("3", state=State.ROLLING_BACK, due_at=NOW + 7))
-    await journal.open(a_transfer("4", state=State.CONFIRMING, due_at=NOW + 5))
-    await journal.open(a_transfer("5", operator="globex", due_at=NOW))
+    await journal.insert(a_transfer("3", state=State.ROLLING_BACK, due_at=NOW + 7))
+    await journal.insert(a_transfer("4", state=State.CONFIRMING, due_at=NOW + 5))
+    await journal.insert(a_transfer("5", operator="globex", due_at=NOW))
     assert await journal.next_due(ACME) == NOW + 5
 
 
 async def test_of_two_that_confirm_and_roll_back_at_once_one_wins(journal: Journal) -> None:
-    await journal.open(a_transfer(state=State.HELD))
+    await journal.insert(a_transfer(state=State.HELD))
     changes = [
         Change(key=key_of("1234abcd"), allowed=(State.HELD,), to=to, at=NOW)
         for to in (State.CONFIRMING, State.ROLLING_BACK)
@@ -97,7 +97,7 @@ async def test_of_two_that_confirm_and_roll_back_at_once_one_wins(journal: Journ
 
 
 async def test_of_a_hundred_that_open_one_key_one_creates_it(journal: Journal) -> None:
-    opened = await asyncio.gather(*(journal.open(a_transfer(description=f"try {number}")) for number in range(100)))
+    opened = await asyncio.gather(*(journal.insert(a_transfer(description=f"try {number}")) for number in range(100)))
     assert [each.created for each in opened] == [True] + [False] * 99
     assert {each.transfer.description for each in opened} == {"try 0"}
 
@@ -105,7 +105,7 @@ async def test_of_a_hundred_that_open_one_key_one_creates_it(journal: Journal) -
 async def test_writes_of_one_turn_are_applied_in_their_order(journal: Journal) -> None:
     transfer = a_transfer(due_at=NOW)
     opened, taken, again, moved, found = await asyncio.gather(
-        journal.open(transfer),
+        journal.insert(transfer),
         journal.claim(a_claim("a")),
         journal.claim(a_claim("b")),
         journal.change(
@@ -117,7 +117,7 @@ async def test_writes_of_one_turn_are_applied_in_their_order(journal: Journal) -
                 found=a_transfer(due_at=NOW, revision=1),
             )
         ),
-        journal.open(transfer),
+        journal.insert(transfer),
     )
     assert opened.created
     assert [each.owner for each in taken] == ["a"]
@@ -131,7 +131,7 @@ async def test_eight_workers_claim_each_of_twenty_thousand_due_transfers_once(jo
     states = (State.ROLLING_BACK, State.CONFIRMING, State.SENDING)
     for start in range(0, ROWS, 5000):  # more at once would be refused
         rows = (a_transfer(str(n), state=states[n % 3], due_at=NOW - n) for n in range(start, start + 5000))
-        await asyncio.gather(*(first.open(row) for row in rows))
+        await asyncio.gather(*(first.insert(row) for row in rows))
     others = [await journals.open() for _ in range(WORKERS - 1)]
 
     async def work(journal: Journal, owner: str) -> list[str]:

@@ -42,7 +42,7 @@ async def test_nothing_that_was_acknowledged_is_lost_when_the_process_is_killed(
 
 async def test_a_closed_journal_has_written_all_that_it_was_given(journals: Journals) -> None:
     journal = await journals.open()
-    writes = [asyncio.create_task(journal.open(a_transfer(str(number)))) for number in range(100)]
+    writes = [asyncio.create_task(journal.insert(a_transfer(str(number)))) for number in range(100)]
     await asyncio.sleep(0)
     await journals.close()
     assert all([(await write).created for write in writes])
@@ -51,9 +51,9 @@ async def test_a_closed_journal_has_written_all_that_it_was_given(journals: Jour
 
 
 async def test_a_caller_that_gives_up_takes_no_write_back(journal: Journal) -> None:
-    task = asyncio.create_task(journal.open(a_transfer(opened_at=NOW)))
+    task = asyncio.create_task(journal.insert(a_transfer(opened_at=NOW)))
     await asyncio.sleep(0)
     task.cancel()
-    await journal.check()
+    await journal.check_writable()
     assert task.cancelled()
     assert await journal.find(key_of("1234abcd")) == a_transfer(opened_at=NOW)

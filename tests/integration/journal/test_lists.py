@@ -8,7 +8,7 @@ import pytest
 
 from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
 from gateway.reasons import Source
-from gateway.records import Decision, Direction, KeyedReason, ReasonTotal, State, Tally
+from gateway.records import Decision, Direction, KeyedReason, ReasonTotal, State, UnfinishedCount
 from tests.support.journals import ACME, NOW, a_reason, a_session, a_transfer, key_of
 
 TRANSFERS = [
@@ -48,23 +48,23 @@ async def test_transfers_are_listed_newest_first_and_narrowed(
     journal: Journal, where: dict[str, Any], ids: str
 ) -> None:
     for transfer in TRANSFERS:
-        await journal.open(transfer)
-    listed = await journal.transfers(TransferFilter(**where), limit=10)
+        await journal.insert(transfer)
+    listed = await journal.list_transfers(TransferFilter(**where), limit=10)
     assert "".join(transfer.id for transfer in listed) == ids
     assert all(transfer in TRANSFERS for transfer in listed)
 
 
 async def test_transfers_are_listed_page_by_page(journal: Journal) -> None:
     for transfer in TRANSFERS:
-        await journal.open(transfer)
-    pages = [await journal.transfers(TransferFilter(), limit=2, offset=offset) for offset in (0, 2, 4, 6)]
+        await journal.insert(transfer)
+    pages = [await journal.list_transfers(TransferFilter(), limit=2, offset=offset) for offset in (0, 2, 4, 6)]
     assert [[transfer.id for transfer in page] for page in pages] == [["5", "4"], ["3", "2"], ["1"], []]
 
 
 async def test_transfers_opened_at_the_same_time_are_listed_last_written_first(journal: Journal) -> None:
     for id_ in "bca":
-        await journal.open(a_transfer(id_))
-    assert [transfer.id for transfer in await journal.transfers(TransferFilter(), limit=3)] == ["a", "c", "b"]
+        await journal.insert(a_transfer(id_))
+    assert [transfer.id for transfer in await journal.list_transfers(TransferFilter(), limit=3)] == ["a", "c", "b"]
 
 
 REASONS = [
@@ -78,10 +78,10 @@ REASONS = [
 @pytest.fixture
 async def reasoned(journal: Journal) -> Journal:
     for transfer in TRANSFERS[:3]:
-        await journal.open(transfer)
-    await journal.open(a_transfer("1", operator="globex"), a_reason(at=NOW - 1))
+        await journal.insert(transfer)
+    await journal.insert(a_transfer("1", operator="globex"), a_reason(at=NOW - 1))
     for id_, reason in REASONS:
-        await journal.note(key_of(id_, direction=Direction.DEPOSIT if id_ == "3" else Direction.WITHDRAW), reason)
+        await journal.add_reason(key_of(id_, direction=Direction.DEPOSIT if id_ == "3" else Direction.WITHDRAW), reason)
     return journal
 
 
@@ -103,39 +103,41 @@ async def reasoned(journal: Journal) -> Journal:
 async def test_reasons_are_listed_newest_first_and_narrowed(
     reasoned: Journal, where: dict[str, Any], times: list[int]
 ) -> None:
-    listed = await reasoned.reasons(ReasonFilter(**where), limit=10)
+    listed = await reasoned.list_reasons(ReasonFilter(**where), limit=10)
     assert [each.reason.at - NOW for each in listed] == times
 
 
 async def test_a_listed_reason_is_whole_and_names_its_transfer(reasoned: Journal) -> None:
-    (listed,) = await reasoned.reasons(ReasonFilter(source=Source.PERSON), limit=10)
+    (listed,) = await reasoned.list_reasons(ReasonFilter(source=Source.PERSON), limit=10)
     assert listed == KeyedReason(key=key_of("3", direction=Direction.DEPOSIT), reason=REASONS[3][1])
 
 
 async def test_reasons_are_listed_page_by_page(reasoned: Journal) -> None:
-    pages = [await reasoned.reasons(ReasonFilter(), limit=3, offset=offset) for offset in (0, 3, 6)]
+    pages = [await reasoned.list_reasons(ReasonFilter(), limit=3, offset=offset) for offset in (0, 3, 6)]
     assert [[each.reason.at - NOW for each in page] for page in pages] == [[3, 2, 1], [0, -1], []]
 
 
 async def test_reasons_are_summed_by_operator_source_and_category(reasoned: Journal) -> None:
-    assert await reasoned.reason_totals(ReasonFilter()) == [
+    assert await reasoned.count_reasons(ReasonFilter()) == [
         ReasonTotal(operator=ACME, source=Source.GAME, category="other", count=1),
         ReasonTotal(operator=ACME, source=Source.GAME, category="withdraw_failed", count=1),
         ReasonTotal(operator=ACME, source=Source.GATEWAY, category="timeout", count=1),
         ReasonTotal(operator=ACME, source=Source.PERSON, category="other", count=1),
         ReasonTotal(operator="globex", source=Source.GAME, category="withdraw_failed", count=1),
     ]
-    assert await reasoned.reason_totals(ReasonFilter(text="no such text")) == []
+    assert await reasoned.count_reasons(ReasonFilter(text="no such text")) == []
 
 
 async def test_unfinished_transfers_are_tallied_finished_ones_are_not(journal: Journal) -> None:
     for transfer in TRANSFERS:
-        await journal.open(transfer)
-    await journal.open(a_transfer("6", opened_at=NOW + 9, state=State.PARKED))
-    tallies = await journal.tallies(abandoned_before=NOW + 2)
+        await journal.insert(transfer)
+    await journal.insert(a_transfer("6", opened_at=NOW + 9, state=State.PARKED))
+    tallies = await journal.count_unfinished(abandoned_before=NOW + 2)
 
-    def tally(operator: str, direction: Direction, state: State, count: int, oldest: int, abandoned: int) -> Tally:
-        return Tally(
+    def tally(
+        operator: str, direction: Direction, state: State, count: int, oldest: int, abandoned: int
+    ) -> UnfinishedCount:
+        return UnfinishedCount(
             operator=operator,
             direction=direction,
             state=state,
@@ -152,4 +154,4 @@ async def test_unfinished_transfers_are_tallied_finished_ones_are_not(journal: J
 
 
 async def test_an_empty_journal_tallies_nothing(journal: Journal) -> None:
-    assert await journal.tallies(NOW) == []
+    assert await journal.count_unfinished(NOW) == []

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 
 from gateway.journal import migrate_journal
-from gateway.journal.copy import Movable, copy_journal
+from gateway.journal.copy import CopyableJournal, copy_journal
 from gateway.journal.interface import SchemaMismatch
 from gateway.journal.postgres import schema as postgres
 from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite import connection as sqlite
 from gateway.journal.writes import Change
-from gateway.records import Extent, Fate, State, Timeline, Verdict
+from gateway.records import Fate, RowCounts, State, Timeline, Verdict
 from gateway.settings import JournalSettings
 from tests.support.journals import (
     ACME,
@@ -85,7 +85,7 @@ async def fill_sqlite(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(sqlite, "MIGRATIONS", sqlite.MIGRATIONS[:1])
         await migrate_journal(JournalSettings(url=shelf.url))
-    connection = sqlite.connect(sqlite.Place(shelf.url.removeprefix("sqlite:///")))
+    connection = sqlite.connect(sqlite.SqliteFile(shelf.url.removeprefix("sqlite:///")))
     literals = {"session": f"x'{SEALED}'", "digest": f"x'{DIGEST}'", "false": "0", "now": NOW}
     connection.execute((TRANSFER + OF_SQLITE).format(**literals))
     connection.close()
@@ -123,7 +123,7 @@ async def old(
         await shelf.discard()
 
 
-async def migrated(old: Journals) -> Movable:
+async def migrated(old: Journals) -> CopyableJournal:
     applied = await migrate_journal(old.settings())
     assert applied == ["0002_sessions_and_repeats.sql"]
     return await old.open()
@@ -137,7 +137,7 @@ async def test_an_old_journal_is_refused_with_what_to_do(old: Journals) -> None:
 async def test_after_the_migration_everything_is_there_as_it_was(old: Journals) -> None:
     journal = await migrated(old)
     assert await journal.timeline(EXPECTED.transfer.key) == EXPECTED
-    assert await journal.session(ACME, "token") == verified(SESSION)
+    assert await journal.find_session(ACME, "token") == verified(SESSION)
 
 
 async def test_an_old_row_takes_what_the_new_schema_adds(old: Journals) -> None:
@@ -155,7 +155,7 @@ async def test_an_old_row_takes_what_the_new_schema_adds(old: Journals) -> None:
         attempt=attempt,
     )
     assert (await journal.change(change)).moved
-    await journal.note(transfer.key, a_reason("No stock.", category="other", at=NOW + 1))
+    await journal.add_reason(transfer.key, a_reason("No stock.", category="other", at=NOW + 1))
     timeline = await journal.timeline(transfer.key)
     assert timeline is not None
     assert timeline.transfer.spare_session == spare
@@ -172,6 +172,6 @@ async def test_a_migrated_journal_is_copied_whole(old: Journals, store: str, tmp
     source = await migrated(old)
     async with AsyncExitStack() as stack:
         target = await Journals(shelf, stack).open()
-        assert await copy_journal(source, target, lambda _: None) == Extent(1, 1)
+        assert await copy_journal(source, target, lambda _: None) == RowCounts(1, 1)
         assert await target.timeline(EXPECTED.transfer.key) == EXPECTED
     await shelf.discard()

@@ -32,23 +32,23 @@ async def test_every_text_comes_back_as_it_was_written(journal: Journal, text: s
     transfer = a_transfer(text, description=text, session=session)
     reason = a_reason(text, who=text)
     attempt = an_attempt(detail=text, player=text)
-    await journal.open(transfer, reason)
+    await journal.insert(transfer, reason)
     await journal.change(Change(key=transfer.key, allowed=(), to=State.HELD, at=NOW, attempt=attempt))
-    await journal.remember(session, NOW)
+    await journal.save_session(session, NOW)
     timeline = await journal.timeline(key_of(text))
     assert timeline is not None
     assert timeline.transfer == transfer
     assert timeline.reasons == [reason]
     assert timeline.attempts == [attempt]
-    assert await journal.session(ACME, text) == verified(session)
-    assert await journal.transfers(TransferFilter(id=text, player_id=text), limit=9) == [transfer]
-    assert [each.reason for each in await journal.reasons(ReasonFilter(text=text), limit=9)] == [reason]
+    assert await journal.find_session(ACME, text) == verified(session)
+    assert await journal.list_transfers(TransferFilter(id=text, player_id=text), limit=9) == [transfer]
+    assert [each.reason for each in await journal.list_reasons(ReasonFilter(text=text), limit=9)] == [reason]
 
 
 async def test_ids_that_only_look_alike_are_different(journal: Journal) -> None:
     ids = ["a", "A", "a ", "a\x00", "\u00e4", "a\u0308", "\ufdd00000", "\x00"]
     for id_ in ids:
-        assert (await journal.open(a_transfer(id_))).created
+        assert (await journal.insert(a_transfer(id_))).created
     for id_ in ids:
         assert await journal.find(key_of(id_)) == a_transfer(id_)
 
@@ -60,7 +60,7 @@ async def test_ids_that_only_look_alike_are_different(journal: Journal) -> None:
 async def test_money_comes_back_digit_for_digit(journal: Journal, amount: str) -> None:
     paid = money(amount, "XAG")
     transfer = a_transfer(amount=paid, hold_balance=paid, end_balance=Money(-paid.amount, "\U0001f4b0"))
-    await journal.open(transfer)
+    await journal.insert(transfer)
     found = await journal.find(transfer.key)
     assert found == transfer
     assert found is not None
@@ -72,7 +72,7 @@ async def test_money_comes_back_digit_for_digit(journal: Journal, amount: str) -
 
 async def test_a_cent_that_a_binary_float_would_lose_makes_another_amount(journal: Journal) -> None:
     transfer = a_transfer(amount=money("1234567890123456.78", "XAG"))
-    await journal.open(transfer)
+    await journal.insert(transfer)
     other = money("1234567890123456.77", "XAG")
     changed = await journal.change(Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, amount=other))
     assert not changed.moved
@@ -81,5 +81,5 @@ async def test_a_cent_that_a_binary_float_would_lose_makes_another_amount(journa
 async def test_times_come_back_to_the_last_bit(journal: Journal) -> None:
     at = 1_700_000_000.123456789
     transfer = a_transfer(opened_at=at, changed_at=at + 1e-6, due_at=at / 3)
-    await journal.open(transfer)
+    await journal.insert(transfer)
     assert await journal.find(transfer.key) == transfer

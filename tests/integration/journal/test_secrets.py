@@ -24,14 +24,14 @@ async def written(journals: Journals, **settings: Any) -> None:
     """A journal with secrets in every place, closed again."""
     journal = await journals.open(**settings)
     session = a_session(TOKEN, memory={"key": MEMORY})
-    await journal.remember(session, NOW)
+    await journal.save_session(session, NOW)
     transfer = a_transfer(session=session, spare_session=a_session(SPARE_TOKEN))
-    await journal.open(transfer)
+    await journal.insert(transfer)
     renewed, spare = a_session(NEW_TOKEN), a_session(SPARE_TOKEN, memory={"key": MEMORY})
     await journal.change(
         Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, session=renewed, spare_session=spare)
     )
-    assert await journal.session(ACME, TOKEN) == verified(session)
+    assert await journal.find_session(ACME, TOKEN) == verified(session)
     found = await journal.find(transfer.key)
     assert found is not None
     assert (found.session, found.spare_session) == (renewed, spare)
@@ -55,7 +55,7 @@ async def test_without_a_key_secrets_are_kept_as_they_are(journals: Journals) ->
 async def test_a_journal_without_a_key_may_get_one(journals: Journals) -> None:
     await written(journals)
     journal = await journals.open(encryption_key=KEY)
-    assert await journal.session(ACME, TOKEN) == verified(a_session(TOKEN, memory={"key": MEMORY}))
+    assert await journal.find_session(ACME, TOKEN) == verified(a_session(TOKEN, memory={"key": MEMORY}))
 
 
 async def test_a_journal_is_not_opened_without_the_key_it_was_written_with(journals: Journals) -> None:
@@ -69,10 +69,10 @@ async def test_after_a_change_of_keys_what_the_former_one_sealed_still_opens(jou
     await written(journals, encryption_key=KEY)
     journal = await journals.open(encryption_key=OTHER_KEY, former_encryption_keys=[KEY])
     former = a_session(TOKEN, memory={"key": MEMORY})
-    assert await journal.session(ACME, TOKEN) == verified(former)
+    assert await journal.find_session(ACME, TOKEN) == verified(former)
     renewed = a_session(TOKEN, player_id="player-9")
-    await journal.remember(renewed, NOW + 1)
-    assert await journal.session(ACME, TOKEN) == verified(renewed, NOW + 1)
+    await journal.save_session(renewed, NOW + 1)
+    assert await journal.find_session(ACME, TOKEN) == verified(renewed, NOW + 1)
 
 
 async def test_a_session_shows_no_secret_of_its_own(journals: Journals) -> None:

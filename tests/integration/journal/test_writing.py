@@ -38,7 +38,7 @@ async def test_an_opened_transfer_is_found_as_it_was_written(journal: Journal) -
         rollback_reason="no stock\x00",
         spare_session=a_session("spare", operator="globex", memory={"key": "geheim"}),
     )
-    opened = await journal.open(transfer)
+    opened = await journal.insert(transfer)
     assert opened.created
     assert opened.transfer == transfer
     assert await journal.find(transfer.key) == transfer
@@ -51,8 +51,8 @@ async def test_a_transfer_that_was_never_opened_is_not_found(journal: Journal) -
 
 async def test_a_taken_key_answers_the_row_that_is_there(journal: Journal) -> None:
     first, second = a_transfer(), a_transfer(amount=money("1", "XAG"), description="Another")
-    await journal.open(first)
-    opened = await journal.open(second, a_reason())
+    await journal.insert(first)
+    opened = await journal.insert(second, a_reason())
     assert not opened.created
     assert opened.transfer == first
     timeline = await journal.timeline(first.key)
@@ -62,19 +62,19 @@ async def test_a_taken_key_answers_the_row_that_is_there(journal: Journal) -> No
 
 async def test_the_same_id_in_another_direction_or_at_another_operator_is_another_transfer(journal: Journal) -> None:
     for transfer in (a_transfer(), a_transfer(direction=Direction.DEPOSIT), a_transfer(operator="globex")):
-        assert (await journal.open(transfer)).created
+        assert (await journal.insert(transfer)).created
 
 
 async def test_an_adopted_transfer_keeps_its_reason(journal: Journal) -> None:
     transfer = a_transfer(state=State.ROLLING_BACK, adopted=True)
-    await journal.open(transfer, a_reason())
+    await journal.insert(transfer, a_reason())
     timeline = await journal.timeline(transfer.key)
     assert timeline is not None
     assert timeline.reasons == [a_reason()]
 
 
 async def test_a_change_moves_an_allowed_state_and_answers_the_row(journal: Journal) -> None:
-    await journal.open(a_transfer(owner="a", due_at=NOW, tries=4, wants=Decision.CONFIRM))
+    await journal.insert(a_transfer(owner="a", due_at=NOW, tries=4, wants=Decision.CONFIRM))
     changed = await journal.change(
         Change(
             key=key_of("1234abcd"),
@@ -103,7 +103,7 @@ async def test_a_change_keeps_what_it_does_not_name(journal: Journal) -> None:
         hold_balance=money("3", "XAG"),
         end_balance=money("4", "XAG"),
     )
-    await journal.open(transfer)
+    await journal.insert(transfer)
     changed = await journal.change(Change(key=transfer.key, allowed=ANY, to=State.ROLLED_BACK, at=NOW + 9))
     expected = a_transfer(
         state=State.ROLLED_BACK,
@@ -119,7 +119,7 @@ async def test_a_change_keeps_what_it_does_not_name(journal: Journal) -> None:
 
 
 async def test_a_change_sets_all_that_it_names(journal: Journal) -> None:
-    await journal.open(a_transfer(state=State.CONFIRMING))
+    await journal.insert(a_transfer(state=State.CONFIRMING))
     session = a_session("another", player_id="player-2", memory={"a": "b"})
     changed = await journal.change(
         Change(
@@ -186,7 +186,7 @@ async def test_a_change_sets_all_that_it_names(journal: Journal) -> None:
 )
 async def test_a_change_moves_nothing_but_what_it_compares_with(journal: Journal, change: Change) -> None:
     transfer = a_transfer("1", state=State.CONFIRMING, revision=3)
-    await journal.open(transfer)
+    await journal.insert(transfer)
     changed = await journal.change(change)
     assert not changed.moved
     assert changed.transfer == transfer
@@ -195,7 +195,7 @@ async def test_a_change_moves_nothing_but_what_it_compares_with(journal: Journal
 
 async def test_an_amount_is_compared_only_with_one_that_is_known(journal: Journal) -> None:
     transfer = a_transfer(state=State.ROLLING_BACK, amount=None, adopted=True)
-    await journal.open(transfer)
+    await journal.insert(transfer)
     changed = await journal.change(
         Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, amount=money("1", "XAG"))
     )
@@ -204,7 +204,7 @@ async def test_an_amount_is_compared_only_with_one_that_is_known(journal: Journa
 
 async def test_the_first_reason_to_roll_back_stays_with_the_transfer(journal: Journal) -> None:
     transfer = a_transfer(state=State.HELD)
-    await journal.open(transfer)
+    await journal.insert(transfer)
     changes = [(State.CONFIRMING, "not yet"), (State.ROLLING_BACK, "no stock"), (State.ROLLING_BACK, "asked again")]
     kept = []
     for state, text in changes:
@@ -220,7 +220,7 @@ async def test_the_first_reason_to_roll_back_stays_with_the_transfer(journal: Jo
 
 async def test_a_try_is_kept_even_if_the_transfer_did_not_move_its_reason_only_if_it_did(journal: Journal) -> None:
     transfer = a_transfer(state=State.ROLLED_BACK)
-    await journal.open(transfer)
+    await journal.insert(transfer)
     late = an_attempt(verdict=Verdict.DECLINED, kind="funds", detail="insufficient", instance="a")
     await journal.change(
         Change(key=transfer.key, allowed=(State.SENDING,), to=State.HELD, at=NOW, attempt=late, reason=a_reason())
@@ -241,7 +241,7 @@ async def test_a_change_of_a_transfer_that_is_not_there_answers_so(journal: Jour
 
 async def test_tries_and_reasons_come_in_the_order_in_which_they_were_written(journal: Journal) -> None:
     transfer = a_transfer(state=State.ROLLING_BACK)
-    await journal.open(transfer)
+    await journal.insert(transfer)
     for second in range(3):
         await journal.change(
             Change(
@@ -253,7 +253,7 @@ async def test_tries_and_reasons_come_in_the_order_in_which_they_were_written(jo
                 reason=a_reason(f"reason {second}"),
             )
         )
-    await journal.note(transfer.key, a_reason("one more", source=Source.PERSON, who="ann"))
+    await journal.add_reason(transfer.key, a_reason("one more", source=Source.PERSON, who="ann"))
     timeline = await journal.timeline(transfer.key)
     assert timeline is not None
     assert [attempt.took_s for attempt in timeline.attempts] == [0, 1, 2]
@@ -265,16 +265,16 @@ async def test_tries_and_reasons_come_in_the_order_in_which_they_were_written(jo
 
 async def test_a_reason_that_is_noted_again_is_counted(journal: Journal) -> None:
     transfer = a_transfer(state=State.ROLLING_BACK)
-    await journal.open(transfer, a_reason())
+    await journal.insert(transfer, a_reason())
     for second in range(1, 4):
-        await journal.note(transfer.key, a_reason(at=NOW + second))
-    await journal.note(transfer.key, a_reason("Another", at=NOW + 4))
-    await journal.note(transfer.key, a_reason(at=NOW + 5))
+        await journal.add_reason(transfer.key, a_reason(at=NOW + second))
+    await journal.add_reason(transfer.key, a_reason("Another", at=NOW + 4))
+    await journal.add_reason(transfer.key, a_reason(at=NOW + 5))
     timeline = await journal.timeline(transfer.key)
     assert timeline is not None
     assert timeline.reasons == [a_reason(times=5, last_at=NOW + 5), a_reason("Another", at=NOW + 4)]
-    assert [each.reason for each in await journal.reasons(ReasonFilter(), limit=9)] == timeline.reasons[::-1]
-    (total,) = await journal.reason_totals(ReasonFilter())
+    assert [each.reason for each in await journal.list_reasons(ReasonFilter(), limit=9)] == timeline.reasons[::-1]
+    (total,) = await journal.count_reasons(ReasonFilter())
     assert total.count == 6
 
 
@@ -285,8 +285,8 @@ async def test_only_the_same_text_of_the_same_source_and_person_is_the_same_reas
     journal: Journal, other: dict[str, Any]
 ) -> None:
     transfer = a_transfer(state=State.ROLLING_BACK)
-    await journal.open(transfer, a_reason())
-    await journal.note(transfer.key, a_reason(**other))
+    await journal.insert(transfer, a_reason())
+    await journal.add_reason(transfer.key, a_reason(**other))
     timeline = await journal.timeline(transfer.key)
     assert timeline is not None
     assert timeline.reasons == [a_reason(), a_reason(**other)]
@@ -296,10 +296,10 @@ async def test_a_reason_is_counted_where_it_stands_last_and_at_its_own_transfer_
     """A person may give the same reason with several changes, of which each is told."""
     transfers = [a_transfer(id_, state=State.ROLLING_BACK) for id_ in "12"]
     for transfer in transfers:
-        await journal.open(transfer, a_reason())
+        await journal.insert(transfer, a_reason())
     change = Change(key=key_of("1"), allowed=ANY, to=State.ROLLING_BACK, at=NOW, reason=a_reason(at=NOW + 1))
     await journal.change(change)
-    await journal.note(key_of("1"), a_reason(at=NOW + 2))
+    await journal.add_reason(key_of("1"), a_reason(at=NOW + 2))
     one, other = [await journal.timeline(transfer.key) for transfer in transfers]
     assert one is not None
     assert one.reasons == [a_reason(), a_reason(at=NOW + 1, times=2, last_at=NOW + 2)]
@@ -310,10 +310,10 @@ async def test_a_reason_is_counted_where_it_stands_last_and_at_its_own_transfer_
 async def test_notes_on_several_transfers_at_once_are_each_kept(journal: Journal) -> None:
     ids = [str(number) for number in range(20)]
     for id_ in ids[1:]:
-        await journal.open(a_transfer(id_, state=State.ROLLING_BACK))
+        await journal.insert(a_transfer(id_, state=State.ROLLING_BACK))
     for second in range(3):
-        await asyncio.gather(*(journal.note(key_of(id_), a_reason(at=NOW + second)) for id_ in reversed(ids)))
-    listed = await journal.reasons(ReasonFilter(), limit=99)
+        await asyncio.gather(*(journal.add_reason(key_of(id_), a_reason(at=NOW + second)) for id_ in reversed(ids)))
+    listed = await journal.list_reasons(ReasonFilter(), limit=99)
     assert {each.key.id for each in listed} == set(ids[1:])
     assert {each.reason for each in listed} == {a_reason(times=3, last_at=NOW + 2)}
 
@@ -321,7 +321,7 @@ async def test_notes_on_several_transfers_at_once_are_each_kept(journal: Journal
 async def test_a_session_and_its_spare_are_written_together(journal: Journal) -> None:
     first, second, third = (a_session(token) for token in ("first", "second", "third"))
     transfer = a_transfer(session=first)
-    await journal.open(transfer)
+    await journal.insert(transfer)
     steps: list[tuple[Session | None, Session | None]] = [(second, first), (None, None), (None, third), (third, None)]
     kept = []
     for session, spare in steps:
@@ -337,7 +337,7 @@ async def test_a_session_and_its_spare_are_written_together(journal: Journal) ->
 async def test_a_writer_that_knows_the_row_gets_the_spare_session_that_is_written(journal: Journal) -> None:
     first, second = a_session("first"), a_session("second", memory={"a": "b"})
     transfer = a_transfer(state=State.CONFIRMING, session=first)
-    await journal.open(transfer)
+    await journal.insert(transfer)
     change = Change(
         key=transfer.key,
         allowed=ANY,
@@ -357,7 +357,7 @@ async def test_a_writer_that_knows_the_row_gets_the_spare_session_that_is_writte
 
 async def test_a_try_tells_whose_session_it_was_made_with(journal: Journal) -> None:
     transfer = a_transfer()
-    await journal.open(transfer)
+    await journal.insert(transfer)
     attempt = an_attempt(player="player-4", session="later")
     await journal.change(Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, attempt=attempt))
     timeline = await journal.timeline(transfer.key)
@@ -366,29 +366,29 @@ async def test_a_try_tells_whose_session_it_was_made_with(journal: Journal) -> N
 
 
 async def test_a_note_on_a_transfer_that_is_not_there_is_nothing(journal: Journal) -> None:
-    await journal.note(key_of("1"), a_reason())
+    await journal.add_reason(key_of("1"), a_reason())
     assert await journal.timeline(key_of("1")) is None
 
 
 async def test_a_remembered_session_is_found_by_its_token_and_replaced_by_the_next(journal: Journal) -> None:
     session = a_session(memory={"currency": "EUR"})
-    await journal.remember(session, NOW)
-    assert await journal.session(ACME, session.token) == verified(session)
+    await journal.save_session(session, NOW)
+    assert await journal.find_session(ACME, session.token) == verified(session)
     replaced = a_session(player_id="player-9")
-    await journal.remember(replaced, NOW + 1)
-    assert await journal.session(ACME, session.token) == verified(replaced, NOW + 1)
+    await journal.save_session(replaced, NOW + 1)
+    assert await journal.find_session(ACME, session.token) == verified(replaced, NOW + 1)
 
 
 async def test_a_session_belongs_to_one_operator(journal: Journal) -> None:
-    await journal.remember(a_session("t"), NOW)
-    assert await journal.session("globex", "t") is None
-    assert await journal.session(ACME, "other") is None
+    await journal.save_session(a_session("t"), NOW)
+    assert await journal.find_session("globex", "t") is None
+    assert await journal.find_session(ACME, "other") is None
 
 
 async def test_what_a_dead_instance_owned_is_due_at_once(journal: Journal) -> None:
-    await journal.beat(Instance(id="dead", started_at=NOW, lease_until=NOW + 15))
-    await journal.beat(Instance(id="alive", started_at=NOW, lease_until=NOW + 15))
-    await journal.beat(Instance(id="alive", started_at=NOW, lease_until=NOW + 90))
+    await journal.renew_lease(Instance(id="dead", started_at=NOW, lease_until=NOW + 15))
+    await journal.renew_lease(Instance(id="alive", started_at=NOW, lease_until=NOW + 15))
+    await journal.renew_lease(Instance(id="alive", started_at=NOW, lease_until=NOW + 90))
     transfers = [
         a_transfer("1", owner="dead", due_at=NOW + 500),
         a_transfer("2", owner="alive", due_at=NOW + 500),
@@ -396,10 +396,10 @@ async def test_what_a_dead_instance_owned_is_due_at_once(journal: Journal) -> No
         a_transfer("4", due_at=NOW + 500),
     ]
     for transfer in transfers:
-        await journal.open(transfer)
-    assert await journal.inherit(NOW + 15) == 0
-    assert await journal.inherit(NOW + 15.5) == 1
-    assert await journal.inherit(NOW + 15.5) == 0
+        await journal.insert(transfer)
+    assert await journal.release_orphans(NOW + 15) == 0
+    assert await journal.release_orphans(NOW + 15.5) == 1
+    assert await journal.release_orphans(NOW + 15.5) == 0
     assert await journal.find(key_of("1")) == a_transfer("1", due_at=NOW)
     for transfer in transfers[1:]:
         assert await journal.find(transfer.key) == transfer
@@ -407,13 +407,13 @@ async def test_what_a_dead_instance_owned_is_due_at_once(journal: Journal) -> No
 
 async def test_nobody_else_alive_means_that_everything_owned_is_due(journal: Journal) -> None:
     for name in ("a", "b"):
-        await journal.beat(Instance(id=name, started_at=NOW, lease_until=NOW + 1e9))
-        await journal.open(a_transfer(name, owner=name, due_at=NOW + 1e9))
-    assert await journal.inherit(math.inf) == 2
+        await journal.renew_lease(Instance(id=name, started_at=NOW, lease_until=NOW + 1e9))
+        await journal.insert(a_transfer(name, owner=name, due_at=NOW + 1e9))
+    assert await journal.release_orphans(math.inf) == 2
     claim = Claim(operator=ACME, owner="c", now=NOW, lease_until=NOW + 9, limit=9)
     assert {transfer.id for transfer in await journal.claim(claim)} == {"a", "b"}
 
 
 async def test_check_returns_nothing_while_writes_are_durable(journal: Journal) -> None:
-    checked: object = await journal.check()  # type: ignore[func-returns-value]  # that it returns is the point
+    checked: object = await journal.check_writable()  # type: ignore[func-returns-value]  # that it returns is the point
     assert checked is None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.runtime import Unusable
+from gateway.runtime import ConfigurationUnusable
 from gateway.sandbox.faults import Fault
 from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
@@ -34,7 +34,7 @@ async def test_calls_under_way_finish_by_the_old_configuration_and_new_ones_go_b
         async with asyncio.timeout(5):
             while gateway.runtime._roster.leaving:  # noqa: ASYNC110 - the roster tells nobody
                 await asyncio.sleep(0.01)
-        assert former.guard.read()[:2] == (0, 0)
+        assert former.bulkhead.read()[:2] == (0, 0)
         assert (
             await client.asked(request("/wallet/confirmWithdrawal", message(WalletCall.CONFIRM_WITHDRAWAL, "new")))
         ).status == 200
@@ -113,7 +113,7 @@ async def test_what_only_a_restart_can_change_is_refused_whole_and_nothing_chang
             journal={"url": "sqlite:///elsewhere.db"},
             journals={"third": {"url": "sqlite:///elsewhere-too.db"}},
         )
-        with pytest.raises(Unusable) as caught:
+        with pytest.raises(ConfigurationUnusable) as caught:
             await gateway.runtime.reload(after)
         assert [problem.partition(":")[0] for problem in caught.value.problems] == [
             "server.host",
@@ -141,7 +141,7 @@ async def test_a_configuration_that_cannot_be_put_in_force_changes_nothing(
     async with running(settings_for(tmp_path, {"acme": operator_to(far)})) as gateway:
         former = gateway.runtime._roster.operators["acme"]
         after = {"new": operator_to(far), "acme": operator_to(far, **wrong)}
-        with pytest.raises(Unusable):
+        with pytest.raises(ConfigurationUnusable):
             await gateway.runtime.reload(settings_for(tmp_path, after))
         assert gateway.runtime._roster.operators == {"acme": former}
         assert (await gateway.call(WalletCall.WITHDRAW)).status == 200
@@ -166,7 +166,7 @@ async def test_a_reload_takes_up_a_new_certificate_and_refuses_a_broken_one(tmp_
     async with running(settings) as gateway:
         assert [await trusts(first), await trusts(second)] == [True, False]
         shown.write_text("broken")
-        with pytest.raises(Unusable, match=r"^server\.tls: "):
+        with pytest.raises(ConfigurationUnusable, match=r"^server\.tls: "):
             await gateway.runtime.reload(settings)
         assert [await trusts(first), await trusts(second)] == [True, False]
         shown.write_bytes(second.certificate("127.0.0.1").read_bytes())

@@ -14,7 +14,7 @@ from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.interface import JournalError, JournalUnavailable
 from gateway.records import State
-from gateway.runtime import Runtime, Unusable
+from gateway.runtime import ConfigurationUnusable, Runtime
 from gateway.sandbox.faults import Fault
 from gateway.sandbox.ledger import HoldState
 from gateway.settings import JournalSettings
@@ -52,7 +52,7 @@ async def test_settings_that_nobody_checked_do_not_make_a_journal_forget_too_ear
     now, url = time.time(), f"sqlite:///{tmp_path / 'journal.db'}"
     journal = await open_journal("default", JournalSettings(url=url), Metrics(), SystemClock())
     for id_, days in (("old", 3), ("young", 1)):
-        await journal.open(a_transfer(id_, state=State.CONFIRMED, changed_at=now - days * 86400))
+        await journal.insert(a_transfer(id_, state=State.CONFIRMED, changed_at=now - days * 86400))
     await journal.close()
     async with running(
         settings_for(tmp_path, {"acme": operator_to(far)}, journal={"url": url, "keep": 1.0})
@@ -109,7 +109,7 @@ async def test_an_address_in_use_is_told_and_nothing_is_left_open(tmp_path: Path
         for section in ("server", "admin"):
             other = {section: {"host": "127.0.0.1", "port": port}}
             with pytest.raises(
-                Unusable, match=f"^{section}: cannot listen on 127.0.0.1:{port}: Address already in use$"
+                ConfigurationUnusable, match=f"^{section}: cannot listen on 127.0.0.1:{port}: Address already in use$"
             ):
                 await Runtime(settings_for(tmp_path, {"acme": operator_to(far)}, **other)).start()
     async with running(settings_for(tmp_path, {"acme": operator_to(far)})) as gateway:
@@ -139,7 +139,7 @@ async def test_a_journal_that_cannot_be_opened_is_told_and_nothing_is_left_open(
 async def test_an_operator_that_cannot_be_built_is_told_without_secrets(
     tmp_path: Path, far: FarOperator, wrong: dict[str, object], problem: str
 ) -> None:
-    with pytest.raises(Unusable, match=problem) as caught:
+    with pytest.raises(ConfigurationUnusable, match=problem) as caught:
         await Runtime(settings_for(tmp_path, {"acme": operator_to(far, **wrong)})).start()
     assert "s3cret" not in str(caught.value)
 
@@ -147,7 +147,7 @@ async def test_an_operator_that_cannot_be_built_is_told_without_secrets(
 async def test_a_listener_s_files_that_do_not_serve_are_told(tmp_path: Path, far: FarOperator) -> None:
     tls = {"cert_file": "/nonexistent/cert.pem", "key_file": "/nonexistent/key.pem"}
     settings = settings_for(tmp_path, {"acme": operator_to(far)}, admin={"port": 0, "tls": tls})
-    with pytest.raises(Unusable, match=r"^admin\.tls: the files do not serve: "):
+    with pytest.raises(ConfigurationUnusable, match=r"^admin\.tls: the files do not serve: "):
         await Runtime(settings).start()
 
 

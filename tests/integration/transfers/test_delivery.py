@@ -113,7 +113,7 @@ def test_a_person_starts_what_is_parked_again(tmp_path: Path) -> None:
         gateway = await parked(world)
         world.far_side.then(ROLLBACK, _succeeds)
         why = a_reason("operator is back", Source.PERSON)
-        await world.journal.change(rules.retried(await world.row(), why, gateway.clock.now()))
+        await world.journal.change(rules.retry(await world.row(), why, gateway.clock.now()))
         await world.reaches(State.ROLLED_BACK, within_s=301)
         assert (await world.timeline()).reasons[-1] == why
 
@@ -133,7 +133,7 @@ def test_a_person_has_what_is_due_in_an_hour_sent_now(tmp_path: Path) -> None:
         assert row.due_at > now + 600
         world.far_side.then(ROLLBACK, _succeeds)
         why = a_reason("operator is back", Source.PERSON)
-        assert (await world.journal.change(rules.hastened(row, why, now, now))).moved
+        assert (await world.journal.change(rules.hasten(row, why, now, now))).moved
         ended = await world.reaches(State.ROLLED_BACK, within_s=301)
         assert (ended.tries, ended.decided_at) == (row.tries + 1, row.decided_at)
         assert (await world.timeline()).reasons[-1] == why
@@ -146,7 +146,7 @@ def test_a_person_vouches_for_what_is_parked(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = await parked(world)
         sent = len(world.far_side.sent)
-        change = rules.resolved(await world.row(), a_reason("done by phone", Source.PERSON), gateway.clock.now())
+        change = rules.resolve(await world.row(), a_reason("done by phone", Source.PERSON), gateway.clock.now())
         assert (await world.journal.change(change)).moved
         assert await gateway.roll_back() == BALANCE
         assert len(world.far_side.sent) == sent
@@ -160,7 +160,7 @@ def test_what_is_parked_stays_so_when_the_game_repeats_its_call_while_the_breake
         await parked(world)
         before, sent = await world.row(), len(world.far_side.sent)
         gateway = world.instance(breaker={"failures": 1})
-        gateway.operator.guard.record(CallGroup.ENDS, ok=False)
+        gateway.operator.bulkhead.record(CallGroup.ENDS, ok=False)
         assert await code(gateway.roll_back()) is ErrorCode.PENDING
         row = await world.row()
         assert (row.state, row.wants, row.tries) == (State.PARKED, Decision.ROLLBACK, before.tries)
@@ -176,7 +176,7 @@ def test_an_open_breaker_uses_up_no_try(tmp_path: Path) -> None:
         world.far_side.then(ROLLBACK, Unclear("cut"))
         await refusal(gateway.roll_back())
         for _ in range(3):
-            gateway.operator.guard.record(CallGroup.ENDS, ok=False)
+            gateway.operator.bulkhead.record(CallGroup.ENDS, ok=False)
         await asyncio.sleep(6)
         row = await world.row()
         assert (row.state, row.tries, world.far_side.calls(ROLLBACK)) == (State.ROLLING_BACK, 1, 1)
@@ -189,7 +189,7 @@ def test_what_was_claimed_when_the_breaker_opened_is_postponed(tmp_path: Path) -
     async def scenario(world: World) -> None:
         gateway = world.instance(started=False, breaker={"failures": 1, "open_for": "7s"})
         await gateway.withdraw()
-        gateway.operator.guard.record(CallGroup.ENDS, ok=False)
+        gateway.operator.bulkhead.record(CallGroup.ENDS, ok=False)
         await refusal(gateway.roll_back())
         row = await world.row()
         assert (row.tries, row.owner, world.far_side.calls(ROLLBACK)) == (0, None, 0)
@@ -343,7 +343,7 @@ def test_what_is_under_way_at_a_stop_is_finished(tmp_path: Path) -> None:
         await refusal(gateway.roll_back())
         await asyncio.sleep(6)
         gateway.tasks[0].cancel()
-        await gateway.delivery.settled()
+        await gateway.delivery.wait_idle()
         assert (await world.row()).state is State.ROLLED_BACK
 
     play(tmp_path, scenario)

@@ -324,11 +324,11 @@ def test_a_dead_operator_costs_a_decision_nothing_but_time(tmp_path: Path) -> No
     async def scenario(world: World) -> None:
         gateway = world.instance(limits={"concurrency": 1, "waiting": 0})
         await gateway.withdraw()
-        await gateway.operator.guard.enter(CallGroup.ENDS)
+        await gateway.operator.bulkhead.enter(CallGroup.ENDS)
         assert await code(gateway.confirm()) is ErrorCode.PENDING
         row = await world.row()
         assert (row.state, row.tries) == (State.CONFIRMING, 0)
-        gateway.operator.guard.leave()
+        gateway.operator.bulkhead.leave()
         await world.reaches(State.CONFIRMED)
 
     play(tmp_path, scenario)
@@ -363,9 +363,9 @@ def test_the_rollback_of_a_hold_that_the_gateway_refused_ends_without_being_sent
 ) -> None:
     async def scenario(world: World) -> None:
         gateway = world.instance(limits={"concurrency": 1, "waiting": 0}, unknown_transfers=unknown_transfers)
-        await gateway.operator.guard.enter(CallGroup.HOLDS)
+        await gateway.operator.bulkhead.enter(CallGroup.HOLDS)
         assert await code(gateway.withdraw()) is ErrorCode.NOT_SENT
-        gateway.operator.guard.leave()
+        gateway.operator.bulkhead.leave()
         gateway_asked = world.instance(unknown_transfers=unknown_transfers) if elsewhere else gateway
         assert await gateway_asked.roll_back() == await gateway_asked.roll_back() == BALANCE
         timeline = await world.timeline()
@@ -406,11 +406,11 @@ def test_a_hold_without_a_place_that_the_journal_does_not_take_either_is_not_for
     async def scenario(world: World) -> None:
         gateway = world.instance(limits={"concurrency": 1, "waiting": 0})
         await gateway.coordinator.verify_session(gateway.operator, "newer")
-        await gateway.operator.guard.enter(CallGroup.HOLDS)
+        await gateway.operator.bulkhead.enter(CallGroup.HOLDS)
         world.journal.away = "disk full"
         assert await code(gateway.withdraw(token="newer")) is ErrorCode.NOT_SENT
         world.journal.away = ""
-        gateway.operator.guard.leave()
+        gateway.operator.bulkhead.leave()
         assert await gateway.roll_back(token="newer") == BALANCE
         assert world.far_side.sent == []
 
@@ -440,11 +440,11 @@ def test_a_hold_that_was_never_sent_is_its_own_players_too(tmp_path: Path, end: 
         gateway = world.instance(limits={"concurrency": 1, "waiting": 0})
         for token in ("hers", "his"):
             await gateway.coordinator.verify_session(gateway.operator, token)
-        await gateway.operator.guard.enter(CallGroup.HOLDS)
+        await gateway.operator.bulkhead.enter(CallGroup.HOLDS)
         world.journal.away = "" if kept else "disk full"
         await refusal(gateway.withdraw(token="hers"))
         world.journal.away = ""
-        gateway.operator.guard.leave()
+        gateway.operator.bulkhead.leave()
         assert await code(getattr(gateway, end)(token="his")) is ErrorCode.OTHER_PLAYER
         assert await gateway.roll_back(token="hers") == BALANCE
         assert world.far_side.sent == []

@@ -229,7 +229,7 @@ def test_a_success_that_could_not_be_recorded_is_undone_once_the_journal_is_back
         world.journal.away = ""
         assert await call is ErrorCode.JOURNAL_UNAVAILABLE
         await world.reaches(State.ROLLED_BACK)
-        await gateway.coordinator.settled()
+        await gateway.coordinator.wait_idle()
         assert [call for call, _ in world.far_side.sent] == [WITHDRAW, ROLLBACK]
 
     play(tmp_path, scenario)
@@ -247,7 +247,7 @@ def test_a_hold_that_is_cancelled_while_the_journal_is_away_is_undone_all_the_sa
         await asyncio.sleep(7)
         call.cancel()
         world.journal.away = ""
-        await gateway.coordinator.settled()
+        await gateway.coordinator.wait_idle()
         assert call.cancelled()
         await world.reaches(State.ROLLED_BACK)
         assert [call for call, _ in world.far_side.sent] == [WITHDRAW, ROLLBACK]
@@ -300,7 +300,7 @@ def test_a_repeat_that_finds_no_place_is_still_answered(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = world.instance(limits={"concurrency": 1, "waiting": 0})
         await gateway.withdraw()
-        await gateway.operator.guard.enter(CallGroup.HOLDS)
+        await gateway.operator.bulkhead.enter(CallGroup.HOLDS)
         assert await gateway.withdraw() == BALANCE
 
     play(tmp_path, scenario)
@@ -331,14 +331,14 @@ def test_a_hold_whose_gateway_died_is_rolled_back_by_another(tmp_path: Path) -> 
 def test_who_slept_through_the_lease_before_sending_sends_nothing(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = world.instance(started=False)
-        stand_still = gateway.context.journal(gateway.operator).open
+        stand_still = gateway.context.journal(gateway.operator).insert
 
         async def slept_after(*args: object) -> object:
             opened = await stand_still(*args)  # type: ignore[arg-type]  # passed through
             gateway.clock.skew_s += 3600
             return opened
 
-        world.journal.open = slept_after  # type: ignore[assignment,method-assign]  # the pause
+        world.journal.insert = slept_after  # type: ignore[assignment,method-assign]  # the pause
         assert await code(gateway.withdraw()) is ErrorCode.NOT_SENT
         assert world.far_side.sent == []
         assert (await world.row()).state is State.ROLLED_BACK
@@ -359,7 +359,7 @@ def test_who_slept_while_sending_has_the_rollback_sent_once_more(tmp_path: Path,
         other.clock.skew_s = 3600
         world.far_side.then(WITHDRAW, slow)
         assert await code(sleeper.withdraw()) is ErrorCode.ROLLED_BACK
-        await sleeper.coordinator.settled()
+        await sleeper.coordinator.wait_idle()
         await asyncio.sleep(90)
         assert (await world.row()).state is State.ROLLED_BACK
         assert [call for call, _ in world.far_side.sent] == [WITHDRAW, ROLLBACK, ROLLBACK]

@@ -108,7 +108,7 @@ def test_a_clock_that_jumps_ahead_makes_nothing_forgotten(tmp_path: Path) -> Non
 
 
 async def count(world: World) -> int:
-    return len(await world.journal.transfers(TransferFilter(), limit=10_000))
+    return len(await world.journal.list_transfers(TransferFilter(), limit=10_000))
 
 
 def test_the_chores_outlive_the_journals_absence(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from adapters.hub88 import Hub88, Hub88Settings
 from adapters.hub88.sandbox_key import SANDBOX_KEY
 from adapters.hub88.signing import HASH, PADDING, read_key, sign, signed
 from gateway.money import Money, money
-from gateway.operators import Answer, Declined, Direction, Kind, Player, Receipt, Session, Unclear, Unmapped
+from gateway.operators import Declined, Direction, HttpResponse, Kind, Player, Receipt, Session, Unclear, Unmapped
 from tests.support.adapters import ScriptedHttp, answer
 from tests.support.transfers import SESSION, TOKEN, a_transfer
 from tests.support.vectors import HUB88_PUBLIC_KEY, HUB88_SIGNATURES
@@ -40,9 +40,9 @@ class Operator(ScriptedHttp):
         super().__init__()
         self._said = list(said)
 
-    async def post(self, url: str, body: bytes, headers: Any) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Any) -> HttpResponse:
         echo = {"request_uuid": json.loads(body)["request_uuid"]}
-        self._answers.append(Answer(200, {}, json.dumps({**echo, **self._said.pop(0)}).encode()))
+        self._answers.append(HttpResponse(200, {}, json.dumps({**echo, **self._said.pop(0)}).encode()))
         return await super().post(url, body, headers)
 
     @property
@@ -53,7 +53,7 @@ class Operator(ScriptedHttp):
 class Loud(Operator):
     """Says every id in large letters."""
 
-    async def post(self, url: str, body: bytes, headers: Any) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Any) -> HttpResponse:
         said = json.loads((await super().post(url, body, headers)).body)
         return answer({**said, "request_uuid": said["request_uuid"].upper()})
 
@@ -416,7 +416,7 @@ async def test_a_refused_request_says_why(status: int, kind: type[Unclear]) -> N
 
 @pytest.mark.parametrize("status", [201, 400, 500])
 async def test_an_http_status_other_than_200_is_unknown_whatever_it_says(status: int) -> None:
-    http = ScriptedHttp(Answer(status, {}, json.dumps(ok()).encode()))
+    http = ScriptedHttp(HttpResponse(status, {}, json.dumps(ok()).encode()))
     with pytest.raises(Unclear, match=f"HTTP {status}"):
         await Hub88(configured(), http).withdraw(WITHDRAWAL)
 

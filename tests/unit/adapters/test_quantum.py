@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from adapters.quantum import Quantum, QuantumSettings
 from gateway.money import Money, money
-from gateway.operators import Answer, Declined, Direction, Kind, Player, Receipt, Unclear, Unmapped
+from gateway.operators import Declined, Direction, HttpResponse, Kind, Player, Receipt, Unclear, Unmapped
 from gateway.wire.errors import ErrorCode
 from tests.support.adapters import ScriptedHttp, answer
 from tests.support.transfers import SESSION, TOKEN, a_transfer
@@ -28,13 +28,13 @@ GATEWAYS = {101: "session", 102: "funds", 103: "limit", 104: "player", 105: "cur
 ALREADY = {111: "rolled_back", 112: "confirmed"}
 
 
-def quantum(*answers: Answer, **settings: Any) -> tuple[Quantum, ScriptedHttp]:
+def quantum(*answers: HttpResponse, **settings: Any) -> tuple[Quantum, ScriptedHttp]:
     http = ScriptedHttp(*answers)
     configured = {"base_url": "https://wallet.acme.example/wallet/", "username": "JohnDoe", "password": "MyPass"}
     return Quantum(QuantumSettings.model_validate({**configured, **settings}), http), http
 
 
-def problem(code: object, description: str = "No.") -> Answer:
+def problem(code: object, description: str = "No.") -> HttpResponse:
     return answer({"errorCode": code, "errorDescription": description}, 500)
 
 
@@ -131,7 +131,7 @@ async def test_the_answer_about_another_session_is_unknown() -> None:
     ],
 )
 @pytest.mark.parametrize("call", MOVES)
-async def test_what_is_no_clear_success_is_unknown(call: str, said: Answer) -> None:
+async def test_what_is_no_clear_success_is_unknown(call: str, said: HttpResponse) -> None:
     adapter, _ = quantum(said, declines=GATEWAYS, already=ALREADY)
     with pytest.raises(Unclear):
         await getattr(adapter, call)(a_transfer())

@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from gateway.demo import game
-from gateway.demo.game import Answer, Game
+from gateway.demo.game import Game, GameResponse
 from gateway.demo.operators import DemoOperator
 from gateway.demo.plan import purchases
 from gateway.records import Decision
@@ -15,17 +15,17 @@ from gateway.wire.calls import HOLD_CALL, WalletCall
 @pytest.mark.parametrize(
     "answer, asked",
     [
-        pytest.param(Answer(500, {"errorCode": 120}), None, id="refused"),
-        pytest.param(Answer(), Decision.ROLLBACK, id="no answer"),
+        pytest.param(GameResponse(500, {"errorCode": 120}), None, id="refused"),
+        pytest.param(GameResponse(), Decision.ROLLBACK, id="no answer"),
     ],
 )
 async def test_a_forgetful_game_leaves_a_withdraw_to_the_gateway_only_if_that_has_answered(
-    answer: Answer, asked: Decision | None, monkeypatch: pytest.MonkeyPatch
+    answer: GameResponse, asked: Decision | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A gateway that is killed between its success and its answer cannot know that the game has not heard."""
 
-    async def post(_self: Game, _operator: DemoOperator, call: WalletCall, _body: Any) -> Answer:
-        return answer if call in HOLD_CALL.values() else Answer(200, {"balance": {}})
+    async def post(_self: Game, _operator: DemoOperator, call: WalletCall, _body: Any) -> GameResponse:
+        return answer if call in HOLD_CALL.values() else GameResponse(200, {"balance": {}})
 
     monkeypatch.setattr(Game, "_post", post)
     monkeypatch.setattr(game, "LONGEST_WORK_S", 0)

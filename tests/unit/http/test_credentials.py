@@ -8,7 +8,7 @@ from argon2.exceptions import InvalidHashError
 from pydantic import SecretStr
 
 from gateway.http import credentials
-from gateway.http.credentials import NOTHING, Credentials, Grant, Holder, TooManyChecks
+from gateway.http.credentials import NO_GRANT, Credentials, Grant, OperatorCredentials, TooManyChecks
 from gateway.settings import CredentialSettings
 from tests.support.doors import basic
 
@@ -19,7 +19,7 @@ def hashed(*passwords: str) -> Credentials:
     secrets = [
         CredentialSettings(username="u", password_hash=SecretStr(CHEAP.hash(password))) for password in passwords
     ]
-    return Credentials([Holder("acme", path_only=False, credentials=tuple(secrets))])
+    return Credentials([OperatorCredentials("acme", path_only=False, credentials=tuple(secrets))])
 
 
 ACME = Grant(frozenset({"acme"}), "acme")
@@ -29,8 +29,8 @@ async def test_what_was_checked_once_is_known_be_it_right_or_wrong() -> None:
     keeper = hashed("p")
     assert keeper.known(basic("u:p")) is None
     assert await keeper.check(basic("u:p"), "here") == ACME
-    assert await keeper.check(basic("u:q"), "here") == NOTHING
-    assert (keeper.known(basic("u:p")), keeper.known(basic("u:q"))) == (ACME, NOTHING)
+    assert await keeper.check(basic("u:q"), "here") == NO_GRANT
+    assert (keeper.known(basic("u:p")), keeper.known(basic("u:q"))) == (ACME, NO_GRANT)
     keeper.close()
 
 
@@ -40,7 +40,7 @@ async def test_wrong_credentials_never_push_out_right_ones(monkeypatch: pytest.M
     for password in ("p", "q", "wrong 1", "wrong 2", "wrong 3"):
         await keeper.check(basic(f"u:{password}"), "here")
     known = [keeper.known(basic(f"u:{password}")) for password in ("p", "q", "wrong 1", "wrong 2", "wrong 3")]
-    assert known == [ACME, ACME, None, NOTHING, NOTHING]
+    assert known == [ACME, ACME, None, NO_GRANT, NO_GRANT]
     keeper.close()
 
 
@@ -48,7 +48,7 @@ async def test_wrong_credentials_that_come_again_cost_no_second_hash(monkeypatch
     keeper = hashed("p")
     await keeper.check(basic("u:q"), "here")
     monkeypatch.setattr(keeper, "_verify", None)
-    assert await keeper.check(basic("u:q"), "here") == NOTHING
+    assert await keeper.check(basic("u:q"), "here") == NO_GRANT
     keeper.close()
 
 
@@ -63,12 +63,12 @@ async def test_no_source_and_no_crowd_of_them_may_have_checks_without_end(monkey
     for source in ("here", "elsewhere"):
         with pytest.raises(TooManyChecks):
             await keeper.check(basic("u:3"), source)
-    assert await asyncio.gather(*running) == [NOTHING, NOTHING]
-    assert await keeper.check(basic("u:3"), "here") == NOTHING
+    assert await asyncio.gather(*running) == [NO_GRANT, NO_GRANT]
+    assert await keeper.check(basic("u:3"), "here") == NO_GRANT
     keeper.close()
 
 
 async def test_a_hash_that_is_none_is_refused_at_once() -> None:
     broken = CredentialSettings(username="u", password_hash=SecretStr("$argon2id$broken"))
     with pytest.raises(InvalidHashError):
-        Credentials([Holder("acme", path_only=False, credentials=(broken,))])
+        Credentials([OperatorCredentials("acme", path_only=False, credentials=(broken,))])

@@ -10,7 +10,7 @@ import pytest
 from gateway.journal import group_commit
 from gateway.journal.group_commit import GATHERED_TURNS, Batch, GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.writes import Check, Inherit, Prune
+from gateway.journal.writes import CheckWritable, Prune, ReleaseOrphans
 from gateway.telemetry.metrics import Metrics
 
 
@@ -37,7 +37,7 @@ async def gathered() -> None:
 
 async def test_what_is_written_within_a_few_turns_is_sent_together_in_its_order() -> None:
     sent = Sent()
-    writes = [Inherit(now=float(number)) for number in range(GATHERED_TURNS)]
+    writes = [ReleaseOrphans(now=float(number)) for number in range(GATHERED_TURNS)]
     for write in writes:
         assert sent.batches == []
         sent.group.write(write)
@@ -48,36 +48,36 @@ async def test_what_is_written_within_a_few_turns_is_sent_together_in_its_order(
 async def test_what_is_written_later_goes_without_waiting_for_the_first() -> None:
     sent = Sent()
     for number in range(3):
-        sent.group.write(Inherit(now=float(number)))
+        sent.group.write(ReleaseOrphans(now=float(number)))
         await gathered()
     assert [len(batch) for batch in sent.batches] == [1, 1, 1]
 
 
 async def test_each_caller_gets_its_own_answer() -> None:
     sent = Sent()
-    waiters = [sent.group.write(Inherit(now=float(number))) for number in range(3)]
+    waiters = [sent.group.write(ReleaseOrphans(now=float(number))) for number in range(3)]
     await gathered()
     assert not any(waiter.done() for waiter in waiters)
     sent.settle(sent.batches[0])
-    assert [await waiter for waiter in waiters] == [f"answer to Inherit(now={number}.0)" for number in range(3)]
+    assert [await waiter for waiter in waiters] == [f"answer to ReleaseOrphans(now={number}.0)" for number in range(3)]
 
 
 async def test_joined_batches_are_settled_together() -> None:
     sent = Sent()
-    first = sent.group.write(Inherit(now=1.0))
+    first = sent.group.write(ReleaseOrphans(now=1.0))
     await gathered()
-    second = sent.group.write(Inherit(now=2.0))
+    second = sent.group.write(ReleaseOrphans(now=2.0))
     await gathered()
     joined, other = sent.batches
     joined.extend(other)
     sent.settle(joined)
-    assert [await first, await second] == ["answer to Inherit(now=1.0)", "answer to Inherit(now=2.0)"]
+    assert [await first, await second] == ["answer to ReleaseOrphans(now=1.0)", "answer to ReleaseOrphans(now=2.0)"]
     assert sent.sample("mm_gateway_journal_batch_writes_sum") == 2
 
 
 async def test_a_batch_that_fails_fails_for_each_of_its_callers_with_an_error_of_its_own() -> None:
     sent = Sent()
-    waiters = [sent.group.write(Check()) for _ in range(3)]
+    waiters = [sent.group.write(CheckWritable()) for _ in range(3)]
     await gathered()
     sent.group.fail(sent.batches[0], JournalUnavailable("the disk is full"))
     errors = await asyncio.gather(*waiters, return_exceptions=True)
@@ -89,7 +89,7 @@ async def test_a_batch_that_fails_fails_for_each_of_its_callers_with_an_error_of
 async def test_a_caller_that_left_is_not_told_and_disturbs_nobody() -> None:
     sent = Sent()
     for end in (sent.settle, lambda batch: sent.group.fail(batch, JournalUnavailable("x"))):
-        left, stays = sent.group.write(Check()), sent.group.write(Check())
+        left, stays = sent.group.write(CheckWritable()), sent.group.write(CheckWritable())
         await gathered()
         left.cancel()
         end(sent.batches.pop())
@@ -102,7 +102,7 @@ async def test_no_batch_is_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(group_commit, "BATCH_LIMIT", 4)
     sent = Sent()
     for _ in range(10):
-        sent.group.write(Check())
+        sent.group.write(CheckWritable())
     await gathered()
     assert [len(batch) for batch in sent.batches] == [4, 4, 2]
 
@@ -110,19 +110,19 @@ async def test_no_batch_is_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch
 async def test_when_too_many_wait_the_next_is_refused_until_some_are_durable() -> None:
     sent = Sent(waiting_limit=3)
     for _ in range(3):
-        sent.group.write(Check())
+        sent.group.write(CheckWritable())
     with pytest.raises(JournalUnavailable, match="3 writes waiting"):
-        sent.group.write(Check())
+        sent.group.write(CheckWritable())
     await gathered()
     sent.settle(sent.batches[0])
-    sent.group.write(Check())
+    sent.group.write(CheckWritable())
     await gathered()
     assert [len(batch) for batch in sent.batches] == [3, 1]
 
 
 async def test_closing_sends_what_waits_and_returns_once_all_is_settled() -> None:
     sent = Sent()
-    waiter = sent.group.write(Check())
+    waiter = sent.group.write(CheckWritable())
     closing = asyncio.create_task(sent.group.close())
     await gathered()
     await gathered()
@@ -132,7 +132,7 @@ async def test_closing_sends_what_waits_and_returns_once_all_is_settled() -> Non
     await closing
     assert waiter.done()
     with pytest.raises(JournalUnavailable, match="closed"):
-        sent.group.write(Check())
+        sent.group.write(CheckWritable())
 
 
 async def test_closing_waits_for_nothing_where_nothing_waits() -> None:
@@ -144,10 +144,10 @@ async def test_closing_waits_for_nothing_where_nothing_waits() -> None:
 async def test_each_method_of_a_journal_is_one_write() -> None:
     sent = Sent()
     journal = GroupedWrites(sent.group)
-    calls: asyncio.Future[Any] = asyncio.gather(journal.prune(5.0, 7), journal.inherit(3.0))
+    calls: asyncio.Future[Any] = asyncio.gather(journal.prune(5.0, 7), journal.release_orphans(3.0))
     await gathered()
     await gathered()
     (batch,) = sent.batches
-    assert batch.writes == [Prune(before=5.0, limit=7), Inherit(now=3.0)]
+    assert batch.writes == [Prune(before=5.0, limit=7), ReleaseOrphans(now=3.0)]
     sent.settle(batch)
-    assert await calls == ["answer to Prune(before=5.0, limit=7)", "answer to Inherit(now=3.0)"]
+    assert await calls == ["answer to Prune(before=5.0, limit=7)", "answer to ReleaseOrphans(now=3.0)"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.operators.bulkhead import CROWDED_RETRY_S, CallGroup, Guard
+from gateway.operators.bulkhead import CROWDED_RETRY_S, Bulkhead, CallGroup
 from gateway.operators.errors import Refused
 from gateway.settings import BreakerSettings, LimitSettings
 from tests.support.virtual_time import EPOCH, VirtualClock, run
@@ -19,8 +19,8 @@ OPEN_FOR_S = 5.0
 HOLDS = CallGroup.HOLDS
 
 
-def guard(concurrency: int = 2, waiting: int = 3, failures: int = 3) -> Guard:
-    return Guard(
+def guard(concurrency: int = 2, waiting: int = 3, failures: int = 3) -> Bulkhead:
+    return Bulkhead(
         LimitSettings(concurrency=concurrency, waiting=waiting),
         BreakerSettings(failures=failures, open_for=OPEN_FOR_S),
         PATIENCE_S,
@@ -28,7 +28,7 @@ def guard(concurrency: int = 2, waiting: int = 3, failures: int = 3) -> Guard:
     )
 
 
-def states(guard: Guard) -> tuple[int, int, str]:
+def states(guard: Bulkhead) -> tuple[int, int, str]:
     """Places in use, calls waiting, and the breaker of holds."""
     in_use, waiting, breakers = guard.read()
     return in_use, waiting, breakers[HOLDS]
@@ -47,7 +47,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def entering(guard: Guard) -> asyncio.Task[None]:
+def entering(guard: Bulkhead) -> asyncio.Task[None]:
     return asyncio.ensure_future(guard.enter(HOLDS))
 
 

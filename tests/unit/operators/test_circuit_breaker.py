@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.operators.circuit_breaker import Breaker, BreakerState
+from gateway.operators.circuit_breaker import BreakerState, CircuitBreaker
 
 OPEN_FOR_S = 5.0
 
@@ -26,17 +26,17 @@ def hand() -> Hand:
 
 
 @pytest.fixture
-def breaker(hand: Hand) -> Breaker:
-    return Breaker(failures=3, open_for_s=OPEN_FOR_S, clock=hand)
+def breaker(hand: Hand) -> CircuitBreaker:
+    return CircuitBreaker(failures=3, open_for_s=OPEN_FOR_S, clock=hand)
 
 
-def opened(breaker: Breaker) -> Breaker:
+def opened(breaker: CircuitBreaker) -> CircuitBreaker:
     for _ in range(3):
         breaker.record(ok=False)
     return breaker
 
 
-def test_it_begins_closed(breaker: Breaker) -> None:
+def test_it_begins_closed(breaker: CircuitBreaker) -> None:
     assert breaker.closed
     assert breaker.state is BreakerState.CLOSED
     assert breaker.wait_s() == 0.0
@@ -53,13 +53,13 @@ def test_it_begins_closed(breaker: Breaker) -> None:
         ("----------+", BreakerState.CLOSED),
     ],
 )
-def test_only_failures_in_a_row_open_it(breaker: Breaker, history: str, state: BreakerState) -> None:
+def test_only_failures_in_a_row_open_it(breaker: CircuitBreaker, history: str, state: BreakerState) -> None:
     for came in history:
         breaker.record(ok=came == "+")
     assert breaker.state is state
 
 
-def test_it_stays_open_for_its_time(breaker: Breaker, hand: Hand) -> None:
+def test_it_stays_open_for_its_time(breaker: CircuitBreaker, hand: Hand) -> None:
     opened(breaker)
     assert breaker.wait_s() == OPEN_FOR_S
     hand.seconds += 4.5
@@ -69,7 +69,7 @@ def test_it_stays_open_for_its_time(breaker: Breaker, hand: Hand) -> None:
     assert breaker.state is BreakerState.OPEN
 
 
-def test_a_probe_that_succeeds_closes_it_and_forgets_the_failures(breaker: Breaker, hand: Hand) -> None:
+def test_a_probe_that_succeeds_closes_it_and_forgets_the_failures(breaker: CircuitBreaker, hand: Hand) -> None:
     opened(breaker)
     hand.seconds += OPEN_FOR_S
     breaker.probe()
@@ -81,7 +81,7 @@ def test_a_probe_that_succeeds_closes_it_and_forgets_the_failures(breaker: Break
     assert breaker.closed
 
 
-def test_a_probe_that_fails_opens_it_anew(breaker: Breaker, hand: Hand) -> None:
+def test_a_probe_that_fails_opens_it_anew(breaker: CircuitBreaker, hand: Hand) -> None:
     opened(breaker)
     hand.seconds += OPEN_FOR_S
     breaker.probe()
@@ -91,7 +91,7 @@ def test_a_probe_that_fails_opens_it_anew(breaker: Breaker, hand: Hand) -> None:
     assert breaker.wait_s() == OPEN_FOR_S
 
 
-def test_a_probe_of_which_nothing_is_heard_is_given_up(breaker: Breaker, hand: Hand) -> None:
+def test_a_probe_of_which_nothing_is_heard_is_given_up(breaker: CircuitBreaker, hand: Hand) -> None:
     opened(breaker)
     hand.seconds += OPEN_FOR_S
     breaker.probe()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.operators import Answer, Unclear, Unmapped, excerpt_of, http_error
+from gateway.operators import HttpResponse, Unclear, Unmapped, excerpt_of, http_error
 from gateway.operators.safe_text import EXCERPT_LIMIT
 
 PAGE = b"""<!DOCTYPE html>
@@ -56,13 +56,13 @@ def test_an_excerpt_takes_no_time_whatever_was_sent(piece: bytes) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
 def test_who_refuses_a_request_is_alive(status: int) -> None:
-    error = http_error(Answer(status, {}, b"<h1>No</h1>"))
+    error = http_error(HttpResponse(status, {}, b"<h1>No</h1>"))
     assert isinstance(error, Unmapped)
     assert error.text == f"HTTP {status}: No"
 
 
 @pytest.mark.parametrize("status", [201, 204, 302, 408, 429, 500, 502, 503, 504])
 def test_any_other_status_shows_no_operator_that_can_answer(status: int) -> None:
-    error = http_error(Answer(status, {}, b""))
+    error = http_error(HttpResponse(status, {}, b""))
     assert type(error) is Unclear
     assert error.text == f"HTTP {status}"

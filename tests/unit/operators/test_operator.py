@@ -16,8 +16,8 @@ from gateway.money import Money, money
 from gateway.operators import (
     Adapter,
     AdapterSettings,
-    Answer,
     Declined,
+    HttpResponse,
     Kind,
     Player,
     Receipt,
@@ -305,7 +305,7 @@ def test_a_cancelled_caller_is_cancelled_and_nothing_is_recorded() -> None:
         with pytest.raises(asyncio.CancelledError):
             await call
         await asyncio.sleep(10)
-        assert ours.guard.closed_until(CallGroup.HOLDS) is None
+        assert ours.bulkhead.closed_until(CallGroup.HOLDS) is None
 
     run(scenario)
 
@@ -313,7 +313,7 @@ def test_a_cancelled_caller_is_cancelled_and_nothing_is_recorded() -> None:
 async def two_requests() -> object:
     """The first is answered, the second is not."""
     note_write()
-    note_answer(Answer(200, {}, b"{}"))
+    note_answer(HttpResponse(200, {}, b"{}"))
     note_write()
     raise Unclear("timed out")
 
@@ -324,7 +324,7 @@ def writing(answer: Answering, status: int | None = 200, body: bytes = b'{"error
     async def do() -> object:
         note_write()
         if status is not None:
-            note_answer(Answer(status, {}, body))
+            note_answer(HttpResponse(status, {}, body))
         return await answer()
 
     return do
@@ -356,8 +356,8 @@ def test_only_silence_opens_the_breaker(answer: Answering, opens: bool) -> None:
         ours = operator(answer)
         for _ in range(3):
             await ours.attempt(WalletCall.ROLLBACK_WITHDRAWAL, a_transfer())
-        assert (ours.guard.closed_until(CallGroup.ENDS) is not None) == opens
-        assert ours.guard.closed_until(CallGroup.HOLDS) is None
+        assert (ours.bulkhead.closed_until(CallGroup.ENDS) is not None) == opens
+        assert ours.bulkhead.closed_until(CallGroup.HOLDS) is None
 
     run(scenario)
 
@@ -371,7 +371,7 @@ def test_what_sends_nothing_says_nothing_of_the_operator(answer: Answering) -> N
         await ours.attempt(WalletCall.WITHDRAW, a_transfer())
         cast("Puppet", ours.adapter)._answer = answer
         await ours.attempt(WalletCall.WITHDRAW, a_transfer())
-        assert ours.guard.closed_until(CallGroup.HOLDS) is not None
+        assert ours.bulkhead.closed_until(CallGroup.HOLDS) is not None
 
     run(scenario)
 
@@ -385,14 +385,14 @@ def test_a_probe_that_sends_nothing_lets_another_go_at_once(monkeypatch: pytest.
         ours = operator(raising(Unsent("refused")), failures=1)
         await ours.attempt(WalletCall.WITHDRAW, a_transfer())
         await asyncio.sleep(5)
-        await ours.guard.enter(CallGroup.HOLDS)
+        await ours.bulkhead.enter(CallGroup.HOLDS)
         cast("Puppet", ours.adapter)._answer = raising(Declined(Kind.SESSION, "over"))
         await ours.attempt(WalletCall.WITHDRAW, dead)
-        ours.guard.leave()
+        ours.bulkhead.leave()
         cast("Puppet", ours.adapter)._answer = writing(returning(Receipt(BALANCE)))
-        await ours.guard.enter(CallGroup.HOLDS)
+        await ours.bulkhead.enter(CallGroup.HOLDS)
         await ours.attempt(WalletCall.WITHDRAW, a_transfer())
-        assert ours.guard.closed_until(CallGroup.HOLDS) is None
+        assert ours.bulkhead.closed_until(CallGroup.HOLDS) is None
 
     run(scenario)
 
@@ -445,7 +445,7 @@ def test_a_task_that_outlives_its_call_cannot_write_any_more() -> None:
 def test_what_the_operator_said_is_told_where_the_adapter_makes_nothing_of_it_but_no_secret_of_it() -> None:
     async def odd() -> Receipt:
         note_write()
-        note_answer(Answer(200, {}, b'{"errorCode": 102, "said": "' + TOKEN.encode() + b'"}'))
+        note_answer(HttpResponse(200, {}, b'{"errorCode": 102, "said": "' + TOKEN.encode() + b'"}'))
         raise KeyError("balance")
 
     outcome = attempted(odd)
@@ -480,7 +480,7 @@ def test_a_session_is_verified_and_a_balance_read_behind_the_guard() -> None:
         cast("Puppet", ours.adapter)._answer = returning(BALANCE)
         assert await ours.get_balance(SESSION) == BALANCE
         assert cast("Puppet", ours.adapter).seen == [("verifySession", SESSION), ("getBalance", SESSION)]
-        assert ours.guard.read()[:2] == (0, 0)
+        assert ours.bulkhead.read()[:2] == (0, 0)
 
     run(scenario)
 
@@ -496,7 +496,7 @@ def test_a_read_waits_for_a_place_and_is_refused_when_there_is_no_room() -> None
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert results[:3] == [BALANCE] * 3
         assert isinstance(results[3], Refused)
-        assert ours.guard.read()[:2] == (0, 0)
+        assert ours.bulkhead.read()[:2] == (0, 0)
 
     run(scenario)
 

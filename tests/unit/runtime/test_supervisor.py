@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.runtime.supervisor import HOPELESS, LONGEST_PAUSE_S, STEADY_S, Supervisor
+from gateway.runtime.supervisor import LONGEST_PAUSE_S, RESTART_AFTER_FAILURES, STEADY_S, Supervisor
 from tests.support.virtual_time import run
 
 
@@ -39,11 +39,11 @@ def test_work_is_troubled_from_its_failure_until_it_has_run_steadily() -> None:
         supervisor, faulty = Supervisor(), Faulty(failures=1)
         supervisor.keep("work", faulty.work)
         await asyncio.sleep(0.1)
-        assert supervisor.troubled() == ["work"]
+        assert supervisor.failing() == ["work"]
         await asyncio.sleep(1)
-        assert (len(faulty.begun_at), supervisor.troubled()) == (2, ["work"])
+        assert (len(faulty.begun_at), supervisor.failing()) == (2, ["work"])
         await asyncio.sleep(STEADY_S)
-        assert supervisor.troubled() == []
+        assert supervisor.failing() == []
         await supervisor.close()
 
     run(main)
@@ -52,14 +52,14 @@ def test_work_is_troubled_from_its_failure_until_it_has_run_steadily() -> None:
 def test_work_that_fails_again_and_again_is_hopeless() -> None:
     async def main() -> None:
         supervisor = Supervisor()
-        supervisor.keep("work", Faulty(failures=HOPELESS).work)
+        supervisor.keep("work", Faulty(failures=RESTART_AFTER_FAILURES).work)
         supervisor.keep("other", Faulty(failures=0).work)
         await asyncio.sleep(31.6)
-        assert (supervisor.troubled(), supervisor.hopeless()) == (["work"], [])
+        assert (supervisor.failing(), supervisor.failing_repeatedly()) == (["work"], [])
         await asyncio.sleep(120)
-        assert supervisor.hopeless() == ["work"]
+        assert supervisor.failing_repeatedly() == ["work"]
         await asyncio.sleep(120)
-        assert supervisor.hopeless() == []
+        assert supervisor.failing_repeatedly() == []
         await supervisor.close()
 
     run(main)
@@ -70,8 +70,8 @@ def test_failures_between_which_work_ran_steadily_do_not_add_up() -> None:
         supervisor, faulty = Supervisor(), Faulty(failures=1000, runs_for_s=STEADY_S)
         supervisor.keep("work", faulty.work)
         await asyncio.sleep(15 * STEADY_S)
-        assert len(faulty.begun_at) > HOPELESS
-        assert supervisor.hopeless() == []
+        assert len(faulty.begun_at) > RESTART_AFTER_FAILURES
+        assert supervisor.failing_repeatedly() == []
         await supervisor.close()
 
     run(main)

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.quantum.simulated import PASSWORD, USERNAME, SimulatedQuantum
 from gateway.money import money
-from gateway.operators import Answer, Unclear, basic_auth
+from gateway.operators import HttpResponse, Unclear, basic_auth
 from gateway.sandbox.faults import BALANCE_FAULTS, HUGE, Ending, Fault, FaultRule, FaultyOperator
 from gateway.sandbox.ledger import HoldState, Ledger
 from gateway.sandbox.simulated import PLAIN, Manner, Request, Unknown
@@ -44,7 +44,7 @@ def request(endpoint: str = "withdraw", **members: Any) -> Request:
     return Request("POST", f"/wallet/{endpoint}", headers, json.dumps(body).encode())
 
 
-def said(answer: Answer | None) -> Any:
+def said(answer: HttpResponse | None) -> Any:
     assert answer is not None
     return json.loads(answer.body)
 

@@ -88,15 +88,15 @@ def test_reloads_are_told_apart(metrics: Metrics) -> None:
 
 def test_a_guard_is_read_when_it_is_scraped(metrics: Metrics) -> None:
     now = (0, 0, {"holds": "closed", "ends": "closed"})
-    metrics.watch_guard("acme", lambda: now)
+    metrics.watch_bulkhead("acme", lambda: now)
     now = (3, 7, {"holds": "closed", "ends": "open"})
     assert value(metrics, "operator_calls_in_use", operator="acme") == 3
     assert value(metrics, "operator_calls_waiting", operator="acme") == 7
     assert value(metrics, "breaker_state", operator="acme", calls="ends", state="open") == 1
     assert value(metrics, "breaker_state", operator="acme", calls="ends", state="closed") == 0
     assert value(metrics, "breaker_state", operator="acme", calls="holds", state="closed") == 1
-    metrics.unwatch_guard("acme")
-    metrics.unwatch_guard("acme")
+    metrics.unwatch_bulkhead("acme")
+    metrics.unwatch_bulkhead("acme")
     assert value(metrics, "operator_calls_in_use", operator="acme") is None
 
 
@@ -159,7 +159,7 @@ def exposed(metrics: Metrics) -> set[tuple[str, str, str]]:
     metrics.commit("default", 1, 0.1)
     metrics.commit_failed("default")
     metrics.config_reloaded(ok=True)
-    metrics.watch_guard("acme", lambda: (0, 0, {"holds": "closed"}))
+    metrics.watch_bulkhead("acme", lambda: (0, 0, {"holds": "closed"}))
     metrics.tallies([Tally(Row("acme", "withdraw", "held", 1, NOW))])
     found = set()
     for family in text_string_to_metric_families(generate_latest(metrics.registry).decode()):

@@ -10,7 +10,7 @@ from gateway.operators.outcome import Outcome
 from gateway.records import Decision, Fate, Session, State, Verdict
 from gateway.settings import DeliverySettings
 from gateway.transfers import rules
-from gateway.transfers.rules import Payer
+from gateway.transfers.rules import SessionOwner
 from gateway.transfers.states import TRANSITIONS
 from gateway.wire.calls import WalletCall
 from tests.support.transfers import BALANCE, SESSION, a_reason, a_transfer, an_attempt
@@ -25,7 +25,7 @@ def outcome(verdict: Verdict, **fields: object) -> Outcome:
 
 
 def test_a_hold_that_succeeded_waits_for_the_games_decision() -> None:
-    change = rules.taken(
+    change = rules.mark_held(
         a_transfer(State.SENDING), outcome(Verdict.SUCCESS, balance=BALANCE), an_attempt(Verdict.SUCCESS), NOW
     )
     assert (change.to, change.due_at, change.hold_balance, change.fate) == (State.HELD, None, BALANCE, Fate.TAKEN)
@@ -33,7 +33,7 @@ def test_a_hold_that_succeeded_waits_for_the_games_decision() -> None:
 
 @pytest.mark.parametrize("verdict", FAILURES)
 def test_a_hold_that_did_not_clearly_succeed_is_rolled_back_at_once(verdict: Verdict) -> None:
-    change = rules.not_taken(a_transfer(State.SENDING), outcome(verdict), an_attempt(verdict), a_reason(), NOW)
+    change = rules.roll_back_failed(a_transfer(State.SENDING), outcome(verdict), an_attempt(verdict), a_reason(), NOW)
     assert (change.to, change.due_at, change.decided_at, change.owner) == (State.ROLLING_BACK, NOW, NOW, None)
     assert change.reason is not None
 
@@ -125,11 +125,11 @@ class TestLateArrival:
 def test_what_was_parked_has_one_try_at_the_games_wish_and_its_whole_schedule_at_a_persons() -> None:
     lease = rules.Lease("me", NOW + 20)
     parked = a_transfer(State.PARKED, wants=Decision.CONFIRM, tries=50, decided_at=0.0)
-    taken_up = rules.taken_up(parked, lease, NOW)
+    taken_up = rules.take_up(parked, lease, NOW)
     assert (taken_up.to, taken_up.tries, taken_up.decided_at) == (State.CONFIRMING, 50, None)
-    retried = rules.retried(parked, a_reason(), NOW)
+    retried = rules.retry(parked, a_reason(), NOW)
     assert (retried.to, retried.tries, retried.due_at, retried.owner) == (State.CONFIRMING, 0, NOW, None)
-    later = rules.retried(parked, a_reason(), NOW, NOW + 60)
+    later = rules.retry(parked, a_reason(), NOW, NOW + 60)
     assert (later.at, later.due_at, later.decided_at) == (NOW, NOW + 60, NOW + 60)
 
 
@@ -148,26 +148,26 @@ def test_a_clear_refusal_ends_no_confirm() -> None:
 @pytest.mark.parametrize(
     "own, named, whose",
     [
-        (SESSION, SESSION, Payer.SAME),
-        (SESSION, Session(operator="acme", token="newer", player_id="p1"), Payer.SAME),
-        (SESSION, Session(operator="acme", token="newer", player_id="p2"), Payer.OTHER),
-        (SESSION, Session(operator="acme", token="newer"), Payer.UNKNOWN),
-        (Session(operator="acme", token="older"), SESSION, Payer.UNKNOWN),
+        (SESSION, SESSION, SessionOwner.SAME),
+        (SESSION, Session(operator="acme", token="newer", player_id="p1"), SessionOwner.SAME),
+        (SESSION, Session(operator="acme", token="newer", player_id="p2"), SessionOwner.OTHER),
+        (SESSION, Session(operator="acme", token="newer"), SessionOwner.UNKNOWN),
+        (Session(operator="acme", token="older"), SESSION, SessionOwner.UNKNOWN),
     ],
 )
-def test_whose_session_a_call_names(own: Session, named: Session, whose: Payer) -> None:
-    assert rules.payer(own, named) is whose
+def test_whose_session_a_call_names(own: Session, named: Session, whose: SessionOwner) -> None:
+    assert rules.session_owner(own, named) is whose
 
 
 def test_a_person_can_only_vouch_for_the_end_that_was_decided() -> None:
-    resolved = rules.resolved(a_transfer(State.PARKED, wants=Decision.ROLLBACK), a_reason(), NOW)
+    resolved = rules.resolve(a_transfer(State.PARKED, wants=Decision.ROLLBACK), a_reason(), NOW)
     assert (resolved.allowed, resolved.to) == ((State.PARKED,), State.ROLLED_BACK)
 
 
 @pytest.mark.parametrize("state, end", [(State.CONFIRMING, State.CONFIRMED), (State.ROLLING_BACK, State.ROLLED_BACK)])
 def test_a_person_vouches_for_the_end_that_is_being_delivered_unless_a_try_has_begun(state: State, end: State) -> None:
     found = a_transfer(state, tries=4, revision=7)
-    resolved = rules.resolved(found, a_reason(), NOW)
+    resolved = rules.resolve(found, a_reason(), NOW)
     assert (resolved.allowed, resolved.to, resolved.tries, resolved.fence) == ((state,), end, 4, 7)
     assert (resolved.due_at, resolved.owner) == (None, None)
 
@@ -175,7 +175,7 @@ def test_a_person_vouches_for_the_end_that_is_being_delivered_unless_a_try_has_b
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.ROLLING_BACK])
 def test_a_person_shortens_the_wait_for_the_next_try_and_nothing_else(state: State) -> None:
     found = a_transfer(state, tries=4, revision=7, due_at=NOW + 3600, decided_at=NOW - 5000)
-    hastened = rules.hastened(found, a_reason(), NOW, NOW + 2)
+    hastened = rules.hasten(found, a_reason(), NOW, NOW + 2)
     assert (hastened.allowed, hastened.to, hastened.due_at, hastened.fence) == ((state,), state, NOW + 2, 7)
     assert (hastened.tries, hastened.decided_at, hastened.owner) == (4, None, None)
     assert hastened.reason == a_reason()
@@ -188,16 +188,16 @@ def test_a_person_shortens_the_wait_for_the_next_try_and_nothing_else(state: Sta
 def test_a_transfer_is_in_flight_while_the_lease_of_its_owner_lasts(
     owner: str | None, due_at: float | None, flying: bool
 ) -> None:
-    assert rules.in_flight(a_transfer(State.CONFIRMING, owner=owner, due_at=due_at), NOW) is flying
+    assert rules.is_leased(a_transfer(State.CONFIRMING, owner=owner, due_at=due_at), NOW) is flying
 
 
 def test_what_the_gateway_itself_puts_off_uses_up_no_try() -> None:
-    put_off = rules.postponed(a_transfer(State.CONFIRMING, tries=3), NOW + 5, NOW)
+    put_off = rules.postpone(a_transfer(State.CONFIRMING, tries=3), NOW + 5, NOW)
     assert (put_off.to, put_off.tries, put_off.due_at) == (State.CONFIRMING, 3, NOW + 5)
 
 
 def test_the_kind_of_a_decline_is_kept_with_the_try() -> None:
-    attempt = rules.attempt_of(
+    attempt = rules.build_attempt(
         WalletCall.WITHDRAW, outcome(Verdict.DECLINED, kind=Kind.FUNDS, text="poor"), a_transfer(), "me"
     )
     assert (attempt.kind, attempt.detail, attempt.instance) == ("funds", "poor", "me")
@@ -209,21 +209,21 @@ def test_every_rule_makes_only_transitions_of_the_table() -> None:
     parked = a_transfer(State.PARKED, wants=Decision.CONFIRM)
     lost, unwritten = outcome(Verdict.UNKNOWN), outcome(Verdict.UNSENT, unwritten=True)
     changes = [
-        rules.taken(sending, lost, an_attempt(Verdict.SUCCESS), NOW),
-        rules.not_taken(sending, lost, an_attempt(Verdict.UNKNOWN), a_reason(), NOW),
-        rules.orphaned(sending, lease, a_reason(), NOW),
-        rules.vouched(held.key, NOW),
-        rules.disowned(sending, lost, a_reason(), NOW),
-        rules.disowned(sending, unwritten, a_reason(), NOW),
-        rules.not_taken(sending, unwritten, an_attempt(Verdict.UNSENT), a_reason(), NOW),
-        rules.arrived_late(sending, lost, a_reason(), NOW),
-        rules.decided(held.key, Decision.CONFIRM, lease, NOW, amount=None, reason=None),
-        rules.decided(held.key, Decision.ROLLBACK, lease, NOW, amount=None, reason=a_reason()),
-        rules.taken_up(parked, lease, NOW),
-        rules.retried(parked, a_reason(), NOW),
-        *(rules.hastened(a_transfer(state), a_reason(), NOW, NOW) for state in (State.CONFIRMING, State.ROLLING_BACK)),
-        *(rules.resolved(a_transfer(state), a_reason(), NOW) for state in (State.CONFIRMING, State.ROLLING_BACK)),
-        rules.resolved(parked, a_reason(), NOW),
+        rules.mark_held(sending, lost, an_attempt(Verdict.SUCCESS), NOW),
+        rules.roll_back_failed(sending, lost, an_attempt(Verdict.UNKNOWN), a_reason(), NOW),
+        rules.roll_back_orphan(sending, lease, a_reason(), NOW),
+        rules.pin_receipt(held.key, NOW),
+        rules.roll_back_unrecorded(sending, lost, a_reason(), NOW),
+        rules.roll_back_unrecorded(sending, unwritten, a_reason(), NOW),
+        rules.roll_back_failed(sending, unwritten, an_attempt(Verdict.UNSENT), a_reason(), NOW),
+        rules.roll_back_late(sending, lost, a_reason(), NOW),
+        rules.decide(held.key, Decision.CONFIRM, lease, NOW, amount=None, reason=None),
+        rules.decide(held.key, Decision.ROLLBACK, lease, NOW, amount=None, reason=a_reason()),
+        rules.take_up(parked, lease, NOW),
+        rules.retry(parked, a_reason(), NOW),
+        *(rules.hasten(a_transfer(state), a_reason(), NOW, NOW) for state in (State.CONFIRMING, State.ROLLING_BACK)),
+        *(rules.resolve(a_transfer(state), a_reason(), NOW) for state in (State.CONFIRMING, State.ROLLING_BACK)),
+        rules.resolve(parked, a_reason(), NOW),
         *(
             rules.after_try(
                 a_transfer(state, tries=tries), an_attempt(verdict), outcome(verdict), PLAN, NOW + tries, 0.5
@@ -240,5 +240,5 @@ def test_every_rule_makes_only_transitions_of_the_table() -> None:
 def test_a_session_that_is_one_of_the_two_already_changes_nothing() -> None:
     spare = Session(operator="acme", token="later", player_id="p1")
     transfer = a_transfer(State.CONFIRMING, spare_session=spare)
-    assert rules.with_session(transfer, spare, []) is transfer
-    assert rules.with_session(transfer, SESSION, []) is transfer
+    assert rules.add_session(transfer, spare, []) is transfer
+    assert rules.add_session(transfer, SESSION, []) is transfer

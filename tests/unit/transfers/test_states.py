@@ -10,21 +10,21 @@ from gateway.records import CLAIMABLE, FINAL, Decision, State
 from gateway.transfers.states import (
     ADOPTED,
     ANSWERS,
-    BORN,
     DELIVERED,
     DELIVERING,
+    FIRST_STATES,
     TRANSITIONS,
     Action,
-    Call,
-    action,
-    standing,
+    TransferCall,
+    action_for,
+    effective_state,
 )
 
 EVERY_STANDING = [None, *(state for state in State if state is not State.PARKED)]
 
 
-@pytest.mark.parametrize("call", list(Call))
-def test_every_call_has_an_answer_in_every_state(call: Call) -> None:
+@pytest.mark.parametrize("call", list(TransferCall))
+def test_every_call_has_an_answer_in_every_state(call: TransferCall) -> None:
     assert set(ANSWERS[call]) == set(EVERY_STANDING)
 
 
@@ -51,21 +51,23 @@ def test_confirm_and_rollback_exclude_each_other() -> None:
 
 
 def test_a_parked_transfer_behaves_as_the_state_it_wants() -> None:
-    assert standing(State.PARKED, Decision.CONFIRM) is State.CONFIRMING
-    assert action(Call.ROLLBACK, State.PARKED, Decision.ROLLBACK) is Action.NOTE_AND_JOIN
-    assert action(Call.CONFIRM, State.PARKED, Decision.ROLLBACK) is Action.REFUSE_ROLLED_BACK
+    assert effective_state(State.PARKED, Decision.CONFIRM) is State.CONFIRMING
+    assert action_for(TransferCall.ROLLBACK, State.PARKED, Decision.ROLLBACK) is Action.NOTE_AND_JOIN
+    assert action_for(TransferCall.CONFIRM, State.PARKED, Decision.ROLLBACK) is Action.REFUSE_ROLLED_BACK
 
 
 def test_what_a_row_is_born_as_somebody_must_act_upon_or_has_ended_without_being_sent() -> None:
-    assert set(BORN) - set(CLAIMABLE) == {State.ROLLED_BACK}
+    assert set(FIRST_STATES) - set(CLAIMABLE) == {State.ROLLED_BACK}
 
 
 def test_a_hold_that_comes_after_its_adopted_confirm_is_never_answered_yes() -> None:
     for state in State:
         wants = Decision.CONFIRM if state is State.PARKED else None
-        assert action(Call.HOLD, state, wants, adopted=True) is not Action.REPLAY_HOLD or state is State.HELD
-    assert action(Call.HOLD, State.PARKED, Decision.CONFIRM, adopted=True) is Action.REFUSE_UNSENT
-    assert action(Call.HOLD, None) is Action.SEND
+        assert (
+            action_for(TransferCall.HOLD, state, wants, adopted=True) is not Action.REPLAY_HOLD or state is State.HELD
+        )
+    assert action_for(TransferCall.HOLD, State.PARKED, Decision.CONFIRM, adopted=True) is Action.REFUSE_UNSENT
+    assert action_for(TransferCall.HOLD, None) is Action.SEND
 
 
 def test_no_row_that_is_adopted_becomes_a_held_one() -> None:
@@ -74,7 +76,7 @@ def test_no_row_that_is_adopted_becomes_a_held_one() -> None:
     while grown := {after for state in reached for after in TRANSITIONS[state]} - reached:
         reached |= grown
     assert State.HELD not in reached
-    assert set(ADOPTED) == {Call.HOLD}
+    assert set(ADOPTED) == {TransferCall.HOLD}
 
 
 def test_the_page_on_the_architecture_shows_this_very_table() -> None:
@@ -82,13 +84,13 @@ def test_the_page_on_the_architecture_shows_this_very_table() -> None:
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
     ]
-    shown = {row[0]: row[1:] for row in rows if len(row) == len(Call) + 1}
+    shown = {row[0]: row[1:] for row in rows if len(row) == len(TransferCall) + 1}
     expected = {
-        "no row" if state is None else f"`{state}`": [ANSWERS[call][state].value for call in Call]
+        "no row" if state is None else f"`{state}`": [ANSWERS[call][state].value for call in TransferCall]
         for state in EVERY_STANDING
     }
     for call, answers in ADOPTED.items():
         for state, answer in answers.items():
-            cells = [answer.value if each is call else "" for each in Call]
+            cells = [answer.value if each is call else "" for each in TransferCall]
             expected[f"`{state}`, hold never seen"] = cells
     assert {state: shown.get(state) for state in expected} == expected

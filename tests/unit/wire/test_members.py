@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.members import SaidTwice, members, members_by_name
+from gateway.wire.members import DuplicateMember, members, members_by_name
 
 TEXT = st.text(max_size=6)
 JSON = st.recursive(
@@ -77,6 +77,6 @@ def test_members_are_found_by_their_names_and_those_without_a_readable_one_left_
 
 
 def test_a_member_that_must_be_there_once_is_not_taken_twice() -> None:
-    with pytest.raises(SaidTwice) as caught:
+    with pytest.raises(DuplicateMember) as caught:
         members_by_name(b'{"a": 1, "\\u0061": 2}', {"a"})
     assert caught.value.name == "a"

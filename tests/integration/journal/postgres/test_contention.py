@@ -50,16 +50,16 @@ async def test_instances_that_write_to_the_same_transfers_never_deadlock(journal
             at = NOW + step
             owner = f"instance-{number}"
             await asyncio.gather(
-                *(journal.open(a_transfer(id_, due_at=NOW)) for id_ in chance.sample(keys, 4)),
+                *(journal.insert(a_transfer(id_, due_at=NOW)) for id_ in chance.sample(keys, 4)),
                 *(
                     journal.change(Change(key=key_of(id_), allowed=ANY, to=State.CONFIRMING, at=at, due_at=at))
                     for id_ in chance.sample(keys, 8)
                 ),
-                *(journal.note(key_of(id_), a_reason()) for id_ in chance.sample(keys, 2)),
-                *(journal.remember(a_session(token), at) for token in chance.sample(keys, 4)),
-                journal.beat(Instance(id=owner, started_at=NOW, lease_until=at + chance.choice((-1, 1)))),
+                *(journal.add_reason(key_of(id_), a_reason()) for id_ in chance.sample(keys, 2)),
+                *(journal.save_session(a_session(token), at) for token in chance.sample(keys, 4)),
+                journal.renew_lease(Instance(id=owner, started_at=NOW, lease_until=at + chance.choice((-1, 1)))),
                 journal.claim(Claim(operator=ACME, owner=owner, now=at, lease_until=at + 1, limit=5)),
-                journal.inherit(at),
+                journal.release_orphans(at),
                 journal.prune(at, 2),
             )
 
@@ -73,7 +73,7 @@ async def test_duplicates_on_different_instances_create_one_row(journals: Journa
     opened = [await journals.open() for _ in range(INSTANCES)]
     for number in range(50):
         transfer = a_transfer(str(number))
-        answers = await asyncio.gather(*(journal.open(transfer) for journal in opened))
+        answers = await asyncio.gather(*(journal.insert(transfer) for journal in opened))
         assert sorted(answer.created for answer in answers) == [False] * (INSTANCES - 1) + [True]
         assert {answer.transfer.key for answer in answers} == {transfer.key}
 
@@ -82,7 +82,7 @@ async def test_a_confirm_and_a_rollback_on_different_instances_exclude_each_othe
     one, other = await journals.open(), await journals.open()
     for number in range(50):
         key = key_of(str(number))
-        await one.open(a_transfer(key.id, state=State.HELD))
+        await one.insert(a_transfer(key.id, state=State.HELD))
         confirm, rollback = await asyncio.gather(
             one.change(Change(key=key, allowed=(State.HELD,), to=State.CONFIRMING, at=NOW)),
             other.change(Change(key=key, allowed=(State.HELD,), to=State.ROLLING_BACK, at=NOW)),
@@ -95,7 +95,7 @@ async def test_a_write_that_cannot_be_stored_fails_alone(journals: Journals) -> 
     journal = await journals.open()
     too_long = random.Random(1).randbytes(5000).hex()  # does not fit into an index
     ids = ["1", "2", "3", too_long, "5", "6", "7"]
-    answers = await asyncio.gather(*(journal.open(a_transfer(id_)) for id_ in ids), return_exceptions=True)
+    answers = await asyncio.gather(*(journal.insert(a_transfer(id_)) for id_ in ids), return_exceptions=True)
     assert [isinstance(answer, JournalUnavailable) for answer in answers] == [id_ is too_long for id_ in ids]
     assert [id_ for id_ in ids if await journal.find(key_of(id_)) is None] == [too_long]
 
@@ -103,14 +103,14 @@ async def test_a_write_that_cannot_be_stored_fails_alone(journals: Journals) -> 
 async def test_a_batch_that_collides_is_sent_again(journals: Journals) -> None:
     journal = await journals.open()
     await run(journals.shelf.url, COLLISIONS.format(3))
-    assert (await journal.open(a_transfer())).created
+    assert (await journal.insert(a_transfer())).created
 
 
 async def test_a_batch_that_always_collides_is_given_up(journals: Journals) -> None:
     journal = await journals.open()
     await run(journals.shelf.url, COLLISIONS.format(1000))
     with pytest.raises(JournalUnavailable, match="serialize"):
-        await journal.open(a_transfer())
+        await journal.insert(a_transfer())
     assert await journal.find(key_of("1234abcd")) is None
 
 
@@ -121,27 +121,27 @@ async def test_a_bug_in_the_answers_is_an_unavailable_journal_not_a_dead_one(
     with monkeypatch.context() as broken:
         broken.setattr("gateway.journal.postgres.batch_writer.answers", lambda *_: 1 / 0)
         with pytest.raises(JournalUnavailable, match="ZeroDivisionError"):
-            await journal.open(a_transfer())
-    assert not (await journal.open(a_transfer())).created
+            await journal.insert(a_transfer())
+    assert not (await journal.insert(a_transfer())).created
 
 
 @pytest.mark.parametrize("turns", [GATHERED_TURNS + 1, 10])
 async def test_writing_that_is_cancelled_leaves_nobody_waiting(turns: int, journals: Journals) -> None:
     journal = await journals.open()
     others = asyncio.all_tasks()
-    write = asyncio.create_task(journal.open(a_transfer()))
+    write = asyncio.create_task(journal.insert(a_transfer()))
     for _ in range(turns):
         await asyncio.sleep(0)
     for task in asyncio.all_tasks() - others - {write}:
         task.cancel()
     with pytest.raises(JournalUnavailable, match=r"(?i)cancelled"):
         await write
-    assert (await journal.open(a_transfer("next"))).created
+    assert (await journal.insert(a_transfer("next"))).created
 
 
 async def test_more_than_fits_into_one_batch_goes_in_several(journals: Journals) -> None:
     journal = await journals.open(connections=2)
-    opened = await asyncio.gather(*(journal.open(a_transfer(str(number))) for number in range(1000)))
+    opened = await asyncio.gather(*(journal.insert(a_transfer(str(number))) for number in range(1000)))
     assert all(answer.created for answer in opened)
 
 
@@ -150,30 +150,33 @@ async def test_a_reason_never_outlives_its_transfer_however_they_meet(journals: 
     ids = [str(number) for number in range(20)]
     for number in range(20):
         for id_ in ids:
-            await journal.open(a_transfer(id_, state=State.CONFIRMED, changed_at=NOW), a_reason())
+            await journal.insert(a_transfer(id_, state=State.CONFIRMED, changed_at=NOW), a_reason())
         await asyncio.gather(
-            *(one.note(key_of(id_), a_reason(at=NOW + number)) for id_ in ids for one in (journal, other)),
+            *(one.add_reason(key_of(id_), a_reason(at=NOW + number)) for id_ in ids for one in (journal, other)),
             journal.prune(NOW + 1, 9),
             other.prune(NOW + 1, 9),
         )
         await journal.prune(NOW + 1, 99)
-        assert await journal.reasons(ReasonFilter(), limit=9) == [], number
+        assert await journal.list_reasons(ReasonFilter(), limit=9) == [], number
 
 
 async def test_a_reason_that_two_instances_note_at_once_is_counted_twice(journals: Journals) -> None:
     opened = [await journals.open() for _ in range(INSTANCES)]
-    await opened[0].open(a_transfer(state=State.ROLLING_BACK), a_reason())
+    await opened[0].insert(a_transfer(state=State.ROLLING_BACK), a_reason())
     for number in range(20):
-        await asyncio.gather(*(journal.note(key_of("1234abcd"), a_reason(at=NOW + number)) for journal in opened))
-    ((total,), listed) = await opened[0].reason_totals(ReasonFilter()), await opened[0].reasons(ReasonFilter(), limit=9)
+        await asyncio.gather(*(journal.add_reason(key_of("1234abcd"), a_reason(at=NOW + number)) for journal in opened))
+    ((total,), listed) = (
+        await opened[0].count_reasons(ReasonFilter()),
+        await opened[0].list_reasons(ReasonFilter(), limit=9),
+    )
     assert (total.count, len(listed)) == (1 + 20 * INSTANCES, 1)
 
 
 async def test_the_key_of_a_pruned_transfer_may_be_in_use_again_at_once(journals: Journals) -> None:
     journal, other = await journals.open(), await journals.open()
     for number in range(50):
-        await journal.open(a_transfer(state=State.CONFIRMED, changed_at=NOW))
-        answers = await asyncio.gather(journal.open(a_transfer()), other.prune(NOW + 1, 10))
+        await journal.insert(a_transfer(state=State.CONFIRMED, changed_at=NOW))
+        answers = await asyncio.gather(journal.insert(a_transfer()), other.prune(NOW + 1, 10))
         assert answers[0].transfer.key == key_of("1234abcd"), number
         await journal.change(Change(key=key_of("1234abcd"), allowed=ANY, to=State.CONFIRMED, at=NOW))
         await other.prune(NOW + 1, 10)

@@ -38,7 +38,7 @@ async def write(journal: Journal, first: int) -> list[str]:
     acknowledged = []
     for number in range(first, first + 100_000):
         try:
-            await journal.open(a_transfer(str(number)))
+            await journal.insert(a_transfer(str(number)))
         except JournalUnavailable:
             break
         acknowledged.append(str(number))
@@ -48,7 +48,7 @@ async def write(journal: Journal, first: int) -> list[str]:
 async def written_after(journal: Journal) -> str:
     for number in range(1000):
         try:
-            await journal.open(a_transfer(f"after {number}"))
+            await journal.insert(a_transfer(f"after {number}"))
         except JournalUnavailable:
             await asyncio.sleep(0.02)
         else:

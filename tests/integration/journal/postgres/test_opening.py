@@ -61,7 +61,7 @@ async def test_a_newer_schema_is_refused_by_gateway_and_migration(journals: Jour
 
 async def test_a_schema_that_changes_under_a_gateway_stops_its_next_connection(journals: Journals) -> None:
     journal = await journals.open()
-    await journal.check()
+    await journal.check_writable()
     await value(journals.shelf.url, "INSERT INTO journal_migrations (number, name) VALUES (999, 'later')")
     await value(
         journals.shelf.url,
@@ -69,20 +69,20 @@ async def test_a_schema_that_changes_under_a_gateway_stops_its_next_connection(j
         "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
     )
     with pytest.raises(JournalUnavailable):
-        await journal.check()
+        await journal.check_writable()
     with pytest.raises(JournalUnavailable, match="newer"):
-        await journal.open(a_transfer())
+        await journal.insert(a_transfer())
 
 
 async def test_a_gateway_of_the_former_version_writes_nothing_once_the_function_is_replaced(journals: Journals) -> None:
     journal = await journals.open()
-    await journal.check()
+    await journal.check_writable()
     await value(journals.shelf.url, "DROP FUNCTION journal_write")
     await value(journals.shelf.url, "INSERT INTO journal_migrations (number, name) VALUES (999, 'later')")
     with pytest.raises(JournalUnavailable, match=r"journal_write|function"):
-        await journal.open(a_transfer())
+        await journal.insert(a_transfer())
     with pytest.raises(JournalUnavailable, match="newer"):
-        await journal.open(a_transfer())
+        await journal.insert(a_transfer())
 
 
 async def test_the_tables_have_the_columns_that_are_written(journals: Journals) -> None:

@@ -60,17 +60,17 @@ async def proxied(own_journals: Journals, server: PostgresServer) -> AsyncIterat
 
 async def test_a_restart_is_survived_and_nothing_is_lost(own_journals: Journals, server: PostgresServer) -> None:
     journal = await own_journals.open()
-    await journal.open(a_transfer("before"))
+    await journal.insert(a_transfer("before"))
     server.stop()
     for do in (
-        lambda: journal.open(a_transfer("meanwhile")),
+        lambda: journal.insert(a_transfer("meanwhile")),
         lambda: journal.find(key_of("before")),
-        lambda: journal.transfers(TransferFilter(), limit=1),
-        journal.check,
+        lambda: journal.list_transfers(TransferFilter(), limit=1),
+        journal.check_writable,
     ):
         await refused_in_time(do)
     server.start_again()
-    opened = await once_available(lambda: journal.open(a_transfer("after")))
+    opened = await once_available(lambda: journal.insert(a_transfer("after")))
     assert opened.created
     assert await journal.find(key_of("before")) is not None
     assert await journal.find(key_of("meanwhile")) is None
@@ -89,7 +89,7 @@ async def test_what_was_acknowledged_survives_kill_9_of_the_server(
             number += 1
             id_ = f"{worker}-{number}"
             try:
-                await journal.open(a_transfer(id_))
+                await journal.insert(a_transfer(id_))
             except JournalUnavailable:
                 await asyncio.sleep(0.01)
             else:
@@ -106,7 +106,7 @@ async def test_what_was_acknowledged_survives_kill_9_of_the_server(
             server.kill()
             await asyncio.to_thread(server.start_again)
         stop.set()
-    await once_available(journal.check)
+    await once_available(journal.check_writable)
     assert [id_ for id_ in acknowledged if await journal.find(key_of(id_)) is None] == []
 
 
@@ -114,22 +114,22 @@ async def test_a_server_that_hangs_is_given_up_in_time_and_taken_up_again(
     own_journals: Journals, server: PostgresServer
 ) -> None:
     journal = await own_journals.open(**QUICK)
-    await journal.open(a_transfer("before"))
+    await journal.insert(a_transfer("before"))
     await server.pause()
     try:
         await asyncio.gather(
-            refused_in_time(lambda: journal.open(a_transfer("meanwhile"))),
+            refused_in_time(lambda: journal.insert(a_transfer("meanwhile"))),
             refused_in_time(lambda: journal.find(key_of("before"))),
         )
-        await refused_in_time(journal.check)
+        await refused_in_time(journal.check_writable)
     finally:
         server.unpause()
-    assert (await once_available(lambda: journal.open(a_transfer("after")))).created
+    assert (await once_available(lambda: journal.insert(a_transfer("after")))).created
 
 
 async def test_a_journal_is_closed_though_its_server_hangs(own_journals: Journals, server: PostgresServer) -> None:
     journal = await own_journals.open(**QUICK)
-    await journal.check()
+    await journal.check_writable()
     await server.pause()
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -140,11 +140,11 @@ async def test_a_journal_is_closed_though_its_server_hangs(own_journals: Journal
 
 async def test_a_commit_whose_answer_is_lost_is_not_called_durable(proxied: tuple[Journal, FaultyProxy]) -> None:
     journal, proxy = proxied
-    await journal.check()
+    await journal.check_writable()
     proxy.answering = False
-    await refused_in_time(lambda: journal.open(a_transfer()))
+    await refused_in_time(lambda: journal.insert(a_transfer()))
     proxy.heal()
-    again = await once_available(lambda: journal.open(a_transfer()))
+    again = await once_available(lambda: journal.insert(a_transfer()))
     assert not again.created  # it had been committed: so it is neither sent again nor lost
 
 
@@ -152,18 +152,18 @@ async def test_a_silent_network_is_given_up_in_time(proxied: tuple[Journal, Faul
     journal, proxy = proxied
     proxy.go_silent()
     await asyncio.gather(
-        refused_in_time(lambda: journal.open(a_transfer())),
+        refused_in_time(lambda: journal.insert(a_transfer())),
         refused_in_time(lambda: journal.find(key_of("1234abcd"))),
         refused_in_time(lambda: journal.next_due(ACME)),
     )
     proxy.heal()
-    assert (await once_available(lambda: journal.open(a_transfer()))).created
+    assert (await once_available(lambda: journal.insert(a_transfer()))).created
 
 
 async def test_a_cut_connection_fails_nobody_who_comes_after(proxied: tuple[Journal, FaultyProxy]) -> None:
     journal, proxy = proxied
     for number in range(20):
-        await journal.open(a_transfer(str(number)))
+        await journal.insert(a_transfer(str(number)))
         proxy.cut()
         await once_available(partial(journal.find, key_of(str(number))))
     assert proxy.connections > 20
@@ -175,17 +175,17 @@ async def test_a_database_that_comes_back_is_not_stormed(proxied: tuple[Journal,
     proxy.cut()
     deadline = time.monotonic() + 0.5
     while time.monotonic() < deadline:
-        await refused_in_time(journal.check)
+        await refused_in_time(journal.check_writable)
     proxy.heal()
     connections = proxy.connections
-    await once_available(journal.check)
+    await once_available(journal.check_writable)
     assert proxy.connections == connections + 1
 
 
 async def test_writers_that_wait_are_all_told(proxied: tuple[Journal, FaultyProxy]) -> None:
     journal, proxy = proxied
     proxy.go_silent()
-    writes = [asyncio.create_task(journal.open(a_transfer(str(number)))) for number in range(1000)]
+    writes = [asyncio.create_task(journal.insert(a_transfer(str(number)))) for number in range(1000)]
     _, waiting = await asyncio.wait(writes, timeout=PATIENCE_S)
     assert not waiting
     assert {type(write.exception()) for write in writes} == {JournalUnavailable}
@@ -206,8 +206,8 @@ async def test_a_server_without_a_free_connection_is_unavailable_until_it_has_on
 ) -> None:
     journal = await own_journals.open()
     async with all_connections_taken(server.url):
-        assert "too many" in await refused_in_time(journal.check)
-    await once_available(journal.check)
+        assert "too many" in await refused_in_time(journal.check_writable)
+    await once_available(journal.check_writable)
 
 
 async def refusal_of(do: Callable[[int], Awaitable[object]]) -> str:
@@ -233,10 +233,10 @@ async def test_a_server_that_turns_read_only_is_left_until_it_takes_writes(
     own_journals: Journals, server: PostgresServer
 ) -> None:
     journal = await own_journals.open()
-    await journal.open(a_transfer("before"))
+    await journal.insert(a_transfer("before"))
     await administer(server.url, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
     try:
-        assert "read-only" in await refusal_of(lambda number: journal.open(a_transfer(str(number))))
+        assert "read-only" in await refusal_of(lambda number: journal.insert(a_transfer(str(number))))
     finally:
         await administer(
             server.url,
@@ -244,7 +244,7 @@ async def test_a_server_that_turns_read_only_is_left_until_it_takes_writes(
             "ALTER SYSTEM RESET default_transaction_read_only",
             "SELECT pg_reload_conf()",
         )
-    assert (await once_available(lambda: journal.open(a_transfer("after")))).created
+    assert (await once_available(lambda: journal.insert(a_transfer("after")))).created
 
 
 FULL_DISK = """
@@ -258,15 +258,15 @@ CREATE TRIGGER no_space BEFORE INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION
 async def test_a_full_disk_refuses_writes_until_there_is_space(journals: Journals) -> None:
     journal = await journals.open()
     await administer(journals.shelf.url, FULL_DISK)
-    assert "No space left" in await refused_in_time(lambda: journal.open(a_transfer()))
+    assert "No space left" in await refused_in_time(lambda: journal.insert(a_transfer()))
     assert await journal.find(key_of("1234abcd")) is None
     await administer(journals.shelf.url, "DROP TRIGGER no_space ON transfers")
-    assert (await journal.open(a_transfer())).created
+    assert (await journal.insert(a_transfer())).created
 
 
 async def test_a_lock_that_somebody_keeps_is_waited_for_in_bounds(journals: Journals) -> None:
     journal = await journals.open(**QUICK)
-    await journal.open(a_transfer(state=State.HELD))
+    await journal.insert(a_transfer(state=State.HELD))
     change = Change(key=key_of("1234abcd"), allowed=ANY, to=State.CONFIRMING, at=NOW)
     somebody = await asyncpg.connect(journals.shelf.url)
     try:
@@ -287,8 +287,8 @@ async def test_a_list_that_takes_too_long_is_stopped_on_the_server(
     try:
         async with somebody.transaction():
             await somebody.execute("LOCK TABLE transfers")
-            said = await refused_in_time(lambda: journal.transfers(TransferFilter(), limit=1))
+            said = await refused_in_time(lambda: journal.list_transfers(TransferFilter(), limit=1))
             assert "statement timeout" in said
     finally:
         await somebody.close()
-    assert await journal.transfers(TransferFilter(), limit=1) == []
+    assert await journal.list_transfers(TransferFilter(), limit=1) == []

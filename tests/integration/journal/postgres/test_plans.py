@@ -134,22 +134,22 @@ async def test_no_call_has_ever_read_a_table_from_end_to_end(journals: Journals,
 
     async def life(number: int) -> None:
         transfer = a_transfer(f"id-{number}", due_at=NOW, owner="dead", session=a_session(str(number)))
-        await journal.remember(transfer.session, NOW)
-        await journal.open(transfer, a_reason())
-        await journal.open(transfer)
+        await journal.save_session(transfer.session, NOW)
+        await journal.insert(transfer, a_reason())
+        await journal.insert(transfer)
         change: dict[str, Any] = {"key": transfer.key, "allowed": ANY, "at": NOW, "due_at": NOW}
         await journal.change(Change(to=State.CONFIRMING, attempt=an_attempt(), reason=a_reason(), **change))
         await journal.change(
             Change(to=State.CONFIRMING, found=msgspec.structs.replace(transfer, revision=99), **change)
         )
-        await journal.note(transfer.key, a_reason())
+        await journal.add_reason(transfer.key, a_reason())
         await journal.find(transfer.key)
         await journal.timeline(transfer.key)
-        await journal.session(ACME, str(number))
+        await journal.find_session(ACME, str(number))
 
     await asyncio.gather(*(life(number) for number in range(64)))
-    await journal.beat(Instance(id="dead", started_at=NOW, lease_until=NOW))
-    await journal.inherit(NOW + 1)
+    await journal.renew_lease(Instance(id="dead", started_at=NOW, lease_until=NOW))
+    await journal.release_orphans(NOW + 1)
     await journal.claim(Claim(operator=ACME, owner="a", now=NOW, lease_until=NOW + 9, limit=32))
     await journal.next_due(ACME)
     await journal.prune(NOW, 100)

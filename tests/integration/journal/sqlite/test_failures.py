@@ -16,11 +16,11 @@ from gateway.clock import SystemClock
 from gateway.journal.group_commit import Batch, GroupCommit
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.sealing import Sealer
-from gateway.journal.sqlite.connection import Place
+from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.journal.sqlite.store import CHECKPOINT_PAGES, SqliteStore
 from gateway.journal.sqlite.threads import WritingThread
-from gateway.journal.writes import Change, Open, Write
+from gateway.journal.writes import Change, Insert, Write
 from gateway.records import State
 from gateway.telemetry.metrics import Metrics
 from tests.support.failing_disk import FailingDisk
@@ -46,7 +46,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 async def journal(tmp_path: Path, disk: FailingDisk, metrics: Metrics) -> AsyncIterator[SqliteJournal]:
-    place = Place(str(tmp_path / "journal.db"), vfs=disk.name)
+    place = SqliteFile(str(tmp_path / "journal.db"), vfs=disk.name)
     opened = await SqliteJournal.open_at("main", place, Sealer(), metrics, SystemClock())
     yield opened
     disk.on_write = disk.on_sync = None
@@ -57,19 +57,19 @@ async def journal(tmp_path: Path, disk: FailingDisk, metrics: Metrics) -> AsyncI
 async def test_a_batch_that_cannot_be_made_durable_is_refused_whole_and_the_next_may_succeed(
     journal: SqliteJournal, disk: FailingDisk, metrics: Metrics, where: str, error: apsw.Error
 ) -> None:
-    await journal.open(a_transfer("before"))
+    await journal.insert(a_transfer("before"))
     setattr(disk, where, error)
     ids = [f"failed {number}" for number in range(5)]
-    results = await asyncio.gather(*(journal.open(a_transfer(id_)) for id_ in ids), return_exceptions=True)
+    results = await asyncio.gather(*(journal.insert(a_transfer(id_)) for id_ in ids), return_exceptions=True)
     assert [type(result) for result in results] == [JournalUnavailable] * 5
     assert metrics.registry.get_sample_value("mm_gateway_journal_failures_total", {"journal": "main"}) == 1
     with pytest.raises(JournalUnavailable):
-        await journal.check()
+        await journal.check_writable()
     assert await journal.find(key_of("before")) == a_transfer("before")
     setattr(disk, where, None)
-    await journal.check()
+    await journal.check_writable()
     assert [await journal.find(key_of(id_)) for id_ in ids] == [None] * 5
-    assert all([(await journal.open(a_transfer(id_))).created for id_ in ids])
+    assert all([(await journal.insert(a_transfer(id_))).created for id_ in ids])
 
 
 async def test_a_full_disk_refuses_writes_until_there_is_space_again(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ async def test_a_write_that_is_no_write_fails_its_batch_and_nothing_else(journal
     nonsense: Any = "nonsense"
     with pytest.raises(JournalUnavailable, match="KeyError"):
         await journal._group.write(nonsense)
-    assert (await journal.open(a_transfer())).created
+    assert (await journal.insert(a_transfer())).created
 
 
 async def test_a_checkpoint_that_fails_loses_nothing_and_is_tried_again(
@@ -109,19 +109,19 @@ async def test_a_checkpoint_that_fails_loses_nothing_and_is_tried_again(
 
     monkeypatch.setattr(store, "checkpoint", fail)
     monkeypatch.setattr(store, "_checkpoint_pages", 1)
-    await journal.open(a_transfer("1"))
+    await journal.insert(a_transfer("1"))
     await failed.wait()
-    assert (await journal.open(a_transfer("2"))).created
+    assert (await journal.insert(a_transfer("2"))).created
     monkeypatch.undo()
-    assert (await journal.open(a_transfer("3"))).created
+    assert (await journal.insert(a_transfer("3"))).created
 
 
 def test_the_log_is_emptied_as_soon_as_it_is_long(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    store = SqliteStore(Place(str(path)), Sealer())
+    store = SqliteStore(SqliteFile(str(path)), Sealer())
     checkpoints = 0
     for number in range(60):
-        store.apply([Open(transfer=a_transfer(f"{number}-{n}", description="x" * 4096)) for n in range(50)])
+        store.apply([Insert(transfer=a_transfer(f"{number}-{n}", description="x" * 4096)) for n in range(50)])
         if store.checkpoint_due:
             store.checkpoint()
             checkpoints += 1
@@ -131,29 +131,29 @@ def test_the_log_is_emptied_as_soon_as_it_is_long(tmp_path: Path) -> None:
 
 
 def test_a_long_read_delays_the_emptying_of_the_log_and_is_not_asked_about_after_every_write(tmp_path: Path) -> None:
-    store = SqliteStore(Place(str(tmp_path / "journal.db")), Sealer())
-    store.apply([Open(transfer=a_transfer("1"))])
+    store = SqliteStore(SqliteFile(str(tmp_path / "journal.db")), Sealer())
+    store.apply([Insert(transfer=a_transfer("1"))])
     reader = apsw.Connection(str(tmp_path / "journal.db"))
     reader.execute("BEGIN; SELECT count(*) FROM transfers").fetchall()
     while not store.checkpoint_due:
-        store.apply([Open(transfer=a_transfer(f"{store._wal_pages}", description="x" * 100_000))])
+        store.apply([Insert(transfer=a_transfer(f"{store._wal_pages}", description="x" * 100_000))])
     store.checkpoint()
     assert not store.checkpoint_due
-    store.apply([Open(transfer=a_transfer("2"))])
+    store.apply([Insert(transfer=a_transfer("2"))])
     assert not store.checkpoint_due
     reader.close()
     while not store.checkpoint_due:
-        store.apply([Open(transfer=a_transfer(f"{store._wal_pages}", description="x" * 100_000))])
+        store.apply([Insert(transfer=a_transfer(f"{store._wal_pages}", description="x" * 100_000))])
     store.checkpoint()
-    store.apply([Open(transfer=a_transfer("3"))])
+    store.apply([Insert(transfer=a_transfer("3"))])
     assert store._wal_pages < 100
     store.close()
 
 
 def test_a_failed_checkpoint_is_tried_again_once_the_log_has_grown(tmp_path: Path, disk: FailingDisk) -> None:
-    store = SqliteStore(Place(str(tmp_path / "journal.db"), vfs=disk.name), Sealer())
+    store = SqliteStore(SqliteFile(str(tmp_path / "journal.db"), vfs=disk.name), Sealer())
     while not store.checkpoint_due:
-        store.apply([Open(transfer=a_transfer(f"{store._wal_pages}", description="x" * 100_000))])
+        store.apply([Insert(transfer=a_transfer(f"{store._wal_pages}", description="x" * 100_000))])
     disk.on_write = apsw.FullError("disk full")
     with pytest.raises(JournalUnavailable, match="checkpointing failed"):
         store.checkpoint()
@@ -163,7 +163,7 @@ def test_a_failed_checkpoint_is_tried_again_once_the_log_has_grown(tmp_path: Pat
 
 
 async def test_every_commit_is_synced_before_its_callers_wake(journal: SqliteJournal, disk: FailingDisk) -> None:
-    await journal.open(a_transfer())
+    await journal.insert(a_transfer())
     for number in range(5):
         before = disk.syncs
         await journal.change(Change(key=key_of("1234abcd"), allowed=ANY, to=State.HELD, at=NOW + number))
@@ -173,7 +173,7 @@ async def test_every_commit_is_synced_before_its_callers_wake(journal: SqliteJou
 async def test_reads_that_fail_say_so(journal: SqliteJournal) -> None:
     for reads in (journal._short, journal._long):
         reads.close()
-    for read in (journal.find(key_of("1")), journal.timeline(key_of("1")), journal.tallies(NOW)):
+    for read in (journal.find(key_of("1")), journal.timeline(key_of("1")), journal.count_unfinished(NOW)):
         with pytest.raises(JournalUnavailable, match="reading failed"):
             await read
 
@@ -195,7 +195,7 @@ async def test_closing_answers_the_reads_that_wait(journal: SqliteJournal) -> No
 
 def test_a_loop_that_is_gone_is_not_told(tmp_path: Path) -> None:
     async def leave() -> SqliteJournal:
-        place = Place(str(tmp_path / "journal.db"))
+        place = SqliteFile(str(tmp_path / "journal.db"))
         return await SqliteJournal.open_at("main", place, Sealer(), Metrics(), SystemClock())
 
     journal = asyncio.run(leave())
@@ -220,10 +220,10 @@ async def test_batches_that_wait_are_committed_in_one_transaction(
         return apply(writes)
 
     monkeypatch.setattr(store, "apply", slowly)
-    opening = [asyncio.create_task(journal.open(a_transfer("0")))]
+    opening = [asyncio.create_task(journal.insert(a_transfer("0")))]
     await busy.wait()
     for number in range(1, 5):
-        opening.append(asyncio.create_task(journal.open(a_transfer(str(number)))))
+        opening.append(asyncio.create_task(journal.insert(a_transfer(str(number)))))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     closing = asyncio.create_task(journal.close())
@@ -235,10 +235,10 @@ async def test_batches_that_wait_are_committed_in_one_transaction(
 
 def test_the_writer_commits_what_it_was_sent_before_its_end(tmp_path: Path) -> None:
     async def main() -> bool:
-        place = Place(str(tmp_path / "journal.db"))
+        place = SqliteFile(str(tmp_path / "journal.db"))
         writing = WritingThread("main", SqliteStore(place, Sealer()), SystemClock())
         group = GroupCommit("main", writing.send, Metrics())
-        waiter = group.write(Open(transfer=a_transfer()))
+        waiter = group.write(Insert(transfer=a_transfer()))
         group._flush()
         writing.send(None)
         writing.start(group)

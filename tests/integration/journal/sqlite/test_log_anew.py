@@ -8,12 +8,12 @@ import pytest
 
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.sealing import Sealer
-from gateway.journal.sqlite.connection import Place
+from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.store import SqliteStore
 
 
 def test_a_journal_whose_log_cannot_be_moved_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = Place(str(tmp_path / "journal.db"))
+    place = SqliteFile(str(tmp_path / "journal.db"))
     SqliteStore(place, Sealer([])).close()
 
     def fails(store: SqliteStore) -> None:

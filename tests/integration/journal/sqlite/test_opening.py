@@ -16,7 +16,7 @@ from gateway.journal.interface import Journal, JournalMisconfigured, JournalUnav
 from gateway.journal.migrations import Migration
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite import connection as schema
-from gateway.journal.sqlite.connection import MIGRATIONS, Place, connect
+from gateway.journal.sqlite.connection import MIGRATIONS, SqliteFile, connect
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
@@ -41,7 +41,7 @@ async def test_an_empty_file_becomes_a_journal_that_is_kept(url: str) -> None:
     for created in (True, False):
         journal = await opened(url)
         assert journal.exclusive
-        assert (await journal.open(a_transfer())).created is created
+        assert (await journal.insert(a_transfer())).created is created
         await journal.close()
 
 
@@ -87,11 +87,11 @@ async def test_a_second_process_is_told_who_has_the_journal(url: str) -> None:
 
 async def test_a_command_may_look_in_beside_the_gateway_and_act(url: str) -> None:
     gateway = await opened(url)
-    await gateway.open(a_transfer("1"))
+    await gateway.insert(a_transfer("1"))
     command = await opened(url, beside=True)
     assert not command.exclusive
     assert await command.find(key_of("1")) == a_transfer("1")
-    await command.open(a_transfer("2"))
+    await command.insert(a_transfer("2"))
     assert await gateway.find(key_of("2")) == a_transfer("2")
     await command.close()
     await gateway.close()
@@ -124,7 +124,7 @@ async def test_another_programs_database_is_refused(path: Path, url: str) -> Non
 )
 async def test_another_schema_is_refused_with_what_to_do(path: Path, url: str, version: int, text: str) -> None:
     await migrate_journal(JournalSettings(url=url))
-    connection = connect(Place(str(path)))
+    connection = connect(SqliteFile(str(path)))
     connection.pragma("user_version", version)
     connection.close()
     with pytest.raises(SchemaMismatch, match=text):
@@ -133,7 +133,7 @@ async def test_another_schema_is_refused_with_what_to_do(path: Path, url: str, v
 
 async def test_a_newer_schema_is_not_migrated(path: Path, url: str) -> None:
     await migrate_journal(JournalSettings(url=url))
-    connection = connect(Place(str(path)))
+    connection = connect(SqliteFile(str(path)))
     connection.pragma("user_version", 99)
     connection.close()
     with pytest.raises(SchemaMismatch, match="newer"):
@@ -150,7 +150,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path, monkeypatc
     monkeypatch.setattr(
         schema, "MIGRATIONS", [*MIGRATIONS, Migration(99, "0099_bad.sql", "CREATE TABLE transfers (a)")]
     )
-    connection = connect(Place(str(path)))
+    connection = connect(SqliteFile(str(path)))
     with pytest.raises(JournalUnavailable, match="migrating failed"):
         schema.migrate(connection, str(path))
     assert schema.is_empty(connection)
@@ -159,25 +159,25 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path, monkeypatc
 
 async def test_only_its_owner_may_read_the_journal(path: Path, url: str) -> None:
     journal = await opened(url)
-    await journal.open(a_transfer())
+    await journal.insert(a_transfer())
     for file in path.parent.glob("journal.db*"):
         assert file.stat().st_mode & 0o077 == 0, file
     await journal.close()
 
 
 def test_every_connection_syncs_fully(path: Path) -> None:
-    connection = connect(Place(str(path)))
+    connection = connect(SqliteFile(str(path)))
     pragmas = {name: connection.pragma(name) for name in ("journal_mode", "synchronous", "checkpoint_fullfsync")}
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "checkpoint_fullfsync": 1}
 
 
 def test_a_place_without_a_write_ahead_log_is_refused() -> None:
     with pytest.raises(JournalMisconfigured, match="write-ahead log"):
-        connect(Place(":memory:"))
+        connect(SqliteFile(":memory:"))
 
 
 def test_an_exclusive_store_needs_no_shared_memory_and_lets_nobody_else_in(path: Path) -> None:
-    store = SqliteStore(Place(str(path), exclusive=True), Sealer())
+    store = SqliteStore(SqliteFile(str(path), exclusive=True), Sealer())
     assert sorted(file.name for file in path.parent.iterdir()) == ["journal.db", "journal.db-wal"]
     other = apsw.Connection(str(path))
     with pytest.raises(apsw.BusyError):

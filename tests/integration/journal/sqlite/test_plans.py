@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from gateway.journal.sealing import Sealer
-from gateway.journal.sqlite.connection import Place
+from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.statements import SQL
 from gateway.journal.sqlite.store import SqliteStore
 
@@ -46,7 +46,7 @@ PLANS = {
 
 @pytest.fixture
 def connection(tmp_path: Path) -> apsw.Connection:
-    return SqliteStore(Place(str(tmp_path / "journal.db")), Sealer())._connection
+    return SqliteStore(SqliteFile(str(tmp_path / "journal.db")), Sealer())._connection
 
 
 def plan_of(connection: apsw.Connection, statement: str) -> list[str]:

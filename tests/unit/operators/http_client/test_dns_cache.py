@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.operators.http_client.dns_cache import FRESH_S, Resolver
+from gateway.operators.http_client.dns_cache import FRESH_S, DnsCache
 from gateway.operators.http_client.request import Origin
 from tests.support.virtual_time import run
 
@@ -37,18 +37,18 @@ class NameServer:
 
 
 def with_name_server(
-    monkeypatch: pytest.MonkeyPatch, scenario: Callable[[NameServer, Resolver], Awaitable[None]]
+    monkeypatch: pytest.MonkeyPatch, scenario: Callable[[NameServer, DnsCache], Awaitable[None]]
 ) -> None:
     async def whole() -> None:
         server = NameServer()
         monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", server.getaddrinfo)
-        await scenario(server, Resolver())
+        await scenario(server, DnsCache())
 
     run(whole)
 
 
 def test_an_address_needs_no_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(server: NameServer, resolver: Resolver) -> None:
+    async def scenario(server: NameServer, resolver: DnsCache) -> None:
         for host in ("192.0.2.1", "2001:db8::1"):
             assert await resolver.addresses(Origin(host, 443, tls=True)) == [host]
         assert server.lookups == 0
@@ -57,14 +57,14 @@ def test_an_address_needs_no_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_address_comes_once_in_the_name_servers_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(server: NameServer, resolver: Resolver) -> None:
+    async def scenario(server: NameServer, resolver: DnsCache) -> None:
         assert await resolver.addresses(ORIGIN) == ["2001:db8::1", "192.0.2.1"]
 
     with_name_server(monkeypatch, scenario)
 
 
 def test_many_who_ask_at_once_share_one_lookup_even_if_some_give_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(server: NameServer, resolver: Resolver) -> None:
+    async def scenario(server: NameServer, resolver: DnsCache) -> None:
         asking = [asyncio.ensure_future(resolver.addresses(ORIGIN)) for _ in range(100)]
         await asyncio.sleep(0.5)
         for task in asking[:50]:
@@ -79,7 +79,7 @@ def test_many_who_ask_at_once_share_one_lookup_even_if_some_give_up(monkeypatch:
 def test_what_was_learned_is_asked_again_after_a_while_and_kept_while_nobody_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def scenario(server: NameServer, resolver: Resolver) -> None:
+    async def scenario(server: NameServer, resolver: DnsCache) -> None:
         known = await resolver.addresses(ORIGIN)
         assert await resolver.addresses(ORIGIN) == known
         assert server.lookups == 1
@@ -97,7 +97,7 @@ def test_what_was_learned_is_asked_again_after_a_while_and_kept_while_nobody_ans
 def test_a_name_that_is_not_found_is_an_error_and_the_next_call_asks_anew(
     monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
-    async def scenario(server: NameServer, resolver: Resolver) -> None:
+    async def scenario(server: NameServer, resolver: DnsCache) -> None:
         server.answer = answer
         for _ in range(2):
             with pytest.raises(OSError, match=r"name"):
@@ -108,7 +108,7 @@ def test_a_name_that_is_not_found_is_an_error_and_the_next_call_asks_anew(
 
 
 def test_a_failure_that_nobody_waited_for_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(server: NameServer, resolver: Resolver) -> None:
+    async def scenario(server: NameServer, resolver: DnsCache) -> None:
         server.answer = socket.gaierror("no such name")
         asking = asyncio.ensure_future(resolver.addresses(ORIGIN))
         await asyncio.sleep(0.5)
@@ -120,7 +120,7 @@ def test_a_failure_that_nobody_waited_for_disturbs_nobody(monkeypatch: pytest.Mo
 
 
 def test_closing_ends_a_lookup_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(server: NameServer, resolver: Resolver) -> None:
+    async def scenario(server: NameServer, resolver: DnsCache) -> None:
         asking = asyncio.ensure_future(resolver.addresses(ORIGIN))
         await asyncio.sleep(0.5)
         resolver.close()

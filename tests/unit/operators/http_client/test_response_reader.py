@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.operators.adapter import Answer
+from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Unclear
-from gateway.operators.http_client.response_reader import HEAD_LIMIT, AnswerReader
+from gateway.operators.http_client.response_reader import HEAD_LIMIT, ResponseReader
 
 LIMIT = 1000
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -34,8 +34,8 @@ FRAGMENTS = (
 )
 
 
-def read(pieces: list[bytes]) -> tuple[Answer | None, AnswerReader]:
-    reader = AnswerReader(LIMIT)
+def read(pieces: list[bytes]) -> tuple[HttpResponse | None, ResponseReader]:
+    reader = ResponseReader(LIMIT)
     for piece in pieces:
         answer = reader.feed(piece)
         if answer is not None:
@@ -43,7 +43,7 @@ def read(pieces: list[bytes]) -> tuple[Answer | None, AnswerReader]:
     return None, reader
 
 
-def read_to_the_end(pieces: list[bytes]) -> Answer | Unclear:
+def read_to_the_end(pieces: list[bytes]) -> HttpResponse | Unclear:
     try:
         answer, reader = read(pieces)
         return reader.end() if answer is None else answer
@@ -83,11 +83,11 @@ def test_an_answer_does_not_depend_on_how_it_is_cut(data: st.DataObject) -> None
 
 
 def test_one_reader_reads_many_answers() -> None:
-    reader = AnswerReader(LIMIT)
+    reader = ResponseReader(LIMIT)
     for number in range(3):
         reader.begin()
         answer = reader.feed(HEAD + b"X-N: %d\r\nContent-Length: 1\r\n\r\n%d" % (number, number))
-        assert answer == Answer(200, {"x-n": str(number), "content-length": "1"}, b"%d" % number)
+        assert answer == HttpResponse(200, {"x-n": str(number), "content-length": "1"}, b"%d" % number)
 
 
 def test_an_interim_answers_headers_are_not_the_answers() -> None:
