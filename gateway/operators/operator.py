@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
 from traceback import extract_tb
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 import msgspec
 import structlog
@@ -15,7 +15,7 @@ from gateway.clock import Clock
 from gateway.deadlines import Deadlines
 from gateway.money import Money
 from gateway.operators.adapter import Adapter, HttpResponse, Player
-from gateway.operators.bulkhead import GROUP_OF, Bulkhead
+from gateway.operators.bulkhead import GROUP_OF, Bulkhead, CallGroup
 from gateway.operators.errors import Declined, OperatorError, Unclear, Unmapped, Unsent
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.wire_use import CURRENT_USE, WireUse
@@ -41,8 +41,43 @@ T = TypeVar("T")
 Method = Callable[[A], Awaitable[Any]]
 
 
+class Admission:
+    """A slot in one operator's bulkhead, held until the block is left: `async with operator.admit(group) as admission`.
+
+    Calls that move money are made through it, so that none can be made without a slot.
+    """
+
+    __slots__ = ("_bulkhead", "_group", "_is_in", "attempt")
+
+    def __init__(
+        self,
+        bulkhead: Bulkhead,
+        group: CallGroup,
+        attempt: Callable[[WalletCall, Transfer], Coroutine[Any, Any, Outcome]],
+    ) -> None:
+        self._bulkhead = bulkhead
+        self._group = group
+        self._is_in = False
+        self.attempt = attempt
+
+    async def __aenter__(self) -> Self:
+        """Raises `Refused`: circuit breaker open, queue full, or waited too long."""
+        await self._bulkhead.enter(self._group)
+        self._is_in = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Gives the slot back before the block ends, where what follows does not need the operator."""
+        if self._is_in:
+            self._is_in = False
+            self._bulkhead.leave()
+
+
 class Operator:
-    """`bulkhead` is entered by whoever calls `attempt`; `verify_session` and `get_balance` enter it themselves."""
+    """One operator: its adapter, its bulkhead and its settings. Every call goes through `admit`."""
 
     def __init__(
         self,
@@ -75,26 +110,29 @@ class Operator:
 
     async def verify_session(self, session: Session) -> Player:
         """Whose session it is. Raises `OperatorError`, its text fit to be shown."""
-        await self.bulkhead.enter(GROUP_OF[WalletCall.VERIFY_SESSION])
-        try:
+        async with self.admit(GROUP_OF[WalletCall.VERIFY_SESSION]):
             return await self._verify(session)
-        finally:
-            self.bulkhead.leave()
 
     async def get_balance(self, session: Session) -> Money:
         """The player's balance. Raises `OperatorError`, its text fit to be shown."""
-        await self.bulkhead.enter(GROUP_OF[WalletCall.GET_BALANCE])
-        try:
+        async with self.admit(GROUP_OF[WalletCall.GET_BALANCE]):
             return await self._call(
                 WalletCall.GET_BALANCE, self.adapter.get_balance, session, require_money, session, WireUse()
             )
-        finally:
-            self.bulkhead.leave()
 
-    async def attempt(self, call: WalletCall, transfer: Transfer) -> Outcome:
-        """One try of a call that moves money. The caller has entered the guard.
+    def admit(self, group: CallGroup) -> Admission:
+        """A slot for one call of this group, taken on entering the block. Entering raises `Refused`."""
+        return Admission(self.bulkhead, group, self._attempt)
 
-        Raises nothing that the adapter throws: whatever is no clear yes, no or "not sent" is unknown.
+    async def close(self) -> None:
+        """Closes the operator's connections."""
+        await self._client.close()
+        self._overtime.close()
+
+    async def _attempt(self, call: WalletCall, transfer: Transfer) -> Outcome:
+        """One try of a call that moves money.
+
+        Raises nothing that the adapter throws: whatever is not a clear yes, no or "not sent" is unknown.
         """
         at, begun = self._clock.now(), self._clock.monotonic()
         use, kind, verdict = WireUse(), None, Verdict.SUCCESS
@@ -130,11 +168,6 @@ class Operator:
             unwritten=not use.written and verdict in _PROVES,
             session=learnt,
         )
-
-    async def close(self) -> None:
-        """Closes the operator's connections."""
-        await self._client.close()
-        self._overtime.close()
 
     async def _verify(self, session: Session) -> Player:
         return await self._call(

@@ -67,7 +67,7 @@ class OpenJournals:
 
     def tallies(self) -> list[UnfinishedCount]:
         """What was unfinished when the chores last counted."""
-        return [tally for house in self._housekeeping.values() for tally in house.tallies]
+        return [tally for house in self._housekeeping.values() for tally in house.unfinished]
 
     async def close(self) -> None:
         """Says that this instance is gone, so that others take over at once; then closes all."""

@@ -56,10 +56,10 @@ class Runtime:
         self._supervisor = Supervisor()
         self._journals = OpenJournals(self.metrics, self.clock, self.instance, self._supervisor)
         deliveries: dict[str, DeliveryLoop] = {}
-        self._reasoning = RollbackReasons(_categories(settings), self.clock, self.metrics)
+        self._reasons = RollbackReasons(_categories(settings), self.clock, self.metrics)
         context = Context(
             journals=self._journals.open,
-            reasoning=self._reasoning,
+            reasons=self._reasons,
             metrics=self.metrics,
             clock=self.clock,
             instance=self.instance,
@@ -154,7 +154,7 @@ class Runtime:
         return Prepared(settings, operators, front, tls)
 
     async def _put_in_force(self, prepared: Prepared) -> None:
-        self._reasoning.categories = _categories(prepared.settings)
+        self._reasons.categories = _categories(prepared.settings)
         self._admin.token = prepared.settings.admin.token
         self._wallet.access = AccessLog(prepared.settings.log)
         self._wallet.apply_routing(prepared.front)

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from gateway.money import Money, money
 from gateway.operators.adapter import Adapter, Receipt
+from gateway.operators.bulkhead import GROUP_OF
 from gateway.operators.errors import Declined, Kind, OperatorError, Unmapped
 from gateway.operators.outcome import Outcome
 from gateway.operators.safe_text import secrets_of
@@ -287,7 +288,8 @@ class Conformance:
                 await bench.attempt(call, transfer)
                 sent = _requests(bench)[before:]
                 other = build(self.adapter, self.simulated.adapter_settings(bench.server.base_url), PATIENT_S)
-                await other.attempt(call, transfer)
+                async with other.admit(GROUP_OF[call]) as admission:
+                    await admission.attempt(call, transfer)
                 await other.close()
                 assert sent or call in CONFIRMS.values()
                 assert _requests(bench)[before + len(sent) :] == sent

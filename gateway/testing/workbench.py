@@ -11,6 +11,7 @@ from typing import Any, Final
 from gateway.clock import SystemClock
 from gateway.money import Money
 from gateway.operators.adapter import Adapter, Player
+from gateway.operators.bulkhead import GROUP_OF
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
@@ -60,7 +61,8 @@ class Workbench:
         )
 
     async def attempt(self, call: WalletCall, transfer: Transfer) -> Outcome:
-        return await self.operator.attempt(call, transfer)
+        async with self.operator.admit(GROUP_OF[call]) as admission:
+            return await admission.attempt(call, transfer)
 
     def go_wrong(self, fault: Fault) -> None:
         """Every request from now on."""

@@ -1,4 +1,4 @@
-"""The balance that goes with an answer. It only informs: no answer fails because it cannot be told."""
+"""The balance that goes with an answer. It only informs: no answer fails because there is none."""
 
 from __future__ import annotations
 
@@ -23,36 +23,37 @@ log = structlog.get_logger(__name__)
 
 
 class Balances:
-    """Remembers the last balance that each of `capacity` players was told, and fills in what is missing. Who has been
-    known for longest is forgotten first."""
+    """The last balance of up to `capacity` players, to fill in where the operator gave none."""
 
     def __init__(self, capacity: int = REMEMBERED) -> None:
         self._last: BoundedMap[tuple[str, str, str], Money] = BoundedMap(capacity)
 
-    def told(self, session: Session, balance: Money) -> None:
-        """The operator has said so."""
+    def remember(self, session: Session, balance: Money) -> None:
+        """The operator has given this balance."""
         self._last.put(_player(session), balance)
 
-    def last(self, session: Session) -> Money | None:
-        """What the player was told last, by this process."""
+    def last_known(self, session: Session) -> Money | None:
+        """The last balance that this process has seen of the player."""
         return self._last.get(_player(session))
 
-    async def after(
+    async def after_step(
         self, operator: Operator, transfer: Transfer, session: Session, recorded: Money | None
     ) -> Money | None:
-        """The balance after a step of the transfer that is durable: the operator's own with it (`recorded`), else
-        asked for within `ASK_S` under `session`, else the last that is known. None: nobody can tell it, and no number
-        is made up."""
-        if recorded is not None:  # perhaps long ago, so that it is not the last that is known
+        """The balance after a step of the transfer that is durable: the one that the operator gave with it
+        (`recorded`), else asked for within `ASK_S` under `session`, else the last known, else the hold's. None if there
+        is none: a number is never made up (docs/decisions/092-acknowledged-without-a-balance.md)."""
+        # Recorded perhaps long ago, so that it does not become the last known
+        # (test_a_receipt_that_is_repeated_is_not_the_last_that_is_known).
+        if recorded is not None:
             return recorded
-        asked = await self._asked(operator, session)
+        asked = await self._ask(operator, session)
         if asked is not None:
-            self.told(session, asked)
-            asked = _of(transfer, asked)
+            self.remember(session, asked)
+            asked = _in_transfers_currency(transfer, asked)
         if asked is not None:
             return asked
-        known = self.last(session)
-        last = (None if known is None else _of(transfer, known)) or transfer.hold_balance
+        known = self.last_known(session)
+        last = (None if known is None else _in_transfers_currency(transfer, known)) or transfer.hold_balance
         log.warning(
             "balance not told by the operator",
             operator=operator.name,
@@ -62,7 +63,7 @@ class Balances:
         return last
 
     @staticmethod
-    async def _asked(operator: Operator, session: Session) -> Money | None:
+    async def _ask(operator: Operator, session: Session) -> Money | None:
         try:
             async with asyncio.timeout(ASK_S):
                 return await operator.get_balance(session)
@@ -70,7 +71,7 @@ class Balances:
             return None
 
 
-def _of(transfer: Transfer, balance: Money) -> Money | None:
+def _in_transfers_currency(transfer: Transfer, balance: Money) -> Money | None:
     """The balance as it goes with an answer about the transfer: None in another currency than its own."""
     return balance if transfer.amount is None else match_currency(balance, transfer.amount.currency)
 

@@ -28,36 +28,45 @@ T = TypeVar("T")
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
-    """`journals` are by name; `instance` is the id under which this process owns rows; `wake` tells an operator's
-    delivery, by name, when something falls due; `chance` gives random numbers from 0 to 1; `wait_limit_s` is how
-    long a call waits for another one's end. `unsent` are holds that this process did not send, since it
-    could not write a row for them."""
+    """Shared by all parts of the heart, one for each process.
+
+    `journals`: by name. `instance`: the id under which this process owns rows.
+    `wake(operator, due_at)`: tells that operator's delivery loop that something falls due (Unix seconds).
+    `random_share()`: a random number from 0 to 1, for jitter.
+    `wait_limit_s`: how long a call waits for another one about the same transfer.
+    `opened_here`: the transfers whose rows this process made, each with the session it was made with. It only saves
+    work: it guesses which of two writes is worth trying first.
+    `unsent`: holds that this process did not send because it could not write a row for them, each with its session.
+    """
 
     journals: Mapping[str, Journal]
-    reasoning: RollbackReasons
+    reasons: RollbackReasons
     metrics: Metrics
     clock: Clock
     instance: str
     wake: Callable[[str, float], None]
     wait_limit_s: float = 10.0
-    chance: Callable[[], float] = random.random
-    flights: SingleFlight = msgspec.field(default_factory=SingleFlight)
+    random_share: Callable[[], float] = random.random
+    single_flight: SingleFlight = msgspec.field(default_factory=SingleFlight)
     opened_here: Remembered = msgspec.field(default_factory=lambda: BoundedMap(REMEMBERED))
     unsent: Remembered = msgspec.field(default_factory=lambda: BoundedMap(REMEMBERED))
 
     def journal(self, operator: Operator) -> Journal:
-        """The journal that this operator's transfers live in."""
+        """The journal that keeps this operator's transfers."""
         return self.journals[operator.settings.journal]
 
     def lease(self, operator: Operator) -> Lease:
-        """A claim long enough to wait for a place, look the player up, make one try and write it down."""
+        """A lease that is long enough for one try."""
+        # A try waits for a slot and is sent, perhaps after a look-up of the player: each takes up to the operator's
+        # timeout. The margin is for writing it down, and for clocks that differ.
         steps = 3 if operator.adapter.needs_player else 2
         return Lease(self.instance, self.clock.now() + steps * operator.settings.timeout + LEASE_MARGIN_S)
 
 
-async def await_journal(write: Awaitable[T], consequence: str) -> T:
-    """What the journal answers; when it does not, the game is told so with what that means for its call."""
+async def await_journal(answer: Awaitable[T], consequence: str) -> T:
+    """What the journal answers. Raises `WalletError` if it is unavailable; `consequence` tells the game what that means
+    for its call."""
     try:
-        return await write
+        return await answer
     except JournalUnavailable as error:
         raise refusals.journal_unavailable(consequence) from error

@@ -1,7 +1,7 @@
-"""The game's calls, carried out: every answer follows the table in `states`, every step is durable before the next.
+"""The game's calls, carried out: every answer follows the tables in `states`, every step is durable before the next.
 
-Nothing here holds a lock: each step is a compare-and-set in the journal, and a call that finds the transfer moved
-looks again.
+Nothing here holds a lock: each step is a compare-and-set in the journal, and a call that finds the row changed looks
+again.
 """
 
 from __future__ import annotations
@@ -26,42 +26,45 @@ from gateway.transfers.unrecorded import UnrecordedOutcomes
 class Coordinator:
     """Takes the game's calls. Every method answers or raises `WalletError`; cancelling one loses nothing durable."""
 
-    def __init__(self, context: Context, deliverer: DeliveryTry) -> None:
+    def __init__(self, context: Context, delivery_try: DeliveryTry) -> None:
         self._context = context
         self._sessions = Sessions(context)
         self._balances = Balances()
-        self._followups = UnrecordedOutcomes(context)
-        self._holds = Holds(context, self._sessions, self._balances, self._followups)
-        self._endings = Ends(context, self._sessions, self._balances, deliverer)
+        self._unrecorded = UnrecordedOutcomes(context)
+        self._holds = Holds(context, self._sessions, self._balances, self._unrecorded)
+        self._ends = Ends(context, self._sessions, self._balances, delivery_try)
 
     async def verify_session(self, operator: Operator, token: str) -> Player:
-        """Whose session it is; remembered, since later calls need it. A balance that the operator did not tell is the
-        last that is known, None if none is."""
-        known = await self._sessions.known(operator, token)
+        """The player whose session it is; kept, since later calls need it. Where the operator did not give a balance,
+        it is the last one known, or None. Raises `WalletError`."""
+        known = await self._sessions.find(operator, token)
         try:
             player = await operator.verify_session(known)
         except OperatorError as error:
             raise refusals.operator_error(error) from error
-        session = await self._sessions.remember(operator, token, player)
+        session = await self._sessions.save(operator, token, player)
         if player.balance is None:
-            return msgspec.structs.replace(player, balance=self._balances.last(session))
-        self._balances.told(session, player.balance)
+            return msgspec.structs.replace(player, balance=self._balances.last_known(session))
+        self._balances.remember(session, player.balance)
         return player
 
     async def get_balance(self, operator: Operator, token: str) -> Money:
-        session = await self._sessions.known(operator, token)
+        """The player's balance, asked of the operator. Raises `WalletError`."""
+        session = await self._sessions.find(operator, token)
         try:
             balance = await operator.get_balance(session)
         except OperatorError as error:
             raise refusals.operator_error(error) from error
-        self._balances.told(session, balance)
+        self._balances.remember(session, balance)
         return balance
 
     async def hold(
         self, operator: Operator, direction: Direction, *, token: str, id: str, amount: Money, description: str
     ) -> Money | None:
-        """A withdraw or deposit: sent once, whatever happens. Returns the balance after it, None if nobody can tell
-        it."""
+        """A withdraw or deposit: sent at most once, whatever happens.
+
+        Returns the balance after it, None if nobody can tell it. Raises `WalletError`.
+        """
         key = Key(operator.name, direction, id)
         return await self._holds.hold(
             operator, HoldCommand(key=key, token=token, amount=amount, description=description)
@@ -78,15 +81,15 @@ class Coordinator:
         amount: Money | None = None,
         reason: object = None,
     ) -> Money | None:
-        """A confirm (with its `amount`) or a rollback (with its `reason`, whatever the game sent as such).
+        """A confirm (with its `amount`) or a rollback (with its `reason`, whatever JSON the game sent as such).
 
-        Returns the balance after it, None if nobody can tell it.
+        Returns the balance after it, None if nobody can tell it. Raises `WalletError`.
         """
         key = Key(operator.name, direction, id)
-        given = self._context.reasoning.game(reason) if decision is Decision.ROLLBACK else None
-        ending = EndCommand(key=key, decision=decision, token=token, amount=amount, reason=given)
-        return await self._endings.end(operator, ending)
+        given = self._context.reasons.from_game(reason) if decision is Decision.ROLLBACK else None
+        command = EndCommand(key=key, decision=decision, token=token, amount=amount, reason=given)
+        return await self._ends.end(operator, command)
 
     async def wait_idle(self) -> None:
-        """Returns once no write is left that outlived its call."""
-        await self._followups.wait_idle()
+        """Returns once no write is left that goes on after its call."""
+        await self._unrecorded.wait_idle()

@@ -1,4 +1,4 @@
-"""Bringing decisions to the operator, as they fall due, until its success is durable or the period is over."""
+"""Sends decisions to the operator as they fall due, until its success is durable or the schedule's period is over."""
 
 from __future__ import annotations
 
@@ -20,34 +20,35 @@ from gateway.transfers.delivery_try import DeliveryTry
 
 CLAIM_LIMIT: Final = 32
 POLL_S: Final = 5.0
-"""How long what another instance left due may lie unnoticed; this one's own is poked or foreseen."""
+"""How often the journal is asked what other instances have left due; this one's own rows wake the loop when due."""
 
 log = structlog.get_logger(__name__)
 
 
 class DeliveryLoop:
-    """Keeps one operator's due transfers moving: claims a few, tries them side by side, sleeps until the next is due.
+    """Keeps one operator's due transfers moving: claims a few, tries them concurrently, sleeps until the next is due.
 
-    Each operator has its own, so that one that hangs delays no other's. `operator` gives the one in force, which a
-    reload may have replaced.
+    Each operator has its own, so that one that hangs does not delay another's. `operator()` gives the one in force: a
+    reload may have replaced it.
     """
 
-    def __init__(self, context: Context, deliverer: DeliveryTry, operator: Callable[[], Operator]) -> None:
+    def __init__(self, context: Context, delivery_try: DeliveryTry, operator: Callable[[], Operator]) -> None:
         self._context = context
-        self._deliverer = deliverer
+        self._delivery_try = delivery_try
         self._operator = operator
-        self.under_way: set[asyncio.Task[None]] = set()
+        self.in_progress: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._wakes_at = math.inf
 
     def wake(self, due_at: float) -> None:
-        """Something of this operator falls due then, which may be sooner than was foreseen."""
+        """Something of this operator falls due then (Unix seconds), perhaps sooner than the loop would wake up."""
         if due_at < self._wakes_at:
             self._woken.set()
 
     async def run(self) -> None:
-        """Runs until cancelled; tries under way are then left to finish (see `wait_idle`)."""
+        """Runs until cancelled; tries in progress are then left to finish (see `wait_idle`)."""
         while True:
+            # Cleared before the journal is asked: what falls due while it answers must wake the sleep that follows.
             self._wakes_at = math.inf
             self._woken.clear()
             try:
@@ -58,31 +59,33 @@ class DeliveryLoop:
             await self._sleep(wait_s)
 
     async def wait_idle(self) -> None:
-        """Returns once no try is under way."""
-        while self.under_way:
-            await asyncio.wait(self.under_way)
+        """Returns once no try is in progress."""
+        while self.in_progress:
+            await asyncio.wait(self.in_progress)
 
     async def _round(self) -> float:
-        """Claims what there is room for. Returns for how many seconds nothing more can be done."""
+        """Claims as many as may be tried now. Returns for how many seconds nothing more can be done."""
         operator = self._operator()
         now = self._context.clock.now()
         probe_at = operator.bulkhead.closed_until(CallGroup.ENDS)
         if probe_at is not None and probe_at > now:
             return min(POLL_S, probe_at - now)
-        room = await self._room(operator) if probe_at is None else 1
-        claimed = await self._claim(operator, room)
+        # With the breaker half open one try is the probe; the others would only be refused.
+        free = await self._wait_for_slots(operator) if probe_at is None else 1
+        claimed = await self._claim(operator, free)
         for transfer in claimed:
             self._start(operator, transfer)
-        if len(claimed) == room:
+        if len(claimed) == free:
             return 0.0
         next_due = await self._context.journal(operator).next_due(operator.name)
         return POLL_S if next_due is None else min(POLL_S, max(0.0, next_due - now))
 
-    async def _room(self, operator: Operator) -> int:
-        """How many may be claimed, once that is worth a claim: one row at a time would cost a commit each."""
+    async def _wait_for_slots(self, operator: Operator) -> int:
+        """How many may be claimed. Waits until half of a claim's limit is free: one row at a time would cost a commit
+        each."""
         most = operator.settings.delivery.concurrency
-        while (free := most - len(self.under_way)) < min(CLAIM_LIMIT, most) // 2 or free == 0:
-            await asyncio.wait(self.under_way, return_when=asyncio.FIRST_COMPLETED)
+        while (free := most - len(self.in_progress)) < min(CLAIM_LIMIT, most) // 2 or free == 0:
+            await asyncio.wait(self.in_progress, return_when=asyncio.FIRST_COMPLETED)
         return min(CLAIM_LIMIT, free)
 
     async def _claim(self, operator: Operator, limit: int) -> list[Transfer]:
@@ -94,18 +97,19 @@ class DeliveryLoop:
         return claimed
 
     def _start(self, operator: Operator, transfer: Transfer) -> None:
-        task = asyncio.create_task(self._bring(operator, transfer))
-        self.under_way.add(task)
-        task.add_done_callback(self.under_way.discard)
+        task = asyncio.create_task(self._deliver(operator, transfer))
+        self.in_progress.add(task)
+        task.add_done_callback(self.in_progress.discard)
 
-    async def _bring(self, operator: Operator, transfer: Transfer) -> None:
-        """One claimed transfer, one try. What fails here is tried again once the lease is over."""
+    async def _deliver(self, operator: Operator, transfer: Transfer) -> None:
+        """One claimed transfer, one try."""
+        # Whatever fails here is logged and left: once the lease is over, any instance claims the row again.
         try:
-            mine: Transfer | None = transfer
+            decided: Transfer | None = transfer
             if transfer.state is State.SENDING:
-                mine = await self._deliverer.recover(operator, transfer)
-            if mine is not None:
-                await self._deliverer.deliver(operator, mine)
+                decided = await self._delivery_try.recover(operator, transfer)
+            if decided is not None:
+                await self._delivery_try.deliver(operator, decided)
         except JournalUnavailable as error:
             log.warning("delivery not recorded", operator=operator.name, id=transfer.id, error=str(error))
         except Exception:

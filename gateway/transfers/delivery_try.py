@@ -1,4 +1,4 @@
-"""One try to bring a decision to the operator, and what is written down of it."""
+"""One try to deliver a decision to the operator, and what is written down of it; and taking over an orphaned hold."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from gateway.transfers.context import Context
 from gateway.wire.calls import END_CALL
 
 PROBE_SPREAD_S: Final = 1.0
+"""Postponed tries come back within so many seconds of each other: all at once, they would fill the bulkhead again."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,8 @@ class DeliveryTry:
         Raises `JournalUnavailable`: whatever the operator said then counts for nothing, and once the lease is over
         the try is made again.
         """
-        with self._context.flights.begin(transfer.key):
+        # In progress, so that a call of the game joins this try instead of making another.
+        with self._context.single_flight.begin(transfer.key):
             change = await self._try(operator, transfer, resume_at)
             changed = await self._context.journal(operator).change(change)
         crash_point("delivery.recorded")
@@ -41,38 +43,41 @@ class DeliveryTry:
             self._count(change)
         if change.due_at is not None:
             self._context.wake(operator.name, change.due_at)
+        # Not moved: the lease was over, and another instance has moved the row. Its word counts, and ours is dropped
+        # (test_a_delivery_whose_lease_was_lost_changes_nothing).
         return changed.transfer or transfer
 
     async def recover(self, operator: Operator, transfer: Transfer) -> Transfer | None:
-        """Decides to roll back a hold whose sender is gone. None when somebody else has moved it meanwhile."""
-        reason = self._context.reasoning.gateway(f"{transfer.direction} interrupted: its outcome was never recorded")
+        """Decides to roll back a hold whose sender is gone, since nobody knows whether the operator took it.
+
+        Returns the row, None if somebody else has moved it meanwhile. Raises `JournalUnavailable`.
+        """
+        reason = self._context.reasons.from_gateway(f"{transfer.direction} interrupted: its outcome was never recorded")
         change = rules.roll_back_orphan(transfer, self._context.lease(operator), reason, self._context.clock.now())
         changed = await self._context.journal(operator).change(change)
         crash_point("delivery.recovered")
         if not changed.moved:
             return None
-        self._context.reasoning.count(transfer.operator, reason)
+        self._context.reasons.count(transfer.operator, reason)
         return changed.transfer
 
     async def _try(self, operator: Operator, transfer: Transfer, resume_at: float | None) -> Change:
         now = self._context.clock.now
+        decision = rules.DECISION_OF_DELIVERY[transfer.state]
+        call = END_CALL[transfer.direction, decision]
         try:
-            await operator.bulkhead.enter(CallGroup.ENDS)
-        except Refused as refused:
+            async with operator.admit(CallGroup.ENDS) as admission:
+                crash_point("delivery.admitted")
+                outcome = await admission.attempt(call, transfer)
+        except Refused as refused:  # only `admit` raises it: nothing was sent, so that no try is used up
             crash_point("delivery.postponed")
-            until = refused.retry_at + PROBE_SPREAD_S * self._context.chance()
+            until = refused.retry_at + PROBE_SPREAD_S * self._context.random_share()
             return rules.postpone(transfer, until, now(), resume_at)
-        crash_point("delivery.admitted")
-        call = END_CALL[transfer.direction, rules.DECISION_OF_DELIVERY[transfer.state]]
-        try:
-            outcome = await operator.attempt(call, transfer)
-        finally:
-            operator.bulkhead.leave()
         crash_point("delivery.answered")
-        self._context.metrics.delivery_tried(operator.name, rules.DECISION_OF_DELIVERY[transfer.state], outcome.verdict)
+        self._context.metrics.delivery_tried(operator.name, decision, outcome.verdict)
         attempt = rules.build_attempt(call, outcome, transfer, self._context.instance)
         plan = operator.settings.delivery
-        return rules.after_try(transfer, attempt, outcome, plan, now(), self._context.chance(), resume_at)
+        return rules.after_try(transfer, attempt, outcome, plan, now(), self._context.random_share(), resume_at)
 
     def _count(self, change: Change) -> None:
         operator, direction, id = change.key

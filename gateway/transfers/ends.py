@@ -1,36 +1,38 @@
-"""Confirms and rollbacks: the first decision that is durable wins, and is delivered at once while the game waits."""
+"""Confirms and rollbacks: the first decision that is durable wins, and is delivered at once while the game waits.
+
+An end's way: write the decision (or find what stands in its way), make one try at the operator, answer. What is done
+with the row that is found stands in `states.END_ACTIONS`; the loop in `Ends._follow` matches on it.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import NamedTuple, assert_never
 
 import msgspec
 import structlog
 
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import JournalUnavailable
-from gateway.journal.writes import Changed, Inserted
+from gateway.journal.writes import Inserted
 from gateway.money import Money
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import match_currency
-from gateway.records import FINAL, Decision, Key, Reason, Session, State, Transfer
+from gateway.records import Decision, Key, Reason, Session, State, Transfer
 from gateway.transfers import refusals, rules, states
 from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context, await_journal
 from gateway.transfers.delivery_try import DeliveryTry
 from gateway.transfers.rules import SessionOwner
 from gateway.transfers.sessions import Sessions
-from gateway.transfers.states import Action, TransferCall
+from gateway.transfers.states import EndAction
 from gateway.transfers.watch import Watch
 from gateway.wire.errors import WalletError
-
-_NOTES: Final = frozenset({Action.NOTE_AND_JOIN, Action.NOTE_AND_REPLAY})
 
 log = structlog.get_logger(__name__)
 
 
 class EndCommand(msgspec.Struct, frozen=True, kw_only=True):
-    """The game's wish to end a transfer: `amount` comes with a confirm, `reason` with a rollback."""
+    """The game asks to end a transfer: `amount` comes with a confirm, `reason` with a rollback."""
 
     key: Key
     decision: Decision
@@ -38,255 +40,294 @@ class EndCommand(msgspec.Struct, frozen=True, kw_only=True):
     amount: Money | None = None
     reason: Reason | None = None
 
-    @property
-    def call(self) -> TransferCall:
-        return TransferCall.CONFIRM if self.decision is Decision.CONFIRM else TransferCall.ROLLBACK
+
+class Step(NamedTuple):
+    """The row after a step. `is_ours`: the step made it this call's to deliver. `has_ended`: only an answer is left."""
+
+    transfer: Transfer | None
+    is_ours: bool = False
+    has_ended: bool = False
+
+
+class _Progress(msgspec.Struct):
+    """What a call has done so far that it does once. `caller`: its session, if that is of the transfer's player."""
+
+    caller: Session | None = None
+    is_identified: bool = False
+    is_noted: bool = False
 
 
 class Ends:
-    """Carries out confirms and rollbacks. `end` answers the balance after it (None: nobody can tell it) or raises
-    `WalletError`."""
+    """Carries out confirms and rollbacks."""
 
-    def __init__(self, context: Context, sessions: Sessions, balances: Balances, deliverer: DeliveryTry) -> None:
+    def __init__(self, context: Context, sessions: Sessions, balances: Balances, delivery_try: DeliveryTry) -> None:
         self._context = context
         self._sessions = sessions
         self._balances = balances
-        self._deliverer = deliverer
+        self._delivery_try = delivery_try
 
-    async def end(self, operator: Operator, ending: EndCommand) -> Money | None:
+    async def end(self, operator: Operator, command: EndCommand) -> Money | None:
+        """Returns the balance after the end, None if nobody can tell it. Raises `WalletError`."""
         crash_point("end.begun")
-        with self._context.flights.begin(ending.key):
-            unsent = await self._end_unsent(operator, ending)
+        # Entered here, and again in `DeliveryTry.deliver` for tries that no call began: within one of the same key the
+        # second does nothing, so that a transfer is in progress from the decision to the record of its try.
+        with self._context.single_flight.begin(command.key):
+            unsent = await self._end_unsent(operator, command)
             if unsent is not None:
-                return await self._balances.after(operator, unsent, unsent.session, None)
-            decided = await self._begun(operator, ending)
-            if decided.moved and decided.transfer is not None:
-                return await self._deliver(operator, ending, decided.transfer)
-        return await self._follow(operator, ending, decided.transfer)
+                return await self._balances.after_step(operator, unsent, unsent.session, None)
+            first = await self._write_first(operator, command)
+            if first.is_ours and first.transfer is not None:
+                return await self._deliver(operator, command, first.transfer)
+        return await self._follow(operator, command, first.transfer)
 
-    async def _end_unsent(self, operator: Operator, ending: EndCommand) -> Transfer | None:
-        """The row, ended, of a hold for which this process could not write one and which it did not send. Another
-        gateway has sent none either, if the journal has no row of it by now. None: it is not such a one."""
-        session = self._context.unsent.get(ending.key)
+    async def _end_unsent(self, operator: Operator, command: EndCommand) -> Transfer | None:
+        """The row, ended, of a hold for which this process could not write one and which it did not send. None: it is
+        not such a hold, or somebody else has written its row."""
+        session = self._context.unsent.get(command.key)
         if session is None:
             return None
         now = self._context.clock.now()
-        reason = ending.reason or self._context.reasoning.gateway(f"{ending.key.direction} was never sent")
+        reason = command.reason or self._context.reasons.from_gateway(f"{command.key.direction} was never sent")
         lease = self._context.lease(operator)
-        begun = rules.adopt(ending.key, Decision.ROLLBACK, session, lease, now, amount=None, reason=reason)
-        transfer = rules.end_unsent(begun, reason, now)
+        adopted = rules.adopt(command.key, Decision.ROLLBACK, session, lease, now, amount=None, reason=reason)
+        transfer = rules.end_unsent(adopted, reason, now)
         try:
-            await self._named(operator, ending, transfer)
+            await self._identify_caller(operator, command, transfer)
         except WalletError:
-            if await Watch(self._context, operator, ending.key).look() is None:
+            # Another gateway may have sent a hold of this id for another player: its row says whose it is
+            # (test_a_row_that_another_gateway_writes_meanwhile_says_whose_a_hold_is).
+            if await Watch(self._context, operator, command.key).look() is None:
                 raise
-            return None  # somebody has written its row, and that says whose it is
-        opened = await self._open(operator, transfer, reason)
-        if not opened.created:
+            return None
+        # The insert decides the race with a gateway that sends the hold after all: if the journal has no row by now,
+        # nobody has sent it, and who inserts one later finds this one.
+        inserted = await self._insert(operator, transfer, reason)
+        if not inserted.created:
             return None
         self._context.metrics.ended(operator.name, transfer.direction, transfer.state)
-        if ending.decision is Decision.CONFIRM:
+        if command.decision is Decision.CONFIRM:
             raise refusals.rolled_back(transfer)
-        return opened.transfer
+        return inserted.transfer
 
-    async def _begun(self, operator: Operator, ending: EndCommand) -> Changed:
-        """The write that is most likely to make the transfer this call's to deliver. Nothing is decided before it is
-        known whose transfer it is: only where this process opened it under the very same token that needs no look."""
-        session = self._context.opened_here.get(ending.key)
-        if session is not None and session.token == ending.token:
-            return await self._decide(operator, ending)
+    async def _write_first(self, operator: Operator, command: EndCommand) -> Step:
+        """The write that is most likely to make the transfer this call's to deliver: it saves a look, and the journal's
+        compare-and-set decides whether the guess was right (test_an_end_takes_two_commits)."""
+        session = self._context.opened_here.get(command.key)
+        # Nothing is decided before it is known whose transfer it is. Only the very token with which this process
+        # opened it needs no look (test_whose_an_unverified_session_is_is_asked_before_anything_is_decided).
+        if session is not None and session.token == command.token:
+            return await self._decide(operator, command)
         adopts = operator.settings.unknown_transfers == "forward"
         if session is None and adopts and self._context.journal(operator).exclusive:
-            return await self._adopt(operator, ending)
-        return Changed(await Watch(self._context, operator, ending.key).look(), moved=False)
+            return await self._adopt(operator, command)
+        return Step(await Watch(self._context, operator, command.key).look())
 
-    async def _follow(self, operator: Operator, ending: EndCommand, transfer: Transfer | None) -> Money | None:
-        """Does what the table says for the state that was found, until the transfer is this call's to deliver or
-        has ended."""
-        watch = Watch(self._context, operator, ending.key)
-        noted, named, asked = False, None, False
+    async def _follow(self, operator: Operator, command: EndCommand, transfer: Transfer | None) -> Money | None:
+        """Does what the table says for the row that is found, until this call has delivered it or it has ended."""
+        watch = Watch(self._context, operator, command.key)
+        progress = _Progress()
         while True:
-            if transfer is not None and not asked:  # once a call: what is answered later must not change it half way
-                named, asked = await self._named(operator, ending, transfer), True
-            ending = _in_its_currency(ending, transfer)
-            action = self._action(ending, transfer)
-            if action in _NOTES and not noted:
-                await self._note(operator, ending)
-                noted = True
-            if transfer is not None and transfer.state in FINAL:
-                return await self._balances.after(operator, transfer, named or transfer.session, transfer.end_balance)
-            changed = await self._step(operator, ending, action, transfer)
-            if changed is None:
+            if transfer is not None:
+                await self._identify_once(operator, command, transfer, progress)
+                command = _spell_currency(command, transfer)
+                _require_same_amount(command, transfer)
+            step = await self._act(operator, command, transfer, progress)
+            if step is None:
                 transfer = await watch.look_again()
-            elif changed.moved and changed.transfer is not None:
-                return await self._deliver(operator, ending, changed.transfer, _resume_at(transfer), named)
+            elif step.has_ended and step.transfer is not None:
+                session = progress.caller or step.transfer.session
+                return await self._balances.after_step(operator, step.transfer, session, step.transfer.end_balance)
+            elif step.is_ours and step.transfer is not None:
+                return await self._deliver(operator, command, step.transfer, _resume_at(transfer), progress.caller)
             else:
-                transfer = changed.transfer
+                transfer = step.transfer
 
-    async def _named(self, operator: Operator, ending: EndCommand, transfer: Transfer) -> Session | None:
+    async def _act(  # noqa: PLR0911 - one branch for each action of the table
+        self, operator: Operator, command: EndCommand, transfer: Transfer | None, progress: _Progress
+    ) -> Step | None:
+        """One step. None: wait, then look again. Raises `WalletError` where the table refuses."""
+        action = states.end_action(command.decision, transfer)
+        if action is EndAction.ADOPT:
+            return await self._adopt(operator, command)
+        assert transfer is not None
+        match action:
+            case EndAction.DECIDE:
+                return await self._decide(operator, command)
+            case EndAction.JOIN:
+                return await self._join(operator, transfer)
+            case EndAction.NOTE_AND_JOIN:
+                await self._note_once(operator, command, progress)
+                return await self._join(operator, transfer)
+            case EndAction.REPLAY:
+                return Step(transfer, has_ended=True)
+            case EndAction.NOTE_AND_REPLAY:
+                await self._note_once(operator, command, progress)
+                return Step(transfer, has_ended=True)
+            case EndAction.WAIT:
+                return None
+            case EndAction.REFUSE_ROLLED_BACK:
+                raise refusals.rolled_back(transfer)
+            case EndAction.REFUSE_CONFIRMED:
+                raise refusals.confirmed(transfer)
+            case _:
+                assert_never(action)
+
+    async def _identify_once(
+        self, operator: Operator, command: EndCommand, transfer: Transfer, progress: _Progress
+    ) -> None:
+        # Once for a call: an answer that comes while the call waits must not change whose it is half way
+        # (test_whose_a_session_is_is_asked_once_for_a_call_however_long_that_waits).
+        if not progress.is_identified:
+            progress.caller = await self._identify_caller(operator, command, transfer)
+            progress.is_identified = True
+
+    async def _identify_caller(self, operator: Operator, command: EndCommand, transfer: Transfer) -> Session | None:
         """The session that the call names, if it is known to be of the transfer's player; the operator is asked whose
-        it is where that is not known. None: nobody can say, and the end goes out with the transfer's own.
+        it is where that is not known. None: nobody can say, and the end goes out with the transfer's own session.
 
-        Raises `WalletError` if it is another player's: the end of a transfer is its own player's to ask for.
+        Raises `WalletError` if it is another player's: a transfer's end is its own player's to ask for
+        (docs/decisions/090-whose-transfer-it-is.md).
         """
-        same = ending.token == transfer.session.token
-        if same and transfer.session.player_id:
+        is_same_token = command.token == transfer.session.token
+        if is_same_token and transfer.session.player_id:
             return None
-        named = await self._sessions.known(operator, ending.token)
-        if same:
+        named = await self._sessions.find(operator, command.token)
+        if is_same_token:
             return named if named.player_id else None
         if rules.session_owner(transfer.session, named) is SessionOwner.UNKNOWN:
             named = await self._sessions.identify(operator, named)
             own = await self._sessions.identify(operator, transfer.session) if named.player_id else transfer.session
             transfer = msgspec.structs.replace(transfer, session=own)
-        payer = rules.session_owner(transfer.session, named)
-        if payer is SessionOwner.OTHER:
+        owner = rules.session_owner(transfer.session, named)
+        if owner is SessionOwner.OTHER:
             log.warning(
                 "refused: another player's session",
                 operator=operator.name,
-                call=ending.call,
+                call=command.decision,
                 id=transfer.id,
                 player=transfer.session.player_id,
                 other=named.player_id,
             )
             raise refusals.other_player(transfer)
-        return named if payer is SessionOwner.SAME else None
+        return named if owner is SessionOwner.SAME else None
 
-    def _action(self, ending: EndCommand, transfer: Transfer | None) -> Action:
-        """The table's word on this call, refusals raised."""
-        if transfer is None:
-            return states.action_for(ending.call, None)
-        if ending.amount is not None and transfer.amount not in (None, ending.amount):
-            raise refusals.amount_differs(transfer, ending.amount)
-        action = states.action_for(ending.call, transfer.state, transfer.wants)
-        if action is Action.REFUSE_ROLLED_BACK:
-            raise refusals.rolled_back(transfer)
-        if action is Action.REFUSE_CONFIRMED:
-            raise refusals.confirmed(transfer)
-        return action
-
-    async def _step(
-        self, operator: Operator, ending: EndCommand, action: Action, transfer: Transfer | None
-    ) -> Changed | None:
-        """One try to make the transfer this call's to deliver; None when it has to wait for others."""
-        if transfer is None:
-            return await self._adopt(operator, ending)
-        if action is Action.DECIDE:
-            return await self._decide(operator, ending)
-        if action is Action.WAIT or self._busy(transfer):
-            return None
-        return await self._take_up(operator, transfer)
-
-    def _busy(self, transfer: Transfer) -> bool:
-        """Whether somebody is at it right now, here or on another instance."""
-        return transfer.key in self._context.flights or rules.is_leased(transfer, self._context.clock.now())
-
-    async def _decide(self, operator: Operator, ending: EndCommand) -> Changed:
+    async def _decide(self, operator: Operator, command: EndCommand) -> Step:
         change = rules.decide(
-            ending.key,
-            ending.decision,
+            command.key,
+            command.decision,
             self._context.lease(operator),
             self._context.clock.now(),
-            amount=ending.amount,
-            reason=ending.reason,
+            amount=command.amount,
+            reason=command.reason,
         )
         changed = await await_journal(
             self._context.journal(operator).change(change), "the decision may not be recorded; send it again"
         )
         crash_point("end.decided")
         if changed.moved:
-            self._count_reason(ending)
-        return changed
+            self._count_reason(command)
+        return Step(changed.transfer, is_ours=changed.moved)
 
-    async def _adopt(self, operator: Operator, ending: EndCommand) -> Changed:
-        """A transfer that this gateway never saw: taken over, unless configured otherwise."""
+    async def _adopt(self, operator: Operator, command: EndCommand) -> Step:
+        """Takes over a transfer that this gateway never saw, unless the configuration refuses that."""
         if operator.settings.unknown_transfers == "refuse":
-            raise refusals.unknown_transfer(ending.key.id)
-        session = await self._sessions.known(operator, ending.token)
+            raise refusals.unknown_transfer(command.key.id)
+        session = await self._sessions.find(operator, command.token)
         transfer = rules.adopt(
-            ending.key,
-            ending.decision,
+            command.key,
+            command.decision,
             session,
             self._context.lease(operator),
             self._context.clock.now(),
-            amount=ending.amount,
-            reason=ending.reason,
+            amount=command.amount,
+            reason=command.reason,
         )
-        opened = await self._open(operator, transfer, ending.reason)
-        if opened.created:
-            self._context.opened_here.put(ending.key, session)
-        return Changed(opened.transfer, moved=opened.created)
+        inserted = await self._insert(operator, transfer, command.reason)
+        if inserted.created:
+            self._context.opened_here.put(command.key, session)
+        return Step(inserted.transfer, is_ours=inserted.created)
 
-    async def _open(self, operator: Operator, transfer: Transfer, reason: Reason | None) -> Inserted:
+    async def _insert(self, operator: Operator, transfer: Transfer, reason: Reason | None) -> Inserted:
         """The row of a transfer whose hold has none, unless somebody has made one."""
-        opened = await await_journal(
+        inserted = await await_journal(
             self._context.journal(operator).insert(transfer, reason), "the decision may not be recorded; send it again"
         )
         crash_point("end.adopted")
-        if opened.created and reason is not None:
-            self._context.reasoning.count(operator.name, reason)
-        return opened
+        if inserted.created and reason is not None:
+            self._context.reasons.count(operator.name, reason)
+        return inserted
 
-    async def _take_up(self, operator: Operator, transfer: Transfer) -> Changed:
+    async def _join(self, operator: Operator, transfer: Transfer) -> Step | None:
+        """One try now. None: somebody, here or on another instance, is making one at this moment."""
+        if transfer.key in self._context.single_flight or rules.is_leased(transfer, self._context.clock.now()):
+            return None
         change = rules.take_up(transfer, self._context.lease(operator), self._context.clock.now())
         changed = await await_journal(
             self._context.journal(operator).change(change), "the decision is recorded and will be sent again"
         )
         crash_point("end.joined")
-        return changed
+        return Step(changed.transfer, is_ours=changed.moved)
 
-    async def _note(self, operator: Operator, ending: EndCommand) -> None:
-        assert ending.reason is not None
+    async def _note_once(self, operator: Operator, command: EndCommand, progress: _Progress) -> None:
+        if progress.is_noted:
+            return
+        assert command.reason is not None
         await await_journal(
-            self._context.journal(operator).add_reason(ending.key, ending.reason),
+            self._context.journal(operator).add_reason(command.key, command.reason),
             "the reason may not be recorded; the rollback is decided",
         )
         crash_point("end.noted")
-        self._count_reason(ending)
+        self._count_reason(command)
+        progress.is_noted = True
 
     async def _deliver(
         self,
         operator: Operator,
-        ending: EndCommand,
+        command: EndCommand,
         transfer: Transfer,
         resume_at: float | None = None,
-        named: Session | None = None,
+        caller: Session | None = None,
     ) -> Money | None:
-        """One try, with the session that the call names beside the transfer's own (`named`, of the same player)."""
-        mine = transfer if named is None else await self._with_session(operator, transfer, named)
+        """One try, with the call's session (`caller`, of the same player) beside the transfer's own."""
+        claimed = transfer if caller is None else await self._add_session(operator, transfer, caller)
         try:
-            after = await self._deliverer.deliver(operator, mine, resume_at)
+            after = await self._delivery_try.deliver(operator, claimed, resume_at)
         except JournalUnavailable as error:
             raise refusals.journal_unavailable("the decision is recorded and will be sent again") from error
         crash_point("end.delivered")
         if after.end_balance is not None:
-            self._balances.told(after.session, after.end_balance)
-        if after.state is states.DELIVERED[ending.decision]:
-            return await self._balances.after(operator, after, named or after.session, after.end_balance)
+            self._balances.remember(after.session, after.end_balance)
+        if after.state is states.DELIVERED[command.decision]:
+            return await self._balances.after_step(operator, after, caller or after.session, after.end_balance)
         raise refusals.pending(after)
 
-    async def _with_session(self, operator: Operator, transfer: Transfer, named: Session) -> Transfer:
-        own = [one for one in (transfer.session, transfer.spare_session) if one is not None]
-        known = [await self._sessions.known(operator, one.token) for one in own]
-        return rules.add_session(transfer, named, known)
+    async def _add_session(self, operator: Operator, transfer: Transfer, caller: Session) -> Transfer:
+        own = [session for session in (transfer.session, transfer.spare_session) if session is not None]
+        known = [await self._sessions.find(operator, session.token) for session in own]
+        return rules.add_session(transfer, caller, known)
 
-    def _count_reason(self, ending: EndCommand) -> None:
-        if ending.reason is not None:
-            self._context.reasoning.count(ending.key.operator, ending.reason)
+    def _count_reason(self, command: EndCommand) -> None:
+        if command.reason is not None:
+            self._context.reasons.count(command.key.operator, command.reason)
 
 
-def _in_its_currency(ending: EndCommand, transfer: Transfer | None) -> EndCommand:
-    """A confirm's amount with the currency spelled as the hold's was: codes differ in more than case."""
-    if transfer is None or transfer.amount is None or ending.amount is None:
-        return ending
-    return msgspec.structs.replace(
-        ending, amount=match_currency(ending.amount, transfer.amount.currency) or ending.amount
-    )
+def _spell_currency(command: EndCommand, transfer: Transfer) -> EndCommand:
+    """A confirm's amount with the currency spelled as the hold's was: `xag` confirms what `XAG` held."""
+    if transfer.amount is None or command.amount is None:
+        return command
+    amount = match_currency(command.amount, transfer.amount.currency) or command.amount
+    return msgspec.structs.replace(command, amount=amount)
+
+
+def _require_same_amount(command: EndCommand, transfer: Transfer) -> None:
+    """Raises `WalletError` if a confirm names another amount than the one that is held."""
+    if command.amount is not None and transfer.amount not in (None, command.amount):
+        raise refusals.amount_differs(transfer, command.amount)
 
 
 def _resume_at(transfer: Transfer | None) -> float | None:
-    """When the schedule goes on, should this call's own try fail: a game that asks often uses up no tries, and what was
-    parked is parked again."""
+    """When the schedule goes on if this call's own try fails: tries at the game's request use up none of the schedule
+    (test_a_game_that_asks_often_uses_up_no_scheduled_try), and what was parked is parked again."""
     if transfer is None:
         return None
     if transfer.state is State.PARKED:

@@ -1,6 +1,12 @@
-"""Withdraws and deposits: written down, then sent once, whatever happens."""
+"""Withdraws and deposits: written down, then sent once, whatever happens.
+
+A hold's way: find the session, get a slot at the operator, insert the row, send, record what came of it. Who finds the
+row there already (a repeat, or an end that came first) follows `states.HOLD_ACTIONS`.
+"""
 
 from __future__ import annotations
+
+from typing import assert_never
 
 import msgspec
 
@@ -10,14 +16,14 @@ from gateway.journal.writes import Inserted
 from gateway.money import Money
 from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import Refused
-from gateway.operators.operator import Operator
+from gateway.operators.operator import Admission, Operator
 from gateway.operators.outcome import Outcome
 from gateway.records import Key, Session, State, Transfer, Verdict
 from gateway.transfers import refusals, rules, states
 from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context, await_journal
 from gateway.transfers.sessions import Sessions
-from gateway.transfers.states import Action, TransferCall
+from gateway.transfers.states import HoldAction
 from gateway.transfers.unrecorded import UnrecordedOutcomes
 from gateway.transfers.watch import Watch
 from gateway.wire.calls import HOLD_CALL
@@ -25,7 +31,7 @@ from gateway.wire.errors import WalletError
 
 
 class HoldCommand(msgspec.Struct, frozen=True, kw_only=True):
-    """The game's wish to take (withdraw) or give (deposit) `amount`."""
+    """The game asks to take (withdraw) or give (deposit) `amount`."""
 
     key: Key
     token: str
@@ -38,82 +44,94 @@ class HoldCommand(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holds:
-    """Carries out holds. `hold` answers the balance after it (None: nobody can tell it) or raises `WalletError`."""
+    """Carries out holds."""
 
-    def __init__(self, context: Context, sessions: Sessions, balances: Balances, followups: UnrecordedOutcomes) -> None:
+    def __init__(
+        self, context: Context, sessions: Sessions, balances: Balances, unrecorded: UnrecordedOutcomes
+    ) -> None:
         self._context = context
         self._sessions = sessions
         self._balances = balances
-        self._followups = followups
+        self._unrecorded = unrecorded
 
-    async def hold(self, operator: Operator, hold: HoldCommand) -> Money | None:
+    async def hold(self, operator: Operator, command: HoldCommand) -> Money | None:
+        """Returns the balance after the hold, None if nobody can tell it. Raises `WalletError`."""
         crash_point("hold.begun")
         try:
-            session = await self._sessions.known(operator, hold.token)
+            session = await self._sessions.find(operator, command.token)
         except WalletError:
-            self._note_unsent(hold, Session(operator=operator.name, token=hold.token))
+            self._remember_unsent(command, Session(operator=operator.name, token=command.token))
             raise
-        if hold.key in self._context.flights:
-            return await self._repeated(operator, hold)
+        if command.key in self._context.single_flight:
+            return await self._answer_repeat(operator, command)
         try:
-            await operator.bulkhead.enter(CallGroup.HOLDS)
-        except Refused as refused:
-            return await self._refused(operator, hold, session, refused)
-        crash_point("hold.admitted")
-        with self._context.flights.begin(hold.key):
-            try:
-                opened = await self._open(operator, hold, session)
-                outcome = await self._send(operator, opened.transfer) if opened.created else None
-            finally:
-                operator.bulkhead.leave()
-            if outcome is not None:
-                return await self._record(operator, opened.transfer, outcome)
-        return await self._repeated(operator, hold)
+            async with operator.admit(CallGroup.HOLDS) as admission:
+                return await self._hold_admitted(operator, command, session, admission)
+        except Refused as refused:  # only `admit` raises it
+            return await self._record_refused(operator, command, session, refused)
 
-    async def _open(self, operator: Operator, hold: HoldCommand, session: Session) -> Inserted:
+    async def _hold_admitted(
+        self, operator: Operator, command: HoldCommand, session: Session, admission: Admission
+    ) -> Money | None:
+        crash_point("hold.admitted")
+        # Entered after the wait for a slot, so that an end of this transfer need not wait for that slot too.
+        with self._context.single_flight.begin(command.key):
+            inserted = await self._insert(operator, command, session)
+            if inserted.created:
+                outcome = await self._send(admission, inserted.transfer)
+                admission.leave()  # the journal's commit must not keep the operator's slot
+                return await self._record(operator, inserted.transfer, outcome)
+        admission.leave()
+        return await self._answer_repeat(operator, command)
+
+    async def _insert(self, operator: Operator, command: HoldCommand, session: Session) -> Inserted:
         """Nothing is sent before this row is durable, and only who made it sends."""
-        transfer = self._row(operator, hold, session)
+        transfer = self._build_row(operator, command, session)
         try:
-            opened = await self._context.journal(operator).insert(transfer)
+            inserted = await self._context.journal(operator).insert(transfer)
         except JournalUnavailable as error:
-            self._note_unsent(hold, session)
+            self._remember_unsent(command, session)
             raise refusals.journal_unavailable("nothing was sent for this call") from error
         crash_point("hold.durable")
-        if opened.created:  # somebody else's transfer of this id is not this session's
-            self._context.opened_here.put(hold.key, session)
-        return opened
+        if inserted.created:  # somebody else's transfer of this id is not this session's
+            self._context.opened_here.put(command.key, session)
+        return inserted
 
-    def _note_unsent(self, hold: HoldCommand, session: Session) -> None:
-        """The journal cannot keep that this hold was not sent. Whoever used its id first owns it."""
-        if hold.key not in self._context.unsent:
-            self._context.unsent.put(hold.key, session)
+    def _remember_unsent(self, command: HoldCommand, session: Session) -> None:
+        """The journal cannot keep that this hold was not sent."""
+        # Whoever used the id first owns it: a second player's hold of the same id must not take its rollback away
+        # (test_a_hold_that_was_never_sent_is_its_own_players_too).
+        if command.key not in self._context.unsent:
+            self._context.unsent.put(command.key, session)
 
-    def _row(self, operator: Operator, hold: HoldCommand, session: Session) -> Transfer:
+    def _build_row(self, operator: Operator, command: HoldCommand, session: Session) -> Transfer:
         lease = self._context.lease(operator)
         now = self._context.clock.now()
         return Transfer(
-            operator=hold.key.operator,
-            direction=hold.key.direction,
-            id=hold.key.id,
+            operator=command.key.operator,
+            direction=command.key.direction,
+            id=command.key.id,
             state=State.SENDING,
-            amount=hold.amount,
-            description=hold.description,
+            amount=command.amount,
+            description=command.description,
             session=session,
-            fingerprint=hold.fingerprint,
+            fingerprint=command.fingerprint,
             owner=lease.owner,
             due_at=lease.until,
             opened_at=now,
             changed_at=now,
         )
 
-    async def _send(self, operator: Operator, transfer: Transfer) -> Outcome:
-        """What came of the one send. Whoever slept through the lease does not send: others may be undoing it."""
+    async def _send(self, admission: Admission, transfer: Transfer) -> Outcome:
+        """What came of the one send."""
         now = self._context.clock.now()
         assert transfer.due_at is not None
+        # Since the lease is over, another instance may be rolling it back at this moment: a hold that went out now
+        # would reach the operator after its rollback (test_who_slept_through_the_lease_before_sending_sends_nothing).
         if now >= transfer.due_at:
             text = "the gateway stood still for too long"
             return Outcome(verdict=Verdict.UNSENT, at=now, took_s=0.0, text=text, unwritten=True)
-        return await operator.attempt(HOLD_CALL[transfer.direction], transfer)
+        return await admission.attempt(HOLD_CALL[transfer.direction], transfer)
 
     async def _record(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
         crash_point("hold.answered")
@@ -122,19 +140,19 @@ class Holds:
         if outcome.verdict is Verdict.SUCCESS:
             change = rules.mark_held(transfer, outcome, attempt, now)
         else:
-            reason = self._context.reasoning.gateway(f"{transfer.direction} failed: {outcome.text}")
+            reason = self._context.reasons.from_gateway(f"{transfer.direction} failed: {outcome.text}")
             change = rules.roll_back_failed(transfer, outcome, attempt, reason, now)
         try:
             changed = await self._context.journal(operator).change(change)
         except JournalUnavailable:
-            return await self._unrecorded(operator, transfer, outcome)
+            return await self._settle_unrecorded(operator, transfer, outcome)
         crash_point("hold.recorded")
         if not changed.moved or changed.transfer is None:
             raise await self._overtaken(operator, transfer, outcome)
         if outcome.verdict is Verdict.SUCCESS:
-            return await self._told(operator, changed.transfer, outcome)
+            return await self._answer_success(operator, changed.transfer, outcome)
         assert change.reason is not None
-        self._context.reasoning.count(operator.name, change.reason)
+        self._context.reasons.count(operator.name, change.reason)
         if outcome.unwritten:
             self._context.metrics.ended(operator.name, transfer.direction, change.to)
         else:
@@ -142,86 +160,111 @@ class Holds:
         crash_point("hold.refused")
         raise refusals.failed_hold(transfer, attempt, unwritten=outcome.unwritten)
 
-    async def _unrecorded(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
-        """Nobody knows whether the outcome was recorded; the game is told what stands once that is certain."""
-        stands = await self._followups.roll_back_unrecorded(operator, transfer, outcome)
-        if outcome.verdict is not Verdict.SUCCESS or stands is None or not rules.is_held(stands):
+    async def _settle_unrecorded(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
+        """The journal may or may not have recorded the outcome."""
+        # The game is answered from what is durable, and only then: a gateway that dies before that has told nothing
+        # that a later start could contradict (docs/safety.md, seeds 1451 and 2095).
+        durable = await self._unrecorded.roll_back_unrecorded(operator, transfer, outcome)
+        if outcome.verdict is not Verdict.SUCCESS or durable is None or not rules.is_held(durable):
             raise refusals.not_recorded(transfer)
-        return await self._told(operator, stands, outcome)
+        return await self._answer_success(operator, durable, outcome)
 
-    async def _told(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
+    async def _answer_success(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Money | None:
         if outcome.balance is not None:
-            self._balances.told(transfer.session, outcome.balance)
-        return await self._balances.after(operator, transfer, transfer.session, outcome.balance)
+            self._balances.remember(transfer.session, outcome.balance)
+        return await self._balances.after_step(operator, transfer, transfer.session, outcome.balance)
 
     async def _overtaken(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> WalletError:
-        """Others took this instance for dead and rolled the transfer back while it was out."""
+        """Others took this instance for dead and rolled the transfer back while its hold was out."""
         if rules.may_have_moved(outcome):
-            await self._followups.roll_back_late(operator, transfer, outcome)
+            await self._unrecorded.roll_back_late(operator, transfer, outcome)
         return refusals.rolled_back(transfer)
 
-    async def _refused(self, operator: Operator, hold: HoldCommand, session: Session, refused: Refused) -> Money | None:
-        """There is no place for it, or the breaker is open. That nothing is sent is written down: its rollback, which
-        the contract demands, need not go to an operator that has never heard of it, at whichever gateway it arrives.
-        A repeat is answered as ever."""
-        reason = self._context.reasoning.gateway(f"{hold.key.direction} refused before it was sent: {refused.text}")
-        transfer = rules.end_unsent(self._row(operator, hold, session), reason, self._context.clock.now())
+    async def _record_refused(
+        self, operator: Operator, command: HoldCommand, session: Session, refused: Refused
+    ) -> Money | None:
+        """The bulkhead let nothing out. A repeat of an earlier hold is answered as ever; else always raises."""
+        reason = self._context.reasons.from_gateway(
+            f"{command.key.direction} refused before it was sent: {refused.text}"
+        )
+        row = self._build_row(operator, command, session)
+        transfer = rules.end_unsent(row, reason, self._context.clock.now())
+        # Written down as ended, so that the rollback which the contract demands is not sent to an operator that has
+        # never heard of it, whichever gateway it arrives at (docs/decisions/093-what-was-never-written.md).
         try:
-            opened = await self._context.journal(operator).insert(transfer, reason)
+            inserted = await self._context.journal(operator).insert(transfer, reason)
         except JournalUnavailable:
-            self._note_unsent(hold, session)
+            self._remember_unsent(command, session)
             raise refusals.not_sent(refused.text) from None
-        if not opened.created:
-            return await self._repeated(operator, hold)
+        if not inserted.created:
+            return await self._answer_repeat(operator, command)
         self._context.metrics.ended(operator.name, transfer.direction, transfer.state)
-        self._context.reasoning.count(operator.name, reason)
+        self._context.reasons.count(operator.name, reason)
         raise refusals.not_sent(refused.text)
 
-    async def _repeated(self, operator: Operator, hold: HoldCommand) -> Money | None:
-        """The answer to a hold whose id is there already."""
-        watch = Watch(self._context, operator, hold.key)
+    async def _answer_repeat(  # noqa: C901 - one branch for each action of the table
+        self, operator: Operator, command: HoldCommand
+    ) -> Money | None:
+        """The answer to a hold whose key is in use already: what the table says for the row that is found."""
+        watch = Watch(self._context, operator, command.key)
         transfer = await watch.look()
         waited = False
-        while transfer is None or not await self._stands(operator, hold, transfer):
-            if transfer is None and hold.key not in self._context.flights:
+        while True:
+            if transfer is not None:
+                _require_same_content(command, transfer)
+                match states.hold_action(transfer):
+                    case HoldAction.WAIT:
+                        pass
+                    case HoldAction.PIN_AND_REPLAY:
+                        if await self._pin_receipt(operator, command.key):
+                            return await self._replay(operator, transfer)
+                    case HoldAction.REPLAY:
+                        return await self._replay(operator, transfer)
+                    case HoldAction.REFUSE_UNSENT:
+                        raise refusals.hold_after_confirm(transfer)
+                    case HoldAction.REFUSE_ROLLED_BACK:
+                        raise await self._same_refusal(operator, transfer) if waited else refusals.rolled_back(transfer)
+                    case HoldAction.SEND:
+                        raise AssertionError("only a key without a row is sent")
+                    case action:
+                        assert_never(action)
+            elif command.key not in self._context.single_flight:
                 raise refusals.not_sent("the same call failed before it could be recorded")
             waited = True
             transfer = await watch.look_again()
-        action = self._action(hold, transfer)
-        if action is Action.REPLAY_HOLD:
-            return await self._balances.after(operator, transfer, transfer.session, transfer.hold_balance)
-        if action is Action.REFUSE_UNSENT:
-            raise refusals.never_sent(transfer)
-        if waited:
-            raise await self._same_refusal(operator, transfer)
-        raise refusals.rolled_back(transfer)
 
-    async def _stands(self, operator: Operator, hold: HoldCommand, transfer: Transfer) -> bool:
-        """Whether what was found may be told. A receipt may not be taken back by the one who sent the hold and could
-        not record its outcome, so that it is touched first."""
-        if transfer.state is not State.HELD:
-            return self._action(hold, transfer) is not Action.WAIT
-        self._action(hold, transfer)
-        vouched = rules.pin_receipt(hold.key, self._context.clock.now())
-        changed = await await_journal(self._context.journal(operator).change(vouched), "ask again")
+    async def _pin_receipt(self, operator: Operator, key: Key) -> bool:
+        """Whether the receipt may be repeated: the row is still held, and its revision has grown."""
+        # The hold's own sender may have lost the answer to its commit, and rolls back what it finds with the revision
+        # that its commit gave. Once that has grown it cannot, so that a yes is never followed by a rollback of ours
+        # (test_a_success_that_a_repeat_was_told_is_not_taken_back).
+        pin = rules.pin_receipt(key, self._context.clock.now())
+        changed = await await_journal(self._context.journal(operator).change(pin), "ask again")
         return changed.moved
 
-    def _action(self, hold: HoldCommand, transfer: Transfer) -> Action:
-        if not transfer.adopted and transfer.fingerprint != hold.fingerprint:
-            raise refusals.id_reused(transfer, hold.amount, hold.description)
-        if transfer.adopted and transfer.amount not in (None, hold.amount):
-            raise refusals.id_reused(transfer, hold.amount, transfer.description)
-        return states.action_for(TransferCall.HOLD, transfer.state, transfer.wants, adopted=transfer.adopted)
+    async def _replay(self, operator: Operator, transfer: Transfer) -> Money | None:
+        return await self._balances.after_step(operator, transfer, transfer.session, transfer.hold_balance)
 
     async def _same_refusal(self, operator: Operator, transfer: Transfer) -> WalletError:
-        """Who waited for another one's hold is told what that one was told."""
+        """Who waited for another call's hold is told what that one was told."""
         timeline = await await_journal(
             self._context.journal(operator).timeline(transfer.key),
             "what came of an earlier call cannot be looked up; ask again",
         )
         tries = timeline.attempts if timeline else []
         sent = next((attempt for attempt in tries if attempt.call == HOLD_CALL[transfer.direction]), None)
+        if sent is None:
+            return refusals.rolled_back(transfer)
         # It ended without a rollback being sent only where nothing of it had been written.
         unwritten = transfer.state is State.ROLLED_BACK and len(tries) == 1
-        failed = None if sent is None else refusals.failed_hold(transfer, sent, unwritten=unwritten)
-        return failed or refusals.rolled_back(transfer)
+        return refusals.failed_hold(transfer, sent, unwritten=unwritten)
+
+
+def _require_same_content(command: HoldCommand, transfer: Transfer) -> None:
+    """Raises `WalletError` unless the call is a copy of the one that the row was made for. Of an adopted transfer
+    the amount alone is known, and that only from a confirm."""
+    if transfer.adopted:
+        if transfer.amount not in (None, command.amount):
+            raise refusals.id_reused(transfer, command.amount, transfer.description)
+    elif transfer.fingerprint != command.fingerprint:
+        raise refusals.id_reused(transfer, command.amount, command.description)

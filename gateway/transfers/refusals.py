@@ -1,4 +1,4 @@
-"""What the game is told when the answer is no: an error code and a text that is true and says what happens next."""
+"""Every no to the game, worded: an error code (docs/errors.md), and a text that is true and says what happens next."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def pending(transfer: Transfer) -> WalletError:
 
 
 def still_waiting(id: str) -> WalletError:
-    """Another call about the same transfer has not ended within the patience of this one."""
+    """Another call about the same transfer has not ended within the time that this one may wait."""
     return WalletError(ErrorCode.PENDING, f"{id} is still being worked on; ask again.")
 
 
@@ -95,7 +95,7 @@ def id_reused(transfer: Transfer, amount: Money, description: str) -> WalletErro
     )
 
 
-def never_sent(transfer: Transfer) -> WalletError:
+def hold_after_confirm(transfer: Transfer) -> WalletError:
     """A hold comes after its confirm, and was never sent from here."""
     return WalletError(
         ErrorCode.CONFIRMED,

@@ -1,4 +1,8 @@
-"""What is written after each step of a transfer: pure functions from what was and what happened to a `Change`."""
+"""What is written after each step of a transfer: pure functions from what was found and what happened to a `Change`.
+
+Times are Unix seconds. Two fields make the changes safe without a lock: `found` (its revision is the fence: the change
+applies only if nobody has written the row since) and `allowed` (the states that the change may start from).
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ from gateway.wire.calls import WalletCall
 DECISION_OF_DELIVERY: Final = {state: decision for decision, state in DELIVERING.items()}
 DECISION_OF_END: Final = {state: decision for decision, state in DELIVERED.items()}
 
-_FATES: Final = {
+_FATE_OF: Final = {
     Verdict.SUCCESS: Fate.TAKEN,
     Verdict.DECLINED: Fate.REFUSED,
     Verdict.NOT_FOUND: Fate.REFUSED,
@@ -46,7 +50,7 @@ NEVER: Final = math.inf
 
 
 class SessionOwner(StrEnum):
-    """Whose session an end names, beside the transfer's own."""
+    """Whose session a call names, compared with the transfer's own."""
 
     SAME = "same"
     OTHER = "other"
@@ -62,28 +66,29 @@ class Lease(msgspec.Struct, frozen=True):
 
 def may_have_moved(outcome: Outcome) -> bool:
     """Whether the operator may have taken the hold."""
-    return _FATES[outcome.verdict] is not Fate.REFUSED
+    return _FATE_OF[outcome.verdict] is not Fate.REFUSED
 
 
 def is_undone(transfer: Transfer) -> bool:
-    """Whether it is rolled back, or going to be: nothing leads from there to a confirm."""
+    """Whether it is rolled back or going to be: from there nothing leads to a confirm."""
     return transfer.wants is Decision.ROLLBACK or transfer.state in {State.ROLLING_BACK, State.ROLLED_BACK}
 
 
 def is_held(transfer: Transfer) -> bool:
-    """Whether its hold was recorded as taken and is not rolled back. One that is still sending never comes to that once
-    its sender has given it up."""
+    """Whether its hold was recorded as taken and is not rolled back. A row that is still `sending` never becomes held
+    once its sender has given it up."""
     return transfer.state is not State.SENDING and not is_undone(transfer)
 
 
 def fingerprint(token: str, amount: Money, description: str) -> str:
-    """What a repeated hold must share with the first to count as the same call. It does not tell the token."""
+    """What a repeated hold must share with the first to count as the same call: 32 hex digits that do not reveal the
+    token."""
     content = "\x00".join((token, str(amount), description))
     return blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def session_owner(own: Session, named: Session) -> SessionOwner:
-    """Whether the session that a call names belongs to the player of the transfer's own."""
+    """Whether `named`, the session of a call, belongs to the player of `own`, the transfer's."""
     if named.token == own.token:
         return SessionOwner.SAME
     if not own.player_id or not named.player_id:
@@ -92,10 +97,10 @@ def session_owner(own: Session, named: Session) -> SessionOwner:
 
 
 def add_session(transfer: Transfer, named: Session, known: Sequence[Session]) -> Transfer:
-    """The transfer with one more session of its own player to try: the one that last worked first.
+    """The transfer with one more session of its own player to try, the one that worked last first.
 
-    Two are kept, those that worked last: verified, or the hold was made with it. `known` are the transfer's own
-    sessions, with what is known of when they were verified.
+    Two are kept: those that worked last, which means that the operator verified them or took the hold with them.
+    `known` are the transfer's own sessions as the journal knows them, with the time of their verification.
     """
     if named.token == transfer.session.token:
         as_before = bool(transfer.session.player_id) or not named.player_id
@@ -106,6 +111,8 @@ def add_session(transfer: Transfer, named: Session, known: Sequence[Session]) ->
     verified_at = {session.token: session.verified_at for session in known}
 
     def worked_at(session: Session) -> tuple[float, bool]:
+        # Not "named last": a dead session that a call names must not push out one that works
+        # (test_an_old_session_that_is_named_does_not_take_the_place_of_a_living_one).
         of_hold = _is_of_hold(session, transfer)
         held_at = transfer.opened_at if of_hold and transfer.fate is Fate.TAKEN else 0.0
         return max(session.verified_at, verified_at.get(session.token, 0.0), held_at), of_hold
@@ -125,16 +132,16 @@ def _is_of_hold(session: Session, transfer: Transfer) -> bool:
     )
 
 
-def _session_word(transfer: Transfer) -> str:
-    """Which session a try is made with: that of the hold, or one that a later call named. Empty where the hold was
-    never seen here, so that nobody can say."""
+def _session_label(transfer: Transfer) -> str:
+    """Which session a try is made with, for the timeline: `own` is the hold's, `later` one that a later call named.
+    Empty where the hold was never seen here, so that nobody can say."""
     if not transfer.fingerprint:
         return ""
     return "own" if transfer.spare_session is None or _is_of_hold(transfer.session, transfer) else "later"
 
 
 def wanted_decision(transfer: Transfer) -> Decision:
-    """How a transfer that is being delivered, or parked, is to end."""
+    """How a transfer that is being delivered or parked is to end."""
     decision = transfer.wants or DECISION_OF_DELIVERY.get(transfer.state)
     assert decision is not None
     return decision
@@ -152,13 +159,13 @@ def build_attempt(call: WalletCall, outcome: Outcome, transfer: Transfer, instan
         detail=outcome.text,
         instance=instance,
         player=session.player_id,
-        session=_session_word(transfer),
+        session=_session_label(transfer),
     )
 
 
 def end_unsent(transfer: Transfer, reason: Reason, now: float) -> Transfer:
-    """The row of a hold that is refused before it is sent, ended: nothing has to be undone, and a copy of it that comes
-    by another way is not sent either."""
+    """The row of a hold that was refused before it was sent, already ended: nothing has to be undone, and a copy of the
+    hold that arrives at another gateway finds the row and is not sent either."""
     return msgspec.structs.replace(
         transfer,
         state=State.ROLLED_BACK,
@@ -171,7 +178,7 @@ def end_unsent(transfer: Transfer, reason: Reason, now: float) -> Transfer:
 
 
 def mark_held(transfer: Transfer, outcome: Outcome, attempt: Attempt, now: float) -> Change:
-    """The operator took the hold."""
+    """`sending` → `held`: the operator clearly took the hold."""
     return Change(
         key=transfer.key,
         allowed=(State.SENDING,),
@@ -185,7 +192,8 @@ def mark_held(transfer: Transfer, outcome: Outcome, attempt: Attempt, now: float
 
 
 def roll_back_failed(transfer: Transfer, outcome: Outcome, attempt: Attempt, reason: Reason, now: float) -> Change:
-    """The hold did not clearly succeed: the gateway undoes it, due at once. What was never written has ended."""
+    """`sending` → `rolling_back`, due at once: the hold did not clearly succeed. Where it is proven that nothing was
+    written to the operator, → `rolled_back`: it has ended."""
     return Change(
         key=transfer.key,
         allowed=(State.SENDING,),
@@ -193,7 +201,7 @@ def roll_back_failed(transfer: Transfer, outcome: Outcome, attempt: Attempt, rea
         at=now,
         due_at=None if outcome.unwritten else now,
         decided_at=now,
-        fate=_FATES[outcome.verdict],
+        fate=_FATE_OF[outcome.verdict],
         session=outcome.session,
         attempt=attempt,
         reason=reason,
@@ -201,7 +209,7 @@ def roll_back_failed(transfer: Transfer, outcome: Outcome, attempt: Attempt, rea
 
 
 def roll_back_orphan(transfer: Transfer, lease: Lease, reason: Reason, now: float) -> Change:
-    """Whoever sent the hold is gone, its fate unknown: the gateway undoes it."""
+    """`sending` → `rolling_back`: whoever sent the hold is gone, and its fate unknown."""
     return Change(
         key=transfer.key,
         allowed=(State.SENDING,),
@@ -216,16 +224,17 @@ def roll_back_orphan(transfer: Transfer, lease: Lease, reason: Reason, now: floa
 
 
 def pin_receipt(key: Key, now: float) -> Change:
-    """A held transfer's receipt is about to be told once more: from now on it stands, even if the one who sent the hold
-    does not know that it was recorded (see `roll_back_unrecorded`)."""
+    """`held` → `held`: raises the revision before a receipt is repeated, so that a sender which lost the answer to its
+    commit can no longer roll the transfer back (see `roll_back_unrecorded`)."""
     return Change(key=key, allowed=(State.HELD,), to=State.HELD, at=now)
 
 
 def roll_back_unrecorded(found: Transfer, outcome: Outcome, reason: Reason, now: float) -> Change:
-    """Nobody knows whether the hold's outcome was recorded; the game is told once this is. Undone as it was found, be
-    it sending or held, unless somebody has touched it since."""
+    """`sending` or `held` → `rolling_back`, as it was `found` and only if nobody has written it since: the commit of the
+    hold's outcome may or may not have become durable. What was never written to the operator → `rolled_back`."""
     return Change(
         key=found.key,
+        # What was never written was not taken either, so that it cannot have become `held`.
         allowed=(State.SENDING,) if outcome.unwritten else (State.SENDING, State.HELD),
         to=State.ROLLED_BACK if outcome.unwritten else State.ROLLING_BACK,
         at=now,
@@ -239,10 +248,8 @@ def roll_back_unrecorded(found: Transfer, outcome: Outcome, reason: Reason, now:
 
 
 def roll_back_late(transfer: Transfer, outcome: Outcome, reason: Reason, now: float) -> Change:
-    """A hold went out although others had already begun to undo it: the rollback is sent once more, after it.
-
-    The window in which it may still arrive starts anew.
-    """
+    """→ `rolling_back`, due at once: a hold went out although others had already begun to roll it back. The rollback is
+    sent once more, after the hold, and the window in which the hold may still arrive starts again (`missing_at`)."""
     return Change(
         key=transfer.key,
         allowed=(State.ROLLING_BACK, State.ROLLED_BACK, State.PARKED),
@@ -251,7 +258,7 @@ def roll_back_late(transfer: Transfer, outcome: Outcome, reason: Reason, now: fl
         due_at=now,
         decided_at=now,
         missing_at=now,
-        fate=_FATES[outcome.verdict],
+        fate=_FATE_OF[outcome.verdict],
         reason=reason,
     )
 
@@ -259,7 +266,8 @@ def roll_back_late(transfer: Transfer, outcome: Outcome, reason: Reason, now: fl
 def decide(
     key: Key, decision: Decision, lease: Lease, now: float, *, amount: Money | None, reason: Reason | None
 ) -> Change:
-    """The game decides how a held transfer ends. A confirm moves it only if `amount` is the held one."""
+    """`held` → `confirming` or `rolling_back`: the game decides how the transfer ends. A confirm applies only if `amount`
+    is the held one. Leased, since the caller delivers it at once."""
     return Change(
         key=key,
         allowed=(State.HELD,),
@@ -283,7 +291,7 @@ def adopt(
     amount: Money | None,
     reason: Reason | None,
 ) -> Transfer:
-    """The row of a transfer whose hold this gateway never saw, its end already decided."""
+    """The row of a transfer whose hold this gateway never saw, its end already decided. Leased, as with `decide`."""
     return Transfer(
         operator=key.operator,
         direction=key.direction,
@@ -317,12 +325,12 @@ def take_up(transfer: Transfer, lease: Lease, now: float) -> Change:
 
 
 def is_leased(transfer: Transfer, now: float) -> bool:
-    """Whether an instance is at it at this moment: its lease is not over."""
+    """Whether an instance is working on it at this moment: its lease has not ended."""
     return transfer.owner is not None and transfer.due_at is not None and transfer.due_at > now
 
 
 def retry(transfer: Transfer, reason: Reason, now: float, due_at: float | None = None) -> Change:
-    """A person starts a parked transfer again, its schedule anew from `due_at` on, at once if that is None."""
+    """`parked` → delivering again: a person restarts the schedule at `due_at`, now if that is None."""
     assert transfer.wants is not None
     begins_at = now if due_at is None else due_at
     return Change(
@@ -338,7 +346,7 @@ def retry(transfer: Transfer, reason: Reason, now: float, due_at: float | None =
 
 
 def hasten(transfer: Transfer, reason: Reason, now: float, due_at: float) -> Change:
-    """A person has an end that is due later sent at `due_at`. Only the wait is shortened: the schedule goes on from
+    """A person has an end that is due later sent at `due_at`. Only this wait is shortened: the schedule goes on from
     there, and the transfer is parked when it would have been."""
     assert transfer.state in DECISION_OF_DELIVERY
     return Change(
@@ -354,8 +362,8 @@ def hasten(transfer: Transfer, reason: Reason, now: float, due_at: float) -> Cha
 
 
 def resolve(transfer: Transfer, reason: Reason, now: float) -> Change:
-    """A person vouches that the operator has ended a transfer, parked or still being delivered, as it was to end. A try
-    that has begun since it was found moves the fence, and nothing is written."""
+    """→ `confirmed` or `rolled_back`: a person states that the operator has ended the transfer as it was to end. A try
+    that has begun since it was found raises the revision, and then nothing is written."""
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
@@ -368,7 +376,8 @@ def resolve(transfer: Transfer, reason: Reason, now: float) -> Change:
 
 
 def postpone(transfer: Transfer, until: float, now: float, resume_at: float | None = None) -> Change:
-    """The gateway itself would not send just now: no try is used up. A session that a call has just named is kept.
+    """Due again at `until`: the bulkhead let nothing out, so that no try is used up. A session that a call has just
+    named is kept.
 
     `resume_at`: see `after_try`.
     """
@@ -395,15 +404,15 @@ def after_try(
     outcome: Outcome,
     plan: DeliverySettings,
     now: float,
-    chance: float,
+    random_share: float,
     resume_at: float | None = None,
 ) -> Change:
     """What follows one try to deliver: the end, another try, or parking.
 
-    `resume_at` is when the schedule goes on where the try came between, at the game's wish: it then uses up no try.
-    `NEVER` for what was parked before it.
+    `resume_at` is given for a try at the game's request, which comes between two of the schedule and uses up none of
+    it: when the schedule goes on, or `NEVER` for what was parked before.
     """
-    if outcome.session is not None:
+    if outcome.session is not None:  # the player was looked up for this try, and is kept
         transfer = msgspec.structs.replace(transfer, session=outcome.session)
     if attempt.verdict is Verdict.SUCCESS or _refused_twice(transfer, attempt):
         return _finish(transfer, attempt, outcome, now)
@@ -417,11 +426,11 @@ def after_try(
         return _park(transfer, attempt, transfer.tries + 1, now)
     if resume_at is not None:
         return _try_again(transfer, attempt, now, due_at=resume_at, tries=transfer.tries)
-    return _retry_or_park(transfer, attempt, plan, now, chance)
+    return _retry_or_park(transfer, attempt, plan, now, random_share)
 
 
 def _refused_twice(transfer: Transfer, attempt: Attempt) -> bool:
-    """The operator clearly refused the hold, and now its rollback: nothing was taken, nothing is to be given back."""
+    """The operator clearly refused the hold, and now its rollback: nothing was taken, nothing has to be given back."""
     return (
         transfer.state is State.ROLLING_BACK
         and transfer.fate is Fate.REFUSED
@@ -447,8 +456,10 @@ def _finish(transfer: Transfer, attempt: Attempt, outcome: Outcome, now: float) 
 def _after_not_found(
     transfer: Transfer, attempt: Attempt, outcome: Outcome, plan: DeliverySettings, now: float
 ) -> Change:
-    """The operator never heard of the hold. If its fate is unknown it may still be on its way, so that counts as the
-    end only of a rollback that was sent after the late arrival window."""
+    """The operator never heard of the hold, whose fate is not known to be "taken": it may still be on its way."""
+    # Only a rollback that was *sent* after the window counts as the end: one that was sent before it, and answered
+    # after it, may have been overtaken by the hold
+    # (test_a_withdraw_that_may_still_be_on_its_way_is_rolled_back_again_after_the_window).
     missing_at = now if transfer.missing_at is None else transfer.missing_at
     late_until = missing_at + plan.late_arrival_window
     if transfer.missing_at is not None and attempt.at >= late_until:
@@ -456,10 +467,12 @@ def _after_not_found(
     return _try_again(transfer, attempt, now, due_at=late_until, tries=transfer.tries + 1, missing_at=missing_at)
 
 
-def _retry_or_park(transfer: Transfer, attempt: Attempt, plan: DeliverySettings, now: float, chance: float) -> Change:
+def _retry_or_park(
+    transfer: Transfer, attempt: Attempt, plan: DeliverySettings, now: float, random_share: float
+) -> Change:
     tries = transfer.tries + 1
     decided_at = transfer.opened_at if transfer.decided_at is None else transfer.decided_at
-    due_at = next_try(plan, tries, decided_at, now, chance)
+    due_at = next_try(plan, tries, decided_at, now, random_share)
     if due_at is None:
         return _park(transfer, attempt, tries, now)
     return _try_again(transfer, attempt, now, due_at=due_at, tries=tries)
@@ -468,7 +481,9 @@ def _retry_or_park(transfer: Transfer, attempt: Attempt, plan: DeliverySettings,
 def _try_again(
     transfer: Transfer, attempt: Attempt, now: float, *, due_at: float, tries: int, missing_at: float | None = None
 ) -> Change:
-    """The next try is made with the other of two sessions: nobody knows which of them the operator still takes."""
+    """Due again at `due_at`."""
+    # With the other of two sessions in turn: nobody knows which of them the operator still accepts
+    # (test_tries_alternate_between_the_sessions_until_one_works).
     spare = transfer.spare_session
     return Change(
         key=transfer.key,

@@ -7,14 +7,14 @@ from itertools import accumulate
 from gateway.settings import DeliverySettings
 
 
-def next_try(plan: DeliverySettings, tries: int, decided_at: float, now: float, chance: float) -> float | None:
+def next_try(plan: DeliverySettings, tries: int, decided_at: float, now: float, random_share: float) -> float | None:
     """When to try again after `tries` failed ones, the last at `now`; None once the plan's period is over.
 
-    Times are Unix seconds. `chance` is a random number from 0 to 1 that spreads the wait by the plan's jitter, either
-    way, so that what failed together does not come back together.
+    Times are Unix seconds. `random_share` is a random number from 0 to 1 that lengthens or shortens the wait by up to
+    the plan's jitter, so that what failed together does not come back together.
     """
     wait_s = plan.schedule[tries] if tries < len(plan.schedule) else plan.then_every
-    at = now + wait_s * (1 + plan.jitter * (2 * chance - 1))
+    at = now + wait_s * (1 + plan.jitter * (2 * random_share - 1))
     return at if at <= decided_at + plan.until else None
 
 

@@ -1,4 +1,4 @@
-"""The players' sessions: what an adapter asked to be remembered about a token when it verified it."""
+"""The players' sessions: whose a token is, and what its adapter asked to be remembered when it was verified."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from gateway.wire.errors import WalletError
 REMEMBERED: Final = 100_000
 
 REFRESH_S: Final = 3600.0
-"""How old the journal's note of a session may be before another verification renews it: pruning spares what is used."""
+"""How old the journal's copy of a session may be before another verification renews it: pruning spares what is used."""
 
 LOOK_UP_S: Final = 1.0
 """How long the operator is asked whose session one is, before a call goes on without knowing."""
 
 
-class _Noted(NamedTuple):
+class _Kept(NamedTuple):
     """A session, and when the journal was last told of it (Unix seconds)."""
 
     session: Session
@@ -38,13 +38,16 @@ class Sessions:
 
     def __init__(self, context: Context, capacity: int = REMEMBERED) -> None:
         self._context = context
-        self._latest: BoundedMap[tuple[str, str], _Noted] = BoundedMap(capacity)
+        self._latest: BoundedMap[tuple[str, str], _Kept] = BoundedMap(capacity)
 
-    async def known(self, operator: Operator, token: str) -> Session:
-        """What is known of a token; a bare session where nothing is, since it may have been verified elsewhere."""
-        noted = self._latest.get((operator.name, token))
-        if noted is not None:
-            return noted.session
+    async def find(self, operator: Operator, token: str) -> Session:
+        """What is known of a token. Where nothing is, a session without a player: it may have been verified elsewhere.
+
+        Raises `WalletError` if the journal cannot be read.
+        """
+        kept = self._latest.get((operator.name, token))
+        if kept is not None:
+            return kept.session
         stored = await await_journal(
             self._context.journal(operator).find_session(operator.name, token), "the session could not be looked up"
         )
@@ -54,8 +57,8 @@ class Sessions:
         return stored
 
     async def identify(self, operator: Operator, session: Session) -> Session:
-        """The session with its player, whom the operator is asked for where it is not known yet; as it was where the
-        operator does not say."""
+        """The session with its player, for whom the operator is asked (`LOOK_UP_S`) where they are not known yet;
+        unchanged where the operator does not say."""
         if session.player_id:
             return session
         try:
@@ -63,18 +66,18 @@ class Sessions:
                 player = await operator.verify_session(session)
         except (OperatorError, TimeoutError):
             return session
-        verified = self._verified(operator, session.token, player)
-        with suppress(WalletError):  # what was learnt counts for this call, whether or not it can be kept
-            await self._remember(operator, verified)
+        verified = self._build_verified(operator, session.token, player)
+        with suppress(WalletError):  # what was learned counts for this call, whether or not it can be kept
+            await self._save(operator, verified)
         return verified
 
-    async def remember(self, operator: Operator, token: str, player: Player) -> Session:
-        """Keeps a verified session, here and for other instances."""
-        session = self._verified(operator, token, player)
-        await self._remember(operator, session)
+    async def save(self, operator: Operator, token: str, player: Player) -> Session:
+        """Keeps a verified session, in memory and in the journal for other instances. Raises `WalletError`."""
+        session = self._build_verified(operator, token, player)
+        await self._save(operator, session)
         return session
 
-    def _verified(self, operator: Operator, token: str, player: Player) -> Session:
+    def _build_verified(self, operator: Operator, token: str, player: Player) -> Session:
         return Session(
             operator=operator.name,
             token=token,
@@ -83,10 +86,10 @@ class Sessions:
             verified_at=self._context.clock.now(),
         )
 
-    async def _remember(self, operator: Operator, session: Session) -> None:
-        noted = self._latest.get((session.operator, session.token))
-        if noted is not None and _fresh(noted, session):
-            self._keep(session, noted.at)
+    async def _save(self, operator: Operator, session: Session) -> None:
+        kept = self._latest.get((session.operator, session.token))
+        if kept is not None and _is_fresh(kept, session):
+            self._keep(session, kept.at)
             return
         await await_journal(
             self._context.journal(operator).save_session(session, session.verified_at), "the session was not remembered"
@@ -94,11 +97,11 @@ class Sessions:
         crash_point("session.remembered")
         self._keep(session, session.verified_at)
 
-    def _keep(self, session: Session, noted_at: float) -> None:
-        self._latest.put((session.operator, session.token), _Noted(session, noted_at))
+    def _keep(self, session: Session, saved_at: float) -> None:
+        self._latest.put((session.operator, session.token), _Kept(session, saved_at))
 
 
-def _fresh(noted: _Noted, session: Session) -> bool:
-    """Whether the journal's note of a session need not be written again."""
-    same = msgspec.structs.replace(noted.session, verified_at=session.verified_at) == session
-    return same and session.verified_at < noted.at + REFRESH_S
+def _is_fresh(kept: _Kept, session: Session) -> bool:
+    """Whether the journal's copy need not be written again."""
+    same = msgspec.structs.replace(kept.session, verified_at=session.verified_at) == session
+    return same and session.verified_at < kept.at + REFRESH_S

@@ -1,6 +1,8 @@
 """The rules of a transfer, as data: which call does what in which state, and what may follow what.
 
-This is the one place they stand; coordinator, tests, docs and console read them from here.
+They stand here alone. `holds` and `ends` match on the action that is found here and decide nothing by the state; every
+change that is written is checked against `TRANSITIONS`; docs/architecture.md shows both, and a test holds it to them
+(tests/unit/transfers/test_states.py).
 """
 
 from __future__ import annotations
@@ -8,75 +10,76 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from gateway.records import Decision, State
+from gateway.records import Decision, State, Transfer
 
 
-class TransferCall(StrEnum):
-    """What the game can ask of a transfer. `hold` is withdraw or deposit."""
-
-    HOLD = "hold"
-    CONFIRM = "confirm"
-    ROLLBACK = "rollback"
-
-
-class Action(StrEnum):
-    """What the gateway does with a call, given the state it finds."""
+class HoldAction(StrEnum):
+    """What the gateway does with a hold (a withdraw or deposit), given the state it finds."""
 
     SEND = "write, then send once"
-    ADOPT = "take over a transfer never seen here, then deliver"
     WAIT = "wait until the hold's fate is known, then look again"
-    REPLAY_HOLD = "answer the hold's recorded receipt"
-    REPLAY_END = "answer the end's recorded receipt"
-    DECIDE = "make the decision durable, then deliver now"
-    JOIN = "try to deliver now, or join the try under way"
-    NOTE_AND_JOIN = "keep the reason, then try to deliver now or join"
-    NOTE_AND_REPLAY = "keep the reason, then answer the end's recorded receipt"
+    PIN_AND_REPLAY = "pin the receipt, then answer it"
+    REPLAY = "answer the hold's recorded receipt"
     REFUSE_ROLLED_BACK = "refuse: it is rolled back or being rolled back"
-    REFUSE_CONFIRMED = "refuse: it is confirmed or being confirmed"
     REFUSE_UNSENT = "refuse: its confirm came first, and this hold was never sent from here"
 
 
-ANSWERS: Final[dict[TransferCall, dict[State | None, Action]]] = {
-    TransferCall.HOLD: {
-        None: Action.SEND,
-        State.SENDING: Action.WAIT,
-        State.HELD: Action.REPLAY_HOLD,
-        State.CONFIRMING: Action.REPLAY_HOLD,
-        State.CONFIRMED: Action.REPLAY_HOLD,
-        State.ROLLING_BACK: Action.REFUSE_ROLLED_BACK,
-        State.ROLLED_BACK: Action.REFUSE_ROLLED_BACK,
-    },
-    TransferCall.CONFIRM: {
-        None: Action.ADOPT,
-        State.SENDING: Action.WAIT,
-        State.HELD: Action.DECIDE,
-        State.CONFIRMING: Action.JOIN,
-        State.CONFIRMED: Action.REPLAY_END,
-        State.ROLLING_BACK: Action.REFUSE_ROLLED_BACK,
-        State.ROLLED_BACK: Action.REFUSE_ROLLED_BACK,
-    },
-    TransferCall.ROLLBACK: {
-        None: Action.ADOPT,
-        State.SENDING: Action.WAIT,
-        State.HELD: Action.DECIDE,
-        State.CONFIRMING: Action.REFUSE_CONFIRMED,
-        State.CONFIRMED: Action.REFUSE_CONFIRMED,
-        State.ROLLING_BACK: Action.NOTE_AND_JOIN,
-        State.ROLLED_BACK: Action.NOTE_AND_REPLAY,
-    },
-}
-"""A `parked` transfer is looked up under the state it wants (`effective_state`). A repeated hold with other content,
-and an end with another player's token, are refused in every state."""
+class EndAction(StrEnum):
+    """What the gateway does with a confirm or rollback, given the state it finds."""
 
-ADOPTED: Final[dict[TransferCall, dict[State, Action]]] = {
-    TransferCall.HOLD: {
-        State.CONFIRMING: Action.REFUSE_UNSENT,
-        State.CONFIRMED: Action.REFUSE_UNSENT,
+    ADOPT = "take over a transfer never seen here, then deliver"
+    WAIT = "wait until the hold's fate is known, then look again"
+    DECIDE = "make the decision durable, then deliver now"
+    JOIN = "try to deliver now, or join the try under way"
+    NOTE_AND_JOIN = "keep the reason, then try to deliver now or join"
+    REPLAY = "answer the end's recorded receipt"
+    NOTE_AND_REPLAY = "keep the reason, then answer the end's recorded receipt"
+    REFUSE_ROLLED_BACK = "refuse: it is rolled back or being rolled back"
+    REFUSE_CONFIRMED = "refuse: it is confirmed or being confirmed"
+
+
+HOLD_ACTIONS: Final[dict[State | None, HoldAction]] = {
+    None: HoldAction.SEND,
+    State.SENDING: HoldAction.WAIT,
+    State.HELD: HoldAction.PIN_AND_REPLAY,
+    State.CONFIRMING: HoldAction.REPLAY,
+    State.CONFIRMED: HoldAction.REPLAY,
+    State.ROLLING_BACK: HoldAction.REFUSE_ROLLED_BACK,
+    State.ROLLED_BACK: HoldAction.REFUSE_ROLLED_BACK,
+}
+"""By state; None: there is no row. A `parked` transfer is looked up under the state it wants (`effective_state`). A
+repeated hold with other content is refused in every state."""
+
+ADOPTED_HOLD_ACTIONS: Final[dict[State, HoldAction]] = {
+    State.CONFIRMING: HoldAction.REFUSE_UNSENT,
+    State.CONFIRMED: HoldAction.REFUSE_UNSENT,
+}
+"""What differs where the row was made by an end, its hold never seen here: a yes to a hold is told only where one was
+sent from here and the operator took it. That the operator acknowledged the confirm does not prove that: in some
+protocols a confirm is sent to nobody (docs/decisions/091-a-hold-after-its-confirm.md)."""
+
+END_ACTIONS: Final[dict[Decision, dict[State | None, EndAction]]] = {
+    Decision.CONFIRM: {
+        None: EndAction.ADOPT,
+        State.SENDING: EndAction.WAIT,
+        State.HELD: EndAction.DECIDE,
+        State.CONFIRMING: EndAction.JOIN,
+        State.CONFIRMED: EndAction.REPLAY,
+        State.ROLLING_BACK: EndAction.REFUSE_ROLLED_BACK,
+        State.ROLLED_BACK: EndAction.REFUSE_ROLLED_BACK,
+    },
+    Decision.ROLLBACK: {
+        None: EndAction.ADOPT,
+        State.SENDING: EndAction.WAIT,
+        State.HELD: EndAction.DECIDE,
+        State.CONFIRMING: EndAction.REFUSE_CONFIRMED,
+        State.CONFIRMED: EndAction.REFUSE_CONFIRMED,
+        State.ROLLING_BACK: EndAction.NOTE_AND_JOIN,
+        State.ROLLED_BACK: EndAction.NOTE_AND_REPLAY,
     },
 }
-"""What is different where the row was made by an end, its hold never seen here: a yes to a hold is told only where one
-was sent from here and the operator took it. That the operator acknowledged the confirm proves nothing of the kind: in
-some protocols a confirm is sent to nobody."""
+"""By decision and state, as above. An end with another player's token, or a confirm of another amount, is refused in
+every state."""
 
 TRANSITIONS: Final[dict[State, frozenset[State]]] = {
     State.SENDING: frozenset({State.HELD, State.ROLLING_BACK, State.ROLLED_BACK}),
@@ -108,11 +111,15 @@ def effective_state(state: State, wants: Decision | None) -> State:
     return DELIVERING[wants]
 
 
-def action_for(
-    call: TransferCall, state: State | None, wants: Decision | None = None, *, adopted: bool = False
-) -> Action:
-    """What to do with a call on a transfer in this state; None: there is no such transfer."""
-    if state is None:
-        return ANSWERS[call][None]
-    stands = effective_state(state, wants)
-    return (adopted and ADOPTED.get(call, {}).get(stands)) or ANSWERS[call][stands]
+def hold_action(transfer: Transfer | None) -> HoldAction:
+    """What to do with a hold whose key has this row; None: it has none."""
+    if transfer is None:
+        return HOLD_ACTIONS[None]
+    state = effective_state(transfer.state, transfer.wants)
+    return (transfer.adopted and ADOPTED_HOLD_ACTIONS.get(state)) or HOLD_ACTIONS[state]
+
+
+def end_action(decision: Decision, transfer: Transfer | None) -> EndAction:
+    """What to do with a confirm or rollback of this row; None: there is none."""
+    state = None if transfer is None else effective_state(transfer.state, transfer.wants)
+    return END_ACTIONS[decision][state]

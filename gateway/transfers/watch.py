@@ -10,28 +10,28 @@ from gateway.records import Key, Transfer
 from gateway.transfers import refusals
 from gateway.transfers.context import Context, await_journal
 
-FIRST_LOOK_S: Final = 0.01
-LONGEST_LOOK_S: Final = 0.25
+FIRST_PAUSE_S: Final = 0.01
+LONGEST_PAUSE_S: Final = 0.25
 
 
 class Watch:
-    """Looks at one transfer again and again, until the patience of one call is over."""
+    """Looks at one transfer again and again, for as long as one call may wait (`Context.wait_limit_s`)."""
 
     def __init__(self, context: Context, operator: Operator, key: Key) -> None:
         self._context = context
         self._journal = context.journal(operator)
         self._key = key
         self._until = context.clock.monotonic() + context.wait_limit_s
-        self._pause_s = FIRST_LOOK_S
+        self._pause_s = FIRST_PAUSE_S
 
     async def look(self) -> Transfer | None:
-        """The row as it stands."""
+        """The row as it stands. Raises `WalletError` if the journal cannot be read."""
         return await await_journal(
             self._journal.find(self._key), "what came of an earlier call cannot be looked up; ask again"
         )
 
     async def look_again(self) -> Transfer | None:
-        """The row once it may have changed. Raises `WalletError` when patience is over."""
+        """The row once it may have changed. Raises `WalletError`, also when the call has waited for too long."""
         left_s = self._until - self._context.clock.monotonic()
         if left_s <= 0:
             raise refusals.still_waiting(self._key.id)
@@ -39,15 +39,16 @@ class Watch:
         return await self.look()
 
     async def _pause(self, left_s: float) -> None:
-        if self._key in self._context.flights:
-            await self._landing(left_s)
+        # Work in this process wakes us when it is done; of another instance's nobody tells, so the row is polled.
+        if self._key in self._context.single_flight:
+            await self._wait_until_done(left_s)
             return
         await asyncio.sleep(min(self._pause_s, left_s))
-        self._pause_s = min(2 * self._pause_s, LONGEST_LOOK_S)
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
 
-    async def _landing(self, left_s: float) -> None:
+    async def _wait_until_done(self, left_s: float) -> None:
         try:
             async with asyncio.timeout(left_s):
-                await self._context.flights.wait_until_done(self._key)
+                await self._context.single_flight.wait_until_done(self._key)
         except TimeoutError:
             return

@@ -179,7 +179,7 @@ async def _asked(operator: Operator, call: WalletCall) -> Outcome | Player | Mon
     except OperatorError as error:
         return error
     state = State.SENDING if call in (WalletCall.WITHDRAW, WalletCall.DEPOSIT) else State.ROLLING_BACK
-    return await operator.attempt(call, a_transfer(state, direction=DIRECTIONS[call], hold_balance=BALANCE))
+    return await operator._attempt(call, a_transfer(state, direction=DIRECTIONS[call], hold_balance=BALANCE))
 
 
 def _is_as_documented(

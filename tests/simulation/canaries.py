@@ -38,7 +38,7 @@ CANARIES: Final = (
         "a withdraw is sent before it is durable",
         (
             Edit(
-                "gateway.transfers.holds:Holds._open",
+                "gateway.transfers.holds:Holds._insert",
                 "await self._context.journal(operator).insert(transfer)",
                 '(__import__("asyncio").ensure_future(self._context.journal(operator).insert(transfer)),'
                 " Inserted(transfer, created=True))[1]",
@@ -50,11 +50,11 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.holds:Holds._send",
-                "    return await operator.attempt(HOLD_CALL[transfer.direction], transfer)",
-                "    first = await operator.attempt(HOLD_CALL[transfer.direction], transfer)\n"
+                "    return await admission.attempt(HOLD_CALL[transfer.direction], transfer)",
+                "    first = await admission.attempt(HOLD_CALL[transfer.direction], transfer)\n"
                 "    if first.verdict is not Verdict.UNKNOWN:\n"
                 "        return first\n"
-                "    return await operator.attempt(HOLD_CALL[transfer.direction], transfer)",
+                "    return await admission.attempt(HOLD_CALL[transfer.direction], transfer)",
             ),
         ),
     ),
@@ -63,8 +63,8 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.housekeeping:Housekeeping.round",
-                "self._inherit(self._clock.now())",
-                "self._inherit(math.inf)",
+                "self._release_orphans(self._clock.now())",
+                "self._release_orphans(math.inf)",
             ),
         ),
     ),
@@ -112,8 +112,8 @@ CANARIES: Final = (
         (
             Edit("gateway.transfers.rules:decide", "amount=amount,", "amount=None,"),
             Edit(
-                "gateway.transfers.ends:Ends._action",
-                "ending.amount is not None and transfer.amount not in (None, ending.amount)",
+                "gateway.transfers.ends:_require_same_amount",
+                "command.amount is not None and transfer.amount not in (None, command.amount)",
                 "False",
             ),
         ),
@@ -130,7 +130,7 @@ CANARIES: Final = (
     ),
     Canary(
         "further reasons are dropped",
-        (Edit("gateway.transfers.ends:Ends._follow", "action in _NOTES and not noted", "False"),),
+        (Edit("gateway.transfers.ends:Ends._note_once", "if progress.is_noted:", "if True:"),),
     ),
     Canary(
         "the first reason is dropped",
@@ -148,8 +148,8 @@ CANARIES: Final = (
         "a reused id is not noticed",
         (
             Edit(
-                "gateway.transfers.holds:Holds._action",
-                "not transfer.adopted and transfer.fingerprint != hold.fingerprint",
+                "gateway.transfers.holds:_require_same_content",
+                "transfer.fingerprint != command.fingerprint",
                 "False",
             ),
         ),
@@ -158,9 +158,9 @@ CANARIES: Final = (
         "what a dead gateway was sending is left as it is",
         (
             Edit(
-                "gateway.transfers.delivery_loop:DeliveryLoop._bring",
-                "mine = await self._deliverer.recover(operator, transfer)",
-                "mine = None",
+                "gateway.transfers.delivery_loop:DeliveryLoop._deliver",
+                "decided = await self._delivery_try.recover(operator, transfer)",
+                "decided = None",
             ),
         ),
     ),
@@ -168,10 +168,10 @@ CANARIES: Final = (
         "what is taken over is not durable before it is sent",
         (
             Edit(
-                "gateway.transfers.ends:Ends._open",
-                "opened = await await_journal(",
-                'opened = (lambda writing, _: (__import__("asyncio").ensure_future(writing),'
-                ' __import__("gateway.journal.writes", fromlist=["Opened"]).Opened(transfer, created=True))[1])(',
+                "gateway.transfers.ends:Ends._insert",
+                "inserted = await await_journal(",
+                'inserted = (lambda writing, _: (__import__("asyncio").ensure_future(writing),'
+                ' __import__("gateway.journal.writes", fromlist=["Inserted"]).Inserted(transfer, created=True))[1])(',
             ),
         ),
     ),
@@ -179,8 +179,8 @@ CANARIES: Final = (
         "a success is told although it was not recorded",
         (
             Edit(
-                "gateway.transfers.holds:Holds._unrecorded",
-                "outcome.verdict is not Verdict.SUCCESS or stands is None or not rules.is_held(stands)",
+                "gateway.transfers.holds:Holds._settle_unrecorded",
+                "outcome.verdict is not Verdict.SUCCESS or durable is None or not rules.is_held(durable)",
                 "outcome.verdict is not Verdict.SUCCESS",
             ),
         ),
@@ -189,8 +189,8 @@ CANARIES: Final = (
         "an outcome that was not recorded is not followed up",
         (
             Edit(
-                "gateway.transfers.holds:Holds._unrecorded",
-                "await self._followups.roll_back_unrecorded(operator, transfer, outcome)",
+                "gateway.transfers.holds:Holds._settle_unrecorded",
+                "await self._unrecorded.roll_back_unrecorded(operator, transfer, outcome)",
                 "transfer",
             ),
         ),
@@ -210,9 +210,9 @@ CANARIES: Final = (
         "a withdraw that was rolled back is answered as if it had not been",
         (
             Edit(
-                "gateway.transfers.holds:Holds._repeated",
-                "action is Action.REPLAY_HOLD",
-                "transfer.hold_balance is not None",
+                "gateway.transfers.states:hold_action",
+                "HOLD_ACTIONS[state]",
+                "(HoldAction.REPLAY if transfer.hold_balance is not None else HOLD_ACTIONS[state])",
             ),
         ),
     ),
@@ -228,14 +228,20 @@ CANARIES: Final = (
     ),
     Canary(
         "a success that could not be recorded is told while another has claimed it",
-        (Edit("gateway.transfers.holds:Holds._unrecorded", "not rules.is_held(stands)", "rules.is_undone(stands)"),),
+        (
+            Edit(
+                "gateway.transfers.holds:Holds._settle_unrecorded",
+                "not rules.is_held(durable)",
+                "rules.is_undone(durable)",
+            ),
+        ),
     ),
     Canary(
         "a success is told before the operator has acknowledged",
         (
             Edit(
                 "gateway.transfers.ends:Ends._deliver",
-                "after.state is states.DELIVERED[ending.decision]",
+                "after.state is states.DELIVERED[command.decision]",
                 "True",
             ),
         ),
@@ -258,9 +264,9 @@ CANARIES: Final = (
         "the player of another session is billed",
         (
             Edit(
-                "gateway.transfers.sessions:Sessions.known",
-                "noted = self._latest.get((operator.name, token))",
-                "noted = next((one for (name, _), one in self._latest.items() if name == operator.name), None)",
+                "gateway.transfers.sessions:Sessions.find",
+                "kept = self._latest.get((operator.name, token))",
+                "kept = next((one for (name, _), one in self._latest.items() if name == operator.name), None)",
             ),
         ),
     ),
@@ -278,8 +284,8 @@ CANARIES: Final = (
         "an end that nobody can say whose it is goes out as it came",
         (
             Edit(
-                "gateway.transfers.ends:Ends._named",
-                "return named if payer is SessionOwner.SAME else None",
+                "gateway.transfers.ends:Ends._identify_caller",
+                "return named if owner is SessionOwner.SAME else None",
                 "return named",
             ),
         ),
@@ -288,11 +294,11 @@ CANARIES: Final = (
         "a stranger's reason is kept before the stranger is refused",
         (
             Edit(
-                "gateway.transfers.ends:Ends._named",
-                "if payer is SessionOwner.OTHER:\n",
-                "if payer is SessionOwner.OTHER:\n"
-                "        if ending.reason is not None:\n"
-                "            await self._note(operator, ending)\n",
+                "gateway.transfers.ends:Ends._identify_caller",
+                "if owner is SessionOwner.OTHER:\n",
+                "if owner is SessionOwner.OTHER:\n"
+                "        if command.reason is not None:\n"
+                "            await self._note_once(operator, command, _Progress())\n",
             ),
         ),
     ),
@@ -300,8 +306,8 @@ CANARIES: Final = (
         "a hold is answered with a yes because its confirm came first",
         (
             Edit(
-                "gateway.transfers.states:action_for",
-                "adopted and ADOPTED.get(call, {}).get(stands)",
+                "gateway.transfers.states:hold_action",
+                "transfer.adopted and ADOPTED_HOLD_ACTIONS.get(state)",
                 "False",
             ),
         ),
@@ -310,8 +316,8 @@ CANARIES: Final = (
         "an end is not acknowledged while its balance cannot be read",
         (
             Edit(
-                "gateway.transfers.balances:Balances.after",
-                "known = self.last(session)",
+                "gateway.transfers.balances:Balances.after_step",
+                "known = self.last_known(session)",
                 'raise __import__("gateway.transfers.refusals", fromlist=["answers"]).pending(transfer)',
             ),
         ),
@@ -320,15 +326,21 @@ CANARIES: Final = (
         "the last known balance is forgotten",
         (
             Edit(
-                "gateway.transfers.balances:Balances.after",
-                "last = (None if known is None else _of(transfer, known)) or transfer.hold_balance",
+                "gateway.transfers.balances:Balances.after_step",
+                "last = (None if known is None else _in_transfers_currency(transfer, known)) or transfer.hold_balance",
                 "last = None",
             ),
         ),
     ),
     Canary(
         "a balance is told in whatever currency it came",
-        (Edit("gateway.transfers.balances:Balances.after", "asked = _of(transfer, asked)", "return asked"),),
+        (
+            Edit(
+                "gateway.transfers.balances:Balances.after_step",
+                "asked = _in_transfers_currency(transfer, asked)",
+                "return asked",
+            ),
+        ),
     ),
     Canary(
         "a yes whose balance cannot be told is unclear",
@@ -379,7 +391,7 @@ CANARIES: Final = (
     ),
     Canary(
         "what was written counts as never written",
-        (Edit("gateway.operators.operator:Operator.attempt", "not use.written and verdict in _PROVES", "True"),),
+        (Edit("gateway.operators.operator:Operator._attempt", "not use.written and verdict in _PROVES", "True"),),
     ),
     Canary(
         "the refused rollback of a refused hold is no end",

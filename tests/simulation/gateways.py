@@ -153,7 +153,7 @@ def simulated(seed: int, pace: Pace) -> Iterator[None]:
             (gateway.runtime.runtime, "os", SimpleNamespace(getpid=lambda: 0, environ=os.environ)),
             (gateway.runtime.open_journals, "COUNT_EVERY_S", pace.beat_every_s),
             (gateway.transfers.delivery_loop, "POLL_S", pace.poll_s),
-            (gateway.transfers.housekeeping, "BEAT_EVERY_S", pace.beat_every_s),
+            (gateway.transfers.housekeeping, "ROUND_EVERY_S", pace.beat_every_s),
             (gateway.transfers.housekeeping, "INSTANCE_LEASE_S", pace.instance_lease_s),
             (gateway.journal.sqlite.store, "CHECKPOINT_PAGES", pace.checkpoint_pages),
             (Hub88, "signer", None),

@@ -40,12 +40,12 @@ class Instance:
         self.operator = scripted_operator(world.far_side, settings, self.metrics, self.clock)
         self.context = Context(
             journals={"default": world.journal},
-            reasoning=RollbackReasons(Categories([]), self.clock, self.metrics),
+            reasons=RollbackReasons(Categories([]), self.clock, self.metrics),
             metrics=self.metrics,
             clock=self.clock,
             instance=name,
             wake=lambda _, due_at: self.delivery.wake(due_at),
-            chance=lambda: 0.5,
+            random_share=lambda: 0.5,
         )
         self.deliverer = DeliveryTry(self.context)
         self.coordinator = Coordinator(self.context, self.deliverer)
@@ -59,7 +59,7 @@ class Instance:
 
     async def kill(self) -> None:
         """Stops at once, wherever it is."""
-        for task in [*self.tasks, *self.delivery.under_way]:
+        for task in [*self.tasks, *self.delivery.in_progress]:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 

@@ -31,7 +31,7 @@ NEVER_OPENS = {"failures": 10_000}
 def two_quiet_days(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chores every few minutes only: they are not what two virtual days are to show."""
     monkeypatch.setattr(delivery_loop, "POLL_S", 300.0)
-    monkeypatch.setattr(housekeeping, "BEAT_EVERY_S", 300.0)
+    monkeypatch.setattr(housekeeping, "ROUND_EVERY_S", 300.0)
 
 
 async def parked(world: World) -> Instance:
@@ -83,7 +83,7 @@ def test_what_is_parked_is_counted_and_keeps_what_it_wants(tmp_path: Path) -> No
         assert (await world.row()).wants is Decision.ROLLBACK
         assert gateway.metric("parked_total", decision=Decision.ROLLBACK) == 1
         await gateway.housekeeping.round()
-        (tally,) = gateway.housekeeping.tallies
+        (tally,) = gateway.housekeeping.unfinished
         assert (tally.state, tally.count) == (State.PARKED, 1)
 
     play(tmp_path, scenario)
@@ -278,7 +278,7 @@ def test_a_try_whose_record_was_lost_is_made_again_by_the_next(tmp_path: Path) -
 def test_an_error_nobody_thought_of_stops_no_other_delivery(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = world.instance()
-        attempt = gateway.operator.attempt
+        attempt = gateway.operator._attempt
 
         async def fails_for_one(call: WalletCall, transfer: Transfer) -> object:
             if transfer.id == "odd":
@@ -289,7 +289,7 @@ def test_an_error_nobody_thought_of_stops_no_other_delivery(tmp_path: Path) -> N
             await gateway.withdraw(id)
             world.far_side.then(ROLLBACK, Unclear("cut"))
             await refusal(gateway.roll_back(id))
-        gateway.operator.attempt = fails_for_one  # type: ignore[method-assign,assignment]  # the bug
+        gateway.operator._attempt = fails_for_one  # type: ignore[method-assign,assignment]  # the bug
         await asyncio.sleep(10)
         timelines = [await world.timeline(Key(OPERATOR, Direction.WITHDRAW, id)) for id in ("odd", "even")]
         assert [timeline.transfer.state for timeline in timelines] == [State.ROLLING_BACK, State.ROLLED_BACK]
@@ -309,7 +309,7 @@ def test_a_recovery_that_somebody_was_faster_with_does_nothing(tmp_path: Path) -
         await asyncio.sleep(1)
         stale = await world.row()
         assert await hold == BALANCE
-        await gateway.delivery._bring(gateway.operator, stale)
+        await gateway.delivery._deliver(gateway.operator, stale)
         assert (await world.row()).state is State.HELD
         assert world.far_side.calls(ROLLBACK) == 0
 

@@ -70,7 +70,7 @@ def test_old_ends_are_pruned_and_nothing_else(tmp_path: Path) -> None:
         await asyncio.sleep(101)
         await chores.round()
         assert await count(world) == 1
-        (tally,) = chores.tallies
+        (tally,) = chores.unfinished
         assert (tally.state, tally.count, tally.abandoned) == (State.HELD, 1, 1)
 
     play(tmp_path, scenario)
@@ -121,6 +121,6 @@ def test_the_chores_outlive_the_journals_absence(tmp_path: Path) -> None:
         await refusal(gateway.withdraw())
         await world.reaches(State.ROLLED_BACK)
         await asyncio.sleep(6)
-        assert gateway.housekeeping.tallies == []
+        assert gateway.housekeeping.unfinished == []
 
     play(tmp_path, scenario)

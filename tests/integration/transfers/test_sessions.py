@@ -46,13 +46,13 @@ def test_only_the_latest_sessions_are_held_in_memory(tmp_path: Path) -> None:
         gateway = world.instance(started=False)
         sessions = Sessions(gateway.context, capacity=2)
         for token in ("a", "b", "c"):
-            await sessions.remember(gateway.operator, token, Player(player_id=token, balance=BALANCE))
+            await sessions.save(gateway.operator, token, Player(player_id=token, balance=BALANCE))
         world.journal.away = "disk full"
-        assert (await sessions.known(gateway.operator, "c")).player_id == "c"
+        assert (await sessions.find(gateway.operator, "c")).player_id == "c"
         with pytest.raises(WalletError):
-            await sessions.known(gateway.operator, "a")
+            await sessions.find(gateway.operator, "a")
         world.journal.away = ""
-        assert (await sessions.known(gateway.operator, "a")).player_id == "a"
+        assert (await sessions.find(gateway.operator, "a")).player_id == "a"
 
     play(tmp_path, scenario)
 

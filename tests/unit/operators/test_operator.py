@@ -117,7 +117,7 @@ def operator(answer: Answering, metrics: Metrics | None = None, *, failures: int
 
 def attempted(answer: Answering, call: WalletCall = WalletCall.WITHDRAW, transfer: Transfer | None = None) -> Outcome:
     async def scenario() -> Outcome:
-        return await operator(answer).attempt(call, transfer or a_transfer())
+        return await operator(answer)._attempt(call, transfer or a_transfer())
 
     return run(scenario)
 
@@ -127,7 +127,7 @@ def test_each_call_reaches_its_method_with_the_whole_transfer(call: WalletCall) 
     async def scenario() -> None:
         ours = operator(returning(Receipt(BALANCE)))
         transfer = a_transfer()
-        outcome = await ours.attempt(call, transfer)
+        outcome = await ours._attempt(call, transfer)
         assert cast("Puppet", ours.adapter).seen == [(call, transfer)]
         assert (outcome.verdict, outcome.balance, outcome.text) == (Verdict.SUCCESS, BALANCE, "")
 
@@ -268,9 +268,9 @@ def test_what_one_call_wrote_does_not_count_for_the_next() -> None:
 
         adapter = cast("Puppet", ours.adapter)
         adapter._answer = write
-        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        await ours._attempt(WalletCall.WITHDRAW, a_transfer())
         adapter._answer = raising(Unsent("refused"))
-        assert (await ours.attempt(WalletCall.WITHDRAW, a_transfer())).verdict is Verdict.UNSENT
+        assert (await ours._attempt(WalletCall.WITHDRAW, a_transfer())).verdict is Verdict.UNSENT
 
     run(scenario)
 
@@ -299,7 +299,7 @@ def test_an_adapter_that_takes_too_long_is_cut_off_as_unknown() -> None:
 def test_a_cancelled_caller_is_cancelled_and_nothing_is_recorded() -> None:
     async def scenario() -> None:
         ours = operator(lambda: asyncio.sleep(3), failures=1)
-        call = asyncio.ensure_future(ours.attempt(WalletCall.WITHDRAW, a_transfer()))
+        call = asyncio.ensure_future(ours._attempt(WalletCall.WITHDRAW, a_transfer()))
         await asyncio.sleep(1)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -355,7 +355,7 @@ def test_only_silence_opens_the_breaker(answer: Answering, opens: bool) -> None:
     async def scenario() -> None:
         ours = operator(answer)
         for _ in range(3):
-            await ours.attempt(WalletCall.ROLLBACK_WITHDRAWAL, a_transfer())
+            await ours._attempt(WalletCall.ROLLBACK_WITHDRAWAL, a_transfer())
         assert (ours.bulkhead.closed_until(CallGroup.ENDS) is not None) == opens
         assert ours.bulkhead.closed_until(CallGroup.HOLDS) is None
 
@@ -368,9 +368,9 @@ def test_only_silence_opens_the_breaker(answer: Answering, opens: bool) -> None:
 def test_what_sends_nothing_says_nothing_of_the_operator(answer: Answering) -> None:
     async def scenario() -> None:
         ours = operator(raising(Unsent("refused")), failures=1)
-        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        await ours._attempt(WalletCall.WITHDRAW, a_transfer())
         cast("Puppet", ours.adapter)._answer = answer
-        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        await ours._attempt(WalletCall.WITHDRAW, a_transfer())
         assert ours.bulkhead.closed_until(CallGroup.HOLDS) is not None
 
     run(scenario)
@@ -383,15 +383,15 @@ def test_a_probe_that_sends_nothing_lets_another_go_at_once(monkeypatch: pytest.
 
     async def scenario() -> None:
         ours = operator(raising(Unsent("refused")), failures=1)
-        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        await ours._attempt(WalletCall.WITHDRAW, a_transfer())
         await asyncio.sleep(5)
         await ours.bulkhead.enter(CallGroup.HOLDS)
         cast("Puppet", ours.adapter)._answer = raising(Declined(Kind.SESSION, "over"))
-        await ours.attempt(WalletCall.WITHDRAW, dead)
+        await ours._attempt(WalletCall.WITHDRAW, dead)
         ours.bulkhead.leave()
         cast("Puppet", ours.adapter)._answer = writing(returning(Receipt(BALANCE)))
         await ours.bulkhead.enter(CallGroup.HOLDS)
-        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        await ours._attempt(WalletCall.WITHDRAW, a_transfer())
         assert ours.bulkhead.closed_until(CallGroup.HOLDS) is None
 
     run(scenario)
@@ -433,7 +433,7 @@ def test_a_task_that_outlives_its_call_cannot_write_any_more() -> None:
             raise Unsent("refused")
 
         tasks: list[asyncio.Task[None]] = []
-        outcome = await operator(gives_up).attempt(WalletCall.WITHDRAW, a_transfer())
+        outcome = await operator(gives_up)._attempt(WalletCall.WITHDRAW, a_transfer())
         assert outcome.unwritten
         go_on.set()
         await asyncio.gather(*tasks)
@@ -459,7 +459,7 @@ def test_every_call_is_measured_by_its_verdict() -> None:
 
     async def scenario() -> None:
         ours = operator(raising(Unclear("HTTP 502")), metrics)
-        await ours.attempt(WalletCall.WITHDRAW, a_transfer())
+        await ours._attempt(WalletCall.WITHDRAW, a_transfer())
         with pytest.raises(Unclear):
             await ours.get_balance(SESSION)
 

@@ -9,5 +9,5 @@ def test_only_so_many_players_are_remembered_each_with_the_balance_that_was_told
     balances = Balances(capacity=2)
     players = [Session(operator="acme", token=f"t{number}", player_id=f"p{number}") for number in range(3)]
     for number, player in enumerate((*players, players[2])):
-        balances.told(player, money(number, "XAG"))
-    assert [balances.last(player) for player in players] == [None, money(1, "XAG"), money(3, "XAG")]
+        balances.remember(player, money(number, "XAG"))
+    assert [balances.last_known(player) for player in players] == [None, money(1, "XAG"), money(3, "XAG")]

@@ -13,7 +13,7 @@ MIDDLE = 0.5
 
 
 def test_the_waits_are_the_contracts() -> None:
-    waits = [next_try(PLAN, tries, decided_at=0, now=1000, chance=MIDDLE) for tries in range(1, 11)]
+    waits = [next_try(PLAN, tries, decided_at=0, now=1000, random_share=MIDDLE) for tries in range(1, 11)]
     assert waits == [1000 + wait for wait in (5, 10, 20, 40, 120, 300, 600, 1800, 3600, 3600)]
 
 
@@ -25,15 +25,15 @@ def test_the_tries_of_48_hours_fall_where_the_contract_says() -> None:
 
 
 def test_after_the_period_nothing_is_sent_by_itself() -> None:
-    assert next_try(PLAN, 50, decided_at=0, now=48 * 3600 - 3600, chance=MIDDLE) == 48 * 3600
-    assert next_try(PLAN, 50, decided_at=0, now=48 * 3600 - 3599, chance=MIDDLE) is None
+    assert next_try(PLAN, 50, decided_at=0, now=48 * 3600 - 3600, random_share=MIDDLE) == 48 * 3600
+    assert next_try(PLAN, 50, decided_at=0, now=48 * 3600 - 3599, random_share=MIDDLE) is None
 
 
-@given(chance=st.floats(0, 1), tries=st.integers(1, 60), jitter=st.floats(0, 0.99))
-def test_jitter_moves_a_wait_by_no_more_than_its_part(chance: float, tries: int, jitter: float) -> None:
+@given(random_share=st.floats(0, 1), tries=st.integers(1, 60), jitter=st.floats(0, 0.99))
+def test_jitter_moves_a_wait_by_no_more_than_its_part(random_share: float, tries: int, jitter: float) -> None:
     plan = DeliverySettings(jitter=jitter)
-    exact = next_try(PLAN, tries, decided_at=0, now=0, chance=MIDDLE)
-    moved = next_try(plan, tries, decided_at=0, now=0, chance=chance)
+    exact = next_try(PLAN, tries, decided_at=0, now=0, random_share=MIDDLE)
+    moved = next_try(plan, tries, decided_at=0, now=0, random_share=random_share)
     assert exact is not None
     assert moved is not None
     assert abs(moved - exact) <= jitter * exact + 1e-6

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
-from gateway.records import CLAIMABLE, FINAL, Decision, State
+from gateway.records import CLAIMABLE, FINAL, Decision, State, Transfer
 from gateway.transfers.states import (
-    ADOPTED,
-    ANSWERS,
+    ADOPTED_HOLD_ACTIONS,
     DELIVERED,
     DELIVERING,
+    END_ACTIONS,
     FIRST_STATES,
+    HOLD_ACTIONS,
     TRANSITIONS,
-    Action,
-    TransferCall,
-    action_for,
-    effective_state,
+    EndAction,
+    HoldAction,
+    end_action,
+    hold_action,
 )
+from tests.support.transfers import a_transfer
 
-EVERY_STANDING = [None, *(state for state in State if state is not State.PARKED)]
+EVERY_EFFECTIVE = [None, *(state for state in State if state is not State.PARKED)]
+"""The states under which the tables are looked up."""
 
 
-@pytest.mark.parametrize("call", list(TransferCall))
-def test_every_call_has_an_answer_in_every_state(call: TransferCall) -> None:
-    assert set(ANSWERS[call]) == set(EVERY_STANDING)
+CALLS: list[Mapping[State | None, HoldAction | EndAction]] = [HOLD_ACTIONS, *END_ACTIONS.values()]
+
+
+def a_row(state: State, wants: Decision | None = None, *, adopted: bool = False) -> Transfer:
+    return a_transfer(state, wants=wants, adopted=adopted)
+
+
+def test_every_call_has_an_action_in_every_state() -> None:
+    assert set(HOLD_ACTIONS) == set(EVERY_EFFECTIVE)
+    assert all(set(END_ACTIONS[decision]) == set(EVERY_EFFECTIVE) for decision in Decision)
+
+
+def test_every_action_is_in_a_table() -> None:
+    assert {*HOLD_ACTIONS.values(), *ADOPTED_HOLD_ACTIONS.values()} == set(HoldAction)
+    assert {action for actions in END_ACTIONS.values() for action in actions.values()} == set(EndAction)
 
 
 def test_every_state_says_what_may_follow() -> None:
@@ -51,9 +65,10 @@ def test_confirm_and_rollback_exclude_each_other() -> None:
 
 
 def test_a_parked_transfer_behaves_as_the_state_it_wants() -> None:
-    assert effective_state(State.PARKED, Decision.CONFIRM) is State.CONFIRMING
-    assert action_for(TransferCall.ROLLBACK, State.PARKED, Decision.ROLLBACK) is Action.NOTE_AND_JOIN
-    assert action_for(TransferCall.CONFIRM, State.PARKED, Decision.ROLLBACK) is Action.REFUSE_ROLLED_BACK
+    parked = a_row(State.PARKED, Decision.ROLLBACK)
+    assert end_action(Decision.ROLLBACK, parked) is EndAction.NOTE_AND_JOIN
+    assert end_action(Decision.CONFIRM, parked) is EndAction.REFUSE_ROLLED_BACK
+    assert hold_action(parked) is HoldAction.REFUSE_ROLLED_BACK
 
 
 def test_what_a_row_is_born_as_somebody_must_act_upon_or_has_ended_without_being_sent() -> None:
@@ -61,13 +76,11 @@ def test_what_a_row_is_born_as_somebody_must_act_upon_or_has_ended_without_being
 
 
 def test_a_hold_that_comes_after_its_adopted_confirm_is_never_answered_yes() -> None:
-    for state in State:
+    for state in set(State) - {State.HELD}:
         wants = Decision.CONFIRM if state is State.PARKED else None
-        assert (
-            action_for(TransferCall.HOLD, state, wants, adopted=True) is not Action.REPLAY_HOLD or state is State.HELD
-        )
-    assert action_for(TransferCall.HOLD, State.PARKED, Decision.CONFIRM, adopted=True) is Action.REFUSE_UNSENT
-    assert action_for(TransferCall.HOLD, None) is Action.SEND
+        assert hold_action(a_row(state, wants, adopted=True)) not in {HoldAction.PIN_AND_REPLAY, HoldAction.REPLAY}
+    assert hold_action(a_row(State.PARKED, Decision.CONFIRM, adopted=True)) is HoldAction.REFUSE_UNSENT
+    assert hold_action(None) is HoldAction.SEND
 
 
 def test_no_row_that_is_adopted_becomes_a_held_one() -> None:
@@ -76,7 +89,6 @@ def test_no_row_that_is_adopted_becomes_a_held_one() -> None:
     while grown := {after for state in reached for after in TRANSITIONS[state]} - reached:
         reached |= grown
     assert State.HELD not in reached
-    assert set(ADOPTED) == {TransferCall.HOLD}
 
 
 def test_the_page_on_the_architecture_shows_this_very_table() -> None:
@@ -84,13 +96,11 @@ def test_the_page_on_the_architecture_shows_this_very_table() -> None:
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
     ]
-    shown = {row[0]: row[1:] for row in rows if len(row) == len(TransferCall) + 1}
+    shown = {row[0]: row[1:] for row in rows if len(row) == 1 + len(CALLS)}
     expected = {
-        "no row" if state is None else f"`{state}`": [ANSWERS[call][state].value for call in TransferCall]
-        for state in EVERY_STANDING
+        "no row" if state is None else f"`{state}`": [actions[state].value for actions in CALLS]
+        for state in EVERY_EFFECTIVE
     }
-    for call, answers in ADOPTED.items():
-        for state, answer in answers.items():
-            cells = [answer.value if each is call else "" for each in TransferCall]
-            expected[f"`{state}`, hold never seen"] = cells
+    for state, action in ADOPTED_HOLD_ACTIONS.items():
+        expected[f"`{state}`, hold never seen"] = [action.value, "", ""]
     assert {state: shown.get(state) for state in expected} == expected
