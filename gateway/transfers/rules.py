@@ -230,8 +230,8 @@ def pin_receipt(key: Key, now: float) -> Change:
 
 
 def roll_back_unrecorded(found: Transfer, outcome: Outcome, reason: Reason, now: float) -> Change:
-    """`sending` or `held` → `rolling_back`, as it was `found` and only if nobody has written it since: the commit of the
-    hold's outcome may or may not have become durable. What was never written to the operator → `rolled_back`."""
+    """`sending` or `held` → `rolling_back`, as it was `found` and only if nobody has written it since: the commit of
+    the hold's outcome may or may not have become durable. What was never written to the operator → `rolled_back`."""
     return Change(
         key=found.key,
         # What was never written was not taken either, so that it cannot have become `held`.
@@ -266,8 +266,8 @@ def roll_back_late(transfer: Transfer, outcome: Outcome, reason: Reason, now: fl
 def decide(
     key: Key, decision: Decision, lease: Lease, now: float, *, amount: Money | None, reason: Reason | None
 ) -> Change:
-    """`held` → `confirming` or `rolling_back`: the game decides how the transfer ends. A confirm applies only if `amount`
-    is the held one. Leased, since the caller delivers it at once."""
+    """`held` → `confirming` or `rolling_back`: the game decides how the transfer ends. A confirm applies only if
+    `amount` is the held one. Leased, since the caller delivers it at once."""
     return Change(
         key=key,
         allowed=(State.HELD,),
@@ -310,8 +310,8 @@ def adopt(
 
 
 def take_up(transfer: Transfer, lease: Lease, now: float) -> Change:
-    """The game asks for a decided transfer: one try now. What was parked is parked again if that fails, since its time
-    is over; only a person begins the schedule anew (`retry`)."""
+    """The game asks again for a decided transfer: leased for one try now. What was parked is parked again if that fails,
+    since its time is over; only a person starts the schedule again (`retry`)."""
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),

@@ -95,7 +95,7 @@ CANARIES: Final = (
     ),
     Canary(
         "an unknown outcome counts as a refusal",
-        (Edit("gateway.transfers.rules:roll_back_failed", "fate=_FATES[outcome.verdict]", "fate=Fate.REFUSED"),),
+        (Edit("gateway.transfers.rules:roll_back_failed", "fate=_FATE_OF[outcome.verdict]", "fate=Fate.REFUSED"),),
     ),
     Canary(
         "synchronous is NORMAL",
