@@ -1,19 +1,17 @@
-"""The pages: links lead somewhere, decisions are short and numbered, every make target is explained."""
+"""The pages: links lead somewhere, every page can be found, every make target is explained."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.tidy.tree import ROOT, files, pages
+from tests.tidy.tree import ROOT, pages
 
 LINK = re.compile(r"\[[^\]]*\]\((?P<to>[^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(?P<title>.+)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 TARGET = re.compile(r"^(?P<name>[a-z-]+):.*  ## ", re.MULTILINE)
-DECISION = re.compile(r"\d{3}-[a-z0-9-]+\.md")
 
 
 def anchors(page: Path) -> set[str]:
@@ -37,10 +35,6 @@ def links() -> Iterator[tuple[Path, str]]:
             yield page, match["to"]
 
 
-def decisions() -> list[Path]:
-    return [path for path in files() if path.parent == Path("docs/decisions") and path.suffix == ".md"]
-
-
 def test_every_link_leads_somewhere() -> None:
     assert [f"{page} -> {to}" for page, to in links() if leads_nowhere(page, to)] == []
 
@@ -55,14 +49,3 @@ def test_every_page_of_docs_can_be_found_from_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     lost = [page for page, _ in pages() if page.parent == Path("docs") and str(page) not in readme]
     assert lost == []
-
-
-def test_every_decision_has_a_number_of_its_own() -> None:
-    names = [path.name for path in decisions()]
-    assert [name for name in names if not DECISION.fullmatch(name)] == []
-    assert [number for number, times in Counter(name[:3] for name in names).items() if times > 1] == []
-
-
-def test_every_decision_fits_on_a_card() -> None:
-    long = [path for path in decisions() if len((ROOT / path).read_text(encoding="utf-8").splitlines()) > 20]
-    assert long == []
