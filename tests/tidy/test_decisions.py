@@ -59,6 +59,11 @@ def test_every_decision_begins_with_number_title_date_and_status() -> None:
     assert sorted(set(decisions()) - set(well)) == []
 
 
+def test_the_form_that_is_shown_to_contributors_is_the_one_that_is_held() -> None:
+    (shown,) = re.findall(r"^```text\n(# \d{3}: .*?)```$", text_of(Path("CONTRIBUTING.md")), re.MULTILINE | re.DOTALL)
+    assert HEAD.fullmatch(f"{shown}\n")
+
+
 def test_a_decision_is_superseded_by_one_that_there_is() -> None:
     numbers = {path.name[:3] for path in decisions()}
     superseded = {path.name: head["status"][-3:] for path, head in heads() if head["status"] != "accepted"}
