@@ -310,8 +310,8 @@ def adopt(
 
 
 def take_up(transfer: Transfer, lease: Lease, now: float) -> Change:
-    """The game asks again for a decided transfer: leased for one try now. What was parked is parked again if that fails,
-    since its time is over; only a person starts the schedule again (`retry`)."""
+    """The game asks again for a decided transfer: leased for one try now. What was parked is parked again if that
+    fails, since its time is over; only a person starts the schedule again (`retry`)."""
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
