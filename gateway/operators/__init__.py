@@ -1,4 +1,9 @@
-"""The far side: operators behind their adapters. What the author of an adapter needs is all here."""
+"""Operators behind their adapters. What the author of an adapter imports is all here (docs/adapters.md).
+
+`adapter` is the interface, `errors`, `exact_json`, `toolkit` and `safe_text` what adapters are written with.
+`operator` runs an adapter within the `bulkhead` and its `circuit_breaker` and turns whatever it does into an
+`outcome`; `registry` finds the installed adapters; `http_client` is what they send with.
+"""
 
 from __future__ import annotations
 

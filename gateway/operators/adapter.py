@@ -1,4 +1,4 @@
-"""What an operator's adapter is: one method per wallet call, from typed call to typed answer.
+"""What an operator's adapter is: one method for each wallet call, from typed call to typed answer.
 
 An adapter has no state, no retry, no clock and no I/O but through the `Http` handed to it. It returns what the
 operator clearly said, raises `Declined` for the operator's clear no, and need not catch anything: whatever else
@@ -19,7 +19,8 @@ from gateway.records import Session, Transfer
 
 
 class HttpResponse(msgspec.Struct, frozen=True):
-    """An operator's HTTP answer, whole: header names in lower case."""
+    """An operator's HTTP response, whole. Header names are in lower case; repeated ones are joined by commas (RFC 9110,
+    5.3)."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,7 +46,7 @@ class AdapterSettings(BaseModel):
 
 
 class Player(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose session it is, with their balance, None if the operator did not say it or it cannot be read.
+    """Whose session it is, with their balance; None if the operator gave none or it cannot be read.
 
     `memory` is kept with the session and comes back in every `Session` of this token.
     """
@@ -59,7 +60,7 @@ class Player(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """The operator's clear yes to a movement of money, with the player's balance after it, None if it did not say."""
+    """The operator's clear yes to a movement of money, with the player's balance after it, None if it gave none."""
 
     balance: Money | None = None
 

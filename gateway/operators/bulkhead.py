@@ -1,4 +1,7 @@
-"""The wall around one operator: how many calls are under way, how many wait for a place, and when none are sent."""
+"""Bulkhead of one operator: a limit of concurrent calls, a bounded queue, a circuit breaker for each group of calls.
+
+One operator that hangs or fails can fill its own slots and its own queue, and no other's.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ from gateway.operators.errors import Refused
 from gateway.settings import BreakerSettings, LimitSettings
 from gateway.wire.calls import WalletCall
 
-CROWDED_RETRY_S: Final = 1.0
-"""When to come again after there was no room: places come free at the pace of the operator's answers."""
+FULL_RETRY_S: Final = 1.0
+"""Seconds after which to try again where there was no slot: slots come free at the pace of the operator's answers."""
 
 
 class CallGroup(StrEnum):
-    """Calls that fail together. Each group has a breaker of its own: an operator that refuses every rollback, or whose
-    balances cannot be read, must not take its working withdraws down."""
+    """Calls that fail together, with a circuit breaker each: an operator that fails at every rollback, or whose
+    balances cannot be read, must not take its working withdraws down (docs/decisions/094-what-opens-a-breaker.md)."""
 
     READS = "reads"
     HOLDS = "holds"
@@ -43,112 +46,113 @@ _Waiter = asyncio.Future[Refused | None]
 
 
 class Bulkhead:
-    """`enter` before a call, `leave` after it, `record` what came of it.
+    """`enter` before a call, `leave` after it, `record` what came of it. `Operator.admit` does the first two.
 
-    All groups share the places, which are handed over in the order in which they were asked for. `wait_limit_s` bounds
-    the wait for one.
+    All groups share the slots, which are given in the order in which they were asked for. `wait_limit_s` bounds the
+    wait for one.
     """
 
     def __init__(self, limits: LimitSettings, breaker: BreakerSettings, wait_limit_s: float, clock: Clock) -> None:
-        self._places = limits.concurrency
-        self._room = limits.waiting
+        self._slots = limits.concurrency
+        self._queue_limit = limits.waiting
         self._wait_limit_s = wait_limit_s
         self._clock = clock
         self._breakers = {group: CircuitBreaker(breaker.failures, breaker.open_for, clock) for group in CallGroup}
-        self._waiting: deque[tuple[CallGroup, _Waiter]] = deque()
+        self._queue: deque[tuple[CallGroup, _Waiter]] = deque()
         self._in_use = 0
 
     async def enter(self, group: CallGroup) -> None:
-        """Returns with a place taken. Raises `Refused`: breaker open, too many waiting, or waited too long."""
+        """Returns with a slot taken. Raises `Refused`: breaker open, queue full, or waited too long."""
         if not self._breakers[group].closed:
-            self._enter_as_probe(group)
-        elif self._in_use < self._places:
+            self._admit_probe(group)
+        elif self._in_use < self._slots:
             self._in_use += 1
         else:
-            await self._wait(group)
+            await self._wait_for_slot(group)
 
     def leave(self) -> None:
-        """Gives the place back, or on to whoever has waited longest."""
-        while self._waiting:
-            _, waiter = self._waiting.popleft()
+        """Frees the slot, or hands it to the call that has waited longest."""
+        while self._queue:
+            _, waiter = self._queue.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return
         self._in_use -= 1
 
     def record(self, group: CallGroup, *, ok: bool | None) -> None:
-        """What came of a call: whether the operator answered in its protocol, be it yes, no or an error; None if the
-        call says nothing of it."""
+        """What came of a call. `ok`: whether the operator answered in its protocol, be it yes, no or an error; None if
+        the call says nothing about that."""
         breaker = self._breakers[group]
         if ok is None:
-            breaker.give_back()
+            breaker.hand_over_probe()
             return
         breaker.record(ok=ok)
         if not breaker.closed:
-            self._send_away(group)
+            self._refuse_queued(group)
 
-    def closed_until(self, group: CallGroup) -> float | None:
-        """Unix seconds from which on a probe may go while the group's breaker is open, else None."""
+    def opens_at(self, group: CallGroup) -> float | None:
+        """Unix seconds from which on a probe may be sent while the group's breaker is open; None while it is closed."""
         breaker = self._breakers[group]
         return None if breaker.closed else self._clock.now() + breaker.wait_s()
 
     def read(self) -> tuple[int, int, Mapping[str, BreakerState]]:
-        """Places in use, calls waiting, and each group's breaker: what metrics show."""
+        """Slots in use, calls waiting, and the state of each group's breaker: what the metrics show."""
         return (
             self._in_use,
-            len(self._waiting),
+            len(self._queue),
             {str(group): breaker.state for group, breaker in self._breakers.items()},
         )
 
-    def _enter_as_probe(self, group: CallGroup) -> None:
+    def _admit_probe(self, group: CallGroup) -> None:
         breaker = self._breakers[group]
         if breaker.wait_s() > 0:
-            raise self._left_alone(group)
-        if self._in_use >= self._places:
-            raise self._refused("all places are taken by calls without an answer", CROWDED_RETRY_S)
+            raise self._breaker_open(group)
+        if self._in_use >= self._slots:
+            raise self._refused("all slots are in use by calls without an answer", FULL_RETRY_S)
         breaker.probe()
         self._in_use += 1
 
-    async def _wait(self, group: CallGroup) -> None:
-        if len(self._waiting) >= self._room:
-            raise self._refused("too many calls to the operator are waiting", CROWDED_RETRY_S)
+    async def _wait_for_slot(self, group: CallGroup) -> None:
+        if len(self._queue) >= self._queue_limit:
+            raise self._refused("too many calls to the operator are waiting", FULL_RETRY_S)
         loop = asyncio.get_running_loop()
         waiter: _Waiter = loop.create_future()
-        self._waiting.append((group, waiter))
-        timer = loop.call_later(self._wait_limit_s, self._on_timeout, group, waiter)
+        self._queue.append((group, waiter))
+        timer = loop.call_later(self._wait_limit_s, self._on_wait_limit, group, waiter)
         try:
             refused = await waiter
         except asyncio.CancelledError:
             if waiter.cancelled():
-                with suppress(ValueError):  # somebody who handed out places may have passed over it already
-                    self._waiting.remove((group, waiter))
+                with suppress(ValueError):  # `leave` may have passed over it already
+                    self._queue.remove((group, waiter))
             elif waiter.result() is None:
-                self.leave()  # the place came in the very moment of the cancellation
+                self.leave()  # the slot was given in the very moment of the cancellation: it must not be lost
             raise
         finally:
             timer.cancel()
         if refused is not None:
             raise refused
 
-    def _on_timeout(self, group: CallGroup, waiter: _Waiter) -> None:
+    def _on_wait_limit(self, group: CallGroup, waiter: _Waiter) -> None:
         if not waiter.done():
-            self._waiting.remove((group, waiter))
-            waiter.set_result(self._refused("no place for the call came free in time", CROWDED_RETRY_S))
+            self._queue.remove((group, waiter))
+            waiter.set_result(self._refused("no slot for the call came free in time", FULL_RETRY_S))
 
-    def _send_away(self, group: CallGroup) -> None:
-        """The group's breaker has opened: its calls need not wait for what will not be sent."""
+    def _refuse_queued(self, group: CallGroup) -> None:
+        """The group's breaker has opened: its calls would wait for nothing."""
         staying: deque[tuple[CallGroup, _Waiter]] = deque()
-        for waiting in self._waiting:
+        for waiting in self._queue:
             whose, waiter = waiting
             if whose is not group:
                 staying.append(waiting)
             elif not waiter.done():
-                waiter.set_result(self._left_alone(group))
-        self._waiting = staying
+                waiter.set_result(self._breaker_open(group))
+        self._queue = staying
 
-    def _left_alone(self, group: CallGroup) -> Refused:
-        text = f"the operator has failed repeatedly ({group}) and is left alone for a while"
-        return self._refused(text, self._breakers[group].wait_s())
+    def _breaker_open(self, group: CallGroup) -> Refused:
+        wait_s = self._breakers[group].wait_s()
+        text = f"the operator did not answer several times in a row; the circuit breaker ({group}) is open"
+        return self._refused(text, wait_s)
 
     def _refused(self, text: str, retry_s: float) -> Refused:
         return Refused(text, self._clock.now() + retry_s)

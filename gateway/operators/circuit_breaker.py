@@ -1,9 +1,9 @@
-"""When an operator is left alone: a count of failures in a row, and a time before which nothing is sent.
+"""A circuit breaker: after several failures in a row nothing is sent for a while, then one call probes.
 
-closed     everything is sent; a success sets the count back, the `failures`-th failure in a row opens
+closed     everything is sent; a success resets the count, the `failures`-th failure in a row opens
 open       nothing is sent for `open_for_s`
-half open  that time is over and one call, the probe, was let through: its success closes, its failure opens again.
-           A probe of which nothing is heard (its caller was cancelled) is given up after another `open_for_s`
+half open  that time is over and one call, the probe, is in progress: its success closes, its failure opens again.
+           A probe without an outcome (its caller was cancelled) is given up after another `open_for_s`
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gateway.clock import Clock
 
 
 class BreakerState(StrEnum):
-    """As metrics and the console show it."""
+    """As metrics show it."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -22,7 +22,7 @@ class BreakerState(StrEnum):
 
 
 class CircuitBreaker:
-    """Counts what `record` tells it, with the clock's monotonic time. Any success closes it: the operator answers."""
+    """Counts what `record` is given, on the clock's monotonic time. Any success closes it: the operator answers."""
 
     def __init__(self, failures: int, open_for_s: float, clock: Clock) -> None:
         self._limit = failures
@@ -30,7 +30,7 @@ class CircuitBreaker:
         self._clock = clock
         self._failures = 0
         self._probing = False
-        self._shut_until = 0.0
+        self._open_until = 0.0
         self.closed = True
 
     @property
@@ -48,25 +48,26 @@ class CircuitBreaker:
             return
         self._failures += 1
         if self._failures >= self._limit:
-            self._shut()
+            self._open()
 
     def wait_s(self) -> float:
-        """How long until a probe may go; 0 when one may go now, or none is needed."""
-        return 0.0 if self.closed else max(0.0, self._shut_until - self._clock.monotonic())
+        """Seconds until a probe may be sent; 0 when one may be sent now, or none is needed."""
+        return 0.0 if self.closed else max(0.0, self._open_until - self._clock.monotonic())
 
     def probe(self) -> None:
-        """The caller goes as the probe: nobody else may, until something is heard of it or its time is over."""
-        self._shut()
+        """The caller is the probe: no other call is sent until its outcome is known or its time is over."""
+        self._open()
         self._probing = True
 
-    def give_back(self) -> None:
-        """The caller went as the probe and learnt nothing of the operator: another may go at once. Else calls that send
-        nothing could keep those that would succeed away for as long as they come."""
+    def hand_over_probe(self) -> None:
+        """The probe ended without learning anything about the operator: another may be sent at once."""
+        # Otherwise calls that send nothing (a dead session, a failed look-up) could hold the breaker half open for as
+        # long as they keep coming (docs/safety.md, "an attack on these rules").
         if self._probing:
             self._probing = False
-            self._shut_until = self._clock.monotonic()
+            self._open_until = self._clock.monotonic()
 
-    def _shut(self) -> None:
+    def _open(self) -> None:
         self.closed = False
         self._probing = False
-        self._shut_until = self._clock.monotonic() + self._open_for_s
+        self._open_until = self._clock.monotonic() + self._open_for_s

@@ -1,4 +1,4 @@
-"""What can go wrong on the far side, named for what the caller can do about it.
+"""What can go wrong at an operator, named for what the caller can do about it.
 
 OperatorError
 ├── Declined     the operator clearly said no, and nothing was taken or given

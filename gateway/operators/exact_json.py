@@ -17,7 +17,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 def decode(body: bytes) -> Any:
     """Numbers with a fraction or exponent come out as `Decimal`, whole ones as `int`.
 
-    Raises `Unclear` for what is no JSON, for NaN and infinities, and for an object that says the same key twice.
+    Raises `Unclear` for what is not JSON, for NaN and infinities, and for an object that says the same key twice.
     """
     try:
         return _parsed(body)

@@ -1,4 +1,4 @@
-"""One operator as the heart sees it: its adapter behind the guard, its every answer a plain outcome."""
+"""One operator as the heart sees it: its adapter behind the bulkhead, every answer a plain `Outcome`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import HOLDS, WalletCall
 
-_PROVES: Final = frozenset({Verdict.UNSENT, Verdict.DECLINED})
+_PROVING: Final = frozenset({Verdict.UNSENT, Verdict.DECLINED})
 """Verdicts by which an adapter or the client says that nothing was sent, if nothing was written."""
 
 _BUSY: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
@@ -96,10 +96,10 @@ class Operator:
         self._metrics = metrics
         self._clock = clock
         self._budget_s = settings.timeout + OVERTIME_S
-        self._overtime: Deadlines[asyncio.Task[Any]] = Deadlines(self._cut_off)
+        self._overtime: Deadlines[asyncio.Task[Any]] = Deadlines(self._on_overtime)
         self._overdue: set[asyncio.Task[Any]] = set()
         self._secrets = tuple(secrets_of(adapter.settings))
-        self._moves: dict[WalletCall, Method[Transfer]] = {
+        self._methods: dict[WalletCall, Method[Transfer]] = {
             WalletCall.WITHDRAW: adapter.withdraw,
             WalletCall.CONFIRM_WITHDRAWAL: adapter.confirm_withdrawal,
             WalletCall.ROLLBACK_WITHDRAWAL: adapter.rollback_withdrawal,
@@ -136,14 +136,14 @@ class Operator:
         """
         at, begun = self._clock.now(), self._clock.monotonic()
         use, kind, verdict = WireUse(), None, Verdict.SUCCESS
-        learnt = None
+        found = None
         try:
             if self.adapter.needs_player and not transfer.session.player_id:
-                learnt = await self._looked_up(call, transfer.session)
-                transfer = msgspec.structs.replace(transfer, session=learnt or transfer.session)
-            told = await self._call(
+                found = await self._look_up_player(call, transfer.session)
+                transfer = msgspec.structs.replace(transfer, session=found or transfer.session)
+            usable = await self._call(
                 call,
-                self._moves[call],
+                self._methods[call],
                 transfer,
                 lambda answer: require_receipt(answer, call, transfer),
                 transfer.session,
@@ -152,21 +152,22 @@ class Operator:
         except OperatorError as error:
             if not use.over:  # the player was not found, and the call itself was not made
                 self.bulkhead.record(GROUP_OF[call], ok=None)
-            verdict, told = verdict_of(error, call), UsableBalance(None, error.text)
+            verdict, usable = verdict_of(error, call), UsableBalance(None, error.text)
             kind = error.kind if isinstance(error, Declined) else None
-        if told.note and verdict is Verdict.SUCCESS:
-            told = UsableBalance(told.balance, fit_text(told.note, self._secrets_of(transfer.session)))
-            log.warning("balance not usable", operator=self.name, call=call, id=transfer.id, why=told.note)
+        if usable.note and verdict is Verdict.SUCCESS:
+            usable = UsableBalance(usable.balance, fit_text(usable.note, self._secrets_of(transfer.session)))
+            log.warning("balance not usable", operator=self.name, call=call, id=transfer.id, why=usable.note)
         return Outcome(
             verdict=verdict,
             at=at,
             took_s=self._clock.monotonic() - begun,
-            text=told.note,
-            balance=told.balance,
+            text=usable.note,
+            balance=usable.balance,
             kind=kind,
-            # An unknown outcome proves nothing, whatever was written: an adapter may have means of its own.
-            unwritten=not use.written and verdict in _PROVES,
-            session=learnt,
+            # An unknown outcome proves nothing even if our client wrote nothing: an adapter may have sockets of its own
+            # (test_an_adapter_that_fails_before_it_sends_proves_nothing).
+            unwritten=not use.written and verdict in _PROVING,
+            session=found,
         )
 
     async def _verify(self, session: Session) -> Player:
@@ -174,8 +175,9 @@ class Operator:
             WalletCall.VERIFY_SESSION, self.adapter.verify_session, session, require_player, session, WireUse()
         )
 
-    async def _looked_up(self, call: WalletCall, session: Session) -> Session | None:
-        """The session with its player. A hold is not sent without; an end must go out even if nobody can say."""
+    async def _look_up_player(self, call: WalletCall, session: Session) -> Session | None:
+        """The session with its player, None if nobody can say. Raises `OperatorError` for a hold: it is not sent
+        without a player, but an end must go out (test_an_end_goes_out_even_if_nobody_says_whose_it_is)."""
         try:
             player = await self._verify(session)
         except Declined:
@@ -197,20 +199,21 @@ class Operator:
         session: Session,
         use: WireUse,
     ) -> T:
-        """One call, measured and recorded. Raises `OperatorError` and nothing else but a cancellation."""
+        """One call of an adapter's method, measured and recorded. Raises `OperatorError`, and nothing else but a
+        cancellation. `checked` makes of what the method returned what is returned here."""
         begun = self._clock.monotonic()
         answer, failure = None, None
         try:
-            answer = checked(await self._within_time(method, argument, use))
+            answer = checked(await self._run_within_time(method, argument, use))
             alive = True if use.written else None
         except OperatorError as error:
-            failure = self._fit(error, session)
-            alive = _shows_life(failure, use)
+            failure = self._redact(error, session)
+            alive = _is_alive(failure, use)
         except Exception as error:  # noqa: BLE001 - nothing that an adapter throws may pass for an answer
             # Its message, and its frames' variables, may hold anything: the place in the code is all that is told.
-            log.warning("adapter failed", operator=self.name, call=call, error=type(error).__name__, at=_place(error))
-            failure = self._fit(_senseless(error, use), session)
-            alive = None if use.answer is None else _speaks(use.answer)
+            log.warning("adapter failed", operator=self.name, call=call, error=type(error).__name__, at=_where(error))
+            failure = self._redact(_unreadable(error, use), session)
+            alive = None if use.answer is None else _is_in_protocol(use.answer)
         verdict = Verdict.SUCCESS if failure is None else verdict_of(failure, call)
         self._metrics.operator_call(self.name, call, verdict, self._clock.monotonic() - begun)
         self.bulkhead.record(GROUP_OF[call], ok=alive)
@@ -218,8 +221,8 @@ class Operator:
             raise failure
         return cast("T", answer)
 
-    async def _within_time(self, method: Method[A], argument: A, use: WireUse) -> Any:
-        """What the adapter's method returns. `Unsent` only comes out if nothing at all was written for this call."""
+    async def _run_within_time(self, method: Method[A], argument: A, use: WireUse) -> Any:
+        """What the adapter's method returns. Raises `Unsent` only if nothing at all was written for this call."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
         assert task is not None
@@ -229,25 +232,29 @@ class Operator:
         try:
             return await method(argument)
         except asyncio.CancelledError:
+            # Our own cancellation, and nobody else's beside it: a caller that cancels must see `CancelledError`.
             if task in self._overdue and task.uncancel() <= cancelled_before:
                 raise Unclear("the adapter took longer than the operator's timeout") from None
             raise
         except Unsent as error:
             if not use.written:
                 raise
+            # An adapter may make several requests. That the second was not sent says nothing about the first.
             raise Unclear(f"a later request of the same call was not sent: {error.text}") from None
         finally:
             self._overtime.drop(task)
             self._overdue.discard(task)
             CURRENT_USE.reset(token)
+            # A task that the adapter left running must not write after "nothing was written" has been said of this call
+            # (`note_write` refuses then).
             use.over = True
 
-    def _cut_off(self, task: asyncio.Task[Any]) -> None:
+    def _on_overtime(self, task: asyncio.Task[Any]) -> None:
         self._overdue.add(task)
         task.cancel()
 
-    def _fit(self, error: OperatorError, session: Session) -> OperatorError:
-        """The same error, its text fit to be shown."""
+    def _redact(self, error: OperatorError, session: Session) -> OperatorError:
+        """The same error, secrets taken out of its text."""
         error.text = fit_text(error.text, self._secrets_of(session))
         error.args = (error.text,)
         return error
@@ -256,31 +263,31 @@ class Operator:
         return (session.token, *session.memory.values(), *self._secrets)
 
 
-def _shows_life(failure: OperatorError, use: WireUse) -> bool | None:
-    """What a failed call says of the operator: whether it answers, None for nothing.
+def _is_alive(failure: OperatorError, use: WireUse) -> bool | None:
+    """Whether a failed call shows that the operator answers; None if it shows nothing.
 
-    Only silence counts against it: no connection, no answer in time, one that is not its protocol's. Players can cause
-    as many errors and odd answers of the protocol as they like.
+    Only silence counts against it (no connection, no answer in time, an answer that is not of its protocol): players
+    can cause as many errors of the protocol as they like (docs/decisions/094-what-opens-a-breaker.md).
     """
     if isinstance(failure, Unsent):
         return False
-    if not use.written:  # whatever failed, it was on this side
+    if not use.written:  # whatever failed, it failed on this side
         return None
     if isinstance(failure, Declined | Unmapped):
         return True
-    return use.answer is not None and _speaks(use.answer)
+    return use.answer is not None and _is_in_protocol(use.answer)
 
 
-def _speaks(answer: HttpResponse) -> bool:
-    """Whether an answer that nobody could make sense of may be the operator's all the same: neither an error of its
-    server, nor one that wants to be left alone, nor a web page or nothing at all."""
+def _is_in_protocol(answer: HttpResponse) -> bool:
+    """Whether an answer that the adapter could not read may be the operator's all the same: not a server's error, not
+    "too many requests", not a web page, not empty."""
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _BUSY:
         return False
     return bool(answer.body) and answer.body.lstrip()[:1] != b"<"
 
 
-def _senseless(error: Exception, use: WireUse) -> Unclear:
-    """What is told of an adapter's failure: its class, and what the operator had said."""
+def _unreadable(error: Exception, use: WireUse) -> Unclear:
+    """An adapter's failure as an error: its class, and what the operator had answered."""
     name = type(error).__name__
     if use.answer is None:
         return Unclear(f"the adapter failed before there was an answer ({name})")
@@ -288,7 +295,7 @@ def _senseless(error: Exception, use: WireUse) -> Unclear:
     return Unclear(f"the adapter could not make sense of the operator's answer ({name}); it was {said}")
 
 
-def _place(error: Exception) -> str:
+def _where(error: Exception) -> str:
     """The function and line in which it was raised."""
     frame = extract_tb(error.__traceback__)[-1]
     return f"{frame.name}:{frame.lineno}"

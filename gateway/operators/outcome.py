@@ -39,7 +39,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsableBalance(NamedTuple):
-    """The balance that can be told after a clear yes; where the operator's own cannot be, `note` says why."""
+    """The balance that can be passed on after a clear yes; where the operator's own cannot be, `note` says why."""
 
     balance: Money | None
     note: str = ""
@@ -104,7 +104,7 @@ def require_player(answer: Any) -> Player:
 def _usable(balance: Any) -> UsableBalance:
     if balance is None:
         return UsableBalance(None)
-    # Annotations are not enforced, and adapters are third-party code.
+    # Annotations are not enforced and adapters are third-party code: the value is checked (see `_is_a`).
     if not (isinstance(balance, Money) and isinstance(balance.amount, Decimal) and isinstance(balance.currency, str)):  # type: ignore[redundant-expr]  # see above
         return UsableBalance(None, "the adapter returned a balance that is not money")
     if not balance.currency:
@@ -116,5 +116,5 @@ def _usable(balance: Any) -> UsableBalance:
 
 
 def _is_a(value: object, kind: type) -> bool:
-    """Annotations are not enforced, and adapters are third-party code."""
+    """Annotations are not enforced and adapters are third-party code, so that the value is checked."""
     return isinstance(value, kind)

@@ -1,4 +1,4 @@
-"""The adapters that are installed, found by entry point; one that is broken takes down nothing but itself."""
+"""The adapters that are installed, found by entry point. A broken one affects nothing but itself."""
 
 from __future__ import annotations
 
@@ -32,11 +32,6 @@ def adapters() -> dict[str, type[Adapter]]:
     return {name: adapter(name) for name in names() if problem(name) is None}
 
 
-def problems() -> dict[str, str]:
-    """What is wrong with each adapter that does not work, by name."""
-    return {name: text for name in names() if (text := problem(name)) is not None}
-
-
 def problem(name: str) -> str | None:
     """Why the adapter of that name cannot be used, None if it can."""
     try:
@@ -55,7 +50,7 @@ def adapter(name: str) -> type[Adapter]:
     if len(entries) > 1:
         raise AdapterUnavailable(f"several plugins call themselves {name!r}: {', '.join(sorted(entries))}")
     (entry,) = entries.values()
-    return _checked(name, entry.value, _load(entry))
+    return _require_adapter(name, entry.value, _load(entry))
 
 
 def validate(name: str, settings: Mapping[str, Any]) -> AdapterSettings:
@@ -67,7 +62,7 @@ def validate(name: str, settings: Mapping[str, Any]) -> AdapterSettings:
 def build_operator(name: str, settings: OperatorSettings, metrics: Metrics, clock: Clock) -> Operator:
     """An operator ready for calls; nothing is connected yet.
 
-    Raises as `validate` does, and `OSError` for TLS files that do not serve.
+    Raises as `validate` does, and `OSError` for TLS files that cannot be loaded.
     """
     adapter_settings = validate(settings.adapter, settings.settings)
     client = HttpClient(
@@ -91,7 +86,7 @@ def _load(entry: EntryPoint) -> Any:
         raise AdapterUnavailable(f"adapter {entry.name!r} ({entry.value}) does not load: {error!r}") from error
 
 
-def _checked(name: str, place: str, found: Any) -> type[Adapter]:
+def _require_adapter(name: str, place: str, found: Any) -> type[Adapter]:
     wrong = _what_is_wrong(found)
     if wrong:
         raise AdapterUnavailable(f"adapter {name!r} ({place}) {wrong}")
@@ -100,7 +95,7 @@ def _checked(name: str, place: str, found: Any) -> type[Adapter]:
 
 def _what_is_wrong(found: Any) -> str | None:
     if not isinstance(found, type) or not issubclass(found, Adapter):
-        return "is no Adapter; derive it from gateway.operators.Adapter"
+        return "is not an Adapter; derive it from gateway.operators.Adapter"
     if found.__abstractmethods__:
         return f"lacks {', '.join(sorted(found.__abstractmethods__))}"
     settings: Any = found.Settings

@@ -134,15 +134,15 @@ def _readings(text: str) -> Iterator[_DecodedText]:
     yield as_it_is
     seen, latest = {text}, [as_it_is]
     for _ in range(2):
-        anew = {}
+        fresh = {}
         for escape in _ESCAPES:
             for each in latest:
                 read = _unescaped(each, escape)
                 if read.plain not in seen:
-                    anew[read.plain] = read
-        yield from anew.values()
-        seen |= anew.keys()
-        latest = [*anew.values()]
+                    fresh[read.plain] = read
+        yield from fresh.values()
+        seen |= fresh.keys()
+        latest = [*fresh.values()]
 
 
 def _unescaped(reading: _DecodedText, escape: _Escape) -> _DecodedText:

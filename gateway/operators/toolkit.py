@@ -37,7 +37,7 @@ def http_error(answer: HttpResponse) -> Unclear:
 def _require_base_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("is no http or https address; write it like https://wallet.example/wallet/")
+        raise ValueError("is not an http or https address; write it like https://wallet.example/wallet/")
     if parts.username is not None:
         raise ValueError("holds credentials; they have settings of their own")
     if not url.endswith("/"):

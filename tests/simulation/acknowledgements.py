@@ -36,7 +36,7 @@ MEASURED_S: Final = 0.001
 """How exactly times can be compared that were measured by different clocks."""
 PATIENCE_S: Final = 7.9
 """After this a gateway may say that a call is still being worked on."""
-LEFT_ALONE: Final = "left alone"
+LEFT_ALONE: Final = "circuit breaker"
 """What a gateway says when its breaker is open."""
 READS: Final = frozenset({"verifySession", "getBalance"})
 

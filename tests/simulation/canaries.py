@@ -354,7 +354,7 @@ CANARIES: Final = (
         "an error of the protocol counts as silence",
         (
             Edit(
-                "gateway.operators.operator:_shows_life",
+                "gateway.operators.operator:_is_alive",
                 "isinstance(failure, Declined | Unmapped)",
                 "isinstance(failure, Declined)",
             ),
@@ -391,7 +391,7 @@ CANARIES: Final = (
     ),
     Canary(
         "what was written counts as never written",
-        (Edit("gateway.operators.operator:Operator._attempt", "not use.written and verdict in _PROVES", "True"),),
+        (Edit("gateway.operators.operator:Operator._attempt", "not use.written and verdict in _PROVING", "True"),),
     ),
     Canary(
         "the refused rollback of a refused hold is no end",
@@ -432,7 +432,7 @@ CANARIES: Final = (
         (
             Edit("gateway.transfers.rules:mark_held", "session=outcome.session", "session=None"),
             Edit(
-                "gateway.operators.operator:Operator._looked_up",
+                "gateway.operators.operator:Operator._look_up_player",
                 "player = await self._verify(session)",
                 "if call not in HOLDS:\n            return None\n        player = await self._verify(session)",
             ),

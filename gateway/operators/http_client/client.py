@@ -1,7 +1,8 @@
-"""One operator's HTTP/1.1 client: each call is written at most once, and it is provable whether it was.
+"""One operator's HTTP/1.1 client: each request is written at most once, and it is known whether it was.
 
 `Unsent` is raised only where no byte of the request was handed to a transport; everything after that moment is
-`Unclear`. Nothing is ever repeated, redirected or retried. See `docs/decisions/030-http-client.md`.
+`Unclear`. Nothing is ever repeated, redirected or retried: after a write, only the journal's rules may send again
+(docs/decisions/030-http-client.md).
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class HttpClient:
     """Implements `gateway.operators.adapter.Http`.
 
     `timeout_s` bounds a whole call, `connect_timeout_s` within it the way to a connection (name, TCP, TLS).
-    `idle_s` is how long a connection is kept for the next call, 0 for not at all. `tls` is what https is spoken
-    with (`gateway.operators.http_client.tls`). An answer's body may have `max_answer` bytes.
+    `idle_s` is how long a connection is kept for the next call, 0 for not at all. `tls` is used for https URLs. A
+    response's body may have `max_answer` bytes.
     """
 
     def __init__(
@@ -82,14 +83,14 @@ class HttpClient:
         except TimeoutError:
             raise Unsent("no connection to the operator in time") from None
         except Exception as error:
-            raise Unsent(_why(error)) from error
+            raise Unsent(_connect_failure(error)) from error
         if self._closed or not connection.usable():
             connection.abort()
             raise Unsent("the connection was closed before anything was sent")
         return connection
 
     async def _connect_to_any(self, origin: Origin) -> OperatorConnection:
-        """The first of the origin's addresses that takes us. Raises what the last one raised."""
+        """The first of the origin's addresses that accepts. Raises what the last one raised."""
         *others, last = await self._resolver.addresses(origin)
         for address in others:
             try:
@@ -117,8 +118,8 @@ class HttpClient:
         return connection
 
 
-def _why(error: Exception) -> str:
-    """What kept us from a connection, without addresses or other details of this machine."""
+def _connect_failure(error: Exception) -> str:
+    """Why there is no connection, without addresses or other details of this machine."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the operator's certificate is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):

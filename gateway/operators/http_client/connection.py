@@ -14,17 +14,17 @@ from gateway.operators.http_client.response_reader import ResponseReader
 from gateway.operators.http_client.wire_use import note_write
 
 _PEER_CLOSED: Final = getattr(select, "POLLRDHUP", 0)
-"""Where the system has no such flag, only a reset shows before the loop tells of it."""
+"""Where the system has no such flag (macOS), a connection that the operator closed is noticed only by the loop."""
 
 _KEEP_ALIVE_MARGIN_S: Final = 1.0
-"""How much sooner than the operator we let go of a connection whose keep-alive time it has told."""
+"""Close an idle connection this long before the keep-alive timeout that the operator announced (RFC 9112, 9.3)."""
 
 
 class OperatorConnection(asyncio.Protocol):
-    """Made by the loop's `create_connection`; calls `gone`, perhaps again, when it can no longer be used.
+    """Made by the loop's `create_connection`; calls `gone`, perhaps more than once, when it can no longer be used.
 
-    What comes of a request is handed over as a result, never as an exception of the future: a caller that was
-    cancelled in the same moment would leave that unretrieved.
+    Its life: made → (exchange → idle in the pool)* → closed. `exchange` writes one request and waits for the response;
+    any other end of it (time over, cut off, cancelled, bytes too many) closes the connection.
     """
 
     def __init__(self, body_limit: int, gone: Callable[[OperatorConnection], None]) -> None:
@@ -37,15 +37,13 @@ class OperatorConnection(asyncio.Protocol):
         self._fresh_tls = False
         self.keep_until = 0.0
 
-    # What the client calls.
+    # Called by the client.
 
     def usable(self) -> bool:
-        """Whether a request may be written now: the operator has neither closed it nor spoken unasked, as far as this
-        machine knows.
-
-        Asks the system too: something may have arrived since the loop last looked, and an old answer would be taken
-        for the new one's.
-        """
+        """Whether a request may be written now: as far as this machine knows, the operator has neither closed the
+        connection nor sent anything unasked."""
+        # The system is asked too: something may have arrived since the loop last looked, and a late response would be
+        # taken for the next request's.
         transport = self._transport
         if transport is None or transport.is_closing():
             return False
@@ -54,16 +52,18 @@ class OperatorConnection(asyncio.Protocol):
     async def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> HttpResponse:
         """Writes the request and waits for the answer, or for `give_up`. Raises `Unclear`.
 
-        Only for a connection that is `usable`. Whatever ends it but an answer, a cancelled caller included, closes
-        the connection: a late answer can never be taken for the next one's.
+        Only for a connection that is `usable`. Whatever ends it but a response, a cancelled caller included, closes
+        the connection: a late response can never be taken for the next request's.
         """
+        # The outcome is a result of the future even where it is an error: an exception would stay unretrieved if the
+        # caller is cancelled at the same moment, and be logged as lost.
         assert self._transport is not None
         assert self._waiter is None
         waiter: asyncio.Future[HttpResponse | Unclear] = loop.create_future()
         self._waiter = waiter
         self._reader.begin()
         try:
-            note_write()
+            note_write()  # before the write: from here on nobody may say that nothing was sent
             crash_point("client.writing")
             self._transport.write(request)
             crash_point_once_written("client.written")
@@ -92,22 +92,22 @@ class OperatorConnection(asyncio.Protocol):
         transport = self._transport
         if not self._reader.reusable or transport is None or transport.get_write_buffer_size():
             return 0.0
-        told = answer.headers.get("keep-alive")
-        return idle_s if told is None else min(idle_s, _told_s(told, idle_s))
+        announced = answer.headers.get("keep-alive")
+        return idle_s if announced is None else min(idle_s, _announced_s(announced, idle_s))
 
     def abort(self) -> None:
-        """Lets go of it at once."""
+        """Closes it at once; what is still to be written is dropped."""
         if self._transport is not None:
             self._transport.abort()
 
-    # What the loop calls.
+    # Called by the loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         socket = transport.get_extra_info("socket")
         if socket is not None and hasattr(select, "poll"):
             self._socket = socket.fileno()
-            # What a fresh TLS connection has to read may be session tickets, which are no answers.
+            # On a new TLS connection the first readable bytes may be session tickets (RFC 8446, 4.6.1), not a response.
             self._fresh_tls = transport.get_extra_info("ssl_object") is not None
             self._poll = select.poll()
             self._poll.register(self._socket, _PEER_CLOSED | (0 if self._fresh_tls else select.POLLIN))
@@ -134,7 +134,7 @@ class OperatorConnection(asyncio.Protocol):
         self._transport = None
 
     def _ended(self, error: Exception | None) -> None:
-        """The operator has closed its side (`error` None) or the connection broke."""
+        """The operator has closed its side (`error` is None), or the connection broke."""
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(_broken(error) if error is not None else self._at_end())
@@ -156,10 +156,10 @@ def _broken(error: Exception) -> Unclear:
     return Unclear(f"the connection broke before the whole answer was there ({type(error).__name__})")
 
 
-def _told_s(keep_alive: str, otherwise_s: float) -> float:
-    """The time in a header such as ``timeout=5, max=100``, less our margin."""
+def _announced_s(keep_alive: str, default_s: float) -> float:
+    """Seconds from a header such as ``timeout=5, max=100``, less the margin; `default_s` if it names none."""
     for part in keep_alive.split(","):
         name, _, value = part.strip().partition("=")
         if name.lower() == "timeout" and value.isascii() and value.isdigit():
             return max(0.0, int(value) - _KEEP_ALIVE_MARGIN_S)
-    return otherwise_s
+    return default_s

@@ -1,7 +1,7 @@
-"""Names to addresses, so that an operator whose name server hangs takes no more than one lookup's worth of us.
+"""Caches `getaddrinfo` and shares concurrent look-ups of a name.
 
-The loop resolves names on a few threads that all operators share. One client never has two lookups of a name under
-way, and keeps what it learned for a short while, and beyond that for as long as the name server does not answer.
+The loop resolves names on a few threads that all operators share: an operator whose name server hangs blocks one of
+them at most. What was resolved is kept for `FRESH_S`, and beyond that for as long as the name server does not answer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FRESH_S: Final = 30.0
 
 
 class DnsCache:
-    """One client's addresses. Not for several loops."""
+    """One client's addresses. For one event loop."""
 
     def __init__(self) -> None:
         self._known: dict[Origin, tuple[float, list[str]]] = {}
@@ -31,9 +31,10 @@ class DnsCache:
         if addresses and asyncio.get_running_loop().time() - learned_at < FRESH_S:
             return addresses
         lookup = self._lookup(origin)
-        await asyncio.wait([lookup])  # unlike awaiting it, this leaves it alone when the caller is cancelled
+        await asyncio.wait([lookup])  # unlike awaiting it, this does not cancel it together with the caller
         if lookup.cancelled():
             raise OSError("the client was closed")
+        # Old addresses are better than none: the operator has rarely moved when its name server does not answer.
         if addresses and lookup.exception() is not None:
             return addresses
         return lookup.result()
@@ -63,7 +64,7 @@ class DnsCache:
 
 
 def _retrieved(lookup: asyncio.Task[list[str]]) -> None:
-    """Everybody who waited may be gone by the time a lookup fails; that is no news to anyone."""
+    """Marks the exception as seen: every caller may have gone by the time a look-up fails."""
     if not lookup.cancelled():
         lookup.exception()
 

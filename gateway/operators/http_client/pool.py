@@ -1,4 +1,4 @@
-"""Connections that wait for the next request. The one used last goes first, so that the others grow old and go."""
+"""Idle connections, kept for the next request. Most recently used first, so that surplus connections expire."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SWEEP_S: Final = 1.0
 
 
 class ConnectionPool:
-    """Idle connections by origin; also knows those in use, so that all can be closed. Not for several loops."""
+    """Idle connections by origin; it also knows those in use, so that all can be closed. For one event loop."""
 
     def __init__(self) -> None:
         self._idle: defaultdict[Origin, dict[OperatorConnection, None]] = defaultdict(dict)
@@ -36,7 +36,7 @@ class ConnectionPool:
         return None
 
     def give(self, connection: OperatorConnection, loop: asyncio.AbstractEventLoop, keep_s: float) -> None:
-        """Back after an exchange, to be kept for `keep_s` seconds, or not at all."""
+        """Takes a connection back after an exchange and keeps it for `keep_s` seconds; 0 closes it."""
         origin = self._open.get(connection)
         if keep_s <= 0 or origin is None:
             connection.abort()
@@ -47,7 +47,7 @@ class ConnectionPool:
             self._sweeper = loop.call_later(SWEEP_S, self._sweep, loop)
 
     def forget(self, connection: OperatorConnection) -> None:
-        """It is closed or broken."""
+        """The connection is closed or broken."""
         origin = self._open.pop(connection, None)
         if origin is not None:
             self._idle[origin].pop(connection, None)
@@ -58,6 +58,7 @@ class ConnectionPool:
         """Closes every connection; a request under way ends as unclear."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        # Again and again: a call may be connecting while others are closed.
         while self._open:
             self._emptied.clear()
             for connection in list(self._open):

@@ -1,4 +1,4 @@
-"""The start of a request: where a URL leads, and the bytes that say so. What cannot be written safely is never sent."""
+"""A request as bytes (RFC 9112, sections 3 and 5). What cannot be written safely is never sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gateway.operators.errors import Unsent
 _STATIC: Final = "User-Agent: mm-wallet-gateway\r\nAccept-Encoding: identity\r\n"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*")
-_OURS: Final = frozenset(
+_RESERVED: Final = frozenset(
     {
         "accept-encoding",
         "connection",
@@ -29,7 +29,7 @@ _OURS: Final = frozenset(
         "user-agent",
     }
 )
-"""Headers on which the framing of a request and its answer depends, or that the gateway says itself."""
+"""Headers on which the framing of a request and its response depends, or that the client writes itself."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def target_of(method: str, url: str) -> Target:
-    """Raises `Unsent` for what is no absolute http(s) URL in ASCII. The path goes out exactly as it is written."""
+    """A target. Raises `Unsent` for what is not an absolute http(s) URL in ASCII. The path is sent exactly as given."""
     try:
         parts = httptools.parse_url(url.encode("ascii"))
     except (UnicodeEncodeError, httptools.HttpParserInvalidURLError):
@@ -76,7 +76,7 @@ def request_of(head: bytes, headers: Mapping[str, str], body: bytes | None) -> b
 @lru_cache(maxsize=256)
 def _line(name: str, value: str) -> str:
     line = f"{name}: {value}"
-    if _HEADER.fullmatch(line) is None or name.lower() in _OURS:
+    if _HEADER.fullmatch(line) is None or name.lower() in _RESERVED:
         raise Unsent("the adapter made a header that must not be sent")
     return line + "\r\n"
 

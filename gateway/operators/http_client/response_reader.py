@@ -1,4 +1,4 @@
-"""Reads an operator's answer from bytes as they arrive, under limits. Knows nothing of sockets."""
+"""Reads an operator's response from bytes as they arrive, within limits. It does no I/O."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _lower(name: bytes) -> str:
 class ResponseReader:
     """Reads one answer after another from one connection: `begin`, then `feed` until it returns the answer.
 
-    A body under `body_limit` bytes is kept; anything longer, or a head over `HEAD_LIMIT`, raises `Unclear`, as does
-    what is no HTTP. After an exception the connection must not be used again.
+    A body of up to `body_limit` bytes is kept; a longer one, a head over `HEAD_LIMIT`, or what is not HTTP, raises
+    `Unclear`. After an exception the connection must not be used again.
     """
 
     def __init__(self, body_limit: int) -> None:
@@ -43,7 +43,6 @@ class ResponseReader:
         self._not_body = 0
         self._status = 0
         self._complete = False
-        self.started = False
         self.reusable = False
 
     def feed(self, data: bytes) -> HttpResponse | None:
@@ -51,7 +50,6 @@ class ResponseReader:
 
         Bytes beyond the answer do not change it, but the connection is no longer `reusable`.
         """
-        self.started = True
         self._not_body += len(data)
         try:
             self._parser.feed_data(data)
@@ -79,7 +77,7 @@ class ResponseReader:
         body = self._body
         return HttpResponse(self._status, self._headers, body[0] if len(body) == 1 else b"".join(body))
 
-    # What the parser calls.
+    # Called by the parser.
 
     def on_message_begin(self) -> None:
         if self._complete:

@@ -1,4 +1,4 @@
-"""TLS towards an operator: its certificate is always verified, ours is shown where it asks for one."""
+"""TLS towards an operator: its certificate is always verified; ours is sent if the operator asks for one."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from pathlib import Path
 
 
 def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
-    """Trusts `ca_file` instead of the system's authorities if given. Raises `OSError` for files that do not serve."""
+    """Trusts `ca_file` instead of the system's authorities if given. Raises `OSError` for files that cannot be
+    loaded."""
     if ca_file is None and cert_file is None:
-        return _usual()
-    context = _trusting(ca_file)
+        return _default_context()
+    context = _build(ca_file)
     if cert_file is not None:
         context.load_cert_chain(cert_file, key_file)
     return context
 
 
 @cache
-def _usual() -> ssl.SSLContext:
-    """Shared by operators that need nothing special: reading the system's authorities takes 30 ms and a megabyte."""
-    return _trusting(None)
+def _default_context() -> ssl.SSLContext:
+    """Shared by operators without TLS settings: reading the system's authorities takes 30 ms and a megabyte."""
+    return _build(None)
 
 
-def _trusting(ca_file: Path | None) -> ssl.SSLContext:
+def _build(ca_file: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])

@@ -10,10 +10,10 @@ from gateway.operators.errors import Unsent
 
 
 class WireUse:
-    """Shared by everything that works on one call, tasks that its adapter starts included.
+    """Shared by all that works on one call, tasks that its adapter starts included.
 
-    `written`: a request was handed to a transport. `answer` is the whole answer to the last one, None until it is
-    there. `over`: the call has ended, so that what was said of it (nothing was written) stays true.
+    `written`: a request was handed to a transport. `answer`: the whole response to the last request, None until it is
+    there. `over`: the call has ended; nothing may be written for it any more, so that "nothing was written" stays true.
     """
 
     __slots__ = ("answer", "over", "written")

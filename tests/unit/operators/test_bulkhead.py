@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.operators.bulkhead import CROWDED_RETRY_S, Bulkhead, CallGroup
+from gateway.operators.bulkhead import FULL_RETRY_S, Bulkhead, CallGroup
 from gateway.operators.errors import Refused
 from gateway.settings import BreakerSettings, LimitSettings
 from tests.support.virtual_time import EPOCH, VirtualClock, run
@@ -97,7 +97,7 @@ async def test_a_full_waiting_room_refuses_at_once() -> None:
     await settle()
     with pytest.raises(Refused, match="too many calls") as caught:
         await ours.enter(HOLDS)
-    assert caught.value.retry_at == EPOCH + CROWDED_RETRY_S
+    assert caught.value.retry_at == EPOCH + FULL_RETRY_S
     assert ours.read()[:2] == (1, 2)
     for task in waiting:
         ours.leave()
@@ -110,9 +110,9 @@ async def test_a_full_waiting_room_refuses_at_once() -> None:
 async def test_nobody_waits_longer_than_the_patience() -> None:
     ours = guard(concurrency=1)
     await ours.enter(HOLDS)
-    with pytest.raises(Refused, match="no place") as caught:
+    with pytest.raises(Refused, match="no slot") as caught:
         await ours.enter(HOLDS)
-    assert caught.value.retry_at == EPOCH + PATIENCE_S + CROWDED_RETRY_S
+    assert caught.value.retry_at == EPOCH + PATIENCE_S + FULL_RETRY_S
     assert ours.read()[:2] == (1, 0)
 
 
@@ -165,11 +165,11 @@ async def test_a_waiter_cancelled_just_as_it_is_sent_away_leaves_nothing_behind(
 @virtual
 async def test_an_open_breaker_refuses_and_says_until_when() -> None:
     ours = guard(failures=2)
-    assert ours.closed_until(HOLDS) is None
+    assert ours.opens_at(HOLDS) is None
     ours.record(HOLDS, ok=False)
     ours.record(HOLDS, ok=False)
-    assert ours.closed_until(HOLDS) == EPOCH + OPEN_FOR_S
-    with pytest.raises(Refused, match="left alone") as caught:
+    assert ours.opens_at(HOLDS) == EPOCH + OPEN_FOR_S
+    with pytest.raises(Refused, match="circuit breaker") as caught:
         await ours.enter(HOLDS)
     assert caught.value.retry_at == EPOCH + OPEN_FOR_S
     assert states(ours) == (0, 0, "open")
@@ -209,9 +209,9 @@ async def test_a_probe_needs_a_place_like_every_call() -> None:
     await ours.enter(HOLDS)
     ours.record(HOLDS, ok=False)
     await asyncio.sleep(OPEN_FOR_S)
-    with pytest.raises(Refused, match="all places") as caught:
+    with pytest.raises(Refused, match="all slots") as caught:
         await ours.enter(HOLDS)
-    assert caught.value.retry_at == EPOCH + OPEN_FOR_S + CROWDED_RETRY_S
+    assert caught.value.retry_at == EPOCH + OPEN_FOR_S + FULL_RETRY_S
     ours.leave()
     await ours.enter(HOLDS)
 
@@ -287,7 +287,7 @@ async def test_calls_that_fail_take_only_their_own_group_down() -> None:
     with pytest.raises(Refused, match="ends"):
         await ours.enter(CallGroup.ENDS)
     assert ours.read()[2] == {"reads": "closed", "holds": "closed", "ends": "open"}
-    assert ours.closed_until(CallGroup.ENDS) == EPOCH + OPEN_FOR_S
+    assert ours.opens_at(CallGroup.ENDS) == EPOCH + OPEN_FOR_S
 
 
 @virtual
