@@ -1,4 +1,4 @@
-"""The nouns that the journal keeps. A `Transfer` is the one everything else belongs to.
+"""The nouns of the gateway: a `Transfer`, and what belongs to it. They do nothing; every layer may use them.
 
 Times (`…_at`) are Unix seconds, durations (`…_s`) seconds; money is exact (`gateway.money`).
 """
@@ -23,7 +23,7 @@ class Direction(StrEnum):
 
 
 class State(StrEnum):
-    """How far a transfer is. What may follow what stands in `gateway.transfers.states`."""
+    """How far a transfer is. What may follow what: `gateway.transfers.states`."""
 
     SENDING = "sending"
     HELD = "held"
@@ -60,10 +60,10 @@ class Verdict(StrEnum):
 
 
 FINAL: Final = (State.CONFIRMED, State.ROLLED_BACK)
-"""States that nothing leaves but the late answer of a withdraw (see `states`)."""
+"""States in which a transfer has ended. Only a late arrival leaves one of them (see `states.TRANSITIONS`)."""
 
 CLAIMABLE: Final = (State.SENDING, State.CONFIRMING, State.ROLLING_BACK)
-"""States in which somebody must act once `due_at` has come."""
+"""States in which some instance must act once `due_at` has come."""
 
 
 class Key(NamedTuple):

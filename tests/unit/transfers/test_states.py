@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from gateway.records import CLAIMABLE, FINAL, Decision, State, Transfer
 from gateway.transfers.states import (
     ADOPTED_HOLD_ACTIONS,
@@ -23,9 +20,6 @@ from tests.support.transfers import a_transfer
 
 EVERY_EFFECTIVE = [None, *(state for state in State if state is not State.PARKED)]
 """The states under which the tables are looked up."""
-
-
-CALLS: list[Mapping[State | None, HoldAction | EndAction]] = [HOLD_ACTIONS, *END_ACTIONS.values()]
 
 
 def a_row(state: State, wants: Decision | None = None, *, adopted: bool = False) -> Transfer:
@@ -89,18 +83,3 @@ def test_no_row_that_is_adopted_becomes_a_held_one() -> None:
     while grown := {after for state in reached for after in TRANSITIONS[state]} - reached:
         reached |= grown
     assert State.HELD not in reached
-
-
-def test_the_page_on_the_architecture_shows_this_very_table() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
-    ]
-    shown = {row[0]: row[1:] for row in rows if len(row) == 1 + len(CALLS)}
-    expected = {
-        "no row" if state is None else f"`{state}`": [actions[state].value for actions in CALLS]
-        for state in EVERY_EFFECTIVE
-    }
-    for state, action in ADOPTED_HOLD_ACTIONS.items():
-        expected[f"`{state}`, hold never seen"] = [action.value, "", ""]
-    assert {state: shown.get(state) for state in expected} == expected
