@@ -17,34 +17,34 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 def decode(body: bytes) -> Any:
     """Numbers with a fraction or exponent come out as `Decimal`, whole ones as `int`.
 
-    Raises `Unclear` for what is not JSON, for NaN and infinities, and for an object that says the same key twice.
+    Raises `Unclear` for what is not JSON, for NaN and infinities, and for an object with the same key twice.
     """
     try:
-        return _parsed(body)
+        return _parse(body)
     except ValueError:
         raise Unclear("the operator's answer is not JSON that can be read in one way") from None
 
 
 def decode_members(body: bytes, needed: Collection[str]) -> dict[str, Any]:
-    """The members of a JSON object, of which those in `needed` say what happened and all others only inform.
+    """The members of a JSON object. Those in `needed` say what happened, all others only inform.
 
     A member that only informs and cannot be read, or comes twice, does not spoil the answer: it comes out as ``{}`` if
     it is an object, else as None. Raises `Unclear` for what is not an object, and for a needed member of that kind.
     """
     try:
-        said = _parsed(body)
+        found = _parse(body)
     except ValueError:
-        said = _what_can_be_read(body, needed)
-    if not isinstance(said, dict):
+        found = _read_members(body, needed)
+    if not isinstance(found, dict):
         raise Unclear("the operator's answer is not a JSON object")
-    return said
+    return found
 
 
-def _what_can_be_read(body: bytes, needed: Collection[str]) -> dict[str, Any]:
+def _read_members(body: bytes, needed: Collection[str]) -> dict[str, Any]:
     try:
-        found = members_by_name(body.removeprefix(_MARK), needed)
+        found = members_by_name(body.removeprefix(_BYTE_ORDER_MARK), needed)
         return {
-            name: _parsed(values[0]) if name in needed else _if_readable(values[-1], once=len(values) == 1)
+            name: _parse(values[0]) if name in needed else _parse_or_none(values[-1], once=len(values) == 1)
             for name, values in found.items()
         }
     except DuplicateMember as error:
@@ -53,21 +53,21 @@ def _what_can_be_read(body: bytes, needed: Collection[str]) -> dict[str, Any]:
         raise Unclear("the operator's answer is not JSON that can be read in one way") from None
 
 
-def _if_readable(raw: bytes, *, once: bool) -> Any:
+def _parse_or_none(raw: bytes, *, once: bool) -> Any:
     try:
         if once:
-            return _parsed(raw)
+            return _parse(raw)
     except ValueError:
         pass
     return {} if raw.startswith(b"{") else None
 
 
-_MARK: Final = b"\xef\xbb\xbf"
-"""What some servers put before UTF-8; it says nothing."""
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""Some servers write it before UTF-8 (RFC 8259, 8.1 lets a reader ignore it)."""
 
 
-def _parsed(body: bytes) -> Any:
-    body = body.removeprefix(_MARK)
+def _parse(body: bytes) -> Any:
+    body = body.removeprefix(_BYTE_ORDER_MARK)
     return jiter.from_json(body, float_mode="decimal", allow_inf_nan=False, catch_duplicate_keys=True)
 
 

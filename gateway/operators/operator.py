@@ -291,8 +291,8 @@ def _unreadable(error: Exception, use: WireUse) -> Unclear:
     name = type(error).__name__
     if use.answer is None:
         return Unclear(f"the adapter failed before there was an answer ({name})")
-    said = f"HTTP {use.answer.status}: {excerpt_of(use.answer.body)}"
-    return Unclear(f"the adapter could not make sense of the operator's answer ({name}); it was {said}")
+    answer = f"HTTP {use.answer.status}: {excerpt_of(use.answer.body)}"
+    return Unclear(f"the adapter could not make sense of the operator's answer ({name}); it was {answer}")
 
 
 def _where(error: Exception) -> str:

@@ -22,7 +22,8 @@ from gateway.wire.calls import HOLDS, ROLLBACKS, WalletCall
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One try: begun at `at` (Unix seconds), `took_s` long.
 
-    `balance` is what the operator said with a success, None if it cannot be told; `kind` is there on a decline.
+    `balance` is what the operator gave with a success, None if it gave none that can be used; `kind` is set on a
+    decline.
     `text` says what happened in words fit for the game, the log and the journal: it holds no secrets.
     `unwritten`: it is proven that no byte of this call went out, and none will. `session` is the transfer's with what
     was looked up for this try, None if nothing was.
@@ -53,22 +54,23 @@ def verdict_of(error: OperatorError, call: WalletCall) -> Verdict:
 
 
 def require_receipt(answer: Any, call: WalletCall, transfer: Transfer) -> UsableBalance:
-    """What must be a `Receipt`, with what can be told of its balance. Raises `Unclear`.
+    """The balance of what must be a `Receipt`. Raises `Unclear` for anything else.
 
-    A balance in another currency than the transfer's makes a hold unclear: perhaps another account was charged, and a
-    hold can be rolled back. An end cannot be taken back, so there the yes counts.
+    A balance in another currency than the transfer's makes a hold unclear. At an end the yes counts all the same.
     """
     if not isinstance(answer, Receipt):
         raise Unclear(f"the adapter returned no receipt ({type(answer).__name__})")
-    told = _usable(answer.balance)
-    if told.balance is None or transfer.amount is None:
-        return told
-    if told.balance.currency == transfer.amount.currency:
-        return told
-    balance = match_currency(told.balance, transfer.amount.currency)
+    usable = _usable(answer.balance)
+    if usable.balance is None or transfer.amount is None:
+        return usable
+    if usable.balance.currency == transfer.amount.currency:
+        return usable
+    balance = match_currency(usable.balance, transfer.amount.currency)
     if balance is not None:
         return UsableBalance(balance)
-    note = f"the answer's balance is in another currency ({told.balance.currency})"
+    note = f"the answer's balance is in another currency ({usable.balance.currency})"
+    # Perhaps another account was charged. A hold can be rolled back, so it is; an end cannot be taken back
+    # (test_a_balance_in_another_currency_makes_a_hold_unclear, test_a_balance_in_another_currency_blocks_no_end).
     if call in HOLDS:
         raise Unclear(note)
     return UsableBalance(None, note)
@@ -83,14 +85,14 @@ def match_currency(balance: Money, currency: str) -> Money | None:
 
 def require_money(answer: Any) -> Money:
     """The same, if it is money that can be kept and shown. Raises `Unclear`."""
-    told = _usable(answer)
-    if told.balance is None:
-        raise Unclear(told.note or "the adapter returned no balance")
-    return told.balance
+    usable = _usable(answer)
+    if usable.balance is None:
+        raise Unclear(usable.note or "the adapter returned no balance")
+    return usable.balance
 
 
 def require_player(answer: Any) -> Player:
-    """The same, if it is a player whose session can be kept; a balance that cannot be told is left out.
+    """The same, if it is a player whose session can be kept; a balance that cannot be used is left out.
 
     Raises `Unclear`.
     """
@@ -112,7 +114,7 @@ def _usable(balance: Any) -> UsableBalance:
     try:
         return UsableBalance(Money(canonical(balance.amount, BALANCE_FRACTION_DIGITS), balance.currency))
     except MoneyError as error:
-        return UsableBalance(None, f"the balance cannot be told: {error}")
+        return UsableBalance(None, f"the balance cannot be used: {error}")
 
 
 def _is_a(value: object, kind: type) -> bool:

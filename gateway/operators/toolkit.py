@@ -22,13 +22,13 @@ def basic_auth(username: str, password: str) -> str:
 
 
 def http_error(answer: HttpResponse) -> Unclear:
-    """The error to raise for such a status, with an excerpt of what was said. It never proves that nothing was booked.
+    """The error to raise for such a status, with an excerpt of the body. It never proves that nothing was booked.
 
     4xx is `Unmapped`, since who refuses a request is alive. 408 and 429 say that the operator cannot keep up: they
     count as every other status, as no answer.
     """
-    said = excerpt_of(answer.body)
-    text = f"HTTP {answer.status}: {said}" if said else f"HTTP {answer.status}"
+    excerpt = excerpt_of(answer.body)
+    text = f"HTTP {answer.status}: {excerpt}" if excerpt else f"HTTP {answer.status}"
     if answer.status in _CLIENT_ERRORS and answer.status not in _CANNOT_KEEP_UP:
         return Unmapped(text)
     return Unclear(text)

@@ -55,10 +55,10 @@ class Balances:
         known = self.last_known(session)
         last = (None if known is None else _in_transfers_currency(transfer, known)) or transfer.hold_balance
         log.warning(
-            "balance not told by the operator",
+            "the operator gave no balance",
             operator=operator.name,
             id=transfer.id,
-            told="the last that is known" if last is not None else "none",
+            given="the last known" if last is not None else "none",
         )
         return last
 

@@ -66,7 +66,7 @@ def pending(transfer: Transfer) -> WalletError:
     if transfer.state is State.PARKED:
         return WalletError(
             ErrorCode.PENDING,
-            f"The operator has not acknowledged; {transfer.id} is recorded and parked, which a person is told of. "
+            f"The operator has not acknowledged; {transfer.id} is recorded and parked, and a person is alerted. "
             "Each repeat of this call is one more try.",
         )
     return WalletError(

@@ -27,7 +27,7 @@ LOOK_UP_S: Final = 1.0
 
 
 class _Kept(NamedTuple):
-    """A session, and when the journal was last told of it (Unix seconds)."""
+    """A session, and when it was last written to the journal (Unix seconds)."""
 
     session: Session
     at: float

@@ -112,7 +112,7 @@ def _is_own_record(found: Transfer, sent: Transfer) -> bool:
     """Whether the row is `held` by the very commit whose answer was lost, and nobody has touched it since.
 
     That commit raised the revision by one. Whoever repeats a receipt pins it first (`rules.pin_receipt`), which raises
-    it once more: a row at the next revision has been told to nobody
+    it once more: from a row at the next revision nobody has been answered
     (test_a_success_that_a_repeat_was_told_is_not_taken_back).
     """
     return found.state is State.HELD and found.revision == sent.revision + 1

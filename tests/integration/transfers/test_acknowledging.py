@@ -34,8 +34,8 @@ def test_the_rollback_of_what_the_operator_refused_is_acknowledged_although_the_
         await world.reaches(State.ROLLED_BACK)
         with structlog.testing.capture_logs() as logs:
             assert await gateway.roll_back() == BALANCE
-        assert [entry["told"] for entry in logs if entry["event"] == "balance not told by the operator"] == [
-            "the last that is known"
+        assert [entry["given"] for entry in logs if entry["event"] == "the operator gave no balance"] == [
+            "the last known"
         ]
 
     play(tmp_path, scenario)
