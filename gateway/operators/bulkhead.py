@@ -63,6 +63,7 @@ class Bulkhead:
 
     async def enter(self, group: CallGroup) -> None:
         """Returns with a slot taken. Raises `Refused`: breaker open, queue full, or waited too long."""
+        # With a free slot this returns without yielding to the loop: no other call can take the slot in between.
         if not self._breakers[group].closed:
             self._admit_probe(group)
         elif self._in_use < self._slots:
@@ -74,6 +75,8 @@ class Bulkhead:
         """Frees the slot, or hands it to the call that has waited longest."""
         while self._queue:
             _, waiter = self._queue.popleft()
+            # The slot goes straight to the next in the queue, so that a call that arrives now cannot overtake it. A
+            # waiter that is done was cancelled or has waited too long.
             if not waiter.done():
                 waiter.set_result(None)
                 return
@@ -90,7 +93,7 @@ class Bulkhead:
         if not breaker.closed:
             self._refuse_queued(group)
 
-    def opens_at(self, group: CallGroup) -> float | None:
+    def probe_at(self, group: CallGroup) -> float | None:
         """Unix seconds from which on a probe may be sent while the group's breaker is open; None while it is closed."""
         breaker = self._breakers[group]
         return None if breaker.closed else self._clock.now() + breaker.wait_s()
@@ -106,15 +109,15 @@ class Bulkhead:
     def _admit_probe(self, group: CallGroup) -> None:
         breaker = self._breakers[group]
         if breaker.wait_s() > 0:
-            raise self._breaker_open(group)
+            raise self._breaker_refusal(group)
         if self._in_use >= self._slots:
-            raise self._refused("all slots are in use by calls without an answer", FULL_RETRY_S)
+            raise self._refusal("all slots are in use by calls without an answer", FULL_RETRY_S)
         breaker.probe()
         self._in_use += 1
 
     async def _wait_for_slot(self, group: CallGroup) -> None:
         if len(self._queue) >= self._queue_limit:
-            raise self._refused("too many calls to the operator are waiting", FULL_RETRY_S)
+            raise self._refusal("too many calls to the operator are waiting", FULL_RETRY_S)
         loop = asyncio.get_running_loop()
         waiter: _Waiter = loop.create_future()
         self._queue.append((group, waiter))
@@ -136,7 +139,7 @@ class Bulkhead:
     def _on_wait_limit(self, group: CallGroup, waiter: _Waiter) -> None:
         if not waiter.done():
             self._queue.remove((group, waiter))
-            waiter.set_result(self._refused("no slot for the call came free in time", FULL_RETRY_S))
+            waiter.set_result(self._refusal("no slot for the call came free in time", FULL_RETRY_S))
 
     def _refuse_queued(self, group: CallGroup) -> None:
         """The group's breaker has opened: its calls would wait for nothing."""
@@ -146,13 +149,13 @@ class Bulkhead:
             if whose is not group:
                 staying.append(waiting)
             elif not waiter.done():
-                waiter.set_result(self._breaker_open(group))
+                waiter.set_result(self._breaker_refusal(group))
         self._queue = staying
 
-    def _breaker_open(self, group: CallGroup) -> Refused:
+    def _breaker_refusal(self, group: CallGroup) -> Refused:
         wait_s = self._breakers[group].wait_s()
         text = f"the operator did not answer several times in a row; the circuit breaker ({group}) is open"
-        return self._refused(text, wait_s)
+        return self._refusal(text, wait_s)
 
-    def _refused(self, text: str, retry_s: float) -> Refused:
+    def _refusal(self, text: str, retry_s: float) -> Refused:
         return Refused(text, self._clock.now() + retry_s)

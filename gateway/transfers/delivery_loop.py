@@ -67,7 +67,7 @@ class DeliveryLoop:
         """Claims as many as may be tried now. Returns for how many seconds nothing more can be done."""
         operator = self._operator()
         now = self._context.clock.now()
-        probe_at = operator.bulkhead.opens_at(CallGroup.ENDS)
+        probe_at = operator.bulkhead.probe_at(CallGroup.ENDS)
         if probe_at is not None and probe_at > now:
             return min(POLL_S, probe_at - now)
         # With the breaker half open one try is the probe; the others would only be refused.

@@ -165,10 +165,10 @@ async def test_a_waiter_cancelled_just_as_it_is_sent_away_leaves_nothing_behind(
 @virtual
 async def test_an_open_breaker_refuses_and_says_until_when() -> None:
     ours = guard(failures=2)
-    assert ours.opens_at(HOLDS) is None
+    assert ours.probe_at(HOLDS) is None
     ours.record(HOLDS, ok=False)
     ours.record(HOLDS, ok=False)
-    assert ours.opens_at(HOLDS) == EPOCH + OPEN_FOR_S
+    assert ours.probe_at(HOLDS) == EPOCH + OPEN_FOR_S
     with pytest.raises(Refused, match="circuit breaker") as caught:
         await ours.enter(HOLDS)
     assert caught.value.retry_at == EPOCH + OPEN_FOR_S
@@ -287,7 +287,7 @@ async def test_calls_that_fail_take_only_their_own_group_down() -> None:
     with pytest.raises(Refused, match="ends"):
         await ours.enter(CallGroup.ENDS)
     assert ours.read()[2] == {"reads": "closed", "holds": "closed", "ends": "open"}
-    assert ours.opens_at(CallGroup.ENDS) == EPOCH + OPEN_FOR_S
+    assert ours.probe_at(CallGroup.ENDS) == EPOCH + OPEN_FOR_S
 
 
 @virtual

@@ -305,7 +305,7 @@ def test_a_cancelled_caller_is_cancelled_and_nothing_is_recorded() -> None:
         with pytest.raises(asyncio.CancelledError):
             await call
         await asyncio.sleep(10)
-        assert ours.bulkhead.opens_at(CallGroup.HOLDS) is None
+        assert ours.bulkhead.probe_at(CallGroup.HOLDS) is None
 
     run(scenario)
 
@@ -356,8 +356,8 @@ def test_only_silence_opens_the_breaker(answer: Answering, opens: bool) -> None:
         ours = operator(answer)
         for _ in range(3):
             await ours._attempt(WalletCall.ROLLBACK_WITHDRAWAL, a_transfer())
-        assert (ours.bulkhead.opens_at(CallGroup.ENDS) is not None) == opens
-        assert ours.bulkhead.opens_at(CallGroup.HOLDS) is None
+        assert (ours.bulkhead.probe_at(CallGroup.ENDS) is not None) == opens
+        assert ours.bulkhead.probe_at(CallGroup.HOLDS) is None
 
     run(scenario)
 
@@ -371,7 +371,7 @@ def test_what_sends_nothing_says_nothing_of_the_operator(answer: Answering) -> N
         await ours._attempt(WalletCall.WITHDRAW, a_transfer())
         cast("Puppet", ours.adapter)._answer = answer
         await ours._attempt(WalletCall.WITHDRAW, a_transfer())
-        assert ours.bulkhead.opens_at(CallGroup.HOLDS) is not None
+        assert ours.bulkhead.probe_at(CallGroup.HOLDS) is not None
 
     run(scenario)
 
@@ -392,7 +392,7 @@ def test_a_probe_that_sends_nothing_lets_another_go_at_once(monkeypatch: pytest.
         cast("Puppet", ours.adapter)._answer = writing(returning(Receipt(BALANCE)))
         await ours.bulkhead.enter(CallGroup.HOLDS)
         await ours._attempt(WalletCall.WITHDRAW, a_transfer())
-        assert ours.bulkhead.opens_at(CallGroup.HOLDS) is None
+        assert ours.bulkhead.probe_at(CallGroup.HOLDS) is None
 
     run(scenario)
 
