@@ -21,9 +21,9 @@ HEAD_START_S: Final = 0.02
 POINTS: Final = frozenset(
     {
         # A call comes in, and goes out again.
-        "door.read",
-        "door.answering",
-        "door.answered",
+        "call.read",
+        "call.answering",
+        "call.answered",
         "session.remembered",
         # A withdraw or deposit.
         "hold.begun",

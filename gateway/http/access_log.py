@@ -1,7 +1,7 @@
-"""One line a call in the log, at the price of an encoding: none of what it holds is a secret, so none is looked for.
+"""The access log: one JSON line per call.
 
-Through structlog's processors such a line costs as much as all the rest of the call; it looks the same as theirs
-(docs/decisions/050-lean-answers.md).
+No field can hold a secret, so redaction is skipped: through structlog's processors a line costs 65 µs, as much as all
+the rest of the call (docs/decisions/050-lean-answers.md). The lines look the same as structlog's.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import structlog
 from gateway.http.addresses import Address, address_text
 from gateway.settings import LogSettings
 
-GATHERED_S: Final = 0.05
-"""How long lines are gathered before they are written."""
+FLUSH_AFTER_S: Final = 0.05
+"""How long lines are collected before they are written together."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -44,35 +44,35 @@ class AccessLogLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessLog:
-    """Writes what was answered to standard error, in batches: a system call a line costs more than making the line."""
+    """Writes one line per answered call to standard error, in batches: a system call costs more than making a line."""
 
     def __init__(self, settings: LogSettings) -> None:
-        self._wanted = logging.getLevelNamesMapping()[settings.level.upper()] <= logging.INFO
-        self._for_machines = settings.format == "json"
+        self._enabled = logging.getLevelNamesMapping()[settings.level.upper()] <= logging.INFO
+        self._is_json = settings.format == "json"
         self._lines: list[bytes] = []
         self._second = (0, "")
 
-    def call(self, operator: str, call: str, outcome: str, status: int, took_s: float, who: Address | None) -> None:
-        """A call was answered."""
-        if not self._wanted:
+    def call(self, operator: str, call: str, outcome: str, status: int, took_s: float, client: Address | None) -> None:
+        """Logs one answered call; `outcome` is `ok` or the name of the error code in lower case."""
+        if not self._enabled:
             return
         line = AccessLogLine(
-            timestamp=self._now(),
+            timestamp=self._timestamp(),
             operator=operator,
             call=call,
             outcome=outcome,
             status=status,
             took_ms=round(1000 * took_s, 2),
-            address=address_text(who),
+            address=address_text(client),
         )
-        if self._for_machines:
+        if self._is_json:
             self._write(line)
         else:
             fields = msgspec.structs.asdict(line)
             log.info(line.event, **{name: fields[name] for name in fields.keys() - {"timestamp", "level", "event"}})
 
-    def _now(self) -> str:
-        """As structlog writes it; all but the fraction is written out once a second."""
+    def _timestamp(self) -> str:
+        """The time as structlog writes it. All but the fraction is formatted once a second."""
         fraction, second = modf(time.time())
         if self._second[0] != second:
             self._second = (int(second), datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
@@ -80,12 +80,13 @@ class AccessLog:
 
     def _write(self, line: AccessLogLine) -> None:
         if not self._lines:
-            asyncio.get_running_loop().call_later(GATHERED_S, self.flush)
+            asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self.flush)
         self._lines.append(_encode(line))
 
     def flush(self) -> None:
-        """Writes what has been gathered."""
+        """Writes the collected lines."""
         lines, self._lines = self._lines, []
-        with suppress(OSError, ValueError):  # a log that is gone or full stops no call
+        # A log that is gone or full must not stop a call: test_a_log_that_is_gone_stops_no_call.
+        with suppress(OSError, ValueError):
             sys.stderr.write(b"\n".join([*lines, b""]).decode())
             sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Who is calling: the client's address behind trusted proxies, and whether it is on a list."""
+"""The client's address: read behind trusted proxies, and looked up in allow lists."""
 
 from __future__ import annotations
 
@@ -11,42 +11,43 @@ from typing import Final
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-_REMEMBERED: Final = 4096
+_CACHE_SIZE: Final = 4096
 _WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\]]*)\](?::\d+)?|(?P<v4>[\d.]+):\d+", re.ASCII)
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHE_SIZE)
 def parse_address(text: str) -> Address | None:
-    """An address as written by a socket or a proxy (a port after it is let pass); None if it is none.
+    """Parses an address as a socket or a proxy writes it; a trailing port is ignored. None if it is not an address.
 
-    An IPv4 address in its IPv6 form (``::ffff:192.0.2.7``) is that IPv4 address.
+    An IPv4 address in its IPv6 form (``::ffff:192.0.2.7``, RFC 4291 section 2.5.5.2) becomes that IPv4 address.
     """
     match = _WITH_PORT.fullmatch(text)
     bare = (match["v6"] or match["v4"] or "") if match else text
     try:
-        found = ip_address(bare.partition("%")[0])
+        address = ip_address(bare.partition("%")[0])
     except ValueError:
         return None
-    return getattr(found, "ipv4_mapped", None) or found
+    # A socket that listens on `::` shows IPv4 clients in this form; allow lists are written in the other one.
+    return getattr(address, "ipv4_mapped", None) or address
 
 
-address_text = lru_cache(_REMEMBERED)(str)
+address_text = lru_cache(_CACHE_SIZE)(str)
 """An address as text."""
 
 
 class AllowList:
-    """The addresses from which calls are answered. Empty: all of them."""
+    """The networks from which an operator's calls are accepted. An empty list allows every address."""
 
     def __init__(self, networks: Iterable[Network]) -> None:
         self._networks = tuple(networks)
-        self.allows = lru_cache(_REMEMBERED)(self._allows)
+        self.allows = lru_cache(_CACHE_SIZE)(self._allows)
 
-    def _allows(self, who: Address | None) -> bool:
-        return not self._networks or (who is not None and _within(who, self._networks))
+    def _allows(self, client: Address | None) -> bool:
+        return not self._networks or (client is not None and _is_within(client, self._networks))
 
 
 class Proxies:
-    """The proxies whose word is taken for where a call comes from."""
+    """The proxies whose X-Forwarded-For header is believed."""
 
     def __init__(self, trusted: Iterable[Network]) -> None:
         self._trusted = tuple(trusted)
@@ -54,15 +55,18 @@ class Proxies:
     def __bool__(self) -> bool:
         return bool(self._trusted)
 
-    def trusts(self, who: Address | None) -> bool:
-        return who is not None and _within(who, self._trusted)
+    def trusts(self, address: Address | None) -> bool:
+        return address is not None and _is_within(address, self._trusted)
 
     def client(self, peer: Address | None, forwarded: Sequence[str]) -> Address | None:
-        """Where a call comes from, given who is connected and the values of its X-Forwarded-For headers.
+        """The client's address, from the connection's peer and the values of its X-Forwarded-For headers, in order.
 
-        That is the last address which is no trusted proxy: what stands before it, anybody may have written. None if
-        a trusted proxy passed on something that is no address.
+        That is the last address that does not belong to a trusted proxy. None if a trusted proxy passed on a text that
+        is not an address.
         """
+        # From the right, since each proxy appends the address that it saw. Whatever stands left of the first address
+        # that is not a trusted proxy's may be made up by the client:
+        # test_nobody_but_a_trusted_proxy_is_believed_where_it_comes_from.
         client = peer
         for text in reversed(",".join(forwarded).split(",") if forwarded else ()):
             if not self.trusts(client):
@@ -71,5 +75,5 @@ class Proxies:
         return client
 
 
-def _within(who: Address, networks: tuple[Network, ...]) -> bool:
-    return any(who.version == network.version and who in network for network in networks)
+def _is_within(address: Address, networks: tuple[Network, ...]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)

@@ -1,4 +1,4 @@
-"""The admin door: health, readiness and metrics, for whoever runs the gateway."""
+"""The admin listener's handler: health, readiness and metrics, for whoever runs the gateway."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 
 class Health(Protocol):
-    """What the running gateway says of itself."""
+    """What the running gateway reports about itself. Each problem is one sentence without secrets."""
 
     def liveness_problems(self) -> list[str]:
         """Why this process should be restarted; empty while it is alive."""
@@ -23,7 +23,10 @@ class Health(Protocol):
 
 
 class AdminHandler:
-    """`/healthz` and `/readyz` answer everybody; everything else asks for the token, if there is one."""
+    """Answers `/healthz` and `/readyz` to everybody; every other page needs the bearer token, if one is configured.
+
+    The token is sent as RFC 6750 section 2.1 says: `Authorization: Bearer …`.
+    """
 
     def __init__(self, health: Health, registry: CollectorRegistry, token: SecretStr | None) -> None:
         self._health = health
@@ -36,10 +39,11 @@ class AdminHandler:
         }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request."""
+        """Answers one request: 200, or 503 with the problems; 401, 404 and 405 for a wrong request."""
         page = self._pages.get(request.path)
         is_open = page in (self._healthz, self._readyz)
-        if not is_open and not self._authorized(request):
+        # The token comes before the 404, so that a stranger cannot find out which pages exist.
+        if not is_open and not self._is_authorized(request):
             return web.json_response({"error": "send the bearer token"}, status=401, headers=_ASK_FOR_TOKEN)
         if page is None:
             return web.json_response({"error": "there is no such page", "pages": sorted(self._pages)}, status=404)
@@ -48,20 +52,21 @@ class AdminHandler:
         return await page(request)
 
     async def _healthz(self, _request: web.BaseRequest) -> web.Response:
-        return _state("alive", self._health.liveness_problems())
+        return _health_response("alive", self._health.liveness_problems())
 
     async def _readyz(self, _request: web.BaseRequest) -> web.Response:
-        return _state("ready", await self._health.readiness_problems())
+        return _health_response("ready", await self._health.readiness_problems())
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
         return web.Response(body=encode(self._registry), headers={hdrs.CONTENT_TYPE: content_type})
 
-    def _authorized(self, request: web.BaseRequest) -> bool:
+    def _is_authorized(self, request: web.BaseRequest) -> bool:
         if self.token is None:
             return True
         scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         expected = self.token.get_secret_value().encode()
+        # Compared in constant time, and before the scheme is looked at: timing must not tell how much is right.
         same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), expected)
         return same and scheme.lower() == "bearer"
 
@@ -69,5 +74,5 @@ class AdminHandler:
 _ASK_FOR_TOKEN = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="admin"'}
 
 
-def _state(name: str, problems: list[str]) -> web.Response:
+def _health_response(name: str, problems: list[str]) -> web.Response:
     return web.json_response({name: not problems, "problems": problems}, status=503 if problems else 200)

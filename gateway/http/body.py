@@ -1,4 +1,4 @@
-"""Reading the body of a call: within a size and a time."""
+"""Reads the body of a call, within a size and a time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from aiohttp import HttpVersion11, StreamReader, web
 
 from gateway.wire.errors import ErrorCode, WalletError
 
-REASON_ROOM: Final = 8 * 2**20
-"""The largest body of a rollback: its reason must not be why it is refused, so that it may be far over `max_body`."""
+MAX_ROLLBACK_BODY: Final = 8 * 2**20
+"""The largest body of a rollback, in bytes. A long reason must not be why a rollback is refused (docs/architecture.md,
+promise 7), so this may be far more than `max_body`."""
 
-LARGE_AT_ONCE: Final = 4
-"""How many bodies over `max_body` are read at once: what bounds the memory that they take."""
+CONCURRENT_LARGE_BODIES: Final = 4
+"""How many bodies over `max_body` are read at once. This limits the memory that they take."""
 
 _JSON: Final = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -24,46 +25,51 @@ class TooSlow(Exception):
 
 
 class BodyReader:
-    """Reads bodies of up to `max_body` bytes; of rollbacks, up to `REASON_ROOM`."""
+    """Reads bodies of up to `max_body` bytes; where `allow_large`, up to `MAX_ROLLBACK_BODY`."""
 
     def __init__(self, max_body: int) -> None:
         self._max_body = max_body
-        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._large = asyncio.Semaphore(CONCURRENT_LARGE_BODIES)
 
-    async def read(self, request: web.BaseRequest, until: float, *, roomy: bool) -> bytes:
-        """The body, whole, by the loop's time `until`. Raises `WalletError`, `TooSlow`, or aiohttp's payload errors."""
+    async def read(self, request: web.BaseRequest, until: float, *, allow_large: bool) -> bytes:
+        """Reads the whole body, by the loop's time `until`.
+
+        Raises `TooSlow`, `WalletError` (BAD_REQUEST: type, encoding or size), or aiohttp's payload errors.
+        """
         _check_headers(request)
-        limit = max(self._max_body, REASON_ROOM) if roomy else self._max_body
+        limit = max(self._max_body, MAX_ROLLBACK_BODY) if allow_large else self._max_body
+        # Before "100 Continue": test_no_leave_is_given_to_a_body_that_will_not_be_read.
         if (request.content_length or 0) > limit:
             raise _too_large(limit)
         content = request.content
-        if content.is_eof():
+        if content.is_eof():  # the usual case: head and body came in one packet, and no timer is needed
             body = content.read_nowait()
             if len(body) > limit:
                 raise _too_large(limit)
             return body
         try:
             async with asyncio.timeout_at(until):
-                return await self._arriving(request, content, limit)
+                return await self._read_stream(request, content, limit)
         except TimeoutError:
             raise TooSlow from None
 
-    async def _arriving(self, request: web.BaseRequest, content: StreamReader, limit: int) -> bytes:
+    async def _read_stream(self, request: web.BaseRequest, content: StreamReader, limit: int) -> bytes:
+        # RFC 9110 section 10.1.1: such a client may wait for this line before it sends the body.
         if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(_CONTINUE)
-        body = await _up_to(content, self._max_body, bytearray())
+        body = await _read_up_to(content, self._max_body, bytearray())
         if len(body) <= self._max_body:
             return bytes(body)
         if limit > self._max_body:
             async with self._large:
-                body = await _up_to(content, limit, body)
+                body = await _read_up_to(content, limit, body)
         if len(body) > limit:
             raise _too_large(limit)
         return bytes(body)
 
 
-async def _up_to(content: StreamReader, size: int, body: bytearray) -> bytearray:
-    """Reads on until the end, or until there is more than `size`."""
+async def _read_up_to(content: StreamReader, size: int, body: bytearray) -> bytearray:
+    """Appends to `body` until the content ends, or until there is more than `size`."""
     while len(body) <= size:
         chunk = await content.readany()
         if not chunk:
@@ -73,15 +79,16 @@ async def _up_to(content: StreamReader, size: int, body: bytearray) -> bytearray
 
 
 def _check_headers(request: web.BaseRequest) -> None:
-    kind = request.headers.get("Content-Type")
-    if kind not in _JSON and kind is not None and not _is_json(kind):
+    content_type = request.headers.get("Content-Type")
+    if content_type not in _JSON and content_type is not None and not _is_json(content_type):
         raise WalletError(ErrorCode.BAD_REQUEST, "The Content-Type is not application/json in UTF-8; send that.")
+    # A few compressed bytes can become gigabytes: test_a_compressed_body_is_refused_so_that_none_can_burst.
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise WalletError(ErrorCode.BAD_REQUEST, "The body is compressed; send it as it is.")
 
 
-def _is_json(kind: str) -> bool:
-    name, _, parameters = kind.lower().partition(";")
+def _is_json(content_type: str) -> bool:
+    name, _, parameters = content_type.lower().partition(";")
     charset = parameters.strip().partition("charset=")[2].strip('"') or "utf-8"
     return name.strip() == "application/json" and charset in {"utf-8", "utf8"}
 

@@ -1,4 +1,4 @@
-"""From a call's body to its reply: one function per call, found by the call's name."""
+"""The handler of each call: reads its body, calls the coordinator, and encodes the reply."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateway.wire.calls import WalletCall
 from gateway.wire.requests import ConfirmRequest, HoldRequest, RollbackRequest, SessionRequest, read
 
 Handler = Callable[[Coordinator, Operator, bytes], Awaitable[bytes]]
-"""Carries a call out: reads its body, and returns the reply's. Raises `WalletError`."""
+"""Takes the body of a call and returns the body of its 200. Raises `WalletError`."""
 
 
 async def _verify_session(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
@@ -35,7 +35,7 @@ async def _get_balance(coordinator: Coordinator, operator: Operator, body: bytes
 
 
 def _hold(direction: Direction) -> Handler:
-    async def carry(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
+    async def handle(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
         request = read(HoldRequest, body)
         balance = await coordinator.hold(
             operator,
@@ -47,29 +47,29 @@ def _hold(direction: Direction) -> Handler:
         )
         return replies.transfer(request.id, balance)
 
-    return carry
+    return handle
 
 
 def _confirm(direction: Direction) -> Handler:
-    async def carry(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
+    async def handle(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
         request = read(ConfirmRequest, body)
         balance = await coordinator.end(
             operator, direction, Decision.CONFIRM, token=request.token, id=request.id, amount=request.amount
         )
         return replies.transfer(request.id, balance)
 
-    return carry
+    return handle
 
 
 def _roll_back(direction: Direction) -> Handler:
-    async def carry(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
+    async def handle(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
         request = read(RollbackRequest, body)
         balance = await coordinator.end(
             operator, direction, Decision.ROLLBACK, token=request.token, id=request.id, reason=request.reason
         )
         return replies.transfer(request.id, balance)
 
-    return carry
+    return handle
 
 
 HANDLERS: Final[dict[WalletCall, Handler]] = {

@@ -1,5 +1,5 @@
-"""Listening sockets: opened once, then served by whoever is current, so that a reload changes limits and TLS without
-a connection being refused."""
+"""Listening sockets. They are bound once and handed from server to server, so that a reload changes limits and TLS
+while no connection is refused."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ ProtocolFactory = Callable[[], asyncio.Protocol]
 
 
 class Listener:
-    """One address on which connections are accepted."""
+    """A bound address. `serve` accepts connections there; `close` stops that and leaves open connections alone."""
 
-    def __init__(self, bound: socket.socket) -> None:
-        self._socket = bound
+    def __init__(self, listening_socket: socket.socket) -> None:
+        self._socket = listening_socket
         self._server: asyncio.Server | None = None
 
     @classmethod
     def bind(cls, host: str, port: int) -> Listener:
-        """Binds the address; port 0 lets the system choose. Nothing is accepted yet. Raises `OSError`."""
-        family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
+        """Binds the address; port 0 lets the system choose one. Nothing is accepted yet. Raises `OSError`."""
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listening_socket = socket.socket(family, socket.SOCK_STREAM)
         try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(where)
+            listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening_socket.bind(address)
         except OSError:
-            bound.close()
+            listening_socket.close()
             raise
-        return cls(bound)
+        return cls(listening_socket)
 
     @property
     def port(self) -> int:
@@ -42,27 +42,31 @@ class Listener:
         return port
 
     async def serve(self, factory: ProtocolFactory, tls: ssl.SSLContext | None, handshake_timeout_s: float) -> None:
-        """From now on connections go to `factory`. Those of a former one live on."""
+        """Gives new connections to `factory` from now on. Connections of the former one stay open."""
         former = self._server
         self._server = await asyncio.get_running_loop().create_server(
             factory,
-            sock=self._socket.dup(),
+            sock=self._socket.dup(),  # a server closes its own socket; the listening one must outlive it
             backlog=BACKLOG,
             ssl=tls,
             ssl_handshake_timeout=handshake_timeout_s if tls else None,
         )
+        # After the new one listens: test_no_connection_is_refused_while_a_listener_changes.
         if former is not None:
             former.close()
 
     def close(self) -> None:
-        """Accepts nothing more. Open connections live on."""
+        """Accepts no more connections. Open ones stay open."""
         if self._server is not None:
             self._server.close()
         self._socket.close()
 
 
 def listener_tls_context(tls: ListenerTls | None) -> ssl.SSLContext | None:
-    """What a listener shows and asks for. Raises `OSError` (`ssl.SSLError` is one) for files that do not serve."""
+    """The TLS context of a listener; None for plain HTTP.
+
+    Raises `OSError` (`ssl.SSLError` is one) where a file cannot be loaded.
+    """
     if tls is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -75,5 +79,5 @@ def listener_tls_context(tls: ListenerTls | None) -> ssl.SSLContext | None:
 
 
 def _no_pass_phrase() -> str:
-    """Instead of OpenSSL's asking for one on the terminal."""
+    """An empty pass phrase: without one OpenSSL would ask for it on the terminal, and the start would hang."""
     return ""

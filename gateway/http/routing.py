@@ -1,6 +1,6 @@
-"""What the wallet door knows at one time: operators, their credentials and lists, and the paths.
+"""The routing table of the wallet listener: paths, operators, credentials and allow lists of one configuration.
 
-A reload replaces it whole.
+A reload replaces it as a whole, so that no call sees parts of two configurations.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gateway.wire.calls import WalletCall
 
 
 class Route(msgspec.Struct, frozen=True):
-    """What a path asks for: the call (None: there is no such call), and the operator if the path names one."""
+    """The call that a path names (None if there is no such call), and the operator, if the path names one."""
 
     call: WalletCall | None
     operator: str | None = None
@@ -36,11 +36,16 @@ class OperatorAccess(msgspec.Struct, frozen=True):
 
 
 class RoutingTable:
-    """Built from a whole configuration."""
+    """Built from one configuration. That costs one Argon2 where passwords are hashed, so it is done in a thread.
+
+    `operators` are the operators by name, each with its allow list.
+    """
 
     def __init__(self, operators: Mapping[str, Operator], server: ServerSettings) -> None:
         self.server = server
-        self.entries = {name: OperatorAccess(one, AllowList(one.settings.allow_ips)) for name, one in operators.items()}
+        self.operators = {
+            name: OperatorAccess(one, AllowList(one.settings.allow_ips)) for name, one in operators.items()
+        }
         self.credentials = Credentials(
             OperatorCredentials(name, one.settings.path_only, one.settings.credentials)
             for name, one in operators.items()
@@ -51,15 +56,15 @@ class RoutingTable:
         }
 
     def route(self, target: str) -> Route:
-        """The route of a request's target; a query in it means nothing here."""
+        """The route of a request target (RFC 9112 section 3.2). A query is ignored."""
         path = target.partition("?")[0]
         return self._routes.get(path) or Route(None, path.split("/", 3)[2] if path.startswith(_OPERATORS) else None)
 
     def admits(self, peer: str) -> bool:
-        """Whether anybody may call from there; if not, not even the connection is taken."""
-        who = parse_address(peer)
-        return self.proxies.trusts(who) or self.expects(who)
+        """Whether a connection from this address is accepted: it is a trusted proxy's, or on any allow list."""
+        address = parse_address(peer)
+        return self.proxies.trusts(address) or self.allows(address)
 
-    def expects(self, who: Address | None) -> bool:
-        """Whether any operator's calls may come from there."""
-        return any(entry.allow_list.allows(who) for entry in self.entries.values())
+    def allows(self, client: Address | None) -> bool:
+        """Whether the client's address is on the allow list of at least one operator."""
+        return any(access.allow_list.allows(client) for access in self.operators.values())

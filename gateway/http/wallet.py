@@ -1,8 +1,8 @@
-"""The wallet door: what the game sees of the gateway.
+"""The wallet listener's handler: one call of the game, from its credentials to its response.
 
-Each call passes the same way: whose is it (credentials, path, address), what does it want, carry it out, answer,
-count. Whatever comes in, what goes out is the contract's: 200 with the reply, or 400, 401 or 500 with the error body;
-and from an address that is on no list, nothing at all.
+Each call passes the same steps: find its operator (credentials, path, address), read its body, run its handler,
+respond, count. Every response is the contract's: 200 with the reply, or 400, 401 or 500 with the error body. A client
+whose address is on no allow list gets no response at all (wallet contract, "Transport").
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gateway.deadlines import Deadlines
 from gateway.http.access_log import AccessLog
 from gateway.http.addresses import Address, parse_address
 from gateway.http.body import BodyReader, TooSlow
-from gateway.http.connection import GameConnection, too_slow
+from gateway.http.connection import GameConnection, read_timeout
 from gateway.http.credentials import NO_GRANT, Grant, TooManyChecks
 from gateway.http.handlers import HANDLERS
 from gateway.http.response import WalletResponse, bad_request, refusal
@@ -36,10 +36,10 @@ OK: Final = "ok"
 _OUTCOMES: Final = {code: code.name.lower() for code in ErrorCode}
 _UNAUTHORIZED: Final = WalletError(ErrorCode.UNAUTHORIZED, "Missing or wrong credentials; send the operator's.")
 _STOPPING: Final = WalletError(ErrorCode.NOT_SENT, "The gateway is stopping; nothing was sent to the operator.")
-_CROWDED: Final = WalletError(
+_TOO_MANY_CHECKS: Final = WalletError(
     ErrorCode.NOT_SENT, "Too many credentials are being checked; nothing was sent to the operator."
 )
-_STILL_WORKED_ON: Final = WalletError(ErrorCode.PENDING, "The call is still being worked on; ask again.")
+_STILL_RUNNING: Final = WalletError(ErrorCode.PENDING, "The call is still being worked on; ask again.")
 _NO_SUCH_CALL: Final = WalletError(
     ErrorCode.BAD_REQUEST, "There is no such call; POST to /wallet/withdraw and the like."
 )
@@ -49,11 +49,11 @@ log = structlog.get_logger(__name__)
 
 
 class AddressNotAllowed(Exception):
-    """Whoever calls is on no list: they get no answer."""
+    """The client's address is not on the allow list: the connection is closed without a response."""
 
 
 class CallResult(NamedTuple):
-    """What came of a call: its status, its body, and its outcome as the metrics name it."""
+    """The HTTP status of a call, its body, and its outcome: `ok`, or the name of the error code in lower case."""
 
     status: int
     content: bytes
@@ -61,164 +61,177 @@ class CallResult(NamedTuple):
 
 
 class GameCall:
-    """What is known of a call so far.
+    """What is known of a call so far; `call` and `operator` are empty until they are known.
 
-    `connection` is where it came from; `last`: that is closed with the answer. `begun` is in seconds that are good for
-    measuring (a loop's own time may move in milliseconds).
+    `started_at` is `time.monotonic()`: the loop's clock may only resolve milliseconds. `last` closes the connection
+    after the response.
     """
 
-    __slots__ = ("begun", "call", "connection", "last", "operator", "who")
+    __slots__ = ("call", "client", "connection", "last", "operator", "started_at")
 
-    def __init__(self, connection: GameConnection, begun: float, who: Address | None) -> None:
+    def __init__(self, connection: GameConnection, started_at: float, client: Address | None) -> None:
         self.connection = connection
-        self.begun = begun
-        self.who = who
+        self.started_at = started_at
+        self.client = client
         self.call = ""
         self.operator = ""
         self.last = False
 
 
 class WalletHandler:
-    """Answers the game's requests. `front` is what it knows of the configuration; `apply_routing` replaces that."""
+    """Answers the game's requests by one routing table, which `apply_routing` replaces."""
 
-    def __init__(self, coordinator: Coordinator, metrics: Metrics, access: AccessLog, front: RoutingTable) -> None:
+    def __init__(self, coordinator: Coordinator, metrics: Metrics, access: AccessLog, routing: RoutingTable) -> None:
         self.access = access
         self._coordinator = coordinator
         self._metrics = metrics
-        self._front = front
-        self._bodies = BodyReader(front.server.max_body)
-        self._under_way: dict[asyncio.Task[object], Operator] = {}
-        self._patience: Deadlines[GameCall] = Deadlines(self._on_request_timeout)
+        self._routing = routing
+        self._bodies = BodyReader(routing.server.max_body)
+        self._running: dict[asyncio.Task[object], Operator] = {}
+        self._request_timeouts: Deadlines[GameCall] = Deadlines(self._on_request_timeout)
         self._stopping = False
         self._loop = asyncio.get_running_loop()
 
-    def apply_routing(self, front: RoutingTable) -> None:
-        """From the next request on, this is what counts. Calls under way finish with what they began with."""
-        self._front.credentials.close()
-        self._front = front
-        self._bodies = BodyReader(front.server.max_body)
+    def apply_routing(self, routing: RoutingTable) -> None:
+        """Uses this table from the next request on. Running calls finish with the table that they began with."""
+        self._routing.credentials.close()
+        self._routing = routing
+        self._bodies = BodyReader(routing.server.max_body)
 
     def admits(self, peer: str) -> bool:
-        """Whether a connection from there is taken at all."""
-        return self._front.admits(peer)
+        """Whether a connection from this address is accepted."""
+        return self._routing.admits(peer)
 
     def refuse_new_calls(self) -> None:
-        """Calls that arrive from now on get the error body, and their connections are closed."""
+        """From now on, calls get a 500 (NOT_SENT), and their connections are closed."""
         self._stopping = True
 
     async def wait_idle(self, operator: Operator | None = None) -> None:
-        """Returns once no call (of this operator) is under way."""
+        """Returns once no call (of this operator) is running."""
         while tasks := list(self._tasks_of(operator)):
             await asyncio.wait(tasks)
 
     def close(self) -> None:
-        """Lets go of what checking credentials takes, and writes the last lines of the log."""
-        self._front.credentials.close()
-        self._patience.close()
+        """Ends the threads that check credentials, and writes the last lines of the access log."""
+        self._routing.credentials.close()
+        self._request_timeouts.close()
         self.access.flush()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request. Raises nothing but what aiohttp makes of a lost connection."""
-        front = self._front
-        call = GameCall(cast("GameConnection", request.protocol), time.monotonic(), self._client(front, request))
+        """Answers one request. Raises only what aiohttp makes of a lost connection."""
+        # One table for the whole call: a reload may put another one in force while this call waits.
+        routing = self._routing
+        client = self._client_address(routing, request)
+        call = GameCall(cast("GameConnection", request.protocol), time.monotonic(), client)
         try:
-            reply = await self._reply(front, request, call)
+            result = await self._handle_call(routing, request, call)
         except WalletError as error:
-            reply = _refusal_result(error)
+            result = _error_result(error)
+            # A refused body may still be arriving; the connection closes rather than read what nobody wants.
             call.last = not request.content.is_eof()
         except AddressNotAllowed:
             return _abort(request)
         except TooSlow:
-            return too_slow()
+            return read_timeout()
         except (web.RequestPayloadError, ConnectionError):
             return bad_request("The body is cut off or malformed; send it whole.", last=True)
-        return self._answer(call, reply)
+        return self._respond(call, result)
 
-    async def _reply(self, front: RoutingTable, request: web.BaseRequest, call: GameCall) -> CallResult:
-        route = front.route(request.raw_path)
+    async def _handle_call(self, routing: RoutingTable, request: web.BaseRequest, call: GameCall) -> CallResult:
+        route = routing.route(request.raw_path)
         call.call = route.call or ""
-        entry = await self._entry(front, request, route, call.who)
-        call.operator = entry.operator.name
+        # Before anything else: without credentials nobody learns which paths exist, or that the gateway stops
+        # (test_without_credentials_nobody_learns_which_paths_there_are).
+        access = await self._authorize(routing, request, route, call.client)
+        call.operator = access.operator.name
         if self._stopping:
             raise _STOPPING
         if route.call is None or request.method != hdrs.METH_POST:
             raise _NO_SUCH_CALL
-        until = (call.connection.began_at or self._loop.time()) + front.server.read_timeout
-        body = await self._bodies.read(request, until, roomy=route.call in ROLLBACKS)
-        crash_point("door.read")
-        self._patience.set(call, self._loop.time() + front.server.request_timeout, self._loop)
+        until = (call.connection.began_at or self._loop.time()) + routing.server.read_timeout
+        body = await self._bodies.read(request, until, allow_large=route.call in ROLLBACKS)
+        crash_point("call.read")
+        self._request_timeouts.set(call, self._loop.time() + routing.server.request_timeout, self._loop)
         try:
-            return await self._carried_out(entry.operator, route.call, body)
+            return await self._run_handler(access.operator, route.call, body)
         finally:
-            self._patience.drop(call)
+            self._request_timeouts.drop(call)
 
-    async def _entry(
-        self, front: RoutingTable, request: web.BaseRequest, route: Route, who: Address | None
+    async def _authorize(
+        self, routing: RoutingTable, request: web.BaseRequest, route: Route, client: Address | None
     ) -> OperatorAccess:
         """The operator that the call is for. Raises `AddressNotAllowed` and `WalletError`."""
         header = request.headers.get(hdrs.AUTHORIZATION)
-        grant = front.credentials.known(header)
+        grant = routing.credentials.look_up(header)
         if grant is None or grant is NO_GRANT:
-            if not front.expects(who):
+            # A stranger gets no response, not even a 401, and cannot make the gateway compute an Argon2.
+            if not routing.allows(client):
                 raise AddressNotAllowed
-            grant = await self._checked(front, header or "", who)
+            grant = await self._check_credentials(routing, header or "", client)
         name = grant.operator(route.operator)
         if name is None:
             raise _UNAUTHORIZED
-        entry = front.entries[name]
-        if not entry.allow_list.allows(who):
+        access = routing.operators[name]
+        # Each operator's own list counts, even where another's is wider:
+        # test_an_operator_s_own_list_stands_even_where_another_s_is_wider.
+        if not access.allow_list.allows(client):
             raise AddressNotAllowed
-        return entry
+        return access
 
-    async def _carried_out(self, operator: Operator, call: WalletCall, body: bytes) -> CallResult:
-        """With aiohttp every request is a task of its own: it goes on to its end, whatever becomes of the client."""
+    async def _run_handler(self, operator: Operator, call: WalletCall, body: bytes) -> CallResult:
+        """Runs the call in the request's own task (docs/decisions/054-a-call-is-its-own-task.md)."""
+        # aiohttp leaves that task alone when the client goes, so money that moves is followed to its end:
+        # test_a_client_that_leaves_does_not_stop_its_call. Stop and reload wait for the tasks kept here.
         task = cast("asyncio.Task[object]", asyncio.current_task(self._loop))
-        self._under_way[task] = operator
+        self._running[task] = operator
         try:
             return CallResult(200, await HANDLERS[call](self._coordinator, operator, body), OK)
         except WalletError as error:
-            return _refusal_result(error)
+            return _error_result(error)
         except Exception:
             log.exception("a call failed unexpectedly", operator=operator.name, call=call)
-            return _refusal_result(_UNEXPECTED)
+            return _error_result(_UNEXPECTED)
         finally:
-            del self._under_way[task]
+            del self._running[task]
 
     def _on_request_timeout(self, call: GameCall) -> None:
-        """The call goes on; the game is told so, and its connection is closed: no other answer can follow on it."""
+        """Answers PENDING and closes the connection. The call keeps running, so no second response could follow."""
         call.last = True
-        call.connection.respond_and_close(self._answer(call, _refusal_result(_STILL_WORKED_ON)))
+        call.connection.respond_and_close(self._respond(call, _error_result(_STILL_RUNNING)))
 
-    def _answer(self, call: GameCall, reply: CallResult) -> WalletResponse:
-        """The answer, counted unless it comes too late."""
+    def _respond(self, call: GameCall, result: CallResult) -> WalletResponse:
+        """The response of a call, which is counted and logged here."""
+        # A call that ends after its PENDING was counted then; its response is never sent.
         if not call.connection.is_closing:
-            took_s = time.monotonic() - call.begun
-            self._metrics.call(call.operator, call.call, reply.outcome, took_s)
-            self.access.call(call.operator, call.call, reply.outcome, reply.status, took_s, call.who)
-        return WalletResponse(reply.status, reply.content, last=call.last or self._stopping)
+            took_s = time.monotonic() - call.started_at
+            self._metrics.call(call.operator, call.call, result.outcome, took_s)
+            self.access.call(call.operator, call.call, result.outcome, result.status, took_s, call.client)
+        return WalletResponse(result.status, result.content, last=call.last or self._stopping)
 
     def _tasks_of(self, operator: Operator | None) -> Iterator[asyncio.Task[object]]:
-        return (task for task, whose in self._under_way.items() if operator is None or whose is operator)
+        return (task for task, its_operator in self._running.items() if operator is None or its_operator is operator)
 
     @staticmethod
-    def _client(front: RoutingTable, request: web.BaseRequest) -> Address | None:
+    def _client_address(routing: RoutingTable, request: web.BaseRequest) -> Address | None:
         peer = parse_address(request.remote or "")
-        return front.proxies.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ())) if front.proxies else peer
+        if not routing.proxies:
+            return peer
+        return routing.proxies.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
 
     @staticmethod
-    async def _checked(front: RoutingTable, header: str, who: Address | None) -> Grant:
+    async def _check_credentials(routing: RoutingTable, header: str, client: Address | None) -> Grant:
         try:
-            return await front.credentials.check(header, str(who))
+            return await routing.credentials.check(header, str(client))
         except TooManyChecks:
-            raise _CROWDED from None
+            raise _TOO_MANY_CHECKS from None
 
 
-def _refusal_result(error: WalletError) -> CallResult:
+def _error_result(error: WalletError) -> CallResult:
     return CallResult(error.code.status, replies.error(error), _OUTCOMES[error.code])
 
 
 def _abort(request: web.BaseRequest) -> WalletResponse:
-    """Cuts the connection; the answer that aiohttp asks for is then sent to nobody."""
+    """Aborts the connection. aiohttp needs a response object; this one is never sent."""
     if request.transport is not None:
         request.transport.abort()
     return refusal(_UNAUTHORIZED, last=True)

@@ -53,7 +53,7 @@ def check(data: bytes) -> None:
     scheme, _, encoded = header.partition(" ")
     pair = _decoded(encoded) if scheme.lower() == "basic" else b""
     rightly = _grant(pair)
-    known = CREDENTIALS.known(header)
+    known = CREDENTIALS.look_up(header)
     assert known is None or known == rightly
     opened = _checked(header)
     assert opened in (NO_GRANT, rightly if pair == b"JohnDoe:MyPass" else NO_GRANT)

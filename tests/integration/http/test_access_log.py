@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from gateway.http.access_log import GATHERED_S, AccessLog
+from gateway.http.access_log import FLUSH_AFTER_S, AccessLog
 from gateway.settings import LogSettings
 from gateway.telemetry import logs
 from tests.support.doors import ROLLBACK, Game
@@ -23,7 +23,7 @@ async def logged(game: Game, capsys: pytest.CaptureFixture[str], settings: LogSe
     game.door.access = AccessLog(settings)
     await game.post(CALL, ROLLBACK)
     await game.post(CALL, ROLLBACK, "JohnDoe:hunter2")
-    await asyncio.sleep(2 * GATHERED_S)
+    await asyncio.sleep(2 * FLUSH_AFTER_S)
     return capsys.readouterr().err.splitlines()
 
 

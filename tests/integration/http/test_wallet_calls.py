@@ -166,7 +166,7 @@ async def test_an_old_client_s_connection_lives_only_if_it_asks_for_that(game: G
 async def test_a_fault_of_the_door_itself_is_answered_as_the_contract_says_and_ends_the_connection(
     game: Game, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(game.door, "_client", None)
+    monkeypatch.setattr(game.door, "_client_address", None)
     client = await game.connect()
     answered = await client.asked(request("/wallet/withdraw", WITHDRAW))
     assert (answered.status, answered.error_code, answered.headers["connection"]) == (500, 100, "close")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.http.body import REASON_ROOM
+from gateway.http.body import MAX_ROLLBACK_BODY
 from tests.support.doors import REPLY, ROLLBACK, WITHDRAW, Client, Game, basic, request, wallet_door
 
 CALL = "/wallet/rollbackWithdrawal"
@@ -194,7 +194,7 @@ async def test_a_body_that_does_not_tell_its_size_is_cut_off_at_the_limit() -> N
         assert ((await endless.answer()).status, await endless.rest()) == (400, b"")
 
 
-@pytest.mark.parametrize("size", [100_000, 1_000_000, REASON_ROOM - 100])
+@pytest.mark.parametrize("size", [100_000, 1_000_000, MAX_ROLLBACK_BODY - 100])
 async def test_a_rollback_is_not_refused_for_the_length_of_its_reason(game: Game, size: int) -> None:
     client = await game.connect()
     assert (await client.asked(request(CALL, long_rollback(size)))).body == REPLY
@@ -205,7 +205,7 @@ async def test_a_rollback_is_not_refused_for_the_length_of_its_reason(game: Game
 @pytest.mark.parametrize("send", [lambda body: request(CALL, body), chunked], ids=["sized", "chunked"])
 async def test_even_a_reason_has_an_end(game: Game, send: Any) -> None:
     client = await game.connect()
-    sending = asyncio.ensure_future(client.send(send(long_rollback(REASON_ROOM + 100_000))))
+    sending = asyncio.ensure_future(client.send(send(long_rollback(MAX_ROLLBACK_BODY + 100_000))))
     answered = await client.answer()
     assert (answered.status, answered.error_code) == (400, 130)
     sending.cancel()
@@ -276,7 +276,7 @@ async def test_one_connection_too_many_is_closed_and_there_is_room_again_once_an
 
 
 async def test_a_client_that_reads_none_of_its_answers_is_cut_off(monkeypatch: pytest.MonkeyPatch, game: Game) -> None:
-    monkeypatch.setattr("gateway.http.response.READING_S", 0.1)
+    monkeypatch.setattr("gateway.http.response.CLIENT_READ_TIMEOUT_S", 0.1)
     game.coordinator.nickname = "N" * 50_000
     client = await game.connect()
     with pytest.raises(ConnectionError):

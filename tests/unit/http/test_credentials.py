@@ -27,19 +27,19 @@ ACME = Grant(frozenset({"acme"}), "acme")
 
 async def test_what_was_checked_once_is_known_be_it_right_or_wrong() -> None:
     keeper = hashed("p")
-    assert keeper.known(basic("u:p")) is None
+    assert keeper.look_up(basic("u:p")) is None
     assert await keeper.check(basic("u:p"), "here") == ACME
     assert await keeper.check(basic("u:q"), "here") == NO_GRANT
-    assert (keeper.known(basic("u:p")), keeper.known(basic("u:q"))) == (ACME, NO_GRANT)
+    assert (keeper.look_up(basic("u:p")), keeper.look_up(basic("u:q"))) == (ACME, NO_GRANT)
     keeper.close()
 
 
 async def test_wrong_credentials_never_push_out_right_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "REMEMBERED", 2)
+    monkeypatch.setattr(credentials, "CACHE_SIZE", 2)
     keeper = hashed("p", "q")
     for password in ("p", "q", "wrong 1", "wrong 2", "wrong 3"):
         await keeper.check(basic(f"u:{password}"), "here")
-    known = [keeper.known(basic(f"u:{password}")) for password in ("p", "q", "wrong 1", "wrong 2", "wrong 3")]
+    known = [keeper.look_up(basic(f"u:{password}")) for password in ("p", "q", "wrong 1", "wrong 2", "wrong 3")]
     assert known == [ACME, ACME, None, NO_GRANT, NO_GRANT]
     keeper.close()
 
