@@ -1,6 +1,6 @@
-"""The operators in force, and each one's delivery.
+"""The active operators, and the delivery loop of each.
 
-A reload swaps operators; what the old ones have begun they finish.
+A reload swaps operators; calls that run at a former one finish there, and then it is closed.
 """
 
 from __future__ import annotations
@@ -22,119 +22,129 @@ from gateway.transfers.context import Context
 from gateway.transfers.delivery_loop import DeliveryLoop
 from gateway.transfers.delivery_try import DeliveryTry
 
-LOOK_S: Final = 0.1
+IDLE_POLL_S: Final = 0.1
+"""How often a former operator's bulkhead is asked whether it is empty."""
 
 log = structlog.get_logger(__name__)
 
 
 class ActiveOperators:
-    """Operators by name. `wait_idle` waits until no call of an operator is under way at the door."""
+    """The active operators by name. `wait_idle` waits until no call of the game for an operator is running.
+
+    `closing` are the tasks that close former operators.
+    """
 
     def __init__(
         self,
         context: Context,
-        deliverer: DeliveryTry,
-        deliveries: dict[str, DeliveryLoop],
+        delivery_try: DeliveryTry,
+        delivery_loops: dict[str, DeliveryLoop],
         supervisor: Supervisor,
         wait_idle: Callable[[Operator], Awaitable[None]],
     ) -> None:
         self.operators: dict[str, Operator] = {}
         self._context = context
-        self._deliverer = deliverer
-        self._deliveries = deliveries
+        self._delivery_try = delivery_try
+        self._delivery_loops = delivery_loops
         self._supervisor = supervisor
         self._wait_idle = wait_idle
-        self.leaving: set[asyncio.Task[None]] = set()
+        self.closing: set[asyncio.Task[None]] = set()
 
-    async def built(self, settings: Mapping[str, OperatorSettings]) -> dict[str, Operator]:
-        """The operators that these settings describe: those in force where nothing changed, else new ones.
+    async def build(self, settings: Mapping[str, OperatorSettings]) -> dict[str, Operator]:
+        """The operators of these settings by name: the active ones where nothing changed, else new ones.
 
-        Raises `ConfigurationUnusable`; nothing is left open then.
+        Raises `ConfigurationUnusable` with the problems of all operators; nothing is left open then.
         """
-        found: dict[str, Operator] = {}
+        built: dict[str, Operator] = {}
         problems = []
         for name, one in settings.items():
             try:
-                found[name] = self._unchanged(name, one) or build_operator(
+                built[name] = self._find_unchanged(name, one) or build_operator(
                     name, one, self._context.metrics, self._context.clock
                 )
             except (LookupError, ValidationError, OSError) as error:
-                problems.append(f"operators.{name}: {_told(error)}")
+                problems.append(f"operators.{name}: {_error_text(error)}")
         if problems:
-            await self.discard(found)
+            await self.discard(built)
             raise ConfigurationUnusable(problems)
-        return found
+        return built
 
     async def discard(self, built: Mapping[str, Operator]) -> None:
-        """Closes what was built in vain."""
-        for operator in self._beyond(built):
+        """Closes operators that were built and will not be used; active ones stay open."""
+        for operator in self._new_ones(built):
             await operator.close()
 
     async def swap(self, operators: dict[str, Operator]) -> None:
-        """Puts these operators in force. The former ones are closed once their calls have ended."""
+        """Makes these operators the active ones. Former ones are closed once their calls have ended."""
         former, self.operators = self.operators, operators
         for name in former.keys() - operators.keys():
             self._context.metrics.unwatch_bulkhead(name)
-            await self._supervisor.drop(_delivery(name))
+            await self._supervisor.drop(_work_name(name))
         for name, operator in operators.items():
             self._context.metrics.watch_bulkhead(name, operator.bulkhead.read)
-            if name not in self._deliveries:
-                self._deliveries[name] = DeliveryLoop(self._context, self._deliverer, partial(self._current, name))
+            # Kept by name, also while the operator is not configured: transfers wake a loop by its operator's name.
+            if name not in self._delivery_loops:
+                self._delivery_loops[name] = DeliveryLoop(
+                    self._context, self._delivery_try, partial(self._operator, name)
+                )
             if name not in former:
-                self._supervisor.keep(_delivery(name), self._deliveries[name].run)
+                self._supervisor.keep(_work_name(name), self._delivery_loops[name].run)
         for name, operator in former.items():
             if operators.get(name) is not operator:
-                self._leave(operator)
+                self._close_later(operator)
 
     async def stop_deliveries(self) -> None:
-        """Claims nothing more; tries under way go on."""
+        """Claims no more transfers; running tries go on."""
         for name in self.operators:
-            await self._supervisor.drop(_delivery(name))
+            await self._supervisor.drop(_work_name(name))
 
     async def wait_deliveries_idle(self) -> None:
-        """Returns once no try is under way."""
-        for delivery in self._deliveries.values():
-            await delivery.wait_idle()
+        """Returns once no try is running."""
+        for loop in self._delivery_loops.values():
+            await loop.wait_idle()
 
     async def close(self) -> None:
-        """Closes all operators at once."""
-        for task in self.leaving:
+        """Closes all operators without waiting for their calls, which end as unknown or unsent."""
+        for task in self.closing:
             task.cancel()
-        await asyncio.gather(*self.leaving, return_exceptions=True)
+        await asyncio.gather(*self.closing, return_exceptions=True)
         for operator in self.operators.values():
             await operator.close()
 
-    def _current(self, name: str) -> Operator:
+    def _operator(self, name: str) -> Operator:
         return self.operators[name]
 
-    def _unchanged(self, name: str, settings: OperatorSettings) -> Operator | None:
-        """The operator in force, if it would come out the same. Files of TLS may have changed behind their names."""
+    def _find_unchanged(self, name: str, settings: OperatorSettings) -> Operator | None:
+        """The active operator, if these settings would build the same one."""
+        # Where TLS files are named, it is always built again: their contents may have changed under the same names.
         operator = self.operators.get(name)
         same = operator is not None and operator.settings == settings and settings.tls == type(settings.tls)()
         return operator if same else None
 
-    def _beyond(self, built: Mapping[str, Operator]) -> list[Operator]:
+    def _new_ones(self, built: Mapping[str, Operator]) -> list[Operator]:
         return [operator for name, operator in built.items() if self.operators.get(name) is not operator]
 
-    def _leave(self, operator: Operator) -> None:
-        task = asyncio.create_task(self._closed_when_idle(operator))
-        self.leaving.add(task)
-        task.add_done_callback(self.leaving.discard)
+    def _close_later(self, operator: Operator) -> None:
+        task = asyncio.create_task(self._close_when_idle(operator))
+        self.closing.add(task)
+        task.add_done_callback(self.closing.discard)
 
-    async def _closed_when_idle(self, operator: Operator) -> None:
+    async def _close_when_idle(self, operator: Operator) -> None:
         try:
             await self._wait_idle(operator)
-            while operator.bulkhead.read()[:2] != (0, 0):  # noqa: ASYNC110 - a guard tells nobody when it is empty
-                await asyncio.sleep(LOOK_S)
+            # Deliveries too may still be calling; the bulkhead counts every call.
+            while operator.bulkhead.read()[:2] != (0, 0):  # noqa: ASYNC110 - a bulkhead has no event for being empty
+                await asyncio.sleep(IDLE_POLL_S)
         finally:
             await operator.close()
             log.info("operator closed after a reload", operator=operator.name)
 
 
-def _delivery(name: str) -> str:
+def _work_name(name: str) -> str:
     return f"delivery to {name}"
 
 
-def _told(error: Exception) -> str:
-    """A validation error's own text would repeat secrets."""
+def _error_text(error: Exception) -> str:
+    # A validation error's own text repeats values, and they may be secrets:
+    # test_an_operator_that_cannot_be_built_is_told_without_secrets.
     return "its settings do not fit its adapter" if isinstance(error, ValidationError) else str(error)

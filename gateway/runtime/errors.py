@@ -1,4 +1,4 @@
-"""Why a configuration that is well written cannot be put in force."""
+"""Why a configuration without mistakes still cannot be used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Iterable
 
 
 class ConfigurationUnusable(Exception):
-    """Nothing was changed. `problems` say each what is wrong and what to do; they hold no secrets."""
+    """The configuration was refused, and nothing has changed.
+
+    Each of `problems` says where, what is wrong and what to do; none holds a secret.
+    """
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)

@@ -1,4 +1,4 @@
-"""Both listeners: the game's and the admin's."""
+"""Both listeners: the wallet listener, which the game calls, and the admin listener."""
 
 from __future__ import annotations
 
@@ -16,63 +16,65 @@ from gateway.runtime.errors import ConfigurationUnusable
 from gateway.settings import AdminSettings, ListenerTls, ServerSettings, Settings
 
 ADMIN_TIMEOUT_S: Final = 10.0
-CLOSING_S: Final = 0.5
+SHUTDOWN_TIMEOUT_S: Final = 0.5
+"""How long the last responses may take to go out when both listeners close."""
 
 
 class ListenerTlsContexts(msgspec.Struct, frozen=True):
-    """What both listeners show, read from their files. None: plain HTTP."""
+    """The TLS contexts of both listeners, loaded from their files. None: plain HTTP."""
 
     wallet: ssl.SSLContext | None
     admin: ssl.SSLContext | None
 
     @classmethod
     def read(cls, settings: Settings) -> ListenerTlsContexts:
-        """Raises `ConfigurationUnusable`."""
-        return cls(_tls("server.tls", settings.server.tls), _tls("admin.tls", settings.admin.tls))
+        """Loads both. Raises `ConfigurationUnusable`."""
+        return cls(_load_tls("server.tls", settings.server.tls), _load_tls("admin.tls", settings.admin.tls))
 
 
 class Listeners:
-    """The wallet door and the admin door with their sockets."""
+    """The wallet listener and the admin listener with their sockets."""
 
     def __init__(self, settings: Settings) -> None:
         """Binds both addresses; nothing is accepted yet. Raises `ConfigurationUnusable`."""
-        self._wallet = _bound("server", settings.server)
+        self._wallet = _bind("server", settings.server)
         try:
-            self._admin = _bound("admin", settings.admin)
+            self._admin = _bind("admin", settings.admin)
         except ConfigurationUnusable:
             self._wallet.close()
             raise
-        self._served: list[web.Server] = []
+        self._servers: list[web.Server] = []
 
     async def open(
         self, wallet: WalletHandler, admin: AdminHandler, settings: Settings, tls: ListenerTlsContexts
     ) -> None:
-        """From now on connections are accepted, by these settings; those that are open live on by theirs."""
-        connections = GameServer(wallet.handle, settings.server, wallet.admits)
-        pages = web.Server(admin.handle, access_log=None, keepalive_timeout=ADMIN_TIMEOUT_S)
-        self._served = [server for server in self._served if server.connections] + [connections, pages]
-        await self._wallet.serve(connections, tls.wallet, settings.server.read_timeout)
-        await self._admin.serve(pages, tls.admin, ADMIN_TIMEOUT_S)
+        """Accepts connections with these settings from now on; open connections keep the settings they began with."""
+        game_server = GameServer(wallet.handle, settings.server, wallet.admits)
+        admin_server = web.Server(admin.handle, access_log=None, keepalive_timeout=ADMIN_TIMEOUT_S)
+        # Former servers are kept while they have connections, which a stop must close too.
+        self._servers = [server for server in self._servers if server.connections] + [game_server, admin_server]
+        await self._wallet.serve(game_server, tls.wallet, settings.server.read_timeout)
+        await self._admin.serve(admin_server, tls.admin, ADMIN_TIMEOUT_S)
 
     def addresses(self, settings: Settings) -> tuple[str, str]:
-        """Where the wallet and the admin door can be reached, with the ports that the system chose."""
+        """The URLs of the wallet and the admin listener, with the ports that the system chose."""
         return _url(settings.server, self._wallet), _url(settings.admin, self._admin)
 
     def accept_no_more_calls(self) -> None:
-        """Takes no new connections from the game; open ones live on."""
+        """Accepts no new connections from the game. Open ones stay open, and the admin listener keeps answering."""
         self._wallet.close()
 
     async def close(self) -> None:
-        """Closes both listeners and what is still connected."""
+        """Closes both listeners and all connections."""
         self._wallet.close()
         self._admin.close()
-        for server in self._served:
+        for server in self._servers:
             server.pre_shutdown()
-        for server in self._served:
-            await server.shutdown(CLOSING_S)
+        for server in self._servers:
+            await server.shutdown(SHUTDOWN_TIMEOUT_S)
 
 
-def _bound(section: str, settings: ServerSettings | AdminSettings) -> Listener:
+def _bind(section: str, settings: ServerSettings | AdminSettings) -> Listener:
     try:
         return Listener.bind(settings.host, settings.port)
     except OSError as error:
@@ -81,11 +83,11 @@ def _bound(section: str, settings: ServerSettings | AdminSettings) -> Listener:
         ) from error
 
 
-def _tls(section: str, settings: ListenerTls | None) -> ssl.SSLContext | None:
+def _load_tls(section: str, settings: ListenerTls | None) -> ssl.SSLContext | None:
     try:
         return listener_tls_context(settings)
     except (OSError, ValueError) as error:
-        raise ConfigurationUnusable([f"{section}: the files do not serve: {error}"]) from error
+        raise ConfigurationUnusable([f"{section}: the TLS files cannot be loaded: {error}"]) from error
 
 
 def _url(settings: ServerSettings | AdminSettings, listener: Listener) -> str:

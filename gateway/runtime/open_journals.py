@@ -1,4 +1,4 @@
-"""All journals of the configuration: opened together, kept in order, closed last."""
+"""All journals of the configuration: opened together, each with its housekeeping, and closed last."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ from gateway.telemetry.metrics import Metrics
 from gateway.transfers.housekeeping import Housekeeping
 
 CHECK_TIMEOUT_S: Final = 2.0
-CHECK_KEPT_S: Final = 1.0
-COUNT_EVERY_S: Final = 5.0
+"""How long a journal may take to answer before it counts as not ready."""
+
+CHECK_CACHE_S: Final = 1.0
+"""How long the result of a check is used again, however often readiness is asked for."""
+
+PUBLISH_EVERY_S: Final = 5.0
 
 log = structlog.get_logger(__name__)
 
 
 class OpenJournals:
-    """Every journal with its housekeeping. `instance` is the id under which this process owns rows."""
+    """Every journal by name, with its housekeeping. `instance` is the id under which this process owns rows."""
 
     def __init__(self, metrics: Metrics, clock: Clock, instance: str, supervisor: Supervisor) -> None:
         self.open: dict[str, Journal] = {}
@@ -38,39 +42,40 @@ class OpenJournals:
         self._problems: list[str] = []
 
     async def begin(self, settings: Settings) -> None:
-        """Opens all, takes over what dead instances left, and starts the chores. Raises `JournalError`."""
+        """Opens all journals, releases what dead instances owned, and starts housekeeping. Raises `JournalError`."""
         for name, journal in settings.every_journal.items():
             self.open[name] = await open_journal(name, journal, self._metrics, self._clock)
+        # All are open before any row is taken over, so that a start which fails has taken over none.
         self._housekeeping = {name: self._make_housekeeping(name, settings) for name in settings.every_journal}
-        for house in self._housekeeping.values():
-            await house.begin()
+        for housekeeping in self._housekeeping.values():
+            await housekeeping.begin()
         crash_point("start.inherited")
         self._start_housekeeping()
-        self._supervisor.keep("count of transfers", self._count)
+        self._supervisor.keep("count of transfers", self._publish_tallies)
 
     async def apply_settings(self, settings: Settings) -> None:
-        """From now on the chores go by these settings."""
+        """Housekeeping uses these settings from now on."""
         for name in self._housekeeping:
             await self._supervisor.drop(_housekeeping_name(name))
-        for name, house in self._housekeeping.items():
-            house.apply_settings(keep_s=_kept_s(settings, name), abandoned_after_s=settings.abandoned_after)
+        for name, housekeeping in self._housekeeping.items():
+            housekeeping.apply_settings(keep_s=_keep_s(settings, name), abandoned_after_s=settings.abandoned_after)
         self._start_housekeeping()
 
     async def problems(self) -> list[str]:
-        """Which journals would not make a write durable now. Asked at most once a second, however many want to know."""
+        """Which journals could not make a write durable now, and why. Each is checked at most once a second."""
         now = self._clock.monotonic()
-        if now - self._checked_at >= CHECK_KEPT_S:
-            found = await asyncio.gather(*(self._problem(name, journal) for name, journal in self.open.items()))
+        if now - self._checked_at >= CHECK_CACHE_S:
+            found = await asyncio.gather(*(self._check(name, journal) for name, journal in self.open.items()))
             self._problems = [problem for problem in found if problem]
             self._checked_at = self._clock.monotonic()
         return self._problems
 
     def tallies(self) -> list[UnfinishedCount]:
-        """What was unfinished when the chores last counted."""
-        return [tally for house in self._housekeeping.values() for tally in house.unfinished]
+        """The unfinished transfers of all journals, as last counted."""
+        return [tally for housekeeping in self._housekeeping.values() for tally in housekeeping.unfinished]
 
     async def close(self) -> None:
-        """Says that this instance is gone, so that others take over at once; then closes all."""
+        """Ends this instance's lease in each journal, so that others take over at once, and closes it."""
         for journal in self.open.values():
             await self._end_lease(journal)
             crash_point("stop.told")
@@ -82,20 +87,20 @@ class OpenJournals:
             self.open[name],
             self._clock,
             self._instance,
-            keep_s=_kept_s(settings, name),
+            keep_s=_keep_s(settings, name),
             abandoned_after_s=settings.abandoned_after,
         )
 
     def _start_housekeeping(self) -> None:
-        for name, house in self._housekeeping.items():
-            self._supervisor.keep(_housekeeping_name(name), house.run)
+        for name, housekeeping in self._housekeeping.items():
+            self._supervisor.keep(_housekeeping_name(name), housekeeping.run)
 
-    async def _count(self) -> None:
+    async def _publish_tallies(self) -> None:
         while True:
             self._metrics.tallies(self.tallies())
-            await asyncio.sleep(COUNT_EVERY_S)
+            await asyncio.sleep(PUBLISH_EVERY_S)
 
-    async def _problem(self, name: str, journal: Journal) -> str | None:
+    async def _check(self, name: str, journal: Journal) -> str | None:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
                 await journal.check_writable()
@@ -110,15 +115,17 @@ class OpenJournals:
         try:
             await journal.renew_lease(Instance(id=self._instance, started_at=now, lease_until=now))
         except JournalUnavailable as error:
-            log.warning("the journal could not be told that this instance stops", error=str(error))
+            log.warning("the lease could not be ended; others take over once it is over", error=str(error))
 
 
-def _kept_s(settings: Settings, name: str) -> float | None:
-    """How long finished transfers of a journal are kept. A configuration that was read from a file has been checked;
-    this holds for whatever else settings are made from: nothing is forgotten while a call about it may still come."""
+def _keep_s(settings: Settings, name: str) -> float | None:
+    """How long finished transfers of a journal are kept, in seconds; None keeps them for ever."""
+    # `settings.checks` refuses a shorter time in a file. Settings made in code were not checked, and what is forgotten
+    # while the game may still name it could be sent twice:
+    # test_settings_that_nobody_checked_do_not_make_a_journal_forget_too_early.
     keep = settings.every_journal[name].keep
     return None if keep is None else max(keep, settings.least_keep(name))
 
 
 def _housekeeping_name(name: str) -> str:
-    return f"chores of journal {name}"
+    return f"housekeeping of journal {name}"

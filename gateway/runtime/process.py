@@ -1,4 +1,4 @@
-"""The gateway as a process: one line once it serves, SIGTERM and SIGINT to stop it, SIGHUP to reload it."""
+"""The gateway as a process: it prints one line once it serves; SIGTERM and SIGINT stop it, SIGHUP reloads it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from gateway.settings import Loaded, SettingsError
 from gateway.telemetry import logs
 
 ReadConfiguration = Callable[[], Loaded]
-"""Reads the configuration anew. Raises `SettingsError`."""
+"""Reads the configuration from its file. Raises `SettingsError`."""
 
-INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
+"""The exit status of shells for a process that SIGINT ended: 128 + 2."""
 
 COLLECT_AFTER = 20_000
-"""New objects after which the youngest are looked through."""
+"""How many new objects start a collection of the youngest generation (Python's default: 700)."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,12 +34,12 @@ def run(read: ReadConfiguration) -> None:
 
     Raises `SettingsError`, `ConfigurationUnusable` or `JournalError` if it cannot start.
     """
-    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(read))
 
 
 async def serve(read: ReadConfiguration) -> None:
-    """As `run`, on the running loop."""
+    """As `run`, on the loop that runs already."""
     loaded = read()
     _configure_logging(loaded)
     runtime = Runtime(loaded.settings)
@@ -57,7 +58,7 @@ async def serve(read: ReadConfiguration) -> None:
 
 
 class _Signals:
-    """What the process is told to do."""
+    """Signal handlers: `stop_requested` is set by the first SIGTERM or SIGINT; SIGHUP starts a reload."""
 
     def __init__(self, runtime: Runtime, read: ReadConfiguration) -> None:
         self.stop_requested = asyncio.Event()
@@ -69,22 +70,23 @@ class _Signals:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._begin_reload)
+        loop.add_signal_handler(signal.SIGHUP, self._start_reload)
 
     def _stop(self) -> None:
-        """The second time it is meant: the journal has all that matters."""
+        # A second signal exits at once; nothing is lost, since everything that matters is in the journal:
+        # test_being_told_twice_to_stop_stops_it_at_once_and_nothing_is_lost.
         if self.stop_requested.is_set():
-            os._exit(INTERRUPTED)
+            os._exit(EXIT_INTERRUPTED)
         self.stop_requested.set()
 
-    def _begin_reload(self) -> None:
+    def _start_reload(self) -> None:
         task = asyncio.create_task(self._reload())
-        self._reloads.add(task)
+        self._reloads.add(task)  # the loop itself keeps only a weak reference to a task
         task.add_done_callback(self._reloads.discard)
 
     async def _reload(self) -> None:
         systemd.reloading()
-        problems = await self._reloaded()
+        problems = await self._try_reload()
         self._runtime.metrics.config_reloaded(ok=not problems)
         if problems:
             log.error("reload refused: nothing has changed", problems=problems)
@@ -92,10 +94,10 @@ class _Signals:
             log.info("reloaded")
         systemd.ready()
 
-    async def _reloaded(self) -> list[str]:
-        """What is wrong; empty if the configuration is in force."""
+    async def _try_reload(self) -> list[str]:
+        """Reads and applies the configuration. Returns what is wrong; empty if it is in force."""
         try:
-            loaded = await asyncio.to_thread(self._read)
+            loaded = await asyncio.to_thread(self._read)  # calls go on while a large file is read and checked
             await self._runtime.reload(loaded.settings)
         except SettingsError as error:
             return str(error).splitlines()
@@ -109,15 +111,16 @@ class _Signals:
 
 
 def _tune_collector() -> None:
-    """What was made for the start stays as long as the process: the collector need not walk it again and again. A call
-    leaves no cycles behind, and looking for some after every 700 new objects is a tenth of its cost."""
+    """Freezes start-up objects and makes collections rarer."""
+    # Start-up objects live as long as the process, so they need not be searched again. A call leaves no cycles, and
+    # with the default threshold the search for them costs a tenth of a call.
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
 
 
-def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where there is one; None stands for Python's own."""
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The factory of uvloop's event loop where that is installed; None for Python's own."""
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:

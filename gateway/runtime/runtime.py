@@ -1,4 +1,15 @@
-"""The gateway while it runs: put together at the start, changed whole by a reload, brought to rest by a stop."""
+"""The running gateway: it starts once, reloads as often as needed, and stops once.
+
+    start    bind both addresses → prepare → open journals → apply → accept connections
+    reload   find what needs a restart → prepare → apply → housekeeping → accept connections with the new settings
+    stop     refuse new calls → accept no connections → claim no deliveries → wait, up to `stop_timeout` → close
+
+    prepare  TLS contexts, operators, routing table: all of them or `ConfigurationUnusable`, and nothing has changed
+    apply    categories, admin token, access log, routing table, operators (former ones close when they are idle)
+    close    background work, operators, listeners, credential threads, journals
+
+Start and stop go through the same parts in opposite order: what needs a part ends before it.
+"""
 
 from __future__ import annotations
 
@@ -37,16 +48,19 @@ log = structlog.get_logger(__name__)
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """All that a configuration needs, made before anything is changed."""
+    """Everything that a configuration needs, built before anything is changed."""
 
     settings: Settings
     operators: dict[str, Operator]
-    front: RoutingTable
+    routing: RoutingTable
     tls: ListenerTlsContexts
 
 
 class Runtime:
-    """One gateway. `start` once, then `reload` as often as need be, then `stop` once."""
+    """One gateway. Call `start` once, then `reload` as often as needed, then `stop` once.
+
+    `instance` is unique for each start: rows and leases in the journal belong to it.
+    """
 
     def __init__(self, settings: Settings, clock: Clock | None = None, metrics: Metrics | None = None) -> None:
         self.settings = settings
@@ -55,113 +69,119 @@ class Runtime:
         self.instance = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._supervisor = Supervisor()
         self._journals = OpenJournals(self.metrics, self.clock, self.instance, self._supervisor)
-        deliveries: dict[str, DeliveryLoop] = {}
-        self._reasons = RollbackReasons(_categories(settings), self.clock, self.metrics)
+        delivery_loops: dict[str, DeliveryLoop] = {}
+        self._rollback_reasons = RollbackReasons(_categories(settings), self.clock, self.metrics)
         context = Context(
             journals=self._journals.open,
-            reasons=self._reasons,
+            reasons=self._rollback_reasons,
             metrics=self.metrics,
             clock=self.clock,
             instance=self.instance,
-            wake=lambda name, due_at: deliveries[name].wake(due_at),
+            wake=lambda name, due_at: delivery_loops[name].wake(due_at),
             wait_limit_s=settings.server.request_timeout,
         )
-        deliverer = DeliveryTry(context)
-        self._coordinator = Coordinator(context, deliverer)
-        access, front = AccessLog(settings.log), RoutingTable({}, settings.server)
-        self._wallet = WalletHandler(self._coordinator, self.metrics, access, front)
+        delivery_try = DeliveryTry(context)
+        self._coordinator = Coordinator(context, delivery_try)
+        access, routing = AccessLog(settings.log), RoutingTable({}, settings.server)
+        self._wallet = WalletHandler(self._coordinator, self.metrics, access, routing)
         self._admin = AdminHandler(self, self.metrics.registry, settings.admin.token)
-        self._roster = ActiveOperators(context, deliverer, deliveries, self._supervisor, self._wallet.wait_idle)
-        self._changing = asyncio.Lock()
+        self._operators = ActiveOperators(
+            context, delivery_try, delivery_loops, self._supervisor, self._wallet.wait_idle
+        )
+        self._change_lock = asyncio.Lock()
         self._stopping = False
-        self.stopped = False
 
     async def start(self) -> tuple[str, str]:
-        """Serves calls from now on. Returns the addresses of the wallet and the admin door.
+        """Starts serving. Returns the URLs of the wallet and the admin listener.
 
         Raises `ConfigurationUnusable` or `JournalError`; nothing is left open then.
         """
-        self._doors = Listeners(self.settings)
+        # First, so that a second gateway on the same address fails before it touches the journal.
+        self._listeners = Listeners(self.settings)
         try:
-            prepared = await self._prepared(self.settings)
+            prepared = await self._prepare(self.settings)
             await self._journals.begin(self.settings)
-            await self._put_in_force(prepared)
-            await self._doors.open(self._wallet, self._admin, self.settings, prepared.tls)
+            await self._apply(prepared)
+            await self._listeners.open(self._wallet, self._admin, self.settings, prepared.tls)
             crash_point("start.serving")
         except BaseException:
-            await self._let_go()
+            await self._close()
             raise
-        addresses = self._doors.addresses(self.settings)
+        addresses = self._listeners.addresses(self.settings)
         log.info("serving", wallet=addresses[0], admin=addresses[1], instance=self.instance)
         return addresses
 
     async def reload(self, settings: Settings) -> None:
-        """Puts another configuration in force; calls under way finish by the old one.
+        """Applies another configuration; running calls finish with the former one.
 
-        Raises `ConfigurationUnusable`, and then nothing has changed.
+        Raises `ConfigurationUnusable`; then nothing has changed.
         """
-        async with self._changing:
+        async with self._change_lock:
             if problems := find_unreloadable(self.settings, settings):
                 raise ConfigurationUnusable(problems)
-            prepared = await self._prepared(settings)
+            prepared = await self._prepare(settings)
             crash_point("reload.prepared")
             former, self.settings = self.settings, settings
-            await self._put_in_force(prepared)
+            await self._apply(prepared)
             crash_point("reload.swapped")
             await self._journals.apply_settings(settings)
+            # Also where TLS is unchanged: the files may hold a new certificate under the same names.
             if (former.server, former.admin) != (
                 settings.server,
                 settings.admin,
             ) or prepared.tls != ListenerTlsContexts(None, None):
-                await self._doors.open(self._wallet, self._admin, settings, prepared.tls)
+                await self._listeners.open(self._wallet, self._admin, settings, prepared.tls)
 
     async def stop(self) -> None:
-        """Refuses new calls, finishes those under way within `stop_timeout`, and leaves the rest to the journal."""
-        async with self._changing:
-            self._stopping = True
+        """Refuses new calls, waits up to `stop_timeout` for running ones, and leaves the rest to the journal."""
+        async with self._change_lock:
+            self._stopping = True  # readiness fails first, so that a load balancer turns away
             self._wallet.refuse_new_calls()
-            self._doors.accept_no_more_calls()
+            self._listeners.accept_no_more_calls()
             crash_point("stop.refusing")
-            await self._roster.stop_deliveries()
+            # Before the wait: a delivery loop that goes on claiming would never be idle.
+            await self._operators.stop_deliveries()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.server.stop_timeout):
                     await self._wait_idle()
             crash_point("stop.settled")
-            await self._let_go()
-            self.stopped = True
+            await self._close()
 
     def liveness_problems(self) -> list[str]:
-        """Why this process should be restarted."""
-        return [f"{work} fails again and again" for work in self._supervisor.failing_repeatedly()]
+        """Why this process should be restarted; empty while it is alive."""
+        return [f"{work} fails repeatedly" for work in self._supervisor.failing_repeatedly()]
 
     async def readiness_problems(self) -> list[str]:
-        """Why no calls should be sent here now."""
+        """Why no calls should be sent here now; empty while it is ready."""
         stopping = ["the gateway is stopping"] if self._stopping else []
-        troubled = [f"{work} has failed lately" for work in self._supervisor.failing()]
-        return stopping + troubled + await self._journals.problems()
+        failing = [f"{work} has failed recently" for work in self._supervisor.failing()]
+        return stopping + failing + await self._journals.problems()
 
-    async def _prepared(self, settings: Settings) -> Prepared:
-        """Raises `ConfigurationUnusable`; nothing is left open then."""
+    async def _prepare(self, settings: Settings) -> Prepared:
+        """Builds what the settings need. Raises `ConfigurationUnusable`; nothing is left open then."""
         tls = ListenerTlsContexts.read(settings)
-        operators = await self._roster.built(settings.operators)
+        operators = await self._operators.build(settings.operators)
         try:
-            front = await asyncio.to_thread(RoutingTable, operators, settings.server)
+            # In a thread, since hashed credentials cost an Argon2.
+            routing = await asyncio.to_thread(RoutingTable, operators, settings.server)
         except ValueError as error:
-            await self._roster.discard(operators)
+            await self._operators.discard(operators)
             raise ConfigurationUnusable(
-                [f"operators: a password_hash is no Argon2 hash ({type(error).__name__})"]
+                [f"operators: a password_hash is not an Argon2 hash ({type(error).__name__})"]
             ) from error
-        return Prepared(settings, operators, front, tls)
+        return Prepared(settings, operators, routing, tls)
 
-    async def _put_in_force(self, prepared: Prepared) -> None:
-        self._reasons.categories = _categories(prepared.settings)
+    async def _apply(self, prepared: Prepared) -> None:
+        self._rollback_reasons.categories = _categories(prepared.settings)
         self._admin.token = prepared.settings.admin.token
         self._wallet.access = AccessLog(prepared.settings.log)
-        self._wallet.apply_routing(prepared.front)
-        self._warn_of_the_left_behind(prepared)
-        await self._roster.swap(prepared.operators)
+        # Routing before operators: once a former operator begins to close, no new call may reach it
+        # (test_thirty_reloads_under_load_fail_no_call).
+        self._wallet.apply_routing(prepared.routing)
+        self._warn_of_missing_operators(prepared)
+        await self._operators.swap(prepared.operators)
 
-    def _warn_of_the_left_behind(self, prepared: Prepared) -> None:
+    def _warn_of_missing_operators(self, prepared: Prepared) -> None:
         for tally in self._journals.tallies():
             if tally.operator not in prepared.operators:
                 log.warning(
@@ -173,14 +193,16 @@ class Runtime:
 
     async def _wait_idle(self) -> None:
         await self._wallet.wait_idle()
-        await self._roster.wait_deliveries_idle()
+        await self._operators.wait_deliveries_idle()
         await self._coordinator.wait_idle()
 
-    async def _let_go(self) -> None:
-        """Calls that are still out end with their operators' connections, are written down and answered as unclear."""
+    async def _close(self) -> None:
+        """Closes all parts, what is used after what uses it."""
         await self._supervisor.close()
-        await self._roster.close()
-        await self._doors.close()
+        # A call that still waits for its operator ends with that connection. It is recorded as unknown and answered
+        # while the listeners close, so journals come last (test_a_stop_does_not_wait_for_ever, simulator seed 6881).
+        await self._operators.close()
+        await self._listeners.close()
         self._wallet.close()
         await self._journals.close()
 

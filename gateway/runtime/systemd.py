@@ -1,4 +1,7 @@
-"""Telling systemd how the service is doing (`Type=notify-reload`); elsewhere there is nobody to tell."""
+"""Notifies systemd of the service's state, as sd_notify(3) says; does nothing outside systemd.
+
+`Type=notify-reload` (systemd.service(5)) asks for `RELOADING=1` with a monotonic time, and then `READY=1` again.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,25 @@ import time
 
 
 def ready() -> None:
-    """Serving, or done reloading."""
-    _tell("READY=1")
+    """The gateway serves, or a reload is over."""
+    _notify("READY=1")
 
 
 def reloading() -> None:
-    """A reload has begun; `ready` ends it."""
-    _tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+    """A reload begins; `ready` ends it."""
+    _notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def stopping() -> None:
-    """On the way to rest."""
-    _tell("STOPPING=1")
+    """The gateway stops."""
+    _notify("STOPPING=1")
 
 
-def _tell(state: str) -> None:
-    where = os.environ.get("NOTIFY_SOCKET", "")
-    if not where.startswith(("/", "@")):
+def _notify(state: str) -> None:
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-        out.connect(f"\0{where[1:]}" if where.startswith("@") else where)
+        # "@" stands for the zero byte with which an abstract socket's name begins.
+        out.connect(f"\0{address[1:]}" if address.startswith("@") else address)
         out.sendall(state.encode())

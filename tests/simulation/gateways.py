@@ -145,13 +145,13 @@ def simulated(seed: int, pace: Pace) -> Iterator[None]:
     random.seed(seed)
     with ExitStack() as stack:
         for place, name, value in (
-            (gateway.runtime.listeners, "_bound", _listen),
+            (gateway.runtime.listeners, "_bind", _listen),
             (gateway.runtime.open_journals, "open_journal", _open_journal),
             (gateway.operators.registry, "tls_context", lambda *_: None),
             (gateway.runtime.runtime, "socket", SimpleNamespace(gethostname=_name)),
             (gateway.runtime.runtime, "secrets", SimpleNamespace(token_hex=lambda _: "0")),
             (gateway.runtime.runtime, "os", SimpleNamespace(getpid=lambda: 0, environ=os.environ)),
-            (gateway.runtime.open_journals, "COUNT_EVERY_S", pace.beat_every_s),
+            (gateway.runtime.open_journals, "PUBLISH_EVERY_S", pace.beat_every_s),
             (gateway.transfers.delivery_loop, "POLL_S", pace.poll_s),
             (gateway.transfers.housekeeping, "ROUND_EVERY_S", pace.beat_every_s),
             (gateway.transfers.housekeeping, "INSTANCE_LEASE_S", pace.instance_lease_s),

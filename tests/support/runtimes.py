@@ -88,6 +88,13 @@ class Running:
         self.runtime = runtime
         self.wallet_port = int(wallet.rpartition(":")[2])
         self.admin_port = int(admin.rpartition(":")[2])
+        self._stopped = False
+
+    async def stop(self) -> None:
+        """Stops the gateway, unless that was done before."""
+        if not self._stopped:
+            self._stopped = True
+            await self.runtime.stop()
 
     async def connect(self) -> Client:
         return Client(*await asyncio.open_connection("127.0.0.1", self.wallet_port))
@@ -126,5 +133,4 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     try:
         yield gateway
     finally:
-        if not runtime.stopped:
-            await runtime.stop()
+        await gateway.stop()

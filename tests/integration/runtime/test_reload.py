@@ -25,14 +25,14 @@ async def test_calls_under_way_finish_by_the_old_configuration_and_new_ones_go_b
         client = await gateway.connect()
         await client.send(request("/wallet/withdraw", message(WalletCall.WITHDRAW, "old")))
         await far.until_seen(WalletCall.WITHDRAW)
-        former = gateway.runtime._roster.operators["acme"]
+        former = gateway.runtime._operators.operators["acme"]
         await gateway.runtime.reload(settings_for(tmp_path, {"acme": operator_to(other)}))
         assert (await gateway.call(WalletCall.WITHDRAW, "new")).status == 200
         assert (other.state_of("new"), far.state_of("new")) == (HoldState.HELD, None)
         assert (await client.answer()).status == 200
         assert (other.state_of("old"), far.state_of("old")) == (None, HoldState.HELD)
         async with asyncio.timeout(5):
-            while gateway.runtime._roster.leaving:  # noqa: ASYNC110 - the roster tells nobody
+            while gateway.runtime._operators.closing:  # noqa: ASYNC110 - it has no event for that
                 await asyncio.sleep(0.01)
         assert former.bulkhead.read()[:2] == (0, 0)
         assert (
@@ -43,10 +43,10 @@ async def test_calls_under_way_finish_by_the_old_configuration_and_new_ones_go_b
 
 async def test_an_operator_whose_settings_stay_the_same_stays_the_same(tmp_path: Path, far: FarOperator) -> None:
     async with far_operator() as other, running(settings_for(tmp_path, {"acme": operator_to(far)})) as gateway:
-        former = gateway.runtime._roster.operators["acme"]
+        former = gateway.runtime._operators.operators["acme"]
         newcomer = operator_to(other, credentials=[{"username": "u", "password": "p"}])
         await gateway.runtime.reload(settings_for(tmp_path, {"acme": operator_to(far), "new": newcomer}))
-        assert gateway.runtime._roster.operators["acme"] is former
+        assert gateway.runtime._operators.operators["acme"] is former
         assert (await gateway.call(WalletCall.WITHDRAW, credentials="u:p")).status == 200
         assert other.state_of("1") is HoldState.HELD
 
@@ -139,11 +139,11 @@ async def test_a_configuration_that_cannot_be_put_in_force_changes_nothing(
     tmp_path: Path, far: FarOperator, wrong: dict[str, Any]
 ) -> None:
     async with running(settings_for(tmp_path, {"acme": operator_to(far)})) as gateway:
-        former = gateway.runtime._roster.operators["acme"]
+        former = gateway.runtime._operators.operators["acme"]
         after = {"new": operator_to(far), "acme": operator_to(far, **wrong)}
         with pytest.raises(ConfigurationUnusable):
             await gateway.runtime.reload(settings_for(tmp_path, after))
-        assert gateway.runtime._roster.operators == {"acme": former}
+        assert gateway.runtime._operators.operators == {"acme": former}
         assert (await gateway.call(WalletCall.WITHDRAW)).status == 200
 
 

@@ -85,7 +85,7 @@ async def test_a_journal_that_cannot_be_written_is_not_ready(
         raise JournalUnavailable("the disk is full")
 
     async with running(settings_for(tmp_path, {"acme": operator_to(far)})) as gateway:
-        monkeypatch.setattr(gateway.runtime._journals.open["default"], "check", full)
+        monkeypatch.setattr(gateway.runtime._journals.open["default"], "check_writable", full)
         ready = await gateway.page("/readyz")
         assert (ready.status, json.loads(ready.body)["problems"]) == (503, ["journal default: the disk is full"])
         assert (await gateway.page("/healthz")).status == 200
@@ -96,7 +96,7 @@ async def test_a_journal_that_does_not_answer_is_not_ready(
 ) -> None:
     async with running(settings_for(tmp_path, {"acme": operator_to(far)})) as gateway:
         monkeypatch.setattr("gateway.runtime.open_journals.CHECK_TIMEOUT_S", 0.05)
-        monkeypatch.setattr(gateway.runtime._journals.open["default"], "check", asyncio.Event().wait)
+        monkeypatch.setattr(gateway.runtime._journals.open["default"], "check_writable", asyncio.Event().wait)
         ready = await gateway.page("/readyz")
         assert json.loads(ready.body)["problems"] == ["journal default: no answer within 0.05 s"]
 
@@ -132,7 +132,7 @@ async def test_a_journal_that_cannot_be_opened_is_told_and_nothing_is_left_open(
         ({"adapter": "nonesuch"}, r"operators\.acme: there is no adapter 'nonesuch'"),
         ({"settings": {"base_url": "s3cret"}}, r"^operators\.acme: its settings do not fit its adapter$"),
         ({"tls": {"ca_file": "/nonexistent/ca.pem"}}, r"^operators\.acme: "),
-        ({"credentials": [{"username": "u", "password_hash": "s3cret"}]}, r"a password_hash is no Argon2 hash"),
+        ({"credentials": [{"username": "u", "password_hash": "s3cret"}]}, r"a password_hash is not an Argon2 hash"),
     ],
     ids=["adapter", "settings", "tls", "hash"],
 )
@@ -147,7 +147,7 @@ async def test_an_operator_that_cannot_be_built_is_told_without_secrets(
 async def test_a_listener_s_files_that_do_not_serve_are_told(tmp_path: Path, far: FarOperator) -> None:
     tls = {"cert_file": "/nonexistent/cert.pem", "key_file": "/nonexistent/key.pem"}
     settings = settings_for(tmp_path, {"acme": operator_to(far)}, admin={"port": 0, "tls": tls})
-    with pytest.raises(ConfigurationUnusable, match=r"^admin\.tls: the files do not serve: "):
+    with pytest.raises(ConfigurationUnusable, match=r"^admin\.tls: the TLS files cannot be loaded: "):
         await Runtime(settings).start()
 
 
@@ -157,7 +157,7 @@ async def test_a_stop_finishes_what_is_under_way_and_refuses_the_rest(tmp_path: 
         old, new = await gateway.connect(), await gateway.connect()
         await old.send(request("/wallet/withdraw", message(WalletCall.WITHDRAW)))
         await far.until_seen(WalletCall.WITHDRAW)
-        stopping = asyncio.ensure_future(gateway.runtime.stop())
+        stopping = asyncio.ensure_future(gateway.stop())
         await asyncio.sleep(0)
         refused = await new.asked(request("/wallet/withdraw", message(WalletCall.WITHDRAW, "2")))
         assert (refused.status, refused.error_code, refused.headers["connection"]) == (500, 122, "close")
@@ -221,7 +221,7 @@ async def test_a_stop_does_not_wait_for_ever(tmp_path: Path, far: FarOperator) -
         await client.send(request("/wallet/withdraw", message(WalletCall.WITHDRAW)))
         await far.until_seen(WalletCall.WITHDRAW)
         async with asyncio.timeout(5):
-            await gateway.runtime.stop()
+            await gateway.stop()
         assert (await client.answer()).error_code == 121
         assert await client.rest() == b""
         await client.close()

@@ -34,7 +34,7 @@ def test_work_that_fails_is_begun_again_after_a_growing_pause() -> None:
     run(main)
 
 
-def test_work_is_troubled_from_its_failure_until_it_has_run_steadily() -> None:
+def test_work_is_failing_from_its_failure_until_it_has_run_steadily() -> None:
     async def main() -> None:
         supervisor, faulty = Supervisor(), Faulty(failures=1)
         supervisor.keep("work", faulty.work)
@@ -49,7 +49,7 @@ def test_work_is_troubled_from_its_failure_until_it_has_run_steadily() -> None:
     run(main)
 
 
-def test_work_that_fails_again_and_again_is_hopeless() -> None:
+def test_work_that_fails_again_and_again_is_failing_repeatedly() -> None:
     async def main() -> None:
         supervisor = Supervisor()
         supervisor.keep("work", Faulty(failures=RESTART_AFTER_FAILURES).work)
