@@ -1,1 +1,5 @@
-"""What the gateway tells of itself while it runs: metrics and logs."""
+"""What the gateway shows of itself while it runs.
+
+- `metrics.py`: every metric by name; `series.py`: cheap counters and histograms; `gauges.py`: values read at the scrape
+- `logs.py`: one line per event, and the redaction of secrets
+"""

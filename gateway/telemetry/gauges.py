@@ -1,70 +1,59 @@
-"""Gauges that are read when Prometheus scrapes: what operators' guards and journals hold at that moment."""
+"""Gauges that are read when Prometheus scrapes: the operators' bulkheads, and unfinished transfers in the journals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from gateway.records import Direction, State, UnfinishedCount
+
 BREAKER_STATES: Final = ("closed", "open", "half_open")
-HELD: Final = "held"
-UNDER_DELIVERY: Final = frozenset({"confirming", "rolling_back"})
+"""As `gateway.operators.circuit_breaker.BreakerState`, which lies in a higher layer."""
+
+IN_DELIVERY: Final = frozenset({State.CONFIRMING, State.ROLLING_BACK})
 
 ReadBulkhead = Callable[[], tuple[int, int, Mapping[str, str]]]
-"""Calls under way, calls waiting for a place, and each breaker's state (one of `BREAKER_STATES`) by the group of calls
-that it stands for."""
-
-
-class TallyRow(Protocol):
-    """How many unfinished transfers of one kind there are, since when (Unix seconds) the oldest waits, and how many
-    are older than they should be."""
-
-    @property
-    def operator(self) -> str: ...
-    @property
-    def direction(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def count(self) -> int: ...
-    @property
-    def oldest_at(self) -> float: ...
-    @property
-    def abandoned(self) -> int: ...
+"""Returns the number of running calls, the number of waiting calls, and the state of each circuit breaker (one of
+`BREAKER_STATES`) by its group of calls."""
 
 
 class BulkheadGauges(Collector):
-    """How much of the gateway each operator uses, and whether its breaker is closed."""
+    """How much of its limits each operator uses, and the states of its circuit breakers."""
 
     def __init__(self) -> None:
         self._read: dict[str, ReadBulkhead] = {}
 
     def watch(self, operator: str, read: ReadBulkhead) -> None:
+        """Calls `read` at every scrape from now on; it replaces the operator's former one."""
         self._read[operator] = read
 
     def unwatch(self, operator: str) -> None:
+        """Ends the operator's series."""
         self._read.pop(operator, None)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        in_use = _family("operator_calls_in_use", "Calls to the operator under way.", "operator")
-        waiting = _family("operator_calls_waiting", "Calls that wait for a place.", "operator")
-        breaker = _family("breaker_state", "1 for the state in which the breaker is.", "operator", "calls", "state")
+        in_use = _family("operator_calls_in_use", "Running calls to the operator.", "operator")
+        waiting = _family("operator_calls_waiting", "Calls that wait for a free slot.", "operator")
+        breaker = _family(
+            "breaker_state", "1 for the state in which the circuit breaker is.", "operator", "calls", "state"
+        )
         for operator, read in tuple(self._read.items()):
-            used, queued, breakers = read()
-            in_use.add_metric([operator], used)
+            running, queued, breakers = read()
+            in_use.add_metric([operator], running)
             waiting.add_metric([operator], queued)
-            for calls, now in breakers.items():
+            for calls, current in breakers.items():
                 for state in BREAKER_STATES:
-                    breaker.add_metric([operator, calls, state], state == now)
+                    breaker.add_metric([operator, calls, state], state == current)
         yield from (in_use, waiting, breaker)
 
 
 class _Kind(NamedTuple):
     operator: str
-    direction: str
-    state: str
+    direction: Direction
+    state: State
 
 
 class _Sum(NamedTuple):
@@ -72,24 +61,28 @@ class _Sum(NamedTuple):
     oldest_at: float = float("inf")
     abandoned: int = 0
 
-    def plus(self, row: TallyRow) -> _Sum:
+    def plus(self, row: UnfinishedCount) -> _Sum:
         return _Sum(self.transfers + row.count, min(self.oldest_at, row.oldest_at), self.abandoned + row.abandoned)
 
 
 class UnfinishedGauges(Collector):
-    """Unfinished transfers as they were last counted. Ages are those at the scrape, so that they grow even while the
-    journal cannot be asked."""
+    """Unfinished transfers of all journals, as last counted.
+
+    Ages are computed at the scrape, so that they grow even while a journal does not answer.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._sums: dict[_Kind, _Sum] = {}
         self._counted_at: float | None = None
 
-    def replace(self, rows: Iterable[TallyRow]) -> None:
-        """A kind that was there before and is not any more counts 0: a series that ends looks like one that broke."""
+    def replace(self, rows: Iterable[UnfinishedCount]) -> None:
+        """Replaces all counts. Several journals may count the same kind; they are added up."""
+        # A kind that is gone counts 0: a series that ends looks like one that broke
+        # (test_what_is_no_longer_there_counts_zero_instead_of_vanishing).
         sums = dict.fromkeys(self._sums, _Sum())
         for row in rows:
-            kind = _Kind(str(row.operator), str(row.direction), str(row.state))
+            kind = _Kind(row.operator, row.direction, row.state)
             sums[kind] = sums.get(kind, _Sum()).plus(row)
         self._sums = sums
         self._counted_at = self._now()
@@ -113,10 +106,10 @@ class UnfinishedGauges(Collector):
         yield from (count, oldest)
 
     def _undelivered(self, now: float) -> GaugeMetricFamily:
-        family = _family("undelivered_oldest_seconds", "Age of the oldest transfer under delivery.", "operator")
+        family = _family("undelivered_oldest_seconds", "Age of the oldest transfer in delivery.", "operator")
         oldest_at: dict[str, float] = {}
         for kind, total in self._sums.items():
-            at = total.oldest_at if kind.state in UNDER_DELIVERY else float("inf")
+            at = total.oldest_at if kind.state in IN_DELIVERY else float("inf")
             oldest_at[kind.operator] = min(oldest_at.get(kind.operator, at), at)
         for operator, at in oldest_at.items():
             family.add_metric([operator], _age(at, now))
@@ -125,7 +118,7 @@ class UnfinishedGauges(Collector):
     def _abandoned(self) -> GaugeMetricFamily:
         family = _family("transfers_abandoned", "Held transfers older than `abandoned_after`.", "operator", "direction")
         for kind, total in self._sums.items():
-            if kind.state == HELD:
+            if kind.state is State.HELD:
                 family.add_metric([kind.operator, kind.direction], total.abandoned)
         return family
 

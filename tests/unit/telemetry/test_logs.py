@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import structlog
 
-from gateway.telemetry.logs import PLACES, configure
+from gateway.telemetry.logs import MAX_FRAMES, configure
 
 
 class Holder(msgspec.Struct):
@@ -139,7 +139,7 @@ def test_of_a_deep_recursion_only_the_innermost_places_are_told(logged: Logged) 
         deeper(50)
     except KeyError:
         log.exception("failed")
-    assert len(logged.lines()[0]["where"]) == PLACES
+    assert len(logged.lines()[0]["where"]) == MAX_FRAMES
 
 
 def test_what_libraries_log_goes_the_same_way(logged: Logged) -> None:

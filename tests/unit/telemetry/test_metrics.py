@@ -2,31 +2,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.records import Direction, State, UnfinishedCount
 from gateway.telemetry.metrics import Metrics
 
 NOW = 1_000_000.0
 
 
-class Row(NamedTuple):
-    operator: str
-    direction: str
-    state: str
-    transfers: int
-    oldest_at: float
-    abandoned: int = 0
-
-
-class Tally:
-    """A row as the journal gives it: `count` is taken by tuples."""
-
-    def __init__(self, row: Row) -> None:
-        self.operator, self.direction, self.state, self.count, self.oldest_at, self.abandoned = row
+def unfinished(direction: Direction, state: State, count: int, oldest_at: float, abandoned: int = 0) -> UnfinishedCount:
+    return UnfinishedCount(
+        operator="acme", direction=direction, state=state, count=count, oldest_at=oldest_at, abandoned=abandoned
+    )
 
 
 @pytest.fixture
@@ -86,7 +76,7 @@ def test_reloads_are_told_apart(metrics: Metrics) -> None:
     assert value(metrics, "config_reloads_total", result="failed") == 2
 
 
-def test_a_guard_is_read_when_it_is_scraped(metrics: Metrics) -> None:
+def test_a_bulkhead_is_read_when_it_is_scraped(metrics: Metrics) -> None:
     now = (0, 0, {"holds": "closed", "ends": "closed"})
     metrics.watch_bulkhead("acme", lambda: now)
     now = (3, 7, {"holds": "closed", "ends": "open"})
@@ -102,16 +92,13 @@ def test_a_guard_is_read_when_it_is_scraped(metrics: Metrics) -> None:
 
 def test_tallies_of_all_journals_are_summed_and_their_ages_are_those_of_the_scrape(metrics: Metrics) -> None:
     metrics.tallies(
-        map(
-            Tally,
-            [
-                Row("acme", "withdraw", "held", 3, NOW - 50, 2),
-                Row("acme", "withdraw", "held", 4, NOW - 90, 1),
-                Row("acme", "withdraw", "rolling_back", 1, NOW - 20),
-                Row("acme", "deposit", "confirming", 1, NOW - 30),
-                Row("acme", "withdraw", "parked", 1, NOW - 5000),
-            ],
-        )
+        [
+            unfinished(Direction.WITHDRAW, State.HELD, 3, NOW - 50, 2),
+            unfinished(Direction.WITHDRAW, State.HELD, 4, NOW - 90, 1),
+            unfinished(Direction.WITHDRAW, State.ROLLING_BACK, 1, NOW - 20),
+            unfinished(Direction.DEPOSIT, State.CONFIRMING, 1, NOW - 30),
+            unfinished(Direction.WITHDRAW, State.PARKED, 1, NOW - 5000),
+        ]
     )
     held = {"operator": "acme", "direction": "withdraw", "state": "held"}
     assert value(metrics, "transfers", **held) == 7
@@ -122,7 +109,7 @@ def test_tallies_of_all_journals_are_summed_and_their_ages_are_those_of_the_scra
 
 
 def test_what_is_no_longer_there_counts_zero_instead_of_vanishing(metrics: Metrics) -> None:
-    metrics.tallies([Tally(Row("acme", "withdraw", "confirming", 3, NOW - 50))])
+    metrics.tallies([unfinished(Direction.WITHDRAW, State.CONFIRMING, 3, NOW - 50)])
     metrics.tallies([])
     labels = {"operator": "acme", "direction": "withdraw", "state": "confirming"}
     assert value(metrics, "transfers", **labels) == 0
@@ -160,7 +147,7 @@ def exposed(metrics: Metrics) -> set[tuple[str, str, str]]:
     metrics.commit_failed("default")
     metrics.config_reloaded(ok=True)
     metrics.watch_bulkhead("acme", lambda: (0, 0, {"holds": "closed"}))
-    metrics.tallies([Tally(Row("acme", "withdraw", "held", 1, NOW))])
+    metrics.tallies([unfinished(Direction.WITHDRAW, State.HELD, 1, NOW)])
     found = set()
     for family in text_string_to_metric_families(generate_latest(metrics.registry).decode()):
         name = f"{family.name}_total" if family.type == "counter" else family.name
