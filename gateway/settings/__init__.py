@@ -1,11 +1,20 @@
-"""The configuration: its shape (`Settings`), and reading it from a file with every problem's place and remedy."""
+"""The configuration: its shape, and reading it from a file, where each problem is reported with its line and a remedy.
+
+- `models.py`: the whole (`Settings`); its sections: `listeners.py`, `journals.py`, `deliveries.py`, `operators.py`
+- `loader.py`: from a file to `Settings`, by way of `document.py` (YAML with line numbers), `interpolation.py`
+  (`${NAME}`) and `checks.py` (what must hold between sections)
+- `values.py`: durations, sizes, networks, names; `section.py`: the base class of all sections
+- `problems.py`, `messages.py`: what is wrong, in words; `schema.py`: the JSON Schema for editors
+
+The docstrings of fields are user documentation: `docs/configuration.md` and the published schema are made from them.
+"""
 
 from __future__ import annotations
 
 from gateway.settings.deliveries import CategorySettings, DeliverySettings, ReasonSettings
 from gateway.settings.journals import JournalSettings, key_bytes
 from gateway.settings.listeners import AdminSettings, ListenerTls, ServerSettings
-from gateway.settings.loader import Loaded, SettingsOf, load, read
+from gateway.settings.loader import Loaded, SettingsOf, read
 from gateway.settings.models import DEFAULT_JOURNAL, LogSettings, Settings
 from gateway.settings.operators import (
     BreakerSettings,
@@ -44,6 +53,5 @@ __all__ = [
     "SettingsOf",
     "json_schema",
     "key_bytes",
-    "load",
     "read",
 ]

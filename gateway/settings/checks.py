@@ -1,6 +1,6 @@
-"""What must hold between the parts of a configuration, each of which is right by itself: pure functions.
+"""Checks between the sections of a configuration, each of which is valid by itself. All are pure functions.
 
-`contradictions` are errors; `advice` is what is allowed but probably not meant.
+`contradictions` are errors; `advice` is what is allowed but is probably a mistake.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from gateway.settings.values import duration_text
 
 
 class Finding(NamedTuple):
-    """Something about the value at a place."""
+    """One sentence about the value at a key path. It begins with what is wrong and ends with what would be right."""
 
-    place: KeyPath
+    key_path: KeyPath
     text: str
 
 
 def contradictions(settings: Settings) -> Iterator[Finding]:
-    """Everything for which the configuration cannot be used."""
+    """Everything that makes the configuration unusable."""
     yield from _journals(settings)
-    yield from _short_memories(settings)
+    yield from _short_keeps(settings)
     yield from _tls_of(settings.server.tls, ("server", "tls"))
     yield from _tls_of(settings.admin.tls, ("admin", "tls"))
     if not settings.operators:
@@ -44,10 +44,10 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
 
 
 def advice(settings: Settings) -> Iterator[Finding]:
-    """Everything that looks like a mistake, but may be meant."""
+    """Everything that looks like a mistake but may be intended."""
     yield from _slow_operators(settings)
     yield from _open_admin(settings)
-    yield from _trusting_everybody(settings)
+    yield from _open_proxies(settings)
     used = {operator.journal for operator in settings.operators.values()}
     for name in settings.journals:
         if name not in used:
@@ -56,8 +56,8 @@ def advice(settings: Settings) -> Iterator[Finding]:
 
 def _journals(settings: Settings) -> Iterator[Finding]:
     if DEFAULT_JOURNAL in settings.journals:
-        place = ("journals", DEFAULT_JOURNAL)
-        yield Finding(place, f'"{DEFAULT_JOURNAL}" is what operators call the one under `journal`; use another name')
+        key_path = ("journals", DEFAULT_JOURNAL)
+        yield Finding(key_path, f'"{DEFAULT_JOURNAL}" is the name of the journal under `journal`; use another name')
     seen = {settings.journal.url: DEFAULT_JOURNAL}
     for name, journal in settings.journals.items():
         if name != DEFAULT_JOURNAL and seen.setdefault(journal.url, name) != name:
@@ -66,56 +66,57 @@ def _journals(settings: Settings) -> Iterator[Finding]:
             )
 
 
-def _short_memories(settings: Settings) -> Iterator[Finding]:
+def _short_keeps(settings: Settings) -> Iterator[Finding]:
     """Journals that would forget a transfer while a call about it may still come."""
+    # A call about a forgotten transfer looks like one about a transfer never seen, and would be sent a second time.
     for name, journal in settings.every_journal.items():
         least = settings.least_keep(name)
         if journal.keep is not None and journal.keep < least:
-            place = ("journal",) if name == DEFAULT_JOURNAL else ("journals", name)
+            key_path = ("journal",) if name == DEFAULT_JOURNAL else ("journals", name)
             needed = duration_text(least)
             text = (
                 f"is {duration_text(journal.keep)}, shorter than {needed}: for that long "
-                f"{_who_names(settings.sharing(name))} may still name a finished transfer, and what is forgotten is "
-                f"sent on as something new; write {needed} or more"
+                f"{_who_names(settings.sharing(name))} may still name a finished transfer, and a forgotten one is "
+                f"forwarded as a new one; write {needed} or more"
             )
-            yield Finding((*place, "keep"), text)
+            yield Finding((*key_path, "keep"), text)
 
 
 def _who_names(operators: dict[str, OperatorSettings]) -> str:
-    """Who may name a finished transfer of these operators longest, and why."""
+    """Who may still name a finished transfer of these operators the longest, and why."""
     game = f"the game (it repeats its calls for {duration_text(GAME_REPEATS_S)})"
     if not operators:
         return game
     name = max(operators, key=lambda each: operators[each].delivery.named_for)
-    plan = operators[name].delivery
-    until, window = duration_text(plan.until), duration_text(plan.late_arrival_window)
+    delivery = operators[name].delivery
+    until, window = duration_text(delivery.until), duration_text(delivery.late_arrival_window)
     return f"{game} or the gateway (operators.{name}.delivery: until {until}, late_arrival_window {window})"
 
 
-def _operator(settings: Settings, operator: OperatorSettings, place: KeyPath) -> Iterator[Finding]:
+def _operator(settings: Settings, operator: OperatorSettings, key_path: KeyPath) -> Iterator[Finding]:
     if operator.journal not in settings.every_journal:
         hint = nearest(operator.journal, settings.every_journal)
-        yield Finding((*place, "journal"), f'there is no journal "{operator.journal}"; {hint}')
+        yield Finding((*key_path, "journal"), f'there is no journal "{operator.journal}"; {hint}')
     if not operator.credentials:
-        yield Finding((*place, "credentials"), "the game needs at least one username and password to call with")
+        yield Finding((*key_path, "credentials"), "the game needs at least one username and password to call with")
     for index, credential in enumerate(operator.credentials):
-        yield from _credential(credential, (*place, "credentials", index))
+        yield from _credential(credential, (*key_path, "credentials", index))
     if operator.delivery.late_arrival_window >= operator.delivery.until:
         until = duration_text(operator.delivery.until)
-        yield Finding((*place, "delivery"), f"late_arrival_window must be shorter than until, which is {until}")
+        yield Finding((*key_path, "delivery"), f"late_arrival_window must be shorter than until, which is {until}")
     for key in ("ca_file", "cert_file", "key_file"):
-        yield from _unreadable(getattr(operator.tls, key), (*place, "tls", key))
+        yield from _unreadable(getattr(operator.tls, key), (*key_path, "tls", key))
     if operator.tls.key_file and not operator.tls.cert_file:
-        yield Finding((*place, "tls", "cert_file"), "is missing: the certificate that belongs to key_file")
+        yield Finding((*key_path, "tls", "cert_file"), "is missing: the certificate that belongs to key_file")
 
 
-def _credential(credential: CredentialSettings, place: KeyPath) -> Iterator[Finding]:
+def _credential(credential: CredentialSettings, key_path: KeyPath) -> Iterator[Finding]:
     if (credential.password is None) is (credential.password_hash is None):
-        yield Finding(place, "give either password or password_hash")
+        yield Finding(key_path, "give either password or password_hash")
     hashed = credential.password_hash
     if hashed is not None and not _is_hash(hashed.get_secret_value()):
-        text = "is no Argon2 hash; `mm-gateway hash-password` makes one"
-        yield Finding((*place, "password_hash"), text)
+        text = "is not an Argon2 hash; `mm-gateway hash-password` makes one"
+        yield Finding((*key_path, "password_hash"), text)
 
 
 def _is_hash(text: str) -> bool:
@@ -140,35 +141,37 @@ def _shared_usernames(settings: Settings) -> Iterator[Finding]:
                 yield Finding(("operators", name, "credentials", index, "username"), text)
 
 
-def _tls_of(tls: ListenerTls | None, place: KeyPath) -> Iterator[Finding]:
+def _tls_of(tls: ListenerTls | None, key_path: KeyPath) -> Iterator[Finding]:
     if tls is not None:
         for key in ("cert_file", "key_file", "client_ca_file"):
-            yield from _unreadable(getattr(tls, key), (*place, key))
+            yield from _unreadable(getattr(tls, key), (*key_path, key))
 
 
-def _unreadable(file: Path | None, place: KeyPath) -> Iterator[Finding]:
+def _unreadable(file: Path | None, key_path: KeyPath) -> Iterator[Finding]:
     if file is None:
         return
-    if not os.path.isfile(file):  # noqa: PTH113 - unlike Path's, it says no where the name is none or the way is barred
-        yield Finding(place, f"there is no file {file}")
+    if not os.path.isfile(file):  # noqa: PTH113 - unlike Path's, it is False for an impossible name or a closed folder
+        yield Finding(key_path, f"there is no file {file}")
     elif not os.access(file, os.R_OK):
-        yield Finding(place, f"the file {file} may not be read by this user")
+        yield Finding(key_path, f"the file {file} cannot be read by this user; change its permissions")
 
 
 def _slow_operators(settings: Settings) -> Iterator[Finding]:
-    patience = settings.server.request_timeout
+    request_timeout = settings.server.request_timeout
     for name, operator in settings.operators.items():
-        if operator.timeout >= patience:
+        if operator.timeout >= request_timeout:
             text = (
-                f"is not below server.request_timeout ({duration_text(patience)}): a slow answer of the operator comes"
-                " after the game was told that the end is still being worked on"
+                f"is not below server.request_timeout ({duration_text(request_timeout)}): the game is answered PENDING "
+                "before a slow operator has answered; write a shorter one"
             )
             yield Finding(("operators", name, "timeout"), text)
 
 
 def _open_admin(settings: Settings) -> Iterator[Finding]:
     if settings.admin.token is None and not _is_loopback(settings.admin.host):
-        yield Finding(("admin", "host"), "is reachable from other machines, and no admin.token is asked for")
+        yield Finding(
+            ("admin", "host"), "is reachable from other machines without a token; set admin.token, or use 127.0.0.1"
+        )
 
 
 def _is_loopback(host: str) -> bool:
@@ -178,7 +181,10 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _trusting_everybody(settings: Settings) -> Iterator[Finding]:
+def _open_proxies(settings: Settings) -> Iterator[Finding]:
     for index, network in enumerate(settings.server.trusted_proxies):
         if network.prefixlen == 0:
-            yield Finding(("server", "trusted_proxies", index), "believes everybody's X-Forwarded-For")
+            yield Finding(
+                ("server", "trusted_proxies", index),
+                "believes X-Forwarded-For from every address; list only your proxies",
+            )

@@ -1,4 +1,4 @@
-"""How confirms and rollbacks are brought to the operators, and how their reasons are sorted."""
+"""How confirms and rollbacks are delivered to the operators, and how rollback reasons are sorted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from gateway.settings.section import Section
 from gateway.settings.values import Duration, Name, Timeout
 
 GAME_REPEATS_S: Final = 48 * 3600.0
-"""For how many seconds the game repeats a confirm or rollback that was not acknowledged: its contract says so."""
+"""For how many seconds the game repeats a confirm or rollback that was not acknowledged (wallet contract, rule 4 of a
+withdrawal)."""
 
 
 class DeliverySettings(Section):
@@ -33,23 +34,23 @@ class DeliverySettings(Section):
     """The wait before each try once the schedule is used up."""
 
     until: Timeout = 48 * 3600.0
-    """How long after the decision tries go on. Then the transfer is parked: a person has to look at it."""
+    """How long after the decision it is tried again. Then the transfer is parked: a person has to look at it."""
 
     jitter: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """By which part of itself each wait is shortened or lengthened at random, so that what failed together does not
-    come back together."""
+    """Fraction by which each wait is randomly shortened or lengthened, so that transfers that failed together are not
+    all sent again at the same moment."""
 
     concurrency: Annotated[int, Field(ge=1)] = 64
-    """How many deliveries to one operator are under way at once."""
+    """How many deliveries to one operator may run at the same time."""
 
     late_arrival_window: Duration = 60.0
-    """How long a withdraw whose fate is unknown may still be on its way. An operator that answers a rollback with
-    "never heard of it" is told again after this time before that counts as done."""
+    """How long a withdraw without a clear answer may still be on its way to the operator. Where the operator answers
+    its rollback with "not found", the rollback is sent once more after this time, before it counts as done."""
 
     @property
     def named_for(self) -> float:
-        """For how many seconds after its end a transfer may still be named: by the game that repeats its call, by the
-        gateway's own tries, or by a withdraw that arrives late."""
+        """For how many seconds after its end a transfer may still be named: by the game, which repeats its calls, by
+        the gateway's own tries, or by a withdraw that arrives late."""
         return max(self.until, GAME_REPEATS_S) + self.late_arrival_window
 
 
@@ -60,11 +61,11 @@ class CategorySettings(Section):
     """The category's name, as lists and metrics show it."""
 
     match: Annotated[str, Field(min_length=1)]
-    """A text; reasons that contain it, in whatever case, belong to the category."""
+    """Reasons that contain this text belong to the category; upper and lower case are the same."""
 
 
 class ReasonSettings(Section):
-    """How rollback reasons are told apart. Reasons are kept whole, whatever their category."""
+    """How rollback reasons are sorted. Of every reason the first 4096 characters are kept, whatever its category."""
 
     categories: tuple[CategorySettings, ...] = ()
     """In order: the first category that matches names the reason; else it is `other`."""

@@ -1,4 +1,4 @@
-"""Reading YAML so that the place of every key and value is still known afterwards."""
+"""Reads YAML and remembers the line and column of every key and value (docs/decisions/062-configuration-reader.md)."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class _Loader(yaml.SafeLoader):
     }
 
 
-class _TooMuch(Exception):
-    """More values, or deeper ones, than any configuration has."""
+class _TooLarge(Exception):
+    """More values, or deeper ones, than any configuration needs."""
 
 
 class Document:
-    """A YAML file: its `data`, and by place the `marks` of values, the `keys`' marks, and scalars' `texts` as written.
+    """A YAML file: its `data`, and by key path the `marks` of values, the marks of `keys`, and scalars as written.
 
-    `followed` are the values that came from elsewhere, with their references. `faults` are what could not be
-    understood; their values are missing from `data`.
+    Scalars as written are `texts`. `references` maps each value from elsewhere to the reference that it came from
+    (`${NAME}`). `faults` are mistakes of YAML, as mark, key path and text; their values are missing from `data`.
     """
 
     def __init__(self, text: str, environ: Mapping[str, str]) -> None:
@@ -41,23 +41,23 @@ class Document:
         self.marks: dict[KeyPath, Mark] = {}
         self.keys: dict[KeyPath, Mark] = {}
         self.texts: dict[KeyPath, str] = {}
-        self.followed: dict[str, str] = {}
+        self.references: dict[str, str] = {}
         self.faults: list[tuple[Mark, KeyPath, str]] = []
         self._environ = environ
         self._nodes = 0
         self._read(text)
 
-    def mark(self, place: KeyPath) -> Mark:
-        """Where the place stands; of one that is not written, the nearest that contains it."""
-        while place:
-            if place in self.keys or place in self.marks:
-                return self.marks.get(place) or self.keys[place]
-            place = place[:-1]
+    def mark(self, key_path: KeyPath) -> Mark:
+        """The mark of the value; where nothing is written there, that of the nearest section around it."""
+        while key_path:
+            if key_path in self.keys or key_path in self.marks:
+                return self.marks.get(key_path) or self.keys[key_path]
+            key_path = key_path[:-1]
         return Mark(1, 1)
 
-    def key_mark(self, place: KeyPath) -> Mark:
-        """Where the key stands under which the place is written."""
-        return self.keys.get(place) or self.mark(place)
+    def key_mark(self, key_path: KeyPath) -> Mark:
+        """The mark of the key itself; `mark` where there is no such key."""
+        return self.keys.get(key_path) or self.mark(key_path)
 
     def _read(self, text: str) -> None:
         try:
@@ -70,66 +70,72 @@ class Document:
                 loader.dispose()
         except yaml.MarkedYAMLError as error:
             mark = _mark(error.problem_mark or error.context_mark)
-            self._fault(mark, (), f"is no valid YAML: {error.problem}{_brace_hint(text, mark)}")
+            self._fault(mark, (), f"is not valid YAML: {error.problem}{_brace_hint(text, mark)}")
         except yaml.YAMLError:
-            self._fault(Mark(1, 1), (), "is no valid YAML: it holds characters that are not allowed")
-        except (_TooMuch, RecursionError):
+            self._fault(Mark(1, 1), (), "is not valid YAML: it contains characters that are not allowed")
+        except (_TooLarge, RecursionError):
             self._fault(Mark(1, 1), (), "is too large or too deeply nested, or an alias contains itself")
         if self.data is None and not self.faults:
-            self._fault(Mark(1, 1), (), "is empty; write at least an operator into it")
+            self._fault(Mark(1, 1), (), "is empty; write at least one operator")
 
-    def _fault(self, mark: Mark, place: KeyPath, text: str) -> None:
-        self.faults.append((mark, place, text))
+    def _fault(self, mark: Mark, key_path: KeyPath, text: str) -> None:
+        self.faults.append((mark, key_path, text))
 
-    def _value(self, loader: _Loader, node: yaml.Node, place: KeyPath) -> Any:
+    def _value(self, loader: _Loader, node: yaml.Node, key_path: KeyPath) -> Any:
+        # Aliases may multiply a small file to billions of values; counted where they are followed.
         self._nodes += 1
-        if self._nodes > MAX_NODES or len(place) > MAX_DEPTH:
-            raise _TooMuch
-        self.marks[place] = _mark(node.start_mark)
+        if self._nodes > MAX_NODES or len(key_path) > MAX_DEPTH:
+            raise _TooLarge
+        self.marks[key_path] = _mark(node.start_mark)
         if isinstance(node, yaml.MappingNode):
-            return self._mapping(loader, node, place)
+            return self._mapping(loader, node, key_path)
         if isinstance(node, yaml.SequenceNode):
-            return [self._value(loader, item, (*place, index)) for index, item in enumerate(node.value)]
+            return [self._value(loader, item, (*key_path, index)) for index, item in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)
-        return self._scalar(loader, node, place)
+        return self._scalar(loader, node, key_path)
 
-    def _mapping(self, loader: _Loader, node: yaml.MappingNode, place: KeyPath) -> dict[str, Any]:
+    def _mapping(self, loader: _Loader, node: yaml.MappingNode, key_path: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for merged in _merged(node):
-            values.update(self._mapping(loader, merged, place))
-        written: dict[str, Mark] = {}
+        for merged in _merge_sources(node):
+            values.update(self._mapping(loader, merged, key_path))
+        first_marks: dict[str, Mark] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 continue
             mark = _mark(key_node.start_mark)
             if not isinstance(key_node, yaml.ScalarNode):
-                self._fault(mark, place, "a key must be a plain text")
+                self._fault(mark, key_path, "a key must be a plain text")
                 continue
             key = key_node.value
-            if key in written:
-                self._fault(mark, (*place, key), f"is given twice, first in line {written[key].line}; remove one")
+            if key in first_marks:
+                self._fault(
+                    mark, (*key_path, key), f"is given twice, first in line {first_marks[key].line}; remove one"
+                )
                 continue
-            written[key] = self.keys[*place, key] = mark
-            values[key] = self._value(loader, value_node, (*place, key))
+            first_marks[key] = self.keys[*key_path, key] = mark
+            values[key] = self._value(loader, value_node, (*key_path, key))
         return values
 
-    def _scalar(self, loader: _Loader, node: yaml.ScalarNode, place: KeyPath) -> Any:
-        self.texts[place] = node.value
+    def _scalar(self, loader: _Loader, node: yaml.ScalarNode, key_path: KeyPath) -> Any:
+        self.texts[key_path] = node.value
         try:
             if "$" in node.value:
-                return interpolate(node.value, self._environ, self.followed)
+                return interpolate(node.value, self._environ, self.references)
             return loader.construct_object(node)
         except InterpolationError as error:
-            self._fault(_mark(node.start_mark), place, str(error))
+            self._fault(_mark(node.start_mark), key_path, str(error))
         except yaml.MarkedYAMLError as error:
-            self._fault(_mark(node.start_mark), place, f"is no valid YAML: {error.problem}")
+            self._fault(_mark(node.start_mark), key_path, f"is not valid YAML: {error.problem}")
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            self._fault(_mark(node.start_mark), place, "is no valid YAML value; put it in quotes")
+            self._fault(_mark(node.start_mark), key_path, "is not valid YAML; put it in quotes")
         return None
 
 
-def _merged(node: yaml.MappingNode) -> Iterator[yaml.MappingNode]:
-    """The mappings that ``<<`` puts beneath this one, the strongest last."""
+def _merge_sources(node: yaml.MappingNode) -> Iterator[yaml.MappingNode]:
+    """The mappings that ``<<`` merges into this one, in the order in which later ones override earlier ones.
+
+    https://yaml.org/type/merge.html: of several in a list, the first one wins.
+    """
     for key, value in node.value:
         if key.tag == _MERGE:
             merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
@@ -141,7 +147,7 @@ def _mark(mark: Any) -> Mark:
 
 
 def _brace_hint(text: str, mark: Mark) -> str:
-    """The commonest slip: YAML takes the brace of a reference within braces for one of its own."""
+    """A hint at the most common mistake: YAML takes the brace of a reference within `{ }` for one of its own."""
     lines = text.splitlines()
-    slipped = mark.line <= len(lines) and "${" in lines[mark.line - 1]
-    return '; within { } put references in quotes: "${NAME}"' if slipped else ""
+    has_reference = mark.line <= len(lines) and "${" in lines[mark.line - 1]
+    return '; within { } put references in quotes: "${NAME}"' if has_reference else ""

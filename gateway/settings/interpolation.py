@@ -1,6 +1,7 @@
-"""Values that a configuration takes from elsewhere: ``${NAME}``, ``${NAME:-default}`` and ``${file:/run/secrets/x}``.
+"""References in a configuration: ``${NAME}``, ``${NAME:-default}`` and ``${file:/run/secrets/x}``.
 
-``$$`` stands for one ``$``; a ``$`` before anything else is itself. What was put in is not looked at again.
+``$$`` stands for one ``$``; a ``$`` before anything else is itself. A value that was put in is not searched for
+further references: a password may contain ``${``.
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-_REFERENCE: Final = re.compile(r"\$\$|\$\{(?P<inner>[^}]*)(?P<closed>\}?)")
+_REFERENCE: Final = re.compile(r"\$\$|\$\{(?P<inner>[^}]*)(?P<end>\}?)")
 _VARIABLE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
 
 
 class InterpolationError(ValueError):
-    """A reference that cannot be followed; the text says which, and what to do. It holds no value."""
+    """A reference that cannot be resolved. The text says which and what to do, and never contains a value."""
 
 
 def refers(text: str) -> bool:
-    """Whether part of the text comes from elsewhere."""
+    """Whether the text contains a reference; ``$$`` is not one."""
     return any(match["inner"] is not None for match in _REFERENCE.finditer(text))
 
 
-def interpolate(text: str, environ: Mapping[str, str], followed: dict[str, str]) -> str:
-    """The text with every reference followed; notes in `followed` which value stands for which reference.
+def interpolate(text: str, environ: Mapping[str, str], references: dict[str, str]) -> str:
+    """Replaces every reference by its value, and enters the value and its reference into `references`.
 
     Raises `InterpolationError`.
     """
@@ -33,7 +34,7 @@ def interpolate(text: str, environ: Mapping[str, str], followed: dict[str, str])
         if match["inner"] is None:
             return "$"
         value = _value(match, environ)
-        followed[value] = match[0]
+        references[value] = match[0]
         return value
 
     return _REFERENCE.sub(value_of, text)
@@ -41,7 +42,7 @@ def interpolate(text: str, environ: Mapping[str, str], followed: dict[str, str])
 
 def _value(match: re.Match[str], environ: Mapping[str, str]) -> str:
     inner = match["inner"]
-    if not match["closed"]:
+    if not match["end"]:
         raise InterpolationError('"${" is not closed; write "}" behind the name, or "$$" for a "$" itself')
     if inner.startswith("file:"):
         return _read(inner.removeprefix("file:"))
@@ -64,6 +65,6 @@ def _read(path: str) -> str:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InterpolationError(f"the file {path} cannot be read: {why}") from None
     return text.removesuffix("\n").removesuffix("\r")

@@ -1,4 +1,4 @@
-"""Where the gateway remembers what it does with money."""
+"""The journals: where transfers are kept durably."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _URL_PATTERN: Final = r"^(sqlite:///.+|postgres(ql)?://.+)$"
 
 
 def key_bytes(text: str) -> bytes:
-    """The bytes of an encryption key, written as base64 (of either alphabet). Raises `ValueError`."""
+    """Decodes an encryption key from base64, standard or URL-safe (RFC 4648 sections 4 and 5). Raises `ValueError`."""
     key = base64.b64decode(text.translate(str.maketrans("-_", "+/")), validate=True)
     if len(key) != KEY_BYTES:
         raise ValueError(f"{len(key)} bytes instead of {KEY_BYTES}")
@@ -27,13 +27,13 @@ def key_bytes(text: str) -> bytes:
 
 
 def _journal_url(value: Any) -> Any:
-    if isinstance(value, str) and re.match(_URL_PATTERN, value) and _splits(value):
+    if isinstance(value, str) and re.match(_URL_PATTERN, value) and _has_valid_hosts(value):
         return value
     raise PydanticCustomError("journal_url", "must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
 
 
-def _splits(url: str) -> bool:
-    """Whether its hosts can be told apart: several, with a comma between them, are a database and its standbys."""
+def _has_valid_hosts(url: str) -> bool:
+    """Whether each host and port can be parsed. Several hosts, separated by commas, are a database and its standbys."""
     try:
         hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
         return all(urlsplit(f"//{host}").port != 0 for host in hosts)
@@ -68,15 +68,16 @@ class JournalSettings(Section):
     `postgresql://…` for any number of them."""
 
     encryption_key: EncryptionKey | None = None
-    """Encrypts session tokens at rest: 32 random bytes in base64. Without it they are kept as they are."""
+    """Encrypts session tokens at rest: 32 random bytes in base64. Without it they are stored in plain text."""
 
     former_encryption_keys: tuple[EncryptionKey, ...] = ()
-    """Keys that were `encryption_key` before: they still open what they sealed, until that is pruned."""
+    """Earlier values of `encryption_key`: tokens that were encrypted with them can still be read, until those are
+    pruned."""
 
     keep: Timeout | None = None
     """How long finished transfers are kept; without it for ever. A call about a transfer that is forgotten is treated
-    as one about a transfer that was never seen (see unknown_transfers). So it must be no shorter than such a call may
-    come: 48 hours, in which the game repeats its calls, or `delivery.until` if that is longer, and
+    as one about a transfer that was never seen (see unknown_transfers). So keep them as long as such a call may come:
+    for 48 hours, in which the game repeats its calls, or `delivery.until` if that is longer, plus
     `delivery.late_arrival_window`."""
 
     connections: Annotated[int, Field(ge=2, le=1000)] = 8
@@ -90,6 +91,6 @@ class JournalSettings(Section):
 
     @property
     def passwords(self) -> tuple[str, ...]:
-        """The password within `url`, as it is written and as it is meant; empty if it holds none."""
+        """The password in `url`, as written and percent-decoded, for redaction; empty if there is none."""
         password = urlsplit(self.url).password
         return (password, unquote(password)) if password else ()

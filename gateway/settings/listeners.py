@@ -1,4 +1,4 @@
-"""Where the gateway listens: to the game, and to whoever runs it."""
+"""The listeners: the wallet listener for the game, the admin listener for whoever runs the gateway."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class ListenerTls(Section):
     """PEM file: the private key, without a pass phrase."""
 
     client_ca_file: Path | None = None
-    """PEM file with the authorities whose client certificates are required. Without it none is asked for."""
+    """PEM file with certificate authorities. Clients must then show a certificate from one of them; without it, none is
+    asked for."""
 
 
 class ServerSettings(Section):
@@ -34,37 +35,37 @@ class ServerSettings(Section):
     """Port to listen on; 0 lets the system choose one."""
 
     tls: ListenerTls | None = None
-    """Serve HTTPS. Without it something in front of the gateway should."""
+    """Serve HTTPS. Without it, let a proxy in front of the gateway do so."""
 
     request_timeout: Timeout = 10.0
-    """How long one call may take before the game is answered that its end is still being worked on, and its connection
-    closed. Keep it above the operators' timeouts and below the game's own."""
+    """How long one call may take. Then the game is answered 500 (PENDING), the connection is closed, and the call goes
+    on. Keep it above the operators' timeouts and below the game's own."""
 
     read_timeout: Timeout = 5.0
-    """How long a client may take to send one whole request once it has begun."""
+    """How long a client may take to send one whole request, from its first byte."""
 
     idle_timeout: Timeout = 75.0
-    """How long a kept-alive connection may lie idle."""
+    """How long a connection may be idle before it is closed."""
 
     stop_timeout: Timeout = 15.0
-    """How long calls in flight may take to finish once the gateway is told to stop. What is unfinished then is in the
-    journal, and is finished from there."""
+    """How long running calls may take to finish after the gateway is told to stop. What is unfinished then is in the
+    journal, and is finished after the next start or by another instance."""
 
     max_body: Size = 64 * 1024
-    """The largest request body that is read."""
+    """The largest request body that is read; for a rollback, up to 8 MiB are read because of its reason."""
 
     max_header: Size = 8 * 1024
-    """The largest request line, and the largest header, that are read."""
+    """The largest request line, and the largest single header, that are read."""
 
     max_connections: Annotated[int, Field(ge=1)] = 10_000
-    """How many connections may be open at once; more are closed unanswered."""
+    """How many connections may be open at the same time; more are closed without a response."""
 
     trusted_proxies: tuple[Network, ...] = ()
-    """Proxies whose X-Forwarded-For is believed when an operator's allow_ips are checked."""
+    """Proxies whose X-Forwarded-For header is believed when an operator's allow_ips are checked."""
 
 
 class AdminSettings(Section):
-    """The listener for health, metrics and commands. Not for the game, not for the internet."""
+    """The listener for health and metrics. Keep it away from the game and from the internet."""
 
     host: str = "127.0.0.1"
     """Address to listen on."""
@@ -73,7 +74,7 @@ class AdminSettings(Section):
     """Port to listen on; 0 lets the system choose one."""
 
     token: Secret | None = None
-    """Bearer token that is asked for everywhere but on /healthz and /readyz. Without it nothing is asked for."""
+    """Bearer token that every page but /healthz and /readyz asks for. Without it, every page is open."""
 
     tls: ListenerTls | None = None
     """Serve HTTPS."""

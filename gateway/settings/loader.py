@@ -1,4 +1,4 @@
-"""Reading the configuration's file: whole and checked, or not at all, with every problem at once."""
+"""Reads the configuration file: the result is complete and checked, or an error that names every problem at once."""
 
 from __future__ import annotations
 
@@ -21,69 +21,64 @@ from gateway.settings.values import WRITTEN
 START: Final = Mark(1, 1)
 
 SettingsOf = Callable[[str], type[BaseModel]]
-"""What an adapter's own `settings` look like, given its name. Raises `LookupError`, whose text says what is wrong."""
+"""Returns the model of an adapter's own `settings`, by the adapter's name. Raises `LookupError` with what is wrong."""
 
 
 class Loaded(NamedTuple):
-    """A configuration that can be used; what looks like a mistake in it; and every secret text that it holds."""
+    """A configuration that can be used, what looks like a mistake in it, and every secret text in it."""
 
     settings: Settings
     advice: tuple[Problem, ...]
     secrets: frozenset[str]
 
 
-def load(path: Path, environ: Mapping[str, str], settings_of: SettingsOf | None = None) -> Settings:
-    """The settings alone; see `read`."""
-    return read(path, environ, settings_of).settings
-
-
 def read(path: Path, environ: Mapping[str, str], settings_of: SettingsOf | None = None) -> Loaded:
-    """Reads and checks a configuration. Raises `SettingsError` with everything that is wrong with it.
+    """Reads and checks a configuration file. Raises `SettingsError` with every problem.
 
-    Without `settings_of`, what stands under an operator's `adapter` and `settings` is not looked at.
+    Without `settings_of`, an operator's `adapter` and `settings` are not checked.
     """
-    return parse(_content(path), str(path), environ, settings_of)
+    return parse(_file_text(path), str(path), environ, settings_of)
 
 
 def parse(text: str, file: str, environ: Mapping[str, str], settings_of: SettingsOf | None = None) -> Loaded:
-    """As `read`, for the text of the file that is called `file` in what is said about it."""
-    return _ConfigReading(text, file, environ).loaded(settings_of)
+    """As `read`, from a text. Problems name it `file`."""
+    return _ConfigReading(text, file, environ).load(settings_of)
 
 
-def _content(path: Path) -> str:
+def _file_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         text = f"cannot be read: {error.strerror}"
     except ValueError:
-        text = "cannot be read: it is no UTF-8 text"
+        text = "cannot be read: it is not UTF-8 text"
     raise SettingsError([Problem(str(path), START, "", text)])
 
 
 class _ConfigReading:
-    """One reading of one file, which collects problems while it goes."""
+    """Reads one file, and collects its problems on the way."""
 
     def __init__(self, text: str, file: str, environ: Mapping[str, str]) -> None:
         self._file = file
         self._document = Document(text, environ)
-        self._problems = [self._problem(mark, place, text) for mark, place, text in self._document.faults]
-        self._faulty = {place for _, place, _ in self._document.faults}
-        self._masked = masking(self._document.followed)
+        self._problems = [self._problem(mark, key_path, text) for mark, key_path, text in self._document.faults]
+        self._faulty_paths = {key_path for _, key_path, _ in self._document.faults}
+        self._mask = masking(self._document.references)
 
-    def loaded(self, settings_of: SettingsOf | None) -> Loaded:
+    def load(self, settings_of: SettingsOf | None) -> Loaded:
         settings = self._settings()
         adapter_settings = list(self._adapter_settings(settings_of)) if settings_of is not None else []
         if settings is not None:
-            self._problems += map(self._found, contradictions(settings))
+            self._problems += map(self._problem_of, contradictions(settings))
         if self._problems or settings is None:
             raise SettingsError(self._problems)
         passwords = (password for journal in settings.every_journal.values() for password in journal.passwords)
         secrets = {*secrets_of(settings), *secrets_of(adapter_settings), *passwords}
-        return Loaded(settings, tuple(map(self._found, advice(settings))), frozenset(secrets))
+        return Loaded(settings, tuple(map(self._problem_of, advice(settings))), frozenset(secrets))
 
-    def _value(self, place: KeyPath) -> Any:
+    def _value(self, key_path: KeyPath) -> Any:
         value = self._document.data
-        for part in place:
+        for part in key_path:
             try:
                 value = value[part]
             except (KeyError, IndexError, TypeError):
@@ -96,48 +91,49 @@ class _ConfigReading:
         try:
             return Settings.model_validate(self._document.data, context=WRITTEN)
         except ValidationError as error:
-            self._note(error, (), Settings)
+            self._add_problems(error, (), Settings)
             return None
 
     def _adapter_settings(self, settings_of: SettingsOf) -> Iterator[BaseModel]:
-        """Checks what each operator tells its adapter, even where something else is wrong with the operator."""
+        """Checks each operator's `settings` by its adapter's model, even where other keys of the operator are wrong."""
         operators = self._value(("operators",))
         for name, operator in operators.items() if isinstance(operators, dict) else ():
-            place = ("operators", name)
+            key_path = ("operators", name)
             adapter = operator.get("adapter") if isinstance(operator, dict) else None
-            if not isinstance(adapter, str) or (*place, "adapter") in self._faulty:
+            if not isinstance(adapter, str) or (*key_path, "adapter") in self._faulty_paths:
                 continue
             try:
                 model = settings_of(adapter)
             except LookupError as error:
-                self._problems.append(self._found(Finding((*place, "adapter"), str(error))))
+                self._problems.append(self._problem_of(Finding((*key_path, "adapter"), str(error))))
                 continue
             try:
                 yield model.model_validate(operator.get("settings", {}))
             except ValidationError as error:
-                self._note(error, (*place, "settings"), model)
+                self._add_problems(error, (*key_path, "settings"), model)
 
-    def _note(self, error: ValidationError, root: KeyPath, model: type[BaseModel]) -> None:
+    def _add_problems(self, error: ValidationError, root: KeyPath, model: type[BaseModel]) -> None:
         for details in error.errors(include_url=False):
-            if (*root, *details["loc"]) not in self._faulty:
-                self._problems.append(self._of_error(details, root, model))
+            # A value that YAML or a reference already failed on is missing here; one problem for it is enough.
+            if (*root, *details["loc"]) not in self._faulty_paths:
+                self._problems.append(self._validation_problem(details, root, model))
 
-    def _of_error(self, error: ErrorDetails, root: KeyPath, model: type[BaseModel]) -> Problem:
+    def _validation_problem(self, error: ErrorDetails, root: KeyPath, model: type[BaseModel]) -> Problem:
         inner: KeyPath = tuple(part for part in error["loc"] if part != "[key]")
-        place = (*root, *inner)
+        key_path = (*root, *inner)
         if error["type"] == "extra_forbidden":
             text = unknown_key(str(inner[-1]), fields_at(model, inner[:-1]))
-            return self._problem(self._document.key_mark(place), place, text)
+            return self._problem(self._document.key_mark(key_path), key_path, text)
         if error["type"] == "missing":
             field = fields_at(model, inner[:-1]).get(str(inner[-1]))
-            return self._problem(self._document.key_mark(place), place, missing_key(field and field.description))
+            return self._problem(self._document.key_mark(key_path), key_path, missing_key(field and field.description))
         if "[key]" in error["loc"]:
-            return self._problem(self._document.key_mark(place), place, phrase(error, str(inner[-1]), self._masked))
-        text = phrase(error, self._document.texts.get(place), self._masked)
-        return self._problem(self._document.mark(place), place, text)
+            return self._problem(self._document.key_mark(key_path), key_path, phrase(error, str(inner[-1]), self._mask))
+        text = phrase(error, self._document.texts.get(key_path), self._mask)
+        return self._problem(self._document.mark(key_path), key_path, text)
 
-    def _found(self, finding: Finding) -> Problem:
-        return self._problem(self._document.mark(finding.place), finding.place, self._masked(finding.text))
+    def _problem_of(self, finding: Finding) -> Problem:
+        return self._problem(self._document.mark(finding.key_path), finding.key_path, self._mask(finding.text))
 
-    def _problem(self, mark: Mark, place: KeyPath, text: str) -> Problem:
-        return Problem(self._file, mark, printable(dotted(place)), printable(text))
+    def _problem(self, mark: Mark, key_path: KeyPath, text: str) -> Problem:
+        return Problem(self._file, mark, printable(dotted(key_path)), printable(text))

@@ -1,7 +1,7 @@
 """Validation errors in words: what is wrong with a value, and what would be right.
 
-Only the errors of types that never hold a secret may show the value, and then as it is written in the file, so that
-what came from the environment or from a secret file stays there.
+Only errors of types that never hold a secret may show the value, and then as it is written in the file: a value from
+the environment or from a secret file is never shown (test_no_secret_from_elsewhere_is_in_any_problem).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gateway.settings.problems import printable
 
 SHOWN_LENGTH: Final = 60
 
-_SHOWING: Final[dict[str, str]] = {
+_WITH_VALUE: Final[dict[str, str]] = {
     "duration": "{msg}",
     "size": "{msg}",
     "network": "{msg}",
@@ -38,9 +38,9 @@ _SHOWING: Final[dict[str, str]] = {
     "literal_error": "must be {expected}",
     "enum": "must be {expected}",
 }
-"""What follows the value."""
+"""Texts that are written after the value, by pydantic's type of error."""
 
-_HIDING: Final[dict[str, str]] = {
+_WITHOUT_VALUE: Final[dict[str, str]] = {
     "string_type": "must be a text; put it in quotes",
     "string_too_short": "must not be empty",
     "string_pattern_mismatch": "must match the pattern {pattern}",
@@ -52,58 +52,60 @@ _HIDING: Final[dict[str, str]] = {
     "tuple_type": "must be a list; write each entry below it, beginning with a dash",
     "list_type": "must be a list; write each entry below it, beginning with a dash",
 }
-"""What stands alone."""
+"""Texts that are written without the value, by pydantic's type of error."""
 
 _EMPTY: Final = frozenset({"", "null", "~"})
 
 
-def phrase(error: ErrorDetails, text: str | None, masked: Callable[[str], str]) -> str:
-    """What is wrong, given the value as it is written (None: it is a mapping, a list, or not written).
+def phrase(error: ErrorDetails, text: str | None, mask: Callable[[str], str]) -> str:
+    """What is wrong, and what would be right.
 
-    `masked` takes secrets out of words that are not from here.
+    `text` is the value as written in the file; None for a mapping, a list, or a value that is not written.
+
+    `mask` removes secrets from texts of libraries and adapters.
     """
     words: dict[str, Any] = {"msg": error["msg"], **error.get("ctx", {})}
     if error["input"] is None and (text is None or text.lower() in _EMPTY):
         return "is empty; give it a value, or remove the key"
-    if (template := _SHOWING.get(error["type"])) is not None:
-        return f"{_shown(text)} {template.format(**words)}"
-    if (alone := _HIDING.get(error["type"])) is not None:
+    if (template := _WITH_VALUE.get(error["type"])) is not None:
+        return f"{_quote(text)} {template.format(**words)}"
+    if (alone := _WITHOUT_VALUE.get(error["type"])) is not None:
         return alone.format(**words)
-    return masked(str(words.get("error", words["msg"])))
+    return mask(str(words.get("error", words["msg"])))
 
 
 def unknown_key(key: str, known: Mapping[str, Any]) -> str:
-    """What is wrong with a key that means nothing here, and which was probably meant."""
-    return f"unknown key; {nearest(key, known)}" if known else "unknown key; there are none here"
+    """The problem of an unknown key, with the known key that was probably meant."""
+    return f"unknown key; {nearest(key, known)}" if known else "unknown key; this section has no keys"
 
 
 def missing_key(description: str | None) -> str:
-    """What is wrong with a section that lacks a key, and what the key is for."""
+    """The problem of a missing key, with what the key is for."""
     return f"is missing: {' '.join(description.split())}" if description else "is missing"
 
 
 def nearest(word: str, known: Mapping[str, Any]) -> str:
-    """A hint at the known words: the one that was probably meant, or all of them."""
+    """A hint: the known word that was probably meant, or else all known words."""
     close = get_close_matches(word, known, n=1)
     return f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(sorted(known)) or 'none'}"
 
 
-def masking(followed: Mapping[str, str]) -> Callable[[str], str]:
-    """A function that puts references back for the values that came from elsewhere, should a text hold them.
+def masking(references: Mapping[str, str]) -> Callable[[str], str]:
+    """Returns a function that replaces values from elsewhere in a text by their references (value -> reference).
 
-    What is shorter than any secret is left alone: it would be found everywhere.
+    Values shorter than `SHORTEST_SECRET` are left as they are: they would be found in every other word.
     """
-    long_enough = sorted((value for value in followed if len(value) >= SHORTEST_SECRET), key=len, reverse=True)
+    long_enough = sorted((value for value in references if len(value) >= SHORTEST_SECRET), key=len, reverse=True)
 
-    def masked(text: str) -> str:
+    def mask(text: str) -> str:
         for value in long_enough:
-            text = text.replace(value, followed[value])
+            text = text.replace(value, references[value])
         return text
 
-    return masked
+    return mask
 
 
-def _shown(text: str | None) -> str:
+def _quote(text: str | None) -> str:
     if text is None:
         return "it"
     clean = printable(text)

@@ -20,10 +20,10 @@ class LogSettings(Section):
     """What is logged, and how."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least important that is logged."""
+    """The least severe events that are logged."""
 
     format: Literal["json", "console"] = "json"
-    """JSON, one object a line, for machines; or coloured lines for people."""
+    """`json`: one object per line, for machines; `console`: coloured lines, for people."""
 
 
 class Settings(Section):
@@ -33,7 +33,7 @@ class Settings(Section):
     """The listener that the game calls."""
 
     admin: AdminSettings = AdminSettings()
-    """The listener for health, metrics and commands."""
+    """The listener for health and metrics."""
 
     log: LogSettings = LogSettings()
     """What is logged, and how."""
@@ -42,23 +42,23 @@ class Settings(Section):
     """Where transfers are kept, unless an operator names another journal."""
 
     journals: dict[Name, JournalSettings] = Field(default={})
-    """Further journals by name, for operators that are given one of their own."""
+    """More journals by name, for operators that have one of their own."""
 
     delivery: DeliverySettings = DeliverySettings()
     """When a confirm or rollback that the operator has not acknowledged is sent again."""
 
     rollback_reasons: ReasonSettings = ReasonSettings()
-    """How rollback reasons are told apart."""
+    """How rollback reasons are sorted into categories."""
 
     abandoned_after: Timeout = 3600.0
-    """How old a held transfer that the game neither confirms nor rolls back may get before it is alerted."""
+    """The age from which a held transfer, which the game neither confirmed nor rolled back, is alerted as abandoned."""
 
     operators: dict[Name, OperatorSettings] = Field(default={})
     """The operators by name; at least one."""
 
     @property
     def every_journal(self) -> dict[str, JournalSettings]:
-        """The journals by the names that operators know them under."""
+        """All journals by the names that operators use for them."""
         return {DEFAULT_JOURNAL: self.journal, **self.journals}
 
     def sharing(self, journal: str) -> dict[str, OperatorSettings]:
@@ -66,7 +66,7 @@ class Settings(Section):
         return {name: operator for name, operator in self.operators.items() if operator.journal == journal}
 
     def least_keep(self, journal: str) -> float:
-        """For how many seconds that journal has to keep finished transfers: for as long as one may still be named."""
+        """For how many seconds that journal must keep finished transfers: as long as one may still be named."""
         named_for = (operator.delivery.named_for for operator in self.sharing(journal).values())
         return max(named_for, default=GAME_REPEATS_S)
 
@@ -76,10 +76,12 @@ class Settings(Section):
         cls, operators: dict[str, OperatorSettings], info: ValidationInfo
     ) -> dict[str, OperatorSettings]:
         general = info.data.get("delivery")
-        return {name: _over(general, operator) for name, operator in operators.items()} if general else operators
+        return (
+            {name: _with_general(general, operator) for name, operator in operators.items()} if general else operators
+        )
 
 
-def _over(general: DeliverySettings, operator: OperatorSettings) -> OperatorSettings:
-    """The operator with what it leaves out of `delivery` taken from the general one."""
+def _with_general(general: DeliverySettings, operator: OperatorSettings) -> OperatorSettings:
+    """The operator, with the keys that its `delivery` leaves out taken from the general one."""
     own = {key: getattr(operator.delivery, key) for key in operator.delivery.model_fields_set}
     return operator.model_copy(update={"delivery": general.model_copy(update=own)})

@@ -1,4 +1,4 @@
-"""One operator: who may call for it, how to reach it, and how much of the gateway it may use."""
+"""One operator: who may call for it, how it is reached, and how much of the gateway it may use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class CredentialSettings(Section):
     """What the game authenticates with (HTTP Basic). Give `password` or `password_hash`."""
 
     username: Username
-    """The user name; it also chooses the operator, so no other operator may have the same."""
+    """The user name. It also chooses the operator, so each operator needs its own, unless `path_only` is set."""
 
     password: Secret | None = None
     """The password itself."""
@@ -26,49 +26,49 @@ class CredentialSettings(Section):
 
 
 class LimitSettings(Section):
-    """How much of the gateway one operator may use, so that one that hangs slows no other."""
+    """How much of the gateway one operator may use, so that one that hangs does not slow down the others."""
 
     concurrency: Annotated[int, Field(ge=1)] = 128
-    """How many calls to the operator are under way at once."""
+    """How many calls to the operator may run at the same time."""
 
     waiting: Annotated[int, Field(ge=0)] = 256
-    """How many more wait for a place; further calls are refused at once, and nothing is sent."""
+    """How many more calls may wait for a free slot; further ones are refused at once, and nothing is sent."""
 
 
 class BreakerSettings(Section):
-    """When the operator is left alone for a while. Reads, holds (withdraws and deposits) and ends (confirms and
-    rollbacks) have a breaker each."""
+    """When calls to an operator that does not answer are stopped for a while. Reads, holds (withdraws and deposits) and
+    ends (confirms and rollbacks) each have a circuit breaker of their own."""
 
     failures: Annotated[int, Field(ge=1)] = 10
-    """How many calls in a row must get no answer of the operator's protocol to open the breaker. An error that the
-    protocol knows is an answer."""
+    """How many calls in a row must get no answer of the operator's protocol before the circuit breaker opens. An error
+    that the protocol knows is an answer."""
 
     open_for: Timeout = 5.0
-    """How long nothing is sent then, before one call probes whether the operator is back."""
+    """How long nothing is sent then; after that, one call tries whether the operator answers again."""
 
 
 class ConnectionSettings(Section):
     """The pool of connections to the operator."""
 
     connect_timeout: Timeout = 2.0
-    """How long connecting (name, TCP, TLS) may take, within the operator's timeout."""
+    """How long connecting (DNS, TCP, TLS) may take; it is part of the operator's timeout."""
 
     idle: Duration = 4.0
-    """How long an unused connection is kept for the next call. Keep it under the operator's own keep-alive time: a
-    connection that the operator closes just as a withdraw goes out costs that withdraw. 0s keeps none."""
+    """How long an unused connection is kept for the next call. Keep it shorter than the operator's own keep-alive time:
+    if the operator closes a connection just as a withdraw is sent on it, that withdraw fails. 0s keeps none."""
 
 
 class OperatorTls(Section):
-    """TLS towards the operator, where its base address is https."""
+    """TLS towards the operator, if its base URL begins with https."""
 
     ca_file: Path | None = None
-    """PEM file with the authorities to trust, instead of the system's."""
+    """PEM file with the certificate authorities to trust, instead of the system's."""
 
     cert_file: Path | None = None
-    """PEM file: the certificate that the gateway shows, for operators that ask for one."""
+    """PEM file with the gateway's client certificate, for operators that ask for one."""
 
     key_file: Path | None = None
-    """PEM file: its private key, if it is not in cert_file."""
+    """PEM file with its private key, if that is not in cert_file."""
 
 
 class OperatorSettings(Section):
@@ -81,17 +81,18 @@ class OperatorSettings(Section):
     """The adapter's own settings; see the adapter's page."""
 
     credentials: tuple[CredentialSettings, ...] = ()
-    """What the game may authenticate with; at least one. Several let a password be changed without a gap."""
+    """What the game authenticates with; at least one. With two, a password can be changed without an interruption."""
 
     path_only: bool = False
-    """Whether the credentials count under /operators/NAME/wallet/… alone. They may then be the same as another
+    """Whether the credentials are only valid under /operators/NAME/wallet/…. They may then be the same as another
     operator's."""
 
     allow_ips: tuple[Network, ...] = ()
-    """Addresses from which the game calls. Calls from elsewhere get no answer at all. Empty allows every address."""
+    """Addresses from which the game calls. Calls from other addresses get no response at all. Empty allows every
+    address."""
 
     timeout: Timeout = 5.0
-    """How long one call to the operator may take, from waiting for a connection to the end of its answer."""
+    """How long one call to the operator may take, from the wait for a connection to the end of the answer."""
 
     max_answer: Size = 256 * 1024
     """The largest answer that is read."""
@@ -100,7 +101,7 @@ class OperatorSettings(Section):
     """How much of the gateway the operator may use."""
 
     breaker: BreakerSettings = BreakerSettings()
-    """When the operator is left alone for a while."""
+    """When calls to an operator that does not answer are stopped for a while."""
 
     connections: ConnectionSettings = ConnectionSettings()
     """The pool of connections to the operator."""
@@ -112,8 +113,8 @@ class OperatorSettings(Section):
     """Which of the journals its transfers are kept in."""
 
     delivery: DeliverySettings = DeliverySettings()
-    """What is different about the delivery to this operator; keys that are left out are as in the general delivery."""
+    """What is different in the delivery to this operator; keys that are left out are as in the general `delivery`."""
 
     unknown_transfers: Literal["forward", "refuse"] = "forward"
-    """What to do with a confirm or rollback of a transfer that never went through this gateway: forward it and bring it
-    to its end, or refuse it."""
+    """What to do with a confirm or rollback of a transfer that this gateway has never seen: `forward` delivers it to
+    the operator, `refuse` answers 500 (UNKNOWN_TRANSFER)."""

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: where, what, and what would be right."""
+"""Problems of a configuration: where, what is wrong, and what would be right."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 KeyPath = tuple[str | int, ...]
-"""The way to a value: keys of mappings and indices of lists."""
+"""The path to a value: keys of mappings, and indices of lists."""
 
 
 class Mark(NamedTuple):
-    """Where something stands in a file, both counted from 1."""
+    """A position in a file; line and column count from 1."""
 
     line: int
     column: int
 
 
 class Problem(NamedTuple):
-    """One problem. `field` is empty where it concerns the file as a whole."""
+    """One problem. `field` is the dotted path of the value, empty if the problem is the file as a whole."""
 
     file: str
     mark: Mark
@@ -30,7 +30,7 @@ class Problem(NamedTuple):
 
 
 class SettingsError(Exception):
-    """The configuration cannot be used. `problems` are all that were found, in the order of the file."""
+    """The configuration cannot be used. `problems` are all of them, in the order of the file."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.mark))
@@ -38,10 +38,10 @@ class SettingsError(Exception):
 
 
 def printable(text: str) -> str:
-    """The text with a sign in place of whatever would break its line or could not be written out."""
+    """The text with `�` instead of characters that would break the line or cannot be encoded."""
     return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
-def dotted(place: KeyPath) -> str:
-    """The place as people write it: ``operators.acme.allow_ips[0]``."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+def dotted(key_path: KeyPath) -> str:
+    """The path as people write it: ``operators.acme.allow_ips[0]``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key_path).removeprefix(".")

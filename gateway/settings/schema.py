@@ -1,4 +1,7 @@
-"""The configuration's JSON Schema, for editors: durations and sizes as texts, references wherever a value may stand."""
+"""The configuration's JSON Schema, for editors: durations and sizes are texts, and any value may be a reference.
+
+The dialect is JSON Schema 2020-12.
+"""
 
 from __future__ import annotations
 
@@ -24,22 +27,22 @@ Schema = dict[str, Any]
 
 
 class _Untitled(GenerateJsonSchema):
-    """Without titles that only repeat the keys."""
+    """Leaves out titles, which only repeat the keys."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False if schema else super().field_title_should_be_set(schema)
 
 
 def json_schema(adapters: Mapping[str, type[BaseModel]]) -> Schema:
-    """The schema, with what each of these adapters (by name) understands under `settings`."""
+    """The schema of the whole file. `adapters` are the models of the adapters' own `settings`, by name."""
     schema = Settings.model_json_schema(schema_generator=_Untitled)
     definitions: Schema = schema.pop("$defs")
     for name, settings in sorted(adapters.items()):
         _add_adapter(definitions, name, settings)
-    written = {key: _written(definition) for key, definition in definitions.items()}
+    converted = {key: _as_in_file(definition) for key, definition in definitions.items()}
     whole: Schema = {"$schema": DIALECT}
-    whole.update(_written(schema))
-    whole["$defs"] = {**dict(sorted(written.items())), "Reference": REFERENCE}
+    whole.update(_as_in_file(schema))
+    whole["$defs"] = {**dict(sorted(converted.items())), "Reference": REFERENCE}
     return whole
 
 
@@ -55,30 +58,30 @@ def _add_adapter(definitions: Schema, name: str, settings: type[BaseModel]) -> N
     )
 
 
-def _written(schema: Any) -> Any:
-    """The same schema for values as they are written in a file."""
+def _as_in_file(schema: Any) -> Any:
+    """The same schema, for values as they are written in a file."""
     if not isinstance(schema, dict):
         return schema
-    made = {key: _inner(key, value) for key, value in schema.items() if key != "title"}
-    if "default" in made:
-        made["default"] = _default(made)
-        if isinstance(made["default"], dict) or made["default"] is None:
-            del made["default"]
-    return _or_reference(made) if _is_strict_scalar(made) else made
+    converted = {key: _part_in_file(key, value) for key, value in schema.items() if key != "title"}
+    if "default" in converted:
+        converted["default"] = _default_text(converted)
+        if isinstance(converted["default"], dict) or converted["default"] is None:
+            del converted["default"]
+    return _or_reference(converted) if _is_strict_scalar(converted) else converted
 
 
-def _inner(key: str, value: Any) -> Any:
+def _part_in_file(key: str, value: Any) -> Any:
     if key in ("properties", "$defs"):
-        return {name: _written(each) for name, each in value.items()}
+        return {name: _as_in_file(each) for name, each in value.items()}
     if key in ("anyOf", "allOf", "oneOf", "prefixItems"):
-        return [_written(each) for each in value]
+        return [_as_in_file(each) for each in value]
     if key in ("items", "additionalProperties"):
-        return _written(value)
+        return _as_in_file(value)
     return " ".join(value.split()) if key == "description" else value
 
 
-def _default(schema: Schema) -> Any:
-    """A default in the words of the file."""
+def _default_text(schema: Schema) -> Any:
+    """A default as it would be written in a file."""
     scalars = {"pattern": None, **schema.get("items", schema)}
     for branch in scalars.get("anyOf", ()):
         scalars = {**branch, **scalars, "pattern": scalars["pattern"] or branch.get("pattern")}
@@ -90,11 +93,11 @@ def _default(schema: Schema) -> Any:
 
 
 def _is_strict_scalar(schema: Schema) -> bool:
-    """Whether a reference would not be valid as it is."""
+    """Whether the schema would refuse the text of a reference."""
     kind = schema.get("type")
     return kind in ("integer", "number", "boolean") or (kind == "string" and bool({"pattern", "enum"} & schema.keys()))
 
 
 def _or_reference(schema: Schema) -> Schema:
-    said = {key: schema.pop(key) for key in _ANNOTATIONS if key in schema}
-    return said | {"anyOf": [schema, {"$ref": "#/$defs/Reference"}]}
+    annotations = {key: schema.pop(key) for key in _ANNOTATIONS if key in schema}
+    return annotations | {"anyOf": [schema, {"$ref": "#/$defs/Reference"}]}

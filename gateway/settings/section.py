@@ -1,4 +1,4 @@
-"""The base of every part of the configuration, and the way from one part to those within it."""
+"""The base class of all sections of the configuration, and how to find a section by its path."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from gateway.settings.problems import KeyPath
 
 
 class Section(BaseModel):
-    """Immutable; an unknown key is an error, so that a typing slip is found. Docstrings of fields are what the
-    published schema and `docs/configuration.md` say of them."""
+    """A section of the configuration. It is immutable, and an unknown key is an error, so that a typing slip is found.
+
+    The docstrings of fields go into the published schema and into `docs/configuration.md`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-def fields_at(root: type[BaseModel], place: KeyPath) -> Mapping[str, FieldInfo]:
-    """The keys that may stand under a place; empty where there is no section."""
+def fields_at(root: type[BaseModel], key_path: KeyPath) -> Mapping[str, FieldInfo]:
+    """The fields of the section at a path, by key; empty if there is no section."""
     section: type[BaseModel] = root
-    parts = iter(place)
+    parts = iter(key_path)
     for part in parts:
         field = section.model_fields.get(str(part))
         inner = None if field is None else next(_sections(field.annotation), None)

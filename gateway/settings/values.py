@@ -1,7 +1,7 @@
-"""The values that a configuration is written in: durations, sizes, networks, names.
+"""Types of the values in a configuration: durations, sizes, networks, names.
 
-What is wrong with one is said as the rest of a sentence that begins with the value ("is not a duration; …"), so
-that whoever reports it decides whether the value may be shown.
+An error's text is the end of a sentence that begins with the value ("is not a duration; …"). So the code that reports
+it decides whether the value may be shown (`messages.py`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, WithJson
 from pydantic_core import PydanticCustomError
 
 WRITTEN: Final = "written"
-"""Validation context of values that come from a file: there a bare number is no duration and no size, since nobody
-could tell its unit. Code gives seconds and bytes."""
+"""Validation context of values from a file. There a duration or size needs a unit, since a bare number does not show
+which one is meant. Code gives seconds and bytes."""
 
 _SECONDS: Final = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86400)}
 _BYTES: Final = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
@@ -37,7 +37,7 @@ def parse_duration(text: str) -> float:
 
 
 def duration_text(seconds: float) -> str:
-    """The inverse of `parse_duration`, in the largest units that fit."""
+    """The inverse of `parse_duration`, in the largest units that fit: 5400.0 is ``1h30m``."""
     left = round(seconds * 1000)
     parts = []
     for unit in ("d", "h", "m", "s", "ms"):
@@ -56,7 +56,7 @@ def parse_size(text: str) -> int:
 
 
 def size_text(size: int) -> str:
-    """The inverse of `parse_size`, in the largest unit that divides it."""
+    """The inverse of `parse_size`, in the largest unit that divides it: 65536 is ``64KiB``."""
     unit = next(name for name, factor in reversed(_BYTES.items()) if size % factor == 0 and (size or factor == 1))
     return f"{size // _BYTES[unit]}{unit}"
 
@@ -83,28 +83,28 @@ def _network(value: Any) -> Any:
     if isinstance(value, IPv4Network | IPv6Network):
         return value
     try:
-        return ip_network(value, strict=True) if isinstance(value, str) else _no_network()
+        return ip_network(value, strict=True) if isinstance(value, str) else _refuse_network()
     except ValueError as error:
         if "host bits" in str(error):
             whole = ip_network(value, strict=False)
             raise PydanticCustomError("network", f"has host bits set; write {whole} for the network") from None
-        return _no_network()
+        return _refuse_network()
 
 
-def _no_network() -> Any:
-    raise PydanticCustomError("network", "is no address or network; write e.g. 192.0.2.7 or 10.0.0.0/8")
+def _refuse_network() -> Any:
+    raise PydanticCustomError("network", "is not an address or network; write e.g. 192.0.2.7 or 10.0.0.0/8")
 
 
 def _name(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(NAME_PATTERN, value):
         return value
-    raise PydanticCustomError("name", "is no name; use 1 to 64 of a-z, 0-9, - and _")
+    raise PydanticCustomError("name", "is not a name; use 1 to 64 of a-z, 0-9, - and _")
 
 
 def _username(value: Any) -> Any:
     if not isinstance(value, str) or re.fullmatch(USERNAME_PATTERN, value):
         return value
-    raise PydanticCustomError("username", "must have neither : nor control characters")
+    raise PydanticCustomError("username", "must not contain : or control characters")
 
 
 def _is_number(value: Any) -> bool:
@@ -118,13 +118,13 @@ def _schema(pattern: str, *examples: str) -> WithJsonSchema:
 Duration = Annotated[
     float, BeforeValidator(_duration), Field(ge=0, allow_inf_nan=False), _schema(DURATION_PATTERN, "5s", "250ms")
 ]
-"""Seconds; written with units."""
+"""Seconds; in a file written with units (``5s``)."""
 
 Timeout = Annotated[Duration, Field(gt=0)]
-"""A duration that is more than nothing."""
+"""A duration greater than 0."""
 
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0), _schema(SIZE_PATTERN, "64KiB", "1MiB")]
-"""Bytes; written with a unit."""
+"""Bytes; in a file written with a unit (``64KiB``)."""
 
 Network = Annotated[
     IPv4Network | IPv6Network,
@@ -134,7 +134,7 @@ Network = Annotated[
 """An address or a range of them, e.g. ``10.0.0.0/8``."""
 
 Name = Annotated[str, BeforeValidator(_name), _schema(NAME_PATTERN, "acme")]
-"""Lower-case and fit for a path, a label and a file."""
+"""A name that is safe in a URL path, a metric's label and a file name."""
 
 Username = Annotated[
     str,
@@ -142,10 +142,10 @@ Username = Annotated[
     BeforeValidator(_username),
     WithJsonSchema({"type": "string", "minLength": 1, "pattern": USERNAME_PATTERN}),
 ]
-"""Fit for HTTP Basic, where a colon ends it."""
+"""A user name for HTTP Basic, which must not contain a colon or control characters (RFC 7617 section 2)."""
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
-"""Never shown. An empty one is a variable that somebody forgot to set."""
+"""A secret, never shown. It must not be empty: an empty one usually comes from a variable that was not set."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-"""0 lets the system choose."""
+"""A TCP port; 0 lets the system choose one."""

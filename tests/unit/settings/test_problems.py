@@ -71,7 +71,7 @@ def named(operator: str, until: str, window: str) -> str:
     return (
         "for that long the game (it repeats its calls for 2d) or the gateway "
         f"(operators.{operator}.delivery: until {until}, late_arrival_window {window}) "
-        "may still name a finished transfer, and what is forgotten is sent on as something new"
+        "may still name a finished transfer, and a forgotten one is forwarded as a new one"
     )
 
 
@@ -115,14 +115,17 @@ def test_the_least_configuration_is_enough() -> None:
         ),
         (
             "allow_ips: [home]",
-            '6:17: operators.acme.allow_ips[0]: "home" is no address or network; write e.g. 192.0.2.7 or 10.0.0.0/8',
+            (
+                '6:17: operators.acme.allow_ips[0]: "home" is not an address or network; '
+                "write e.g. 192.0.2.7 or 10.0.0.0/8"
+            ),
         ),
         ("delivery: {jitter: 1}", '6:24: operators.acme.delivery.jitter: "1" must be less than 1.0'),
         ("delivery: {jitter: some}", '6:24: operators.acme.delivery.jitter: "some" is not a number'),
         ("delivery: {jitter: .nan}", '6:24: operators.acme.delivery.jitter: ".nan" must be less than 1.0'),
         ("delivery: {schedule: []}", "6:26: operators.acme.delivery.schedule: must not be empty"),
         ("unknown_transfers: guess", "6:24: operators.acme.unknown_transfers: \"guess\" must be 'forward' or 'refuse'"),
-        ("journal: Big!", '6:14: operators.acme.journal: "Big!" is no name; use 1 to 64 of a-z, 0-9, - and _'),
+        ("journal: Big!", '6:14: operators.acme.journal: "Big!" is not a name; use 1 to 64 of a-z, 0-9, - and _'),
         ("journal: big", '6:14: operators.acme.journal: there is no journal "big"; known here: default'),
         ("journal: defualt", '6:14: operators.acme.journal: there is no journal "defualt"; did you mean "default"?'),
         ("tls: {ca_file: /no/such.pem}", "6:20: operators.acme.tls.ca_file: there is no file /no/such.pem"),
@@ -132,10 +135,10 @@ def test_the_least_configuration_is_enough() -> None:
         ),
         ("adapter: fake", "6:5: operators.acme.adapter: is given twice, first in line 3; remove one"),
         ("[a, b]: c", "6:5: operators.acme: a key must be a plain text"),
-        ("journal: !!int x", "6:14: operators.acme.journal: is no valid YAML value; put it in quotes"),
+        ("journal: !!int x", "6:14: operators.acme.journal: is not valid YAML; put it in quotes"),
         (
             "journal: !env X",
-            "6:14: operators.acme.journal: is no valid YAML: could not determine a constructor for the tag '!env'",
+            "6:14: operators.acme.journal: is not valid YAML: could not determine a constructor for the tag '!env'",
         ),
         (
             "timeout: ${NOPE}",
@@ -152,7 +155,7 @@ def test_the_least_configuration_is_enough() -> None:
         (
             "limits: {concurrency: ${PORT}}",
             (
-                "6:28: is no valid YAML: expected ',' or '}', but got '{'"
+                "6:28: is not valid YAML: expected ',' or '}', but got '{'"
                 '; within { } put references in quotes: "${NAME}"'
             ),
         ),
@@ -165,15 +168,15 @@ def test_a_mistake_of_an_operator_is_told_with_its_remedy(line: str, said: str) 
 @pytest.mark.parametrize(
     "text, said",
     [
-        ("", "1:1: is empty; write at least an operator into it"),
-        ("# nothing\n", "1:1: is empty; write at least an operator into it"),
+        ("", "1:1: is empty; write at least one operator"),
+        ("# nothing\n", "1:1: is empty; write at least one operator"),
         ("[]", "1:1: must be a mapping; write its keys indented below it"),
         ("operators: {}", "1:12: operators: needs at least one operator"),
         ("operators:", "1:11: operators: is empty; give it a value, or remove the key"),
-        ("server: [", "1:10: is no valid YAML: expected the node content, but found '<stream end>'"),
-        ("a: b\n---\nc: d", "2:1: is no valid YAML: but found another document"),
-        ("a: *nowhere", "1:4: is no valid YAML: found undefined alias 'nowhere'"),
-        ("\x07", "1:1: is no valid YAML: it holds characters that are not allowed"),
+        ("server: [", "1:10: is not valid YAML: expected the node content, but found '<stream end>'"),
+        ("a: b\n---\nc: d", "2:1: is not valid YAML: but found another document"),
+        ("a: *nowhere", "1:4: is not valid YAML: found undefined alias 'nowhere'"),
+        ("\x07", "1:1: is not valid YAML: it contains characters that are not allowed"),
         ("a: &a [*a]", "1:1: is too large or too deeply nested, or an alias contains itself"),
         ("a: &a {<<: *a}", "1:1: is too large or too deeply nested, or an alias contains itself"),
         ("a: " + "[" * 900, "1:1: is too large or too deeply nested, or an alias contains itself"),
@@ -214,13 +217,13 @@ def test_a_mistake_of_an_operator_is_told_with_its_remedy(line: str, said: str) 
             "journals: {b: {url: 'sqlite:///b', keep: 1s}}\n" + LEAST,
             (
                 "1:42: journals.b.keep: is 1s, shorter than 2d: for that long the game (it repeats its calls for 2d) "
-                "may still name a finished transfer, and what is forgotten is sent on as something new; "
+                "may still name a finished transfer, and a forgotten one is forwarded as a new one; "
                 "write 2d or more"
             ),
         ),
         (
             "journals: {default: {url: 'sqlite:///b'}}\n" + LEAST,
-            '1:21: journals.default: "default" is what operators call the one under `journal`; use another name',
+            '1:21: journals.default: "default" is the name of the journal under `journal`; use another name',
         ),
         (
             "journals: {a: {url: 'sqlite:///journal.db'}}\n" + LEAST,
@@ -228,13 +231,13 @@ def test_a_mistake_of_an_operator_is_told_with_its_remedy(line: str, said: str) 
         ),
         (
             "journals: {A: {url: 'sqlite:///b'}}\n" + LEAST,
-            '1:12: journals.A: "A" is no name; use 1 to 64 of a-z, 0-9, - and _',
+            '1:12: journals.A: "A" is not a name; use 1 to 64 of a-z, 0-9, - and _',
         ),
         (
             "rollback_reasons: {categories: [{name: x}]}\n" + LEAST,
             (
                 "1:33: rollback_reasons.categories[0].match: is missing: "
-                "A text; reasons that contain it, in whatever case, belong to the category."
+                "Reasons that contain this text belong to the category; upper and lower case are the same."
             ),
         ),
     ],
@@ -254,12 +257,12 @@ def test_a_mistake_elsewhere_is_told_with_its_remedy(text: str, said: str) -> No
         ),
         (
             "[{username: 'a:b', password: x}]",
-            "3:30: operators.acme.credentials[0].username: must have neither : nor control characters",
+            "3:30: operators.acme.credentials[0].username: must not contain : or control characters",
         ),
         (
             "[{username: a, password_hash: x}]",
             (
-                "3:48: operators.acme.credentials[0].password_hash: is no Argon2 hash; "
+                "3:48: operators.acme.credentials[0].password_hash: is not an Argon2 hash; "
                 "`mm-gateway hash-password` makes one"
             ),
         ),
@@ -398,22 +401,22 @@ def test_a_date_is_a_text() -> None:
     [
         (
             "admin: {host: 0.0.0.0}\n" + LEAST,
-            "1:15: admin.host: is reachable from other machines, and no admin.token is asked for",
+            "1:15: admin.host: is reachable from other machines without a token; set admin.token, or use 127.0.0.1",
         ),
         (
             "admin: {host: admin.internal}\n" + LEAST,
-            "1:15: admin.host: is reachable from other machines, and no admin.token is asked for",
+            "1:15: admin.host: is reachable from other machines without a token; set admin.token, or use 127.0.0.1",
         ),
         (
             with_operator("timeout: 10s"),
             (
-                "6:14: operators.acme.timeout: is not below server.request_timeout (10s): a slow answer of the "
-                "operator comes after the game was told that the end is still being worked on"
+                "6:14: operators.acme.timeout: is not below server.request_timeout (10s): the game is answered "
+                "PENDING before a slow operator has answered; write a shorter one"
             ),
         ),
         (
             "server: {trusted_proxies: [0.0.0.0/0]}\n" + LEAST,
-            "1:28: server.trusted_proxies[0]: believes everybody's X-Forwarded-For",
+            "1:28: server.trusted_proxies[0]: believes X-Forwarded-For from every address; list only your proxies",
         ),
         ("journals: {big: {url: 'postgresql://h/d'}}\n" + LEAST, "1:17: journals.big: no operator uses this journal"),
     ],
@@ -458,7 +461,7 @@ def test_a_file_that_cannot_even_be_looked_for_is_not_there(name: str) -> None:
     "value", ["!!int", "!!float", "!!bool", "!!timestamp x", "!!binary ü", "!!int 1:_", "!!int 0b"]
 )
 def test_a_value_that_is_not_what_its_tag_says_is_told(value: str) -> None:
-    assert "is no valid YAML" in problems(with_operator(f"timeout: {value}"))[0]
+    assert "is not valid YAML" in problems(with_operator(f"timeout: {value}"))[0]
 
 
 @pytest.mark.parametrize("name", ['"a\\nb"', '"\\ud800"', '"\\0"'])
