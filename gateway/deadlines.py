@@ -1,4 +1,4 @@
-"""Time limits for many calls at once, with one timer of the loop's for all: a timer each costs as much as sending."""
+"""Deadlines of many calls with one timer of the event loop: a timer for each call would cost as much as sending it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Final, Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 _EARLY_S: Final = 0.001
-"""Loops round their timers to milliseconds."""
+"""Event loops round their timers to milliseconds, so that one may fire this much early."""
 
 
 class Deadlines(Generic[K]):
-    """Calls `expire` for every key whose time comes before it is dropped. Not for several loops."""
+    """Calls `expire` with every key whose deadline passes before it is dropped. Use it from one event loop only."""
 
     def __init__(self, expire: Callable[[K], None]) -> None:
         self._expire = expire
@@ -23,16 +23,18 @@ class Deadlines(Generic[K]):
         self._fires_at = inf
 
     def set(self, key: K, due: float, loop: asyncio.AbstractEventLoop) -> None:
-        """`due` is in the loop's time."""
+        """Sets or moves the deadline of a key; `due` is in the loop's time."""
         self._due[key] = due
         if due < self._fires_at:
             self._arm(due, loop)
 
     def drop(self, key: K) -> None:
-        """The timer is left as it is: when it fires it finds the next one due."""
+        """Removes the deadline of a key, if it has one."""
+        # The timer stays: most calls end in time, and moving it would cost each of them a search for the next deadline.
         self._due.pop(key, None)
 
     def close(self) -> None:
+        """Removes all deadlines."""
         self._due.clear()
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""Exact money: decimal from socket to socket, never a binary float."""
+"""Exact money: decimal from socket to socket, never a binary float (docs/architecture.md, promise 8)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import msgspec
 INTEGER_DIGITS: Final = 26
 FRACTION_DIGITS: Final = 12
 BALANCE_FRACTION_DIGITS: Final = 26
-"""A balance only informs: an operator that computes in floats may say 0.30000000000000004, and is taken at its word."""
+"""A balance only informs, so it may have more digits: an operator that computes in floats sends 0.30000000000000004."""
 _DIGITS: Final = INTEGER_DIGITS + FRACTION_DIGITS
 _EXACT: Final = Context(prec=2 * _DIGITS)
-"""Roomy enough that nothing here is ever rounded."""
+"""Precise enough that nothing here is ever rounded."""
 
 
 class MoneyError(ValueError):
-    """An amount that is no money here: not finite, negative, or with more digits than are kept."""
+    """An amount that cannot be kept exactly: not finite, or with more digits than the limits above."""
 
 
 class Money(msgspec.Struct, frozen=True, order=False):
     """An amount of one currency, e.g. ``Money(Decimal("230"), "XAG")``.
 
     `amount` is in units of the currency (not cents), finite, and may be negative only in a balance.
-    Build one with `money`, which holds the limits and the one way to write a number.
+    Build one with `money`, which checks the limits and brings the number into canonical form.
     """
 
     amount: Decimal
@@ -40,8 +40,9 @@ def money(amount: Decimal | int | str, currency: str) -> Money:
 
 
 def unchecked_money(amount: Decimal | int, currency: str, places: int = 0) -> Money:
-    """`Money` as somebody else says it, counted in 10^-places of the unit: ``unchecked_money(356000, "XAG", 5)`` is
-    3.56 XAG. Every digit is kept, for whoever takes it to check and to bring into canonical form.
+    """`Money` as an operator sends it, in units of 10^-places: ``unchecked_money(356000, "XAG", 5)`` is 3.56 XAG.
+
+    Every digit is kept and no limit is checked; whoever uses it must call `canonical`.
     """
     number = Decimal(amount)
     if places and number.is_finite():
@@ -58,7 +59,7 @@ def parse(text: str) -> Money:
 
 
 def canonical(amount: Decimal | int | str, fraction_digits: int = FRACTION_DIGITS) -> Decimal:
-    """The same number without exponent or trailing zeros. Raises `MoneyError` outside the limits."""
+    """The same number without exponent and trailing zeros. Raises `MoneyError` outside the limits."""
     number = _decimal(amount)
     if not number.is_finite():
         raise MoneyError("the amount is not a finite number")
@@ -66,19 +67,20 @@ def canonical(amount: Decimal | int | str, fraction_digits: int = FRACTION_DIGIT
         return Decimal(0)
     if number.adjusted() >= INTEGER_DIGITS:
         raise MoneyError(f"the amount has more than {INTEGER_DIGITS} digits before the point")
-    if number.adjusted() < -fraction_digits:  # to be known before it is written out, which might be very long
-        raise _too_fine(fraction_digits)
+    # Before it is written out below: 1e-999999999 would take a gigabyte (tests/unit/test_money.py).
+    if number.adjusted() < -fraction_digits:
+        raise _too_many_digits(fraction_digits)
     whole, _, fraction = f"{number:f}".partition(".")
     fraction = fraction.rstrip("0")
     if len(fraction) > fraction_digits:
-        raise _too_fine(fraction_digits)
+        raise _too_many_digits(fraction_digits)
     return Decimal(f"{whole}.{fraction}" if fraction else whole)
 
 
 def scaled(amount: Decimal, places: int) -> int:
-    """The amount as a whole number of 10^-places units: ``scaled(Decimal("3.56"), 5) == 356000``.
+    """The amount as a whole number of units of 10^-places: ``scaled(Decimal("3.56"), 5) == 356000``.
 
-    Raises `MoneyError` when that would need rounding.
+    Raises `MoneyError` if that would need rounding.
     """
     shifted = _EXACT.scaleb(amount, places)
     if shifted != _EXACT.to_integral_value(shifted):
@@ -91,7 +93,7 @@ def unscaled(units: int, places: int) -> Decimal:
     return canonical(_EXACT.scaleb(units, -places))
 
 
-def _too_fine(fraction_digits: int) -> MoneyError:
+def _too_many_digits(fraction_digits: int) -> MoneyError:
     return MoneyError(f"the amount has more than {fraction_digits} digits after the point")
 
 

@@ -1,4 +1,4 @@
-"""Why a transfer was rolled back: kept whole, told apart by configured categories."""
+"""Reasons to roll back: their text, of which `TEXT_LIMIT` characters are kept, and their configured category."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 
 OTHER: Final = "other"
 TEXT_LIMIT: Final = 4096
+"""Characters that are kept of a reason."""
 
 
 class Source(StrEnum):
@@ -21,30 +22,32 @@ class Source(StrEnum):
 
 
 class Category(msgspec.Struct, frozen=True):
-    """A name for the reasons whose text contains `match`, whatever its case."""
+    """A name for all reasons whose text contains `match`; upper and lower case are the same."""
 
     name: str
     match: str
 
 
 class Categories:
-    """The configured categories, in order: the first that matches names the reason, else `other`."""
+    """The configured categories, in order."""
 
     def __init__(self, categories: Iterable[Category]) -> None:
         self._rules = [(category.match.casefold(), category.name) for category in categories]
 
     def of(self, text: str) -> str:
+        """The name of the first category that matches; `other` if none does."""
         folded = text.casefold()
         return next((name for match, name in self._rules if match in folded), OTHER)
 
 
 def kept_text(text: object) -> str:
-    """What is kept of a reason, whatever the game sent: always a text, never longer than `TEXT_LIMIT`.
+    """The text of a reason that is kept: any value as text, at most `TEXT_LIMIT` characters, empty for None.
 
-    A rollback is never refused because of its reason, so nothing here raises.
+    It never raises: a rollback is never refused because of its reason (docs/architecture.md, promise 7).
     """
     if text is None:
         return ""
-    whole = text if isinstance(text, str) else str(text)
-    clean = whole.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+    full = text if isinstance(text, str) else str(text)
+    # PostgreSQL's text type cannot store U+0000, and half a surrogate pair cannot be encoded at all.
+    clean = full.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
     return clean if len(clean) <= TEXT_LIMIT else clean[: TEXT_LIMIT - 1] + "…"

@@ -1,4 +1,4 @@
-"""Which texts are secrets: those of the settings, and none that is too short."""
+"""Which texts are secrets: every `SecretStr` in the settings that is not too short."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Final
 from pydantic import BaseModel, SecretStr
 
 SHORTEST_SECRET: Final = 4
-"""Characters. Shorter texts would be found in every other word, and hiding them would tell more than it hides."""
+"""In characters. Shorter texts occur in every other word; replacing them would reveal more than it hides."""
 
 
 def secrets_of(value: Any) -> Iterator[str]:
-    """Every secret text inside a section, an adapter's settings, or a collection of them."""
+    """Every secret text in a section, in an adapter's settings, or in a collection of these."""
     if isinstance(value, SecretStr):
         yield value.get_secret_value()
     elif isinstance(value, BaseModel):
@@ -20,6 +20,8 @@ def secrets_of(value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping):
         for inner in value.values():
             yield from secrets_of(inner)
-    elif isinstance(value, list | tuple | set | frozenset):  # not whatever can be walked: a network holds its addresses
+    # Not every iterable: a network would yield all its addresses
+    # (test_secrets_are_found_beside_a_network_without_walking_its_addresses).
+    elif isinstance(value, list | tuple | set | frozenset):
         for inner in value:
             yield from secrets_of(inner)

@@ -50,9 +50,7 @@ class Metrics:
         self._delivered = self._counters(
             "deliveries", "Decisions that the operator acknowledged.", "operator", "decision"
         )
-        self._parked = self._counters(
-            "parked", "Transfers that were parked.", "operator", "decision"
-        )
+        self._parked = self._counters("parked", "Transfers that were parked.", "operator", "decision")
         self._ended = self._counters("transfers_ended", "Transfers that ended.", "operator", "direction", "state")
         self._reasons = self._counters("rollback_reasons", "Reasons to roll back.", "operator", "source", "category")
         self._late = self._counters(

@@ -1,4 +1,4 @@
-"""The calls of the game's wallet format, by the name of their endpoint, and which of them does what to a transfer."""
+"""The calls of the wallet contract, and which call does what to a transfer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.records import Decision, Direction
 
 
 class WalletCall(StrEnum):
-    """One of the eight things that the game asks an operator's wallet."""
+    """One of the eight calls, by the last part of its path (wallet contract, "Calls")."""
 
     VERIFY_SESSION = "verifySession"
     GET_BALANCE = "getBalance"
@@ -22,6 +22,7 @@ class WalletCall(StrEnum):
 
 
 HOLD_CALL: Final = {Direction.WITHDRAW: WalletCall.WITHDRAW, Direction.DEPOSIT: WalletCall.DEPOSIT}
+"""The call that opens a transfer of each direction."""
 
 END_CALL: Final = {
     (Direction.WITHDRAW, Decision.CONFIRM): WalletCall.CONFIRM_WITHDRAWAL,
@@ -29,6 +30,7 @@ END_CALL: Final = {
     (Direction.DEPOSIT, Decision.CONFIRM): WalletCall.CONFIRM_DEPOSIT,
     (Direction.DEPOSIT, Decision.ROLLBACK): WalletCall.ROLLBACK_DEPOSIT,
 }
+"""The call that ends a transfer, by its direction and the decision."""
 
 HOLDS: Final = frozenset(HOLD_CALL.values())
 ROLLBACKS: Final = frozenset(END_CALL[direction, Decision.ROLLBACK] for direction in Direction)

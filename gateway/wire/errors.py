@@ -1,6 +1,7 @@
-"""The errors the game can get: an HTTP 500 (or 400, 401) whose body carries one of these codes.
+"""The errors that the game can get: an HTTP 500 (or 400, 401) whose body carries one of these codes.
 
-`OTHER` (100) is the one code that the game's contract prints; the rest are ours, documented in `docs/errors.md`.
+`OTHER` (100) is the one code that the wallet contract prints ("Transport"); the rest are the gateway's own and are
+explained in `docs/errors.md`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from enum import IntEnum
 
 
 class ErrorCode(IntEnum):
-    """What the game may tell apart. 10x: the operator declined. 11x: the call contradicts what is recorded.
-    12x: no clear end yet, or nothing was sent. 13x: the call itself is wrong."""
+    """10x: the operator declined. 11x: the call contradicts what is recorded. 12x: the outcome is not known yet, or
+    nothing was sent. 13x: the call itself is wrong."""
 
     OTHER = 100
     SESSION = 101
@@ -34,7 +35,7 @@ class ErrorCode(IntEnum):
 
     @property
     def status(self) -> int:
-        """The HTTP status that carries this code: 400 and 401 for a call that is wrong in itself, else 500."""
+        """The HTTP status of a response with this code: 400 or 401 where the call itself is wrong, else 500."""
         return _STATUS.get(self, 500)
 
 
@@ -42,7 +43,7 @@ _STATUS = {ErrorCode.BAD_REQUEST: 400, ErrorCode.UNAUTHORIZED: 401}
 
 
 class WalletError(Exception):
-    """The answer to the game is no: `code` and `text` become its error body. `text` holds no secrets."""
+    """The call failed: `code` and `text` become the error body. `text` must not contain a secret."""
 
     def __init__(self, code: ErrorCode, text: str) -> None:
         super().__init__(text)

@@ -1,7 +1,6 @@
-"""What may stand in each field of the game's calls: shapes, limits, and what to send instead.
+"""The fields of the game's calls: their types, their limits, and what to send instead.
 
-The limits keep what an operator, a journal or a log would stumble over (control characters, NUL, endless texts) out
-of the gateway.
+The limits keep out what would break at an operator, in a journal or in a log: control characters, NUL, endless texts.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ DESCRIPTION_LIMIT: Final = 1024
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_HALF: Final = re.compile(r"[\ud800-\udfff]")
-"""Half of a surrogate pair, as is left of an emoji that was cut in two: nothing can write it."""
+_HALF_PAIR: Final = re.compile(r"[\ud800-\udfff]")
+"""Half of a surrogate pair, as is left of an emoji that was cut in two: it cannot be encoded."""
 
-_as_json: Final = msgspec.json.Encoder(decimal_format="number")
+_json_encoder: Final = msgspec.json.Encoder(decimal_format="number")
 
 REMEDIES: Final = {
     "token": f"send the session's token, a string of 1 to {TOKEN_LIMIT} characters without control characters",
@@ -37,15 +36,15 @@ REMEDIES: Final = {
     f"and {FRACTION_DIGITS} after the point",
     "amount.currencyCode": f"send a string of 1 to {CURRENCY_LIMIT} visible ASCII characters",
 }
-"""How to put right what is wrong with a field."""
+"""What to send instead, by field: the end of an error's text."""
 
 
 def exact_amount(value: object) -> Decimal:
-    """A positive amount in canonical form, from a JSON number or a string that holds one."""
+    """Reads a positive amount from a JSON number, or a string that contains one, into canonical form."""
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise PydanticCustomError("amount", "is not a number")
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        raise PydanticCustomError("amount", "is a string that holds no number")
+        raise PydanticCustomError("amount", "is a string that does not contain a number")
     try:
         amount = canonical(value)
     except MoneyError as error:
@@ -56,29 +55,30 @@ def exact_amount(value: object) -> Decimal:
 
 
 def informing_text(value: Any) -> str | None:
-    """What only informs as text, whatever the game sent: JSON if it is not a string, None if there is none."""
+    """The text of a field that only informs: a string as it is, any other value as JSON. None stays None."""
     if value is None or isinstance(value, str):
         return value
-    return _as_json.encode(value).decode()
+    return _json_encoder.encode(value).decode()
 
 
 def as_written(raw: bytes) -> str:
-    """A value that no parser takes, quotes and escapes included: evidence, from which nothing may be lost."""
+    """The text of a value that no parser reads, with its quotes and escapes: it is evidence, so nothing is changed."""
     return raw.decode("utf-8", "replace")
 
 
 def as_meant(raw: bytes) -> str:
-    """A value that no parser takes: of a string what can be shown, ``�`` for the rest; anything else as written."""
+    """The text of a value that no parser reads, for people: a string with ``�`` for half a pair, else as written."""
     written = as_written(raw)
     try:
-        meant = json.loads(written, strict=False)
+        # The standard library's parser, since it accepts half a surrogate pair.
+        decoded = json.loads(written, strict=False)
     except (ValueError, RecursionError):
         return written
-    return _HALF.sub("\ufffd", meant) if isinstance(meant, str) else written
+    return _HALF_PAIR.sub("\ufffd", decoded) if isinstance(decoded, str) else written
 
 
 def shown_description(value: object) -> str:
-    """A description fit to be passed on: one line, and no longer than `DESCRIPTION_LIMIT`."""
+    """A description that is safe to forward: one line of at most `DESCRIPTION_LIMIT` characters. It never fails."""
     clean = _CONTROL.sub(" ", informing_text(value) or "")
     return clean if len(clean) <= DESCRIPTION_LIMIT else clean[: DESCRIPTION_LIMIT - 1] + "…"
 
@@ -112,11 +112,11 @@ Description = Annotated[
     str,
     BeforeValidator(shown_description),
     WithJsonSchema(
-        {"description": "Anything: it only informs, so it is cut and cleaned, never refused.", "examples": ["A sword"]}
+        {"description": "Any value: it only informs, so it is cut and cleaned, never refused.", "examples": ["A sword"]}
     ),
 ]
 ReasonText = Annotated[
     str | None,
     BeforeValidator(informing_text),
-    WithJsonSchema({"description": "Anything: it is kept, never refused.", "examples": ["Withdraw request failed."]}),
+    WithJsonSchema({"description": "Any value: it is kept, never refused.", "examples": ["Withdraw request failed."]}),
 ]

@@ -1,8 +1,9 @@
-"""The outermost members of a JSON object as raw text, however odd what stands inside them.
+"""Splits a JSON object into its outermost members without parsing their values.
 
-A call must not be refused because of what only informs, nor a clear yes of an operator be lost for it. A rollback's
-reason, a player's nickname or a balance may be nested a thousand deep, hold a number of a million digits, half of a
-surrogate pair or bytes that are not UTF-8: no JSON parser takes all of these, so none is asked.
+A call must not be refused because of a field that only informs, and an operator's clear yes must not be lost because of
+one. A rollback's reason, a player's nickname or a balance may be nested a thousand levels deep, contain a number of a
+million digits, half of a surrogate pair, or bytes that are not UTF-8. No JSON parser reads all of these
+(docs/decisions/052-reading-and-writing-json.md).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Final
 
 import jiter
 
+# Possessive quantifiers (`*+`) never go back, so that the time stays linear:
+# test_a_million_bytes_meant_to_be_slow_are_not.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TOKEN: Final = re.compile(_STRING + rb'|["{}\[\],]', re.DOTALL)
 _NAME: Final = re.compile(rb"\s*(?P<name>" + _STRING + rb")\s*:", re.DOTALL)
@@ -20,19 +23,19 @@ _DEPTH: Final = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 
 
 def members(body: bytes) -> list[tuple[bytes, bytes]]:
-    """The names (with their quotes) and values of an object's members, in order, as they were written.
+    """Returns name (with its quotes) and value of each member of an object, in order, as they were written.
 
-    Takes time linear in the body. Raises `ValueError` where the outermost level is not that of an object.
+    Takes time linear in the body. Raises `ValueError` if the outermost level is not that of an object.
     """
     text = body.strip()
     if len(text) < len("{}") or not (text.startswith(b"{") and text.endswith(b"}")):
         raise ValueError("the body is not a complete JSON object")
-    inside = text[1:-1]
-    return [_member(part) for part in _parts(inside)] if inside.strip() else []
+    content = text[1:-1]
+    return [_split_member(part) for part in _split_at_commas(content)] if content.strip() else []
 
 
 class DuplicateMember(ValueError):
-    """The object gives a member twice that must be there once: others might read the other one."""
+    """A member that must be unique is there twice; the operator might read the other one."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} is there twice")
@@ -40,41 +43,41 @@ class DuplicateMember(ValueError):
 
 
 def members_by_name(body: bytes, once: Collection[str]) -> dict[str, list[bytes]]:
-    """The same values by the names that they belong to; a member whose name cannot be read is left out.
+    """Returns the raw values of each name, in order; members whose name cannot be decoded are left out.
 
-    Raises `ValueError` as `members` does, and `DuplicateMember` for a name in `once` that comes twice.
+    Raises `ValueError` as `members` does, and `DuplicateMember` if a name in `once` is there twice.
     """
-    found: dict[str, list[bytes]] = {}
+    values: dict[str, list[bytes]] = {}
     for raw_name, value in members(body):
         try:
             name = jiter.from_json(raw_name)
         except ValueError:
             continue
-        if name in once and name in found:
+        if name in once and name in values:
             raise DuplicateMember(name)
-        found.setdefault(name, []).append(value)
-    return found
+        values.setdefault(name, []).append(value)
+    return values
 
 
-def _parts(inside: bytes) -> Iterator[bytes]:
-    """What stands between the outermost commas."""
+def _split_at_commas(content: bytes) -> Iterator[bytes]:
+    """Yields the texts between the outermost commas."""
     depth = start = 0
-    for token in _TOKEN.finditer(inside):
+    for token in _TOKEN.finditer(content):
         depth += _DEPTH.get(token[0], 0)
         if depth < 0:
-            raise ValueError("the body closes a bracket that it never opened")
+            raise ValueError("the body closes a bracket that was not opened")
         if token[0] == b'"':
-            raise ValueError("the body holds a string that never ends")
+            raise ValueError("the body contains a string that is not closed")
         if depth == 0 and token[0] == b",":
-            yield inside[start : token.start()]
+            yield content[start : token.start()]
             start = token.end()
     if depth:
-        raise ValueError("the body never closes a bracket")
-    yield inside[start:]
+        raise ValueError("the body opens a bracket that is not closed")
+    yield content[start:]
 
 
-def _member(part: bytes) -> tuple[bytes, bytes]:
+def _split_member(part: bytes) -> tuple[bytes, bytes]:
     name = _NAME.match(part)
     if name is None:
-        raise ValueError("the body holds a member without a name")
+        raise ValueError("the body contains a member without a name")
     return name["name"], part[name.end() :].strip()

@@ -1,4 +1,4 @@
-"""The wallet door described in OpenAPI 3.1, made of the models that read and write its messages."""
+"""The OpenAPI 3.1 description of the wallet listener, made from the models that read and write its messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SCHEMAS: Final = "#/components/schemas/"
 
 _MESSAGES: Final[dict[WalletCall, tuple[str, type[BaseModel], type[msgspec.Struct]]]] = {
     WalletCall.VERIFY_SESSION: ("Is the session alive, and whose is it?", SessionRequest, PlayerReply),
-    WalletCall.GET_BALANCE: ("What has the player?", SessionRequest, BalanceReply),
+    WalletCall.GET_BALANCE: ("What is the player's balance?", SessionRequest, BalanceReply),
     WalletCall.WITHDRAW: ("Take money. Sent once, never repeated.", HoldRequest, TransferReply),
     WalletCall.CONFIRM_WITHDRAWAL: ("The withdraw is final.", ConfirmRequest, TransferReply),
     WalletCall.ROLLBACK_WITHDRAWAL: ("The withdraw is undone.", RollbackRequest, TransferReply),
@@ -23,7 +23,7 @@ _MESSAGES: Final[dict[WalletCall, tuple[str, type[BaseModel], type[msgspec.Struc
     WalletCall.CONFIRM_DEPOSIT: ("The deposit is final.", ConfirmRequest, TransferReply),
     WalletCall.ROLLBACK_DEPOSIT: ("The deposit is undone.", RollbackRequest, TransferReply),
 }
-"""What each call is for, its body, and the body of its 200."""
+"""By call: its summary, the model of its body, and the model of its 200."""
 
 _FAILURES: Final = {
     "400": "The message is not valid; the description names field, problem and remedy.",
@@ -32,22 +32,22 @@ _FAILURES: Final = {
 }
 
 _ABOUT: Final = (
-    "What the game sends to the operator's wallet. The credentials choose the operator; the same calls stand under "
-    "`/operators/{name}/wallet/` for who wants it in the path. Fields that are not named here are ignored."
+    "What the game sends to the operator's wallet. The credentials choose the operator; the same calls under "
+    "`/operators/{name}/wallet/` name it in the path. Fields that are not named here are ignored."
 )
 
 
 def document() -> dict[str, Any]:
-    """The whole document, as `docs/openapi.yaml` shows it."""
+    """The whole document; `docs/openapi.yaml` is the same as text."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "The wallet door of mm-gateway", "version": "1", "description": _ABOUT},
+        "info": {"title": "The wallet listener of mm-gateway", "version": "1", "description": _ABOUT},
         "servers": [{"url": "http://localhost:8080"}],
         "security": [{"basic": []}],
         "paths": {f"/wallet/{call}": {"post": _operation(call)} for call in WalletCall},
         "components": {
             "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
-            "schemas": dict(sorted({**_requests(), **_replies()}.items())),
+            "schemas": dict(sorted({**_request_schemas(), **_reply_schemas()}.items())),
         },
     }
 
@@ -57,19 +57,22 @@ def _operation(call: WalletCall) -> dict[str, Any]:
     return {
         "operationId": str(call),
         "summary": purpose,
-        "requestBody": {"required": True, **_json(request.__name__)},
+        "requestBody": {"required": True, **_json_content(request.__name__)},
         "responses": {
-            "200": {"description": "Done.", **_json(reply.__name__)},
-            **{status: {"description": text, **_json(ErrorReply.__name__)} for status, text in _FAILURES.items()},
+            "200": {"description": "Done.", **_json_content(reply.__name__)},
+            **{
+                status: {"description": text, **_json_content(ErrorReply.__name__)}
+                for status, text in _FAILURES.items()
+            },
         },
     }
 
 
-def _json(schema: str) -> dict[str, Any]:
+def _json_content(schema: str) -> dict[str, Any]:
     return {"content": {"application/json": {"schema": {"$ref": _SCHEMAS + schema}}}}
 
 
-def _requests() -> dict[str, Any]:
+def _request_schemas() -> dict[str, Any]:
     schemas: dict[str, Any] = {}
     for model in {request for _, request, _ in _MESSAGES.values()}:
         schema = model.model_json_schema(ref_template=_SCHEMAS + "{model}")
@@ -77,17 +80,17 @@ def _requests() -> dict[str, Any]:
     return {name: _without_titles(schema) for name, schema in schemas.items()}
 
 
-def _replies() -> dict[str, Any]:
+def _reply_schemas() -> dict[str, Any]:
     structs = [*{reply for _, _, reply in _MESSAGES.values()}, ErrorReply]
     _, schemas = msgspec.json.schema_components(structs, ref_template=_SCHEMAS + "{name}")
     return {name: _without_titles(schema) for name, schema in schemas.items()}
 
 
 def _without_titles(schema: dict[str, Any]) -> dict[str, Any]:
-    """Titles are names of classes and fields once more; what a field of the same name says stays."""
-    fields = {name: _but_for_the_title(field) for name, field in schema["properties"].items()}
-    return {**_but_for_the_title(schema), "properties": fields}
+    """Removes titles, which only repeat the names of classes and fields. A field that is called `title` stays."""
+    fields = {name: _without_title(field) for name, field in schema["properties"].items()}
+    return {**_without_title(schema), "properties": fields}
 
 
-def _but_for_the_title(schema: dict[str, Any]) -> dict[str, Any]:
+def _without_title(schema: dict[str, Any]) -> dict[str, Any]:
     return {key: part for key, part in schema.items() if key != "title"}

@@ -1,4 +1,4 @@
-"""What the game gets back, as bytes: exact numbers, written out digit for digit (``230.5``, never ``2.305E+2``)."""
+"""The bodies of responses, as bytes. Amounts are written digit for digit: ``230.5``, never ``2.305E+2``."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from gateway.money import Money
 from gateway.wire.errors import ErrorCode, WalletError
 
 LEFT_OUT: Final = (
-    "Left out in the rare case that neither the operator nor an earlier answer could tell it; "
-    "the call is done all the same. Ask getBalance."
+    "Left out in the rare case that neither the operator nor an earlier answer contained it; "
+    "the call is done all the same. Call getBalance."
 )
 
 
 class Balance(msgspec.Struct, frozen=True, rename="camel"):
-    """The player's money."""
+    """The player's balance: ``{"amount": 230.5, "currencyCode": "XAG"}``."""
 
+    # Raw digits: msgspec itself would write 1E-12, which some JSON readers refuse.
     amount: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "number"})]
     currency_code: str
 
 
 class BalanceReply(msgspec.Struct, frozen=True):
-    """The answer to getBalance."""
+    """The body of a 200 to getBalance."""
 
     balance: Balance
 
@@ -33,14 +34,14 @@ LeftOut = Annotated[Balance | msgspec.UnsetType, Meta(description=LEFT_OUT)]
 
 
 class TransferReply(msgspec.Struct, frozen=True, rename="camel"):
-    """The answer to every call that moves money."""
+    """The body of a 200 to every call that moves money."""
 
     mm_transaction_id: str
     balance: LeftOut = msgspec.UNSET
 
 
 class PlayerReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """The answer to verifySession; what is not known is left out."""
+    """The body of a 200 to verifySession. What is not known is left out."""
 
     token: str
     player_id: str
@@ -51,7 +52,7 @@ class PlayerReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
 
 
 class ErrorReply(msgspec.Struct, frozen=True, rename="camel"):
-    """The body of every answer that is no 200."""
+    """The body of every response except a 200."""
 
     error_code: Annotated[int, Meta(extra_json_schema={"enum": sorted(ErrorCode)})]
     error_description: str
@@ -61,12 +62,12 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def balance(money: Money) -> bytes:
-    """The answer to getBalance: ``{"balance": {"amount": 230.5, "currencyCode": "XAG"}}``."""
+    """Encodes the reply to getBalance: ``{"balance": {"amount": 230.5, "currencyCode": "XAG"}}``."""
     return _encode(BalanceReply(_balance(money)))
 
 
 def transfer(mm_transaction_id: str, money: Money | None) -> bytes:
-    """The answer to every call that moves money: the transfer's id and the balance after it, left out if None."""
+    """Encodes the reply to a call that moves money: the transfer's id, and the balance after it (None: left out)."""
     return _encode(TransferReply(mm_transaction_id, msgspec.UNSET if money is None else _balance(money)))
 
 
@@ -79,7 +80,7 @@ def player(
     language: str | None = None,
     country: str | None = None,
 ) -> bytes:
-    """The answer to verifySession: the session's player. What is not known is left out."""
+    """Encodes the reply to verifySession: the session's player. What is None is left out."""
     return _encode(
         PlayerReply(
             token=token,
@@ -92,9 +93,10 @@ def player(
     )
 
 
-def error(why: WalletError) -> bytes:
-    """The error body: ``{"errorCode": 102, "errorDescription": "…"}``."""
-    return _encode(ErrorReply(why.code, why.text.encode("utf-8", "replace").decode()))
+def error(failure: WalletError) -> bytes:
+    """Encodes the error body: ``{"errorCode": 102, "errorDescription": "…"}``."""
+    # An operator's text may hold half a surrogate pair: test_a_description_that_is_no_unicode_is_still_answered.
+    return _encode(ErrorReply(failure.code, failure.text.encode("utf-8", "replace").decode()))
 
 
 def _balance(money: Money) -> Balance:

@@ -1,12 +1,11 @@
-"""The game's calls, read and checked: from the bytes of a body to a typed request.
+"""Reads the game's calls: from the bytes of a body to a typed, checked request.
 
-What a call needs must be right, and there once. What only informs (`INFORMS`) is kept as text whatever it is, and never
-makes a call invalid. Nor does any other member, which need not even be readable, so that the game may grow. Whatever is
-wrong comes out as a `WalletError` with `BAD_REQUEST` that names field, problem and remedy, and never repeats what was
-sent: it may be a secret.
+Needed fields must be valid and unique. Fields that only inform (`INFORMS`) are kept as text and never make a call
+invalid. Any other field is ignored, even if it cannot be read, so that the game may add fields. An invalid body raises
+`WalletError` (`BAD_REQUEST`) with field, problem and remedy. It never repeats a value, which may be a secret.
 
-Money never passes through a binary float: jiter hands over every number as int or Decimal before pydantic sees it
-(pydantic's own JSON reader would round `1234567890123456.78`).
+Money never passes through a binary float: jiter returns every number as int or Decimal before pydantic sees it.
+pydantic's own JSON reader would round `1234567890123456.78` (docs/decisions/052-reading-and-writing-json.md).
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _SHOWN_CHARACTERS: Final = 100
 _QUOTED: Final = re.compile(r' ".*"', re.DOTALL)
 
 INFORMS: Final[Mapping[str, Callable[[bytes], str]]] = {"txDescription": as_meant, "rollbackReason": as_written}
-"""The members that only inform, and what is kept of one that no parser takes. Every other field is needed."""
+"""The fields that only inform, and how one that no parser reads is kept. Every other field of a request is needed."""
 
 _PROBLEMS: Final = {
     "missing": "is missing",
@@ -54,7 +53,7 @@ class _Request(BaseModel):
 
 
 class Amount(_Request):
-    """``{"amount": 230.00, "currencyCode": "XAG"}``; a string that holds a number is taken as well."""
+    """``{"amount": 230.00, "currencyCode": "XAG"}``; the amount may also be a string that contains a number."""
 
     amount: ExactAmount
     currency: Currency = Field(alias="currencyCode")
@@ -67,7 +66,7 @@ class SessionRequest(_Request):
 
 
 class HoldRequest(SessionRequest):
-    """The body of withdraw and deposit. `description` is a bounded text whatever was sent, empty if nothing."""
+    """The body of withdraw and deposit. `description` is always a short text, empty if none was sent."""
 
     id: TransferId = Field(alias="mmTransactionId")
     held: Amount = Field(alias="amount")
@@ -90,7 +89,7 @@ class ConfirmRequest(SessionRequest):
 
 
 class RollbackRequest(SessionRequest):
-    """The body of rollbackWithdrawal and rollbackDeposit. `reason` is a text whatever was sent, None if nothing."""
+    """The body of rollbackWithdrawal and rollbackDeposit. `reason` is always a text, None if none was sent."""
 
     id: TransferId = Field(alias="mmTransactionId")
     reason: ReasonText = Field(default=None, alias="rollbackReason")
@@ -100,61 +99,65 @@ R = TypeVar("R", bound=_Request)
 
 
 def read(model: type[R], body: bytes) -> R:
-    """A request from its body. Raises `WalletError`."""
+    """Reads a request of this model from a body. Raises `WalletError` (`BAD_REQUEST`)."""
     try:
-        content = _parsed(body)
+        content = _parse(body)
     except ValueError as error:
-        content = _member_by_member(body, _needed(model), error)
-    return _checked(model, content)
+        content = _parse_by_member(body, _needed_fields(model), error)
+    return _validate(model, content)
 
 
-def _parsed(body: bytes) -> Any:
-    """Two members of one name are an error: the operator and we might read different ones."""
+def _parse(body: bytes) -> Any:
+    # RFC 8259 section 4: with two members of one name, readers differ in which one counts. The operator might read
+    # another amount than we do: test_what_is_needed_twice_is_refused_since_others_might_read_the_other_one.
     return jiter.from_json(body, float_mode="decimal", allow_inf_nan=False, catch_duplicate_keys=True)
 
 
 @cache
-def _needed(model: type[_Request]) -> frozenset[str]:
+def _needed_fields(model: type[_Request]) -> frozenset[str]:
     return frozenset(field.alias or name for name, field in model.model_fields.items()) - INFORMS.keys()
 
 
-def _member_by_member(body: bytes, needed: frozenset[str], why: ValueError) -> dict[str, Any]:
-    """What a body says that cannot be read as a whole (`why`), where that is not due to what is needed."""
+def _parse_by_member(body: bytes, needed: frozenset[str], why: ValueError) -> dict[str, Any]:
+    """Reads each field by itself, where the body as a whole cannot be read (`why`). Raises if a needed field is why."""
     try:
-        found = members_by_name(body, needed)
+        values = members_by_name(body, needed)
     except DuplicateMember as error:
-        raise _bad(f"{error}; send it once.") from None
+        raise _bad_request(f"{error}; send it once.") from None
     except ValueError:
         raise _invalid(why) from None
-    informs = {name: _if_readable(found[name][-1], INFORMS[name]) for name in INFORMS.keys() & found.keys()}
+    # The last one counts, as in a body that a parser reads: test_a_reason_given_twice_is_kept_as_it_was_given_last.
+    informs = {name: _parse_or_keep(values[name][-1], INFORMS[name]) for name in INFORMS.keys() & values.keys()}
     try:
-        return informs | {name: _parsed(found[name][0]) for name in needed & found.keys()}
+        return informs | {name: _parse(values[name][0]) for name in needed & values.keys()}
     except ValueError as error:
         raise _invalid(error) from None
 
 
-def _if_readable(raw: bytes, kept: Callable[[bytes], str]) -> Any:
+def _parse_or_keep(raw: bytes, keep: Callable[[bytes], str]) -> Any:
     try:
-        return _parsed(raw)
+        return _parse(raw)
     except ValueError:
-        return kept(raw)
+        return keep(raw)
 
 
-def _checked(model: type[R], content: Any) -> R:
+def _validate(model: type[R], content: Any) -> R:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise _bad(_explained(error)) from None
+        raise _bad_request(_explain(error)) from None
 
 
-def _explained(error: ValidationError) -> str:
+def _explain(error: ValidationError) -> str:
     problems = error.errors(include_url=False, include_input=False)
-    text = " ".join(_problem(problem["loc"], problem["type"], problem["msg"]) for problem in problems[:_SHOWN_PROBLEMS])
+    text = " ".join(
+        _describe(problem["loc"], problem["type"], problem["msg"]) for problem in problems[:_SHOWN_PROBLEMS]
+    )
     more = len(problems) - _SHOWN_PROBLEMS
     return f"{text} ({more} more.)" if more > 0 else text
 
 
-def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> str:
+def _describe(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     field = ".".join(map(str, loc))
     if not field:
         return "The body is not an object; send one JSON object."
@@ -162,10 +165,10 @@ def _problem(loc: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _invalid(error: ValueError) -> WalletError:
-    """The parser quotes a name that comes twice; a name too may be a secret that went astray."""
+    # The parser quotes a name that is there twice, and a secret may have got into a name by mistake.
     why = _QUOTED.sub("", str(error))
-    return _bad(f"The body is no valid JSON: {why[:_SHOWN_CHARACTERS]}; send one JSON object in UTF-8.")
+    return _bad_request(f"The body is not valid JSON: {why[:_SHOWN_CHARACTERS]}; send one JSON object in UTF-8.")
 
 
-def _bad(text: str) -> WalletError:
+def _bad_request(text: str) -> WalletError:
     return WalletError(ErrorCode.BAD_REQUEST, text)

@@ -21,9 +21,9 @@ from gateway.wire.requests import (
     HoldRequest,
     RollbackRequest,
     SessionRequest,
-    _checked,
-    _member_by_member,
-    _needed,
+    _needed_fields,
+    _parse_by_member,
+    _validate,
     read,
 )
 
@@ -89,7 +89,7 @@ def check_calls(body: bytes) -> None:
             must_be_polite(error, body)
             assert model is SessionRequest or body not in RIGHT
             continue
-        content = as_others_read_it(body, _needed(model))
+        content = as_others_read_it(body, _needed_fields(model))
         assert request.token == content["token"]
         assert TOKEN.fullmatch(request.token)
         if isinstance(request, HoldRequest | ConfirmRequest):
@@ -114,7 +114,7 @@ def check_rollback(data: bytes) -> None:
     assert TOKEN.fullmatch(request.token)
     assert ID.fullmatch(request.id)
     _can_be_kept(request)
-    again = _checked(RollbackRequest, _member_by_member(data, _needed(RollbackRequest), ValueError()))
+    again = _validate(RollbackRequest, _parse_by_member(data, _needed_fields(RollbackRequest), ValueError()))
     assert again == request
 
 

@@ -463,7 +463,7 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.wire.requests:read",
-                "content = _member_by_member(body, _needed(model), error)",
+                "content = _parse_by_member(body, _needed_fields(model), error)",
                 "raise _invalid(error) from None",
             ),
         ),

@@ -107,13 +107,13 @@ def test_every_amount_within_the_limits_survives_reading(amount: Decimal) -> Non
         ("null", "is not a number"),
         ("[1]", "is not a number"),
         ("{}", "is not a number"),
-        ('""', "is a string that holds no number"),
-        ('"abc"', "is a string that holds no number"),
-        ('"NaN"', "is a string that holds no number"),
-        ('"Infinity"', "is a string that holds no number"),
-        ('"1_000"', "is a string that holds no number"),
-        ('" 1"', "is a string that holds no number"),
-        ('"\\u0661"', "is a string that holds no number"),
+        ('""', "is a string that does not contain a number"),
+        ('"abc"', "is a string that does not contain a number"),
+        ('"NaN"', "is a string that does not contain a number"),
+        ('"Infinity"', "is a string that does not contain a number"),
+        ('"1_000"', "is a string that does not contain a number"),
+        ('" 1"', "is a string that does not contain a number"),
+        ('"\\u0661"', "is a string that does not contain a number"),
     ],
 )
 def test_an_amount_that_is_none_is_refused_with_field_problem_and_remedy(written: str, problem: str) -> None:
@@ -127,7 +127,7 @@ def test_an_amount_that_is_none_is_refused_with_field_problem_and_remedy(written
     "written", ["NaN", "Infinity", "-Infinity", "01", "1.", ".5", "+1", "0x10", "1e99999999999999999999"]
 )
 def test_a_number_that_json_does_not_know_is_refused(written: str) -> None:
-    assert refusal(hold(written)).startswith("The body is no valid JSON: ")
+    assert refusal(hold(written)).startswith("The body is not valid JSON: ")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_body_that_is_no_json_is_refused_at_once(body: bytes) -> None:
     begun = process_time()
     text = refusal(body)
     assert process_time() - begun < 1
-    assert text.startswith("The body is no valid JSON: ")
+    assert text.startswith("The body is not valid JSON: ")
     assert len(text) < 200
 
 
@@ -229,7 +229,7 @@ def test_what_is_needed_twice_is_refused_since_others_might_read_the_other_one(n
 
 def test_what_is_needed_twice_within_the_amount_is_refused() -> None:
     twice = hold().replace(b'"currencyCode": "XAG"', b'"currencyCode": "XAG", "amount": 1')
-    assert refusal(twice).startswith("The body is no valid JSON: Detected duplicate key")
+    assert refusal(twice).startswith("The body is not valid JSON: Detected duplicate key")
     assert "s3cret" not in refusal(hold().replace(b'"currencyCode"', b'"s3cret": 1, "s3cret": 2, "currencyCode"'))
 
 
@@ -347,10 +347,10 @@ def test_a_reason_given_twice_is_kept_as_it_was_given_last() -> None:
     [
         (b'{"rollbackReason": NaN, "token": "t"}', "mmTransactionId is missing; send "),
         (b'{"rollbackReason": NaN, "token": "t", "token": "u"}', "token is there twice; send it once."),
-        (b'{"rollbackReason": NaN, "token": "\xff"}', "The body is no valid JSON: "),
+        (b'{"rollbackReason": NaN, "token": "\xff"}', "The body is not valid JSON: "),
         (b'{"rollbackReason": NaN, "\\ud800": 1}', "token is missing; send "),
-        (b'{"token": "t", "mmTransactionId": "1", "rollbackReason": "cut', "The body is no valid JSON: "),
-        (b"NaN", "The body is no valid JSON: "),
+        (b'{"token": "t", "mmTransactionId": "1", "rollbackReason": "cut', "The body is not valid JSON: "),
+        (b"NaN", "The body is not valid JSON: "),
     ],
 )
 def test_a_rollback_is_refused_for_everything_but_its_reason(body: bytes, problem: str) -> None:
