@@ -1,17 +1,26 @@
-"""The pages: links lead somewhere, every page can be found, every make target is explained."""
+"""The pages: links lead somewhere, every page can be found, every make target is explained.
+
+The same for docstrings and comments: the pages and tests that they name exist, so that a reason can be followed.
+"""
 
 from __future__ import annotations
 
+import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.tidy.tree import ROOT, pages
+from tests.tidy.tree import ROOT, files, functions, modules, pages
 
 LINK = re.compile(r"\[[^\]]*\]\((?P<to>[^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(?P<title>.+)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 TARGET = re.compile(r"^(?P<name>[a-z-]+):.*  ## ", re.MULTILINE)
+DOCUMENTED = ("gateway", "adapters", "bench")
+PATH_NAMED = re.compile(r"\b(?:docs|tests)/[\w./-]*\w")
+TEST_NAMED = re.compile(r"\btest_\w+\b(?!\.py)")
 
 
 def anchors(page: Path) -> set[str]:
@@ -35,8 +44,34 @@ def links() -> Iterator[tuple[Path, str]]:
             yield page, match["to"]
 
 
+def prose(source: str) -> Iterator[str]:
+    """Every docstring and every comment of a module."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.value.value
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def named(pattern: re.Pattern[str]) -> Iterator[tuple[Path, str]]:
+    for path, source in modules(*DOCUMENTED):
+        for text in prose(source):
+            for name in pattern.findall(text):
+                yield path, name
+
+
 def test_every_link_leads_somewhere() -> None:
     assert [f"{page} -> {to}" for page, to in links() if leads_nowhere(page, to)] == []
+
+
+def test_every_page_and_every_file_of_the_tests_that_code_names_is_there() -> None:
+    assert [f"{path} -> {name}" for path, name in named(PATH_NAMED) if not (ROOT / name).exists()] == []
+
+
+def test_every_test_that_code_names_is_there() -> None:
+    tests = {node.name for _, node in functions("tests")} | {path.stem for path in files() if path.suffix == ".py"}
+    assert [f"{path} -> {name}" for path, name in named(TEST_NAMED) if name not in tests] == []
 
 
 def test_every_make_target_is_explained_in_the_readme() -> None:
