@@ -1,4 +1,7 @@
-"""Exact money: decimal from socket to socket, never a binary float (docs/architecture.md, promise 8)."""
+"""Exact money: decimal from socket to socket, never a binary float.
+
+This is promise 8 of docs/architecture.md; the wallet contract ("Money") asks for it.
+"""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class OpenJournals:
             await housekeeping.begin()
         crash_point("start.inherited")
         self._start_housekeeping()
-        self._supervisor.keep("count of transfers", self._publish_tallies)
+        self._supervisor.keep("count of transfers", self._publish_counts)
 
     async def apply_settings(self, settings: Settings) -> None:
         """Housekeeping uses these settings from now on."""
@@ -70,9 +70,9 @@ class OpenJournals:
             self._checked_at = self._clock.monotonic()
         return self._problems
 
-    def tallies(self) -> list[UnfinishedCount]:
+    def unfinished(self) -> list[UnfinishedCount]:
         """The unfinished transfers of all journals, as last counted."""
-        return [tally for housekeeping in self._housekeeping.values() for tally in housekeeping.unfinished]
+        return [count for housekeeping in self._housekeeping.values() for count in housekeeping.unfinished]
 
     async def close(self) -> None:
         """Ends this instance's lease in each journal, so that others take over at once, and closes it."""
@@ -95,9 +95,9 @@ class OpenJournals:
         for name, housekeeping in self._housekeeping.items():
             self._supervisor.keep(_housekeeping_name(name), housekeeping.run)
 
-    async def _publish_tallies(self) -> None:
+    async def _publish_counts(self) -> None:
         while True:
-            self._metrics.tallies(self.tallies())
+            self._metrics.unfinished(self.unfinished())
             await asyncio.sleep(PUBLISH_EVERY_S)
 
     async def _check(self, name: str, journal: Journal) -> str | None:

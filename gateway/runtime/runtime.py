@@ -182,13 +182,13 @@ class Runtime:
         await self._operators.swap(prepared.operators)
 
     def _warn_of_missing_operators(self, prepared: Prepared) -> None:
-        for tally in self._journals.tallies():
-            if tally.operator not in prepared.operators:
+        for row in self._journals.unfinished():
+            if row.operator not in prepared.operators:
                 log.warning(
                     "unfinished transfers of an operator that is not configured",
-                    operator=tally.operator,
-                    state=tally.state,
-                    transfers=tally.count,
+                    operator=row.operator,
+                    state=row.state,
+                    transfers=row.count,
                 )
 
     async def _wait_idle(self) -> None:

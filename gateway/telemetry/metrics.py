@@ -63,9 +63,9 @@ class Metrics:
         self._commit_failures = self._counters("journal_failures", "Commits that failed.", "journal")
         self._reloads = self._counters("config_reloads", "Reloads of the configuration.", "result")
         self._bulkheads = BulkheadGauges()
-        self._tallies = UnfinishedGauges(now)
+        self._unfinished = UnfinishedGauges(now)
         self.registry.register(self._bulkheads)
-        self.registry.register(self._tallies)
+        self.registry.register(self._unfinished)
         self._describe_build()
         ProcessCollector(registry=self.registry)
 
@@ -122,9 +122,9 @@ class Metrics:
         """Ends the series of an operator that is not configured any more."""
         self._bulkheads.unwatch(operator)
 
-    def tallies(self, rows: Iterable[UnfinishedCount]) -> None:
+    def unfinished(self, rows: Iterable[UnfinishedCount]) -> None:
         """The unfinished transfers of all journals now; they replace the former counts."""
-        self._tallies.replace(rows)
+        self._unfinished.replace(rows)
 
     def _counters(self, name: str, text: str, *labels: str) -> Counters:
         return Counters(f"mm_gateway_{name}", text, labels, self.registry)

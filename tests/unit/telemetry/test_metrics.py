@@ -90,8 +90,8 @@ def test_a_bulkhead_is_read_when_it_is_scraped(metrics: Metrics) -> None:
     assert value(metrics, "operator_calls_in_use", operator="acme") is None
 
 
-def test_tallies_of_all_journals_are_summed_and_their_ages_are_those_of_the_scrape(metrics: Metrics) -> None:
-    metrics.tallies(
+def test_counts_of_all_journals_are_summed_and_their_ages_are_those_of_the_scrape(metrics: Metrics) -> None:
+    metrics.unfinished(
         [
             unfinished(Direction.WITHDRAW, State.HELD, 3, NOW - 50, 2),
             unfinished(Direction.WITHDRAW, State.HELD, 4, NOW - 90, 1),
@@ -109,8 +109,8 @@ def test_tallies_of_all_journals_are_summed_and_their_ages_are_those_of_the_scra
 
 
 def test_what_is_no_longer_there_counts_zero_instead_of_vanishing(metrics: Metrics) -> None:
-    metrics.tallies([unfinished(Direction.WITHDRAW, State.CONFIRMING, 3, NOW - 50)])
-    metrics.tallies([])
+    metrics.unfinished([unfinished(Direction.WITHDRAW, State.CONFIRMING, 3, NOW - 50)])
+    metrics.unfinished([])
     labels = {"operator": "acme", "direction": "withdraw", "state": "confirming"}
     assert value(metrics, "transfers", **labels) == 0
     assert value(metrics, "transfers_oldest_seconds", **labels) == 0
@@ -147,7 +147,7 @@ def exposed(metrics: Metrics) -> set[tuple[str, str, str]]:
     metrics.commit_failed("default")
     metrics.config_reloaded(ok=True)
     metrics.watch_bulkhead("acme", lambda: (0, 0, {"holds": "closed"}))
-    metrics.tallies([unfinished(Direction.WITHDRAW, State.HELD, 1, NOW)])
+    metrics.unfinished([unfinished(Direction.WITHDRAW, State.HELD, 1, NOW)])
     found = set()
     for family in text_string_to_metric_families(generate_latest(metrics.registry).decode()):
         name = f"{family.name}_total" if family.type == "counter" else family.name
