@@ -128,6 +128,7 @@ def _is_hash(text: str) -> bool:
 
 
 def _shared_usernames(settings: Settings) -> Iterator[Finding]:
+    # Under the common path the user name alone says which operator is meant; `path_only` ones are not valid there.
     owners: dict[str, str] = {}
     for name, operator in settings.operators.items():
         if operator.path_only:

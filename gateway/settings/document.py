@@ -19,6 +19,7 @@ _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 class _Loader(yaml.SafeLoader):
     """YAML without dates: a password that looks like one stays a text."""
 
+    # YAML 1.1 would turn `2026-01-31` into a date: test_a_date_is_a_text.
     yaml_implicit_resolvers = {  # noqa: RUF012 - overrides the library's own
         first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -126,6 +127,8 @@ class Document:
             self._fault(_mark(node.start_mark), key_path, str(error))
         except yaml.MarkedYAMLError as error:
             self._fault(_mark(node.start_mark), key_path, f"is not valid YAML: {error.problem}")
+        # PyYAML's constructors raise these for a tag and a text that do not fit, as in `!!int x`:
+        # test_a_value_that_is_not_what_its_tag_says_is_told.
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             self._fault(_mark(node.start_mark), key_path, "is not valid YAML; put it in quotes")
         return None

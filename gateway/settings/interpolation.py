@@ -55,7 +55,7 @@ def _variable(inner: str, environ: Mapping[str, str]) -> str:
         raise InterpolationError('"${…}" must name an environment variable or, as ${file:/path}, a file')
     name, default = match["name"], match["default"]
     if default is not None:
-        return environ.get(name) or default
+        return environ.get(name) or default  # as in a shell, `:-` also stands in for an empty variable
     if name not in environ:
         raise InterpolationError(f"the environment variable {name} is not set; set it, or write ${{{name}:-default}}")
     return environ[name]
@@ -67,4 +67,5 @@ def _read(path: str) -> str:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InterpolationError(f"the file {path} cannot be read: {why}") from None
+    # Secret files usually end with a line break that is not part of the secret.
     return text.removesuffix("\n").removesuffix("\r")

@@ -35,6 +35,7 @@ def _journal_url(value: Any) -> Any:
 def _has_valid_hosts(url: str) -> bool:
     """Whether each host and port can be parsed. Several hosts, separated by commas, are a database and its standbys."""
     try:
+        # `port` raises ValueError for a port that is not a number; 0 cannot be connected to.
         hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
         return all(urlsplit(f"//{host}").port != 0 for host in hosts)
     except ValueError:

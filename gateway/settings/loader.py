@@ -72,6 +72,7 @@ class _ConfigReading:
             self._problems += map(self._problem_of, contradictions(settings))
         if self._problems or settings is None:
             raise SettingsError(self._problems)
+        # A password inside a URL is a plain text to pydantic, and must be redacted like any other secret.
         passwords = (password for journal in settings.every_journal.values() for password in journal.passwords)
         secrets = {*secrets_of(settings), *secrets_of(adapter_settings), *passwords}
         return Loaded(settings, tuple(map(self._problem_of, advice(settings))), frozenset(secrets))

@@ -108,6 +108,7 @@ def masking(references: Mapping[str, str]) -> Callable[[str], str]:
 def _quote(text: str | None) -> str:
     if text is None:
         return "it"
+    # A value from elsewhere is shown by its reference, never by itself: it may be a secret.
     clean = printable(text)
     short = clean if len(clean) <= SHOWN_LENGTH else clean[: SHOWN_LENGTH - 1] + "…"
     return f'the value of "{short}"' if refers(text) else f'"{short}"'

@@ -75,6 +75,7 @@ class Settings(Section):
     def _with_general_delivery(
         cls, operators: dict[str, OperatorSettings], info: ValidationInfo
     ) -> dict[str, OperatorSettings]:
+        # Fields are validated in the order of the class, so `delivery` is known here, unless it is invalid itself.
         general = info.data.get("delivery")
         return (
             {name: _with_general(general, operator) for name, operator in operators.items()} if general else operators

@@ -33,6 +33,7 @@ def parse_duration(text: str) -> float:
     """Seconds: ``1h30m`` is 5400.0, ``250ms`` 0.25. Raises `ValueError`."""
     if not re.fullmatch(DURATION_PATTERN, text, re.ASCII):
         raise ValueError(text)
+    # Decimal, so that 0.1s + 0.2s is 0.3 and `duration_text` gives the same text again.
     return float(sum(Decimal(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text)))
 
 
@@ -108,6 +109,7 @@ def _username(value: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
+    # In Python a bool is an int; `timeout: true` must not be one second.
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

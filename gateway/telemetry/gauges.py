@@ -124,6 +124,7 @@ class UnfinishedGauges(Collector):
 
 
 def _age(since: float, now: float) -> float:
+    # Another instance's clock may be ahead of this one's.
     return max(0.0, now - since) if since != float("inf") else 0.0
 
 

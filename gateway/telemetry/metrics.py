@@ -27,6 +27,8 @@ class Metrics:
     """The metrics of one gateway, in a registry of their own. Durations (`took_s`) are seconds."""
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
+        # One registry for each gateway, and not the library's global one: several may run in one process
+        # (test_two_gateways_in_one_process_do_not_share_their_metrics).
         self.registry = CollectorRegistry()
         self._calls = self._histograms(
             "call_seconds",

@@ -63,6 +63,7 @@ class Histograms(Collector):
     def collect(self) -> Iterator[Metric]:
         family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
         for labels, (*counts, total) in self._series.items():
+            # Prometheus wants cumulative buckets; adding up here keeps an observation at two additions.
             family.add_metric(labels, list(zip(self._le, accumulate(counts), strict=True)), total)
         yield family
 

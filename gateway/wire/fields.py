@@ -41,6 +41,7 @@ REMEDIES: Final = {
 
 def exact_amount(value: object) -> Decimal:
     """Reads a positive amount from a JSON number, or a string that contains one, into canonical form."""
+    # In Python a bool is an int; `true` is not an amount.
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise PydanticCustomError("amount", "is not a number")
     if isinstance(value, str) and not _NUMBER.fullmatch(value):

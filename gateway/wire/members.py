@@ -51,6 +51,7 @@ def members_by_name(body: bytes, once: Collection[str]) -> dict[str, list[bytes]
     for raw_name, value in members(body):
         try:
             name = jiter.from_json(raw_name)
+        # A name that cannot be decoded is not a needed one, and other fields are ignored anyway.
         except ValueError:
             continue
         if name in once and name in values:
