@@ -30,10 +30,10 @@ COMMANDS: Final = {
     "rollbacks": ("rollbacks", "rollbacks"),
     "retry": ("retry", "retry"),
     "resolve": ("resolve", "resolve"),
-    "journal": ("copying", "app"),
+    "journal": ("journal_copy", "app"),
     "demo": ("demo", "demo"),
     "sandbox": ("sandbox", "sandbox"),
-    "hash-password": ("hashing", "hash_password"),
+    "hash-password": ("hash_password", "hash_password"),
 }
 """Each command's module in this folder, and what in it is the command, or the group of commands."""
 
