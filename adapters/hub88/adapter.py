@@ -1,8 +1,11 @@
 """The wallet calls at an operator that speaks Hub88's operator protocol.
 
 Its casino wallet has no confirm: a bet is final, and its round is closed later. So a withdraw is a bet that leaves its
-round open, the confirm closes the round with a win of nothing, the rollback undoes the bet. A deposit is a win that
-belongs to no bet (a supplier's promotion), final at once; its rollback undoes the win.
+round open, the confirm closes the round with a win of 0, the rollback undoes the bet. A deposit is a win without a bet
+(a supplier's promotion), final at once; its rollback undoes the win. See
+`docs/decisions/041-hub88-confirm-and-deposit.md`.
+
+Source: Hub88's public documentation of the operator API, sections "Endpoints", "Auth", "Response" and "Idempotency".
 """
 
 from __future__ import annotations
@@ -11,11 +14,11 @@ from concurrent.futures import Executor
 from typing import ClassVar, Final
 
 from adapters.hub88 import requests
-from adapters.hub88.meanings import MEANINGS, Call, Done
-from adapters.hub88.messages import Said, Status, read
-from adapters.hub88.requests import PLACES, Body
+from adapters.hub88.meanings import MEANINGS, Already, Operation
+from adapters.hub88.messages import Answer, Status, read
+from adapters.hub88.requests import DECIMAL_PLACES, Body
 from adapters.hub88.settings import Confirm, Hub88Settings
-from adapters.hub88.signing import SIGNER, read_key, signed
+from adapters.hub88.signing import SIGNING_POOL, read_key, sign_async
 from gateway.money import Money, unchecked_money
 from gateway.operators import (
     Adapter,
@@ -35,12 +38,12 @@ from gateway.operators import (
 OK: Final = 200
 
 ERROR: Final = "RS_ERROR"
-"""How the statuses of errors begin."""
+"""The prefix that the statuses of errors share."""
 
 
 class Hub88(Adapter):
-    """A yes is HTTP 200 with status RS_OK, our request_uuid and no other user, whatever its balance is. What another
-    status means is said by the table of `adapters.hub88.meanings`; one that is not in it, or an HTTP error, is unknown.
+    """A yes is HTTP 200 with status RS_OK, our request_uuid and no other user, whatever its balance is. The table of
+    `adapters.hub88.meanings` says what another status means; a status outside the table, or an HTTP error, is unknown.
     """
 
     Settings = Hub88Settings
@@ -48,95 +51,103 @@ class Hub88(Adapter):
 
     needs_player = True
 
-    signer: ClassVar[Executor | None] = SIGNER
-    """Where signatures are made. A simulation, in which nothing may run beside the loop, sets None."""
+    signer: ClassVar[Executor | None] = SIGNING_POOL
+    """The threads that sign. The simulator sets None: nothing may run beside its loop."""
 
     def __init__(self, settings: Hub88Settings, http: Http) -> None:
         super().__init__(settings, http)
         self._key = read_key(settings.private_key.get_secret_value())
 
     async def verify_session(self, session: Session) -> Player:
-        said = await self._look(session)
-        if not said.user:
+        answer = await self._ask_balance(session)
+        if not answer.user:
             raise Unclear("the answer names no user")
-        return Player(player_id=said.user, balance=self._balance(said))
+        return Player(player_id=answer.user, balance=self._balance(answer))
 
     async def get_balance(self, session: Session) -> Money:
-        balance = self._balance(await self._look(session))
+        balance = self._balance(await self._ask_balance(session))
         if balance is None:
             raise Unclear("the answer has no balance that can be read")
         return balance
 
     async def withdraw(self, transfer: Transfer) -> Receipt:
-        return await self._move(Call.BET, requests.bet(transfer, requests.units(transfer), self.settings))
+        bet = requests.bet(transfer, requests.units(transfer), self.settings)
+        return await self._send_transaction(Operation.BET, bet)
 
     async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
         if self.settings.confirm is Confirm.NONE:
             return Receipt()  # the bet was final
-        return await self._move(Call.ZERO_WIN, requests.zero_win(transfer, self.settings))
+        return await self._send_transaction(Operation.ZERO_WIN, requests.zero_win(transfer, self.settings))
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
-        return await self._move(Call.ROLLBACK, requests.rollback(transfer, self.settings))
+        return await self._send_transaction(Operation.ROLLBACK, requests.rollback(transfer, self.settings))
 
     async def deposit(self, transfer: Transfer) -> Receipt:
         win = requests.promotion(transfer, requests.units(transfer), self.settings)
-        return await self._move(Call.PROMOTION, win)
+        return await self._send_transaction(Operation.PROMOTION, win)
 
     async def confirm_deposit(self, transfer: Transfer) -> Receipt:  # noqa: ARG002 - the interface's
         return Receipt()  # the win was final
 
     async def rollback_deposit(self, transfer: Transfer) -> Receipt:
-        return await self._move(Call.ROLLBACK, requests.rollback(transfer, self.settings))
+        return await self._send_transaction(Operation.ROLLBACK, requests.rollback(transfer, self.settings))
 
-    async def _move(self, call: Call, body: Body) -> Receipt:
-        return Receipt(self._balance(await self._post(call, body)))
+    async def _send_transaction(self, operation: Operation, body: Body) -> Receipt:
+        return Receipt(self._balance(await self._post(operation, body)))
 
-    async def _look(self, session: Session) -> Said:
-        return await self._post(Call.LOOK, requests.balance(session, self.settings))
+    async def _ask_balance(self, session: Session) -> Answer:
+        return await self._post(Operation.BALANCE, requests.balance(session, self.settings))
 
-    async def _post(self, call: Call, body: Body) -> Said:
-        """The operator's answer, if it is a yes to this request."""
+    async def _post(self, operation: Operation, body: Body) -> Answer:
+        """The operator's yes to this request. Raises `Declined` for a clear no, `Unclear` for anything else."""
+        # Serialised once: the signature is over the exact bytes that are sent (Hub88, "Auth"). Held by
+        # test_every_request_is_signed_over_the_bytes_that_are_sent.
         sent = encode(body)
-        signature = await signed(self._key, sent, self.signer)
+        signature = await sign_async(self._key, sent, self.signer)
         headers = {"Content-Type": "application/json", "X-Hub88-Signature": signature}
-        answer = await self.http.post(self.settings.base_url + call.endpoint, sent, headers)
-        if answer.status != OK:
-            raise _error_under_another_status(answer)
-        said = read(answer)
-        _must_answer(said, body)
-        meaning = MEANINGS[call].get(said.status)
-        if isinstance(meaning, Done) and not said.request_uuid:
-            raise _unproven(said)
-        if said.status != Status.OK and not isinstance(meaning, Done):
-            raise Declined(meaning, said.status) if meaning else _unproven(said)
-        return said
+        response = await self.http.post(self.settings.base_url + operation.endpoint, sent, headers)
+        if response.status != OK:
+            raise _http_status_error(response)
+        answer = read(response)
+        _require_same_request(answer, body)
+        meaning = MEANINGS[operation].get(answer.status)
+        # An error may leave out the request's id, a yes may not: this status is a yes.
+        if isinstance(meaning, Already) and not answer.request_uuid:
+            raise _unclear_error(answer)
+        if answer.status != Status.OK and not isinstance(meaning, Already):
+            raise Declined(meaning, answer.status) if meaning else _unclear_error(answer)
+        return answer
 
-    def _balance(self, said: Said) -> Money | None:
-        if said.balance is None or not said.currency:
+    def _balance(self, answer: Answer) -> Money | None:
+        if answer.balance is None or not answer.currency:
             return None
-        return unchecked_money(said.balance, self.settings.games_currency(said.currency), PLACES)
+        return unchecked_money(answer.balance, self.settings.games_currency(answer.currency), DECIMAL_PLACES)
 
 
-def _must_answer(said: Said, asked: Body) -> None:
-    """Raises `Unclear` for an answer about something else. An error may leave out the request's id: it came as the
-    answer to that request. What counts as a yes must name it, since a cache or a web server may answer so."""
-    unnamed = not said.request_uuid and said.status.startswith(ERROR)
-    if (said.request_uuid != asked["request_uuid"] and not unnamed) or said.user not in {
+def _require_same_request(answer: Answer, asked: Body) -> None:
+    """Raises `Unclear` for an answer to another request or about another user.
+
+    An error may leave out the request's id, because it came on the connection of that request. A yes must name it: a
+    cache or a web server may answer RS_OK as well.
+    """
+    unnamed = not answer.request_uuid and answer.status.startswith(ERROR)
+    if (answer.request_uuid != asked["request_uuid"] and not unnamed) or answer.user not in {
         "",
-        asked.get("user", said.user),
+        asked.get("user", answer.user),
     }:
-        raise Unclear(f"the answer ({said.status}) is to another request, or about another user")
+        raise Unclear(f"the answer ({answer.status}) is to another request, or about another user")
 
 
-def _error_under_another_status(answer: HttpResponse) -> Unclear:
-    """The contract answers under HTTP 200, so nothing under another status is proven; who knows its errors is alive."""
+def _http_status_error(response: HttpResponse) -> Unclear:
+    """The error to raise for another HTTP status than 200. It proves nothing, since the contract answers under 200
+    (Hub88, "Response"); but one of the protocol's own errors shows an operator that is alive."""
     try:
-        status = read(answer).status
+        status = read(response).status
     except Unclear:
         status = ""
-    return Unmapped(f"HTTP {answer.status}, {status}") if status.startswith(ERROR) else http_error(answer)
+    return Unmapped(f"HTTP {response.status}, {status}") if status.startswith(ERROR) else http_error(response)
 
 
-def _unproven(said: Said) -> Unclear:
-    """Whoever answers with one of the protocol's errors is alive."""
-    return Unmapped(said.status) if said.status.startswith(ERROR) else Unclear(f"the status is {said.status!r}")
+def _unclear_error(answer: Answer) -> Unclear:
+    """The error for a status that proves nothing: `Unmapped` for one of the protocol's, since its sender is alive."""
+    return Unmapped(answer.status) if answer.status.startswith(ERROR) else Unclear(f"the status is {answer.status!r}")

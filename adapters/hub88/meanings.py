@@ -1,7 +1,7 @@
-"""What each status proves, by the call that it answers.
+"""What each status proves, by the operation that it answers. A status outside its operation's table proves nothing.
 
-The facts are those of Hub88's public documentation for suppliers and operators (transaction API: statuses, session
-rule, idempotency, retry duty). A status that is not in its call's table proves nothing.
+Source: Hub88's public documentation for suppliers and operators, transaction API, sections "Statuses", "Session rule",
+"Idempotency" and "Timeout / retry duty of the caller".
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from adapters.hub88.messages import Status
 from gateway.operators import Kind
 
 
-class Call(StrEnum):
-    """What is asked of the operator: one or two of the game's calls stand behind each."""
+class Operation(StrEnum):
+    """A request of the operator's API; behind each stand one or two of the game's calls."""
 
-    LOOK = "look"  # verifySession, getBalance
+    BALANCE = "balance"  # verifySession, getBalance
     BET = "bet"  # withdraw
     ZERO_WIN = "zero_win"  # confirmWithdrawal
     PROMOTION = "promotion"  # deposit
@@ -25,51 +25,58 @@ class Call(StrEnum):
 
     @property
     def endpoint(self) -> str:
-        return _ENDPOINTS[self]
+        """The path below the operator's `base_url`."""
+        return _ENDPOINT_OF[self]
 
 
-_ENDPOINTS: Final = {
-    Call.LOOK: "user/balance",
-    Call.BET: "transaction/bet",
-    Call.ZERO_WIN: "transaction/win",
-    Call.PROMOTION: "transaction/win",
-    Call.ROLLBACK: "transaction/rollback",
+_ENDPOINT_OF: Final = {
+    Operation.BALANCE: "user/balance",
+    Operation.BET: "transaction/bet",
+    Operation.ZERO_WIN: "transaction/win",
+    Operation.PROMOTION: "transaction/win",
+    Operation.ROLLBACK: "transaction/rollback",
 }
 
 
-class Done(StrEnum):
-    """A status that is a yes: what was asked had been done before."""
+class Already(StrEnum):
+    """A status that is a yes: what it names was done before, by an earlier try of the same request."""
 
     ROLLED_BACK = "rolled_back"
 
 
-Meanings = Mapping[str, Kind | Done]
+Meanings = Mapping[str, Kind | Already]
 
-_WHO_ASKS: Final[Meanings] = {
+_CALLER_REFUSALS: Final[Meanings] = {
     Status.INVALID_TOKEN: Kind.SESSION,
     Status.TOKEN_EXPIRED: Kind.SESSION,
     Status.USER_DISABLED: Kind.PLAYER,
 }
-"""Refusals of whoever asks. They come before anything is booked: the contract explains the first as "unknown session".
+"""The operator refuses the session or the player, before it books anything ("Statuses": the first is an unknown
+session).
 
-The contract has a bet rolled back after them too, and so it is: a rollback follows every hold that did not succeed. But
-such a rollback may end where the operator clearly refuses that as well, as one does that checks the session of
-rollbacks although the contract tells it not to. Taken for unknown, each withdraw of a session that is over would be
-repeated for days and then need a person.
+The contract demands a rollback of the bet after them too ("Timeout / retry duty"), and the gateway sends one after
+every hold that did not succeed. Some operators refuse that rollback as well: they check its session, although the
+contract says that they must not ("Session rule"). So a refusal is a decline here and ends the transfer. If it counted
+as unknown, each withdraw of an ended session would be repeated for two days and then need a person.
 """
 
-MEANINGS: Final[Mapping[Call, Meanings]] = {
-    Call.LOOK: _WHO_ASKS,
-    # The contract names the first two as those after which no rollback is needed. All others are left out:
-    # WRONG_CURRENCY and INVALID_GAME are faults of a configuration, for a person to see; DUPLICATE_TRANSACTION says
-    # that something is booked under this id; DOES_NOT_EXIST and ROLLED_BACK do not answer a bet that is sent once.
-    Call.BET: {Status.NOT_ENOUGH_MONEY: Kind.FUNDS, Status.LIMIT_REACHED: Kind.LIMIT, **_WHO_ASKS},
-    # The same win again is RS_OK again, so no other status says that it was done. DOES_NOT_EXIST stands for a bet "not
-    # found/not processed", which may be processed yet, and ROLLED_BACK for one that is undone: neither may ever pass
-    # for a confirm.
-    Call.ZERO_WIN: _WHO_ASKS,
-    # A win that refers to no bet: what its DOES_NOT_EXIST would mean, the contract does not say.
-    Call.PROMOTION: _WHO_ASKS,
-    # A rollback of what does not exist, or is rolled back, is final for the caller.
-    Call.ROLLBACK: {Status.ROLLED_BACK: Done.ROLLED_BACK, Status.DOES_NOT_EXIST: Kind.NOT_FOUND, **_WHO_ASKS},
+MEANINGS: Final[Mapping[Operation, Meanings]] = {
+    Operation.BALANCE: _CALLER_REFUSALS,
+    # After the first two the contract needs no rollback ("Timeout / retry duty"). All others are left out:
+    # WRONG_CURRENCY and INVALID_GAME are mistakes in a configuration, which a person must see; DUPLICATE_TRANSACTION
+    # says that something is booked under this id; DOES_NOT_EXIST and ROLLED_BACK cannot answer a bet that is sent once.
+    Operation.BET: {Status.NOT_ENOUGH_MONEY: Kind.FUNDS, Status.LIMIT_REACHED: Kind.LIMIT, **_CALLER_REFUSALS},
+    # The same win again is RS_OK again ("Idempotency"), so no other status says that it was done. DOES_NOT_EXIST is a
+    # bet "not found/not processed", which may still be processed, and ROLLED_BACK is an undone bet: taking either for a
+    # confirm would lose the money. Held by
+    # test_a_status_that_is_not_in_its_calls_table_is_unknown_but_shows_an_operator_that_lives.
+    Operation.ZERO_WIN: _CALLER_REFUSALS,
+    # A win without a bet: the contract does not say what its DOES_NOT_EXIST would mean.
+    Operation.PROMOTION: _CALLER_REFUSALS,
+    # Both are final: the operator has nothing under this id, or has undone it already.
+    Operation.ROLLBACK: {
+        Status.ROLLED_BACK: Already.ROLLED_BACK,
+        Status.DOES_NOT_EXIST: Kind.NOT_FOUND,
+        **_CALLER_REFUSALS,
+    },
 }

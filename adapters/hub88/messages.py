@@ -1,4 +1,7 @@
-"""The words of Hub88's operator protocol: statuses, answers, ids."""
+"""Hub88's operator protocol, as an operator answers it: statuses, answers, ids.
+
+Source: Hub88's public documentation of the operator API, sections "Response", "Statuses" and "Idempotency".
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,16 @@ import msgspec
 from gateway.operators import HttpResponse, Session, Transfer, Unclear, decode_members, excerpt_of
 
 NAMESPACE: Final = UUID("9b6f5a0c-3f0e-5d0c-8f5c-0d5b8a1f6a57")
-"""Every id that the operator sees is derived in it. Changing it would orphan every transfer that is under way."""
+"""The UUID namespace of every id that the operator sees. It must never change: a transfer that is under way would get
+other ids, and its rollback would name nothing. Held by test_a_withdraw_is_a_bet_that_leaves_its_round_open."""
 
 
 NEEDED: Final = frozenset({"status", "request_uuid", "user"})
-"""The members of an answer that say what happened, and about what; all others only inform."""
+"""The members of an answer that say what happened, and to what; all others only inform."""
 
 
 class Status(StrEnum):
-    """The statuses that are acted on (`adapters.hub88.meanings`); any other is unknown."""
+    """The statuses that have a meaning here (`adapters.hub88.meanings`); any other is unknown."""
 
     OK = "RS_OK"
     NOT_ENOUGH_MONEY = "RS_ERROR_NOT_ENOUGH_MONEY"
@@ -39,9 +43,10 @@ class Step(StrEnum):
     ROLLBACK = "rollback"
 
 
-class Said(msgspec.Struct, frozen=True):
-    """Any answer. What is left out is empty or None, and so is a balance or currency that cannot be read: they only
-    inform. A UUID is the same in large and small letters; here it is in small ones."""
+class Answer(msgspec.Struct, frozen=True):
+    """Any answer. A member that is left out is empty or None, and so is a balance or currency that cannot be read: they
+    only inform. `balance` counts 0.00001 of the currency. `request_uuid` is in lower case, since a UUID is the same in
+    either case (RFC 9562, section 4)."""
 
     status: str
     request_uuid: str
@@ -50,21 +55,23 @@ class Said(msgspec.Struct, frozen=True):
     balance: int | None
 
 
-def read(answer: HttpResponse) -> Said:
-    """An answer in the protocol's form. Raises `Unclear`, with an excerpt of what came instead."""
+def read(response: HttpResponse) -> Answer:
+    """The answer in this HTTP response. Raises `Unclear`, with an excerpt of what came instead."""
     try:
-        said = decode_members(answer.body, NEEDED)
-        status, request_uuid, user = (_text(said, name) for name in ("status", "request_uuid", "user"))
+        answer = decode_members(response.body, NEEDED)
+        status, request_uuid, user = (_text(answer, name) for name in ("status", "request_uuid", "user"))
     except Unclear as error:
-        raise Unclear(f"{error.text}: {excerpt_of(answer.body)}" if answer.body else "the answer is empty") from None
+        raise Unclear(
+            f"{error.text}: {excerpt_of(response.body)}" if response.body else "the answer is empty"
+        ) from None
     if not status:
-        raise Unclear(f"the answer has no status: {excerpt_of(answer.body)}")
-    return Said(status, request_uuid.lower(), user, _currency(said.get("currency")), _units(said.get("balance")))
+        raise Unclear(f"the answer has no status: {excerpt_of(response.body)}")
+    return Answer(status, request_uuid.lower(), user, _currency(answer.get("currency")), _units(answer.get("balance")))
 
 
-def _text(said: dict[str, Any], name: str) -> str:
-    """Empty where it is left out."""
-    value = said.get(name)
+def _text(answer: dict[str, Any], name: str) -> str:
+    """The text of this member, empty if it is left out. Raises `Unclear` for anything else."""
+    value = answer.get(name)
     if value is not None and not isinstance(value, str):
         raise Unclear(f"the answer's {name} is not a text")
     return value or ""
@@ -79,17 +86,19 @@ def _units(value: object) -> int | None:
 
 
 def transaction_uuid(transfer: Transfer, step: Step) -> str:
-    """The operator's id of a step of a transfer, the same on every try."""
+    """The operator's id of this step of a transfer. The same on every try, so that a repeat is booked once
+    ("Idempotency")."""
     return _uuid(transfer.operator, transfer.direction, transfer.id, step)
 
 
 def request_uuid(transfer: Transfer, step: Step) -> str:
-    """The id of the request itself, which the operator repeats in its answer; the same on every try."""
+    """The id of the request itself, which the operator repeats in its answer. The same on every try."""
     return _uuid(transfer.operator, transfer.direction, transfer.id, step, "request")
 
 
 def balance_request_uuid(session: Session) -> str:
-    """The same for a look at the balance, which the operator answers afresh each time."""
+    """The id of a balance request. It may be the same each time: the operator answers it with the present balance
+    ("Idempotency" excepts this request)."""
     return _uuid(session.operator, session.token, "balance", "request")
 
 

@@ -1,4 +1,7 @@
-"""The bodies of Hub88's requests: pure functions of a transfer, so that every try sends the same bytes."""
+"""The bodies of Hub88's requests: pure functions of a transfer, so that every try sends the same bytes.
+
+Source: Hub88's public documentation of the operator API, sections "Request fields" and "Money".
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,31 @@ from adapters.hub88.settings import Hub88Settings
 from gateway.money import MoneyError, scaled
 from gateway.operators import Declined, Kind, Session, Transfer
 
-PLACES: Final = 5
-"""Amounts are whole numbers of 10^-5 of the currency's unit."""
+DECIMAL_PLACES: Final = 5
+"""An amount of 1 is 0.00001 of the currency ("Money")."""
 
-LARGEST: Final = 2**63 - 1
-"""Amounts are signed 64-bit integers."""
+MAX_UNITS: Final = 2**63 - 1
+"""Amounts are signed 64-bit integers ("Money")."""
 
 Body = dict[str, Any]
 
 
 def units(transfer: Transfer) -> int:
-    """The held amount as the operator counts it. Raises `Declined` where it cannot be written so."""
+    """The held amount in 0.00001 of the currency. Raises `Declined` if it has more digits or is too large."""
     assert transfer.amount is not None
     try:
-        counted = scaled(transfer.amount.amount, PLACES)
+        count = scaled(transfer.amount.amount, DECIMAL_PLACES)
     except MoneyError as error:
         raise Declined(Kind.AMOUNT, f"{error}; nothing was sent") from None
-    if counted > LARGEST:
+    if count > MAX_UNITS:
         raise Declined(Kind.AMOUNT, "the amount is larger than the operator can count; nothing was sent")
-    return counted
+    return count
 
 
 def balance(session: Session, settings: Hub88Settings) -> Body:
-    """Whose session it is, and what they have."""
+    """Asks for the session's player and balance."""
     return {
-        **_user(session.player_id),
+        **_user_member(session.player_id),
         "token": session.token,
         "request_uuid": balance_request_uuid(session),
         "game_code": settings.game_code,
@@ -41,20 +44,20 @@ def balance(session: Session, settings: Hub88Settings) -> Body:
 
 
 def bet(transfer: Transfer, amount: int, settings: Hub88Settings) -> Body:
-    """Takes the amount; its round stays open."""
+    """Takes the amount. The round stays open, for the confirm to close it."""
     return {
-        **_about(transfer, Step.HOLD, settings),
-        **_worth(transfer, amount, settings),
+        **_common_members(transfer, Step.HOLD, settings),
+        **_amount_members(transfer, amount, settings),
         "round_closed": False,
         "is_free": False,
     }
 
 
 def zero_win(transfer: Transfer, settings: Hub88Settings) -> Body:
-    """Closes the bet's round."""
+    """Closes the bet's round with a win of 0."""
     return {
-        **_about(transfer, Step.CONFIRM, settings),
-        **_worth(transfer, 0, settings),
+        **_common_members(transfer, Step.CONFIRM, settings),
+        **_amount_members(transfer, 0, settings),
         "reference_transaction_uuid": transaction_uuid(transfer, Step.HOLD),
         "round_closed": True,
         "is_free": False,
@@ -62,10 +65,10 @@ def zero_win(transfer: Transfer, settings: Hub88Settings) -> Body:
 
 
 def promotion(transfer: Transfer, amount: int, settings: Hub88Settings) -> Body:
-    """Gives the amount, without a bet that it belongs to."""
+    """Gives the amount, as a supplier's promotion: a win without a bet."""
     return {
-        **_about(transfer, Step.HOLD, settings),
-        **_worth(transfer, amount, settings),
+        **_common_members(transfer, Step.HOLD, settings),
+        **_amount_members(transfer, amount, settings),
         "round_closed": True,
         "is_free": True,
         "is_supplier_promo": True,
@@ -75,16 +78,17 @@ def promotion(transfer: Transfer, amount: int, settings: Hub88Settings) -> Body:
 def rollback(transfer: Transfer, settings: Hub88Settings) -> Body:
     """Undoes the bet or the win."""
     return {
-        **_about(transfer, Step.ROLLBACK, settings),
+        **_common_members(transfer, Step.ROLLBACK, settings),
         "reference_transaction_uuid": transaction_uuid(transfer, Step.HOLD),
         "round_closed": True,
     }
 
 
-def _about(transfer: Transfer, step: Step, settings: Hub88Settings) -> Body:
-    """What every transaction says. The supplier's own id tells a withdrawal from a deposit of the same id."""
+def _common_members(transfer: Transfer, step: Step, settings: Hub88Settings) -> Body:
+    """The members of every transaction. `supplier_transaction_id` holds the direction too, since a withdraw and a
+    deposit may have the same id."""
     return {
-        **_user(transfer.session.player_id),
+        **_user_member(transfer.session.player_id),
         "transaction_uuid": transaction_uuid(transfer, step),
         "supplier_transaction_id": f"{transfer.direction}:{transfer.id}",
         "token": transfer.session.token,
@@ -94,11 +98,11 @@ def _about(transfer: Transfer, step: Step, settings: Hub88Settings) -> Body:
     }
 
 
-def _worth(transfer: Transfer, amount: int, settings: Hub88Settings) -> Body:
+def _amount_members(transfer: Transfer, amount: int, settings: Hub88Settings) -> Body:
     assert transfer.amount is not None
     return {"currency": settings.operators_currency(transfer.amount.currency), "amount": amount}
 
 
-def _user(player_id: str) -> Body:
-    """Left out where it is not known: a rollback does without."""
+def _user_member(player_id: str) -> Body:
+    """Empty if the player is not known: a rollback may name its user by the token alone."""
     return {"user": player_id} if player_id else {}

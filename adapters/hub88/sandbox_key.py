@@ -1,4 +1,4 @@
-"""The key with which an adapter signs for the sandbox. It is no secret: it opens nothing but a simulated operator."""
+"""The key with which an adapter signs for the sandbox. It need not be secret: only a simulated operator trusts it."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ from gateway.operators import AdapterSettings, BaseUrl
 
 
 class Confirm(StrEnum):
-    """What the operator wants to hear when a bet is final."""
+    """What is sent to the operator for a confirmWithdrawal."""
 
     ZERO_WIN = "zero_win"
     NONE = "none"
 
 
-def _checked_key(pem: SecretStr) -> SecretStr:
+def _require_readable_key(pem: SecretStr) -> SecretStr:
     read_key(pem.get_secret_value())
     return pem
 
@@ -27,7 +27,7 @@ class Hub88Settings(AdapterSettings):
     """How to reach the operator, and what is agreed with it."""
 
     base_url: BaseUrl = Field(description="Everything before `user/balance` and `transaction/bet`.")
-    private_key: Annotated[SecretStr, AfterValidator(_checked_key)] = Field(
+    private_key: Annotated[SecretStr, AfterValidator(_require_readable_key)] = Field(
         description="The RSA key that requests are signed with, in PEM form without a passphrase."
     )
     game_code: str = Field(description="The game's code at the operator.", min_length=1)
@@ -41,7 +41,7 @@ class Hub88Settings(AdapterSettings):
 
     @field_validator("currencies")
     @classmethod
-    def _can_be_told_apart(cls, currencies: dict[str, str]) -> dict[str, str]:
+    def _require_distinct_codes(cls, currencies: dict[str, str]) -> dict[str, str]:
         if len({code.casefold() for code in currencies.values()}) < len(currencies):
             raise ValueError("gives two of the game's currencies the same code")
         if len({ours.casefold() for ours in currencies}) < len(currencies):
@@ -49,9 +49,9 @@ class Hub88Settings(AdapterSettings):
         return currencies
 
     def operators_currency(self, ours: str) -> str:
-        """The operator's code for one of the game's, whatever its case."""
+        """The operator's code for one of the game's currencies, in any case."""
         return next((code for name, code in self.currencies.items() if name.casefold() == ours.casefold()), ours)
 
     def games_currency(self, theirs: str) -> str:
-        """The game's code for one of the operator's, whatever its case."""
+        """The game's code for one of the operator's currencies, in any case."""
         return next((name for name, code in self.currencies.items() if code.casefold() == theirs.casefold()), theirs)

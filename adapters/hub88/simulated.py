@@ -1,4 +1,7 @@
-"""A simulated operator that speaks Hub88's operator protocol."""
+"""A simulated operator that speaks Hub88's operator protocol.
+
+Source: Hub88's public documentation of the operator API, sections "Response", "Statuses" and "Idempotency".
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 
 from adapters.hub88.messages import Status
-from adapters.hub88.requests import PLACES
+from adapters.hub88.requests import DECIMAL_PLACES
 from adapters.hub88.sandbox_key import SANDBOX_KEY
 from adapters.hub88.signing import HASH, PADDING, read_key
 from gateway.money import Money, scaled, unscaled
@@ -31,7 +34,7 @@ STATUSES: Final = {
 
 
 class _Body(msgspec.Struct, frozen=True):
-    """Any request. What a kind of request does not have is empty."""
+    """Any request. A member that this kind of request does not have is empty."""
 
     token: str
     request_uuid: str
@@ -47,7 +50,7 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 class SimulatedHub88(Simulated):
-    """It has never heard of what it is told to roll back in vain, says so, and remembers."""
+    """Answers DOES_NOT_EXIST to an unknown rollback, and refuses that bet or win if it comes later."""
 
     base_path = "/hub88/"
     refusable_repeats = frozenset({Act.ROLLBACK})
@@ -60,70 +63,70 @@ class SimulatedHub88(Simulated):
         try:
             KEY.verify(b64decode(request.headers.get("x-hub88-signature", "")), request.body, PADDING, HASH)
         except (InvalidSignature, ValueError):
-            raise Misunderstood(_answer({"status": "RS_ERROR_INVALID_SIGNATURE"})) from None
+            raise Misunderstood(_response({"status": "RS_ERROR_INVALID_SIGNATURE"})) from None
         endpoint = request.path.removeprefix(self.base_path)
         if endpoint not in _ORDERS or request.method != "POST":
             raise Misunderstood(HttpResponse(404, {}, b""))
         try:
             return _ORDERS[endpoint](msgspec.convert(decode(request.body), _Body))
         except (Unclear, ValueError):
-            raise Misunderstood(_answer({"status": "RS_ERROR_WRONG_SYNTAX"})) from None
+            raise Misunderstood(_response({"status": "RS_ERROR_WRONG_SYNTAX"})) from None
 
     def yes(self, order: Order, account: Account) -> HttpResponse:
-        return _answer(
+        return _response(
             {"status": Status.OK, "request_uuid": order.echo, "user": account.player_id, **_balance(account)}
         )
 
     def no(self, order: Order, kind: Kind) -> HttpResponse:
-        return _answer({"status": STATUSES.get(kind, "RS_ERROR_UNKNOWN"), "request_uuid": order.echo})
+        return _response({"status": STATUSES.get(kind, "RS_ERROR_UNKNOWN"), "request_uuid": order.echo})
 
 
-def _look(body: _Body) -> Order:
+def _balance_order(body: _Body) -> Order:
     return Order(act=Act.BALANCE, token=body.token, player=body.user, echo=body.request_uuid)
 
 
-def _bet(body: _Body) -> Order:
-    return _order(body, Act.HOLD, Direction.WITHDRAW, body.transaction_uuid)
+def _bet_order(body: _Body) -> Order:
+    return _transaction_order(body, Act.HOLD, Direction.WITHDRAW, body.transaction_uuid)
 
 
-def _win(body: _Body) -> Order:
-    """A promotion gives money; a win of nothing ends its bet."""
+def _win_order(body: _Body) -> Order:
+    """A promotion gives money; a win of 0 closes its bet's round."""
     if body.is_supplier_promo:
-        return _order(body, Act.HOLD, Direction.DEPOSIT, body.transaction_uuid)
+        return _transaction_order(body, Act.HOLD, Direction.DEPOSIT, body.transaction_uuid)
     if body.amount or not body.reference_transaction_uuid:
-        raise ValueError("a win that this game does not have")
-    return _order(body, Act.CONFIRM, Direction.WITHDRAW, body.reference_transaction_uuid)
+        raise ValueError("neither a promotion nor a win of 0 that names its bet")
+    return _transaction_order(body, Act.CONFIRM, Direction.WITHDRAW, body.reference_transaction_uuid)
 
 
-def _rollback(body: _Body) -> Order:
+def _rollback_order(body: _Body) -> Order:
     direction = Direction(body.supplier_transaction_id.partition(":")[0])
-    return _order(body, Act.ROLLBACK, direction, body.reference_transaction_uuid)
+    return _transaction_order(body, Act.ROLLBACK, direction, body.reference_transaction_uuid)
 
 
 _ORDERS: Final = {
-    "user/balance": _look,
-    "transaction/bet": _bet,
-    "transaction/win": _win,
-    "transaction/rollback": _rollback,
+    "user/balance": _balance_order,
+    "transaction/bet": _bet_order,
+    "transaction/win": _win_order,
+    "transaction/rollback": _rollback_order,
 }
 
 
-def _order(body: _Body, act: Act, direction: Direction, reference: str) -> Order:
+def _transaction_order(body: _Body, act: Act, direction: Direction, reference: str) -> Order:
     return Order(
         act=act,
         direction=direction,
         token=body.token,
         reference=reference,
         id=body.round,
-        amount=Money(unscaled(body.amount, PLACES), body.currency) if act is Act.HOLD else None,
+        amount=Money(unscaled(body.amount, DECIMAL_PLACES), body.currency) if act is Act.HOLD else None,
         player=body.user,
         echo=body.request_uuid,
     )
 
 
 def _balance(account: Account) -> dict[str, Any]:
-    return {"currency": account.currency, "balance": scaled(account.balance, PLACES)}
+    return {"currency": account.currency, "balance": scaled(account.balance, DECIMAL_PLACES)}
 
 
-def _answer(body: dict[str, Any]) -> HttpResponse:
+def _response(body: dict[str, Any]) -> HttpResponse:
     return HttpResponse(200, {"content-type": "application/json"}, encode(body))

@@ -1,19 +1,23 @@
-"""The wallet calls, in the game's own format, at an operator of its own address and credentials."""
+"""The wallet calls in the game's own format, at an operator with its own address and credentials.
+
+Source: wallet contract, "Transport", "Calls" and "The rules of a withdrawal". What the contract leaves open (the error
+codes, the HTTP statuses of errors) is a setting: `adapters.quantum.settings`.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from adapters.quantum.messages import (
-    BALANCE,
-    ERROR,
-    MOVED,
-    VERIFIED,
-    Problem,
+    BALANCE_MEMBERS,
+    ERROR_CODE,
+    SESSION_MEMBERS,
+    TRANSFER_MEMBERS,
+    ErrorBody,
     balance_of,
-    problem_of,
+    error_body_of,
     read,
-    tells_of_failure,
+    reports_failure,
     text_of,
     wire_money,
 )
@@ -42,12 +46,13 @@ NO_REASON: Final = "No reason was given."
 
 
 class Quantum(Adapter):
-    """A yes is HTTP 200 with our mmTransactionId and a balance, be it readable or not, and without any word of an
-    error; a web server that only echoes the request has no balance. The yes to an end may also be the id and no more.
+    """A yes is HTTP 200 with our mmTransactionId and a balance, readable or not, and without any sign of an error. The
+    balance is required because a web server that only echoes the request has none. The yes to an end may also be the
+    id alone.
 
-    An error body is an error under any HTTP status. What its code proves is what the settings say of it, under the
-    statuses that they name (`declines`, `already`). Everything else, HTTP 401 too, is unknown: what answered need not
-    have been the wallet.
+    An error body is an error under any HTTP status. The settings (`declines`, `already`, `error_statuses`) say what
+    its code proves. Everything else is unknown, HTTP 401 too: it may come from a proxy in front of the wallet. See
+    `docs/decisions/040-quantum-errors-are-unknown.md`.
     """
 
     Settings = QuantumSettings
@@ -60,25 +65,25 @@ class Quantum(Adapter):
         self._headers = {"Authorization": basic, "Content-Type": "application/json"}
 
     async def verify_session(self, session: Session) -> Player:
-        said = self._success(await self._post("verifySession", {"token": session.token}), VERIFIED)
-        player_id, token = said.get("playerId"), said.get("token")
+        answer = self._require_success(await self._post("verifySession", {"token": session.token}), SESSION_MEMBERS)
+        player_id, token = answer.get("playerId"), answer.get("token")
         if token is not None and token != session.token:
             raise Unclear("the answer is about another session")
         if not isinstance(player_id, str) or not player_id:
             raise Unclear("the answer names no player")
         return Player(
             player_id=player_id,
-            balance=balance_of(said),
-            nickname=text_of(said, "nickname"),
-            language=text_of(said, "language"),
-            country=text_of(said, "country"),
+            balance=balance_of(answer),
+            nickname=text_of(answer, "nickname"),
+            language=text_of(answer, "language"),
+            country=text_of(answer, "country"),
         )
 
     async def get_balance(self, session: Session) -> Money:
-        answer = await self._post("getBalance", {"token": session.token})
-        balance = balance_of(self._success(answer, BALANCE))
+        response = await self._post("getBalance", {"token": session.token})
+        balance = balance_of(self._require_success(response, BALANCE_MEMBERS))
         if balance is None:
-            raise Unclear(f"the answer has no balance that can be read: {excerpt_of(answer.body)}")
+            raise Unclear(f"the answer has no balance that can be read: {excerpt_of(response.body)}")
         return balance
 
     async def withdraw(self, transfer: Transfer) -> Receipt:
@@ -100,87 +105,94 @@ class Quantum(Adapter):
         return await self._roll_back("rollbackDeposit", transfer)
 
     async def _hold(self, endpoint: str, transfer: Transfer) -> Receipt:
-        more = {"amount": _amount(transfer), "txDescription": transfer.description}
-        answer = await self._post(endpoint, _about(transfer, more))
-        said = self._success_of(answer, transfer)
-        if "balance" not in said:
-            raise Unclear(f"the answer has no balance: {excerpt_of(answer.body)}")
-        return Receipt(balance_of(said))
+        members = {"amount": _wire_amount(transfer), "txDescription": transfer.description}
+        response = await self._post(endpoint, _transfer_body(transfer, members))
+        answer = self._require_success_of(response, transfer)
+        if "balance" not in answer:
+            raise Unclear(f"the answer has no balance: {excerpt_of(response.body)}")
+        return Receipt(balance_of(answer))
 
     async def _confirm(self, endpoint: str, transfer: Transfer) -> Receipt:
-        return await self._end(endpoint, transfer, {"amount": _amount(transfer)}, Already.CONFIRMED)
+        return await self._end(endpoint, transfer, {"amount": _wire_amount(transfer)}, Already.CONFIRMED)
 
     async def _roll_back(self, endpoint: str, transfer: Transfer) -> Receipt:
-        more = {"rollbackReason": transfer.rollback_reason or NO_REASON}
-        return await self._end(endpoint, transfer, more, Already.ROLLED_BACK)
+        members = {"rollbackReason": transfer.rollback_reason or NO_REASON}
+        return await self._end(endpoint, transfer, members, Already.ROLLED_BACK)
 
-    async def _end(self, endpoint: str, transfer: Transfer, more: dict[str, Any], done: Already) -> Receipt:
-        answer = await self._post(endpoint, _about(transfer, more))
-        if answer.status in self._error_statuses and self._was_done(answer, done, transfer):
+    async def _end(self, endpoint: str, transfer: Transfer, members: dict[str, Any], already: Already) -> Receipt:
+        response = await self._post(endpoint, _transfer_body(transfer, members))
+        # An end is repeated until it is acknowledged (wallet contract, "The rules of a withdrawal", 4), so an error
+        # that says "done before" acknowledges it. Held by the canary "what was done before counts as not done".
+        if response.status in self._error_statuses and self._is_already_done(response, already, transfer):
             return Receipt()
-        said = self._success_of(answer, transfer)
-        if "balance" not in said and said.keys() != {"mmTransactionId"}:
-            raise Unclear(f"the answer has no balance: {excerpt_of(answer.body)}")
-        return Receipt(balance_of(said))
+        answer = self._require_success_of(response, transfer)
+        if "balance" not in answer and answer.keys() != {"mmTransactionId"}:
+            raise Unclear(f"the answer has no balance: {excerpt_of(response.body)}")
+        return Receipt(balance_of(answer))
 
     async def _post(self, endpoint: str, body: dict[str, Any]) -> HttpResponse:
         return await self.http.post(self.settings.base_url + endpoint, encode(body), self._headers)
 
-    def _was_done(self, answer: HttpResponse, done: Already, transfer: Transfer) -> bool:
-        """Whether an error says that an earlier try of this transfer got through."""
-        problem = _problem(answer)
-        if problem is None or problem.code is None or problem.about not in {None, transfer.id}:
+    def _is_already_done(self, response: HttpResponse, already: Already, transfer: Transfer) -> bool:
+        """Whether this error says that an earlier try of the same end succeeded."""
+        error = _read_error(response)
+        if error is None or error.code is None or error.about not in {None, transfer.id}:
             return False
-        return self.settings.already.get(problem.code) is done
+        return self.settings.already.get(error.code) is already
 
-    def _success_of(self, answer: HttpResponse, transfer: Transfer) -> dict[str, Any]:
-        """What a yes to this transfer says. Raises `Declined` or `Unclear`."""
-        said = self._success(answer, MOVED, transfer.id)
-        if said.get("mmTransactionId") != transfer.id:
-            raise Unclear(f"the answer does not name this mmTransactionId: {excerpt_of(answer.body)}")
-        return said
+    def _require_success_of(self, response: HttpResponse, transfer: Transfer) -> dict[str, Any]:
+        """The members of a yes to this transfer. Raises `Declined` or `Unclear`."""
+        answer = self._require_success(response, TRANSFER_MEMBERS, transfer.id)
+        if answer.get("mmTransactionId") != transfer.id:
+            raise Unclear(f"the answer does not name this mmTransactionId: {excerpt_of(response.body)}")
+        return answer
 
-    def _success(self, answer: HttpResponse, needed: frozenset[str], about: str | None = None) -> dict[str, Any]:
-        """What an answer says that is not an error; `about` is the id that it may name. Raises `Declined` or
-        `Unclear`."""
-        if answer.status != OK:
-            problem = _problem(answer)
-            raise http_error(answer) if problem is None else self._error(problem, answer.status, about)
-        said = read(answer, needed)
-        if ERROR in said:
-            raise self._error(problem_of(said), answer.status, about)
-        if tells_of_failure(said):
-            raise Unmapped(f"HTTP {OK} with an error: {excerpt_of(answer.body)}")
-        return said
+    def _require_success(
+        self, response: HttpResponse, needed: frozenset[str], about: str | None = None
+    ) -> dict[str, Any]:
+        """The members of a yes, of which those in `needed` can be read. An error may name no other id than `about`.
+        Raises `Declined` or `Unclear`."""
+        if response.status != OK:
+            error = _read_error(response)
+            raise http_error(response) if error is None else self._error_for(error, response.status, about)
+        answer = read(response, needed)
+        # Without any setting: the contract's pages can be read as if errors came under HTTP 200 too, and an error that
+        # passes for a success loses money.
+        if ERROR_CODE in answer:
+            raise self._error_for(error_body_of(answer), response.status, about)
+        if reports_failure(answer):
+            raise Unmapped(f"HTTP {OK} with an error: {excerpt_of(response.body)}")
+        return answer
 
-    def _error(self, problem: Problem, status: int, about: str | None) -> Declined | Unclear:
-        """What an error body proves."""
-        if about is not None and problem.about not in {None, about}:
-            return Unclear(f"the error is about another mmTransactionId: {problem.text}")
+    def _error_for(self, error: ErrorBody, status: int, about: str | None) -> Declined | Unclear:
+        """The exception for an error body: `Declined` only for a code and a status that the settings list."""
+        if about is not None and error.about not in {None, about}:
+            return Unclear(f"the error is about another mmTransactionId: {error.text}")
         if status not in self._error_statuses:
-            return _unproven(problem, f"HTTP {status}, {problem.text}")
-        kind = None if problem.code is None else self.settings.declines.get(problem.code)
-        return _unproven(problem, problem.text) if kind is None else Declined(kind, problem.text)
+            return _unclear_error(error, f"HTTP {status}, {error.text}")
+        kind = None if error.code is None else self.settings.declines.get(error.code)
+        return _unclear_error(error, error.text) if kind is None else Declined(kind, error.text)
 
 
-def _problem(answer: HttpResponse) -> Problem | None:
-    """The error that an answer of another status than 200 tells, None if there is none to be read."""
+def _read_error(response: HttpResponse) -> ErrorBody | None:
+    """The error body under another HTTP status than 200, None if there is none that can be read."""
     try:
-        said = read(answer)
+        answer = read(response)
     except Unclear:
         return None
-    return problem_of(said) if ERROR in said else None
+    return error_body_of(answer) if ERROR_CODE in answer else None
 
 
-def _unproven(problem: Problem, text: str) -> Unclear:
-    """Whoever names a code is alive; a body that only resembles the contract's may be anybody's."""
-    return Unmapped(text) if problem.code is not None or problem.named else Unclear(text)
+def _unclear_error(error: ErrorBody, text: str) -> Unclear:
+    """`Unmapped` for an error with a code or a name: the operator is alive. A body that only resembles the contract's
+    may come from any server."""
+    return Unmapped(text) if error.code is not None or error.has_name else Unclear(text)
 
 
-def _about(transfer: Transfer, more: dict[str, Any]) -> dict[str, Any]:
-    return {"token": transfer.session.token, "mmTransactionId": transfer.id, **more}
+def _transfer_body(transfer: Transfer, members: dict[str, Any]) -> dict[str, Any]:
+    return {"token": transfer.session.token, "mmTransactionId": transfer.id, **members}
 
 
-def _amount(transfer: Transfer) -> object:
+def _wire_amount(transfer: Transfer) -> object:
     assert transfer.amount is not None
     return wire_money(transfer.amount)

@@ -1,4 +1,7 @@
-"""The game's own wallet format, as an operator answers it. Money is read and written digit for digit."""
+"""The game's own wallet format, as an operator answers it. Money is read and written digit for digit.
+
+Source: wallet contract, "Transport" (the error body), "Money" and "Calls".
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,22 @@ import msgspec
 from gateway.money import Money, MoneyError, money, unchecked_money
 from gateway.operators import HttpResponse, Unclear, decode_members, excerpt_of
 
-ERROR: Final = "errorCode"
-"""The member that makes an answer an error, whatever it holds but null."""
+ERROR_CODE: Final = "errorCode"
+"""The member that makes an answer an error, unless it is null."""
 
-MOVED: Final = frozenset({"mmTransactionId", ERROR})
-VERIFIED: Final = frozenset({"playerId", "token", ERROR})
-BALANCE: Final = frozenset({ERROR})
-"""The members that say what happened, and about whom, in the answer to each kind of call; all others only inform."""
+TRANSFER_MEMBERS: Final = frozenset({"mmTransactionId", ERROR_CODE})
+SESSION_MEMBERS: Final = frozenset({"playerId", "token", ERROR_CODE})
+BALANCE_MEMBERS: Final = frozenset({ERROR_CODE})
+"""The members that say what happened, and to whom, in the answer to each kind of call; all others only inform."""
 
-_CONTRACT: Final = MOVED | VERIFIED | {"balance"}
+_KNOWN_MEMBERS: Final = TRANSFER_MEMBERS | SESSION_MEMBERS | {"balance"}
 
-_FAILURES: Final = frozenset({"error", "errors", "errorcode", "errordescription", "errormessage"})
-"""Other names, in small letters, under which an answer tells of a failure."""
+_FAILURE_MEMBERS: Final = frozenset({"error", "errors", "errorcode", "errordescription", "errormessage"})
+"""Other names, in lower case, under which operators report a failure."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
-_DIGITS: Final = 18
-_CODE: Final = re.compile(rf"-?[0-9]{{1,{_DIGITS}}}", re.ASCII)
+_MAX_CODE_DIGITS: Final = 18
+_CODE_TEXT: Final = re.compile(rf"-?[0-9]{{1,{_MAX_CODE_DIGITS}}}", re.ASCII)
 
 
 class WireMoney(msgspec.Struct, frozen=True):
@@ -36,72 +39,79 @@ class WireMoney(msgspec.Struct, frozen=True):
     currencyCode: str  # noqa: N815 - the contract's name
 
     def money(self) -> Money:
+        """The same, checked. Raises `MoneyError`."""
         if isinstance(self.amount, bool) or not isinstance(self.amount, int | Decimal) or not self.currencyCode:
-            raise MoneyError("the balance is no amount of money")
+            raise MoneyError("not an amount of money: it needs a number and a currency code")
         return money(self.amount, self.currencyCode)
 
 
-class Problem(msgspec.Struct, frozen=True):
+class ErrorBody(msgspec.Struct, frozen=True):
     """An error body: ``{"errorCode": 100, "errorDescription": "Other error"}``.
 
-    `code` is None where `errorCode` is not one of the contract's numbers, nor a text that holds one. `named` tells
-    whether it is at least a text, such as ``"NO_FUNDS"``. `about` is the mmTransactionId that it names, if it does.
+    `code` is None if `errorCode` is neither a number nor a text that holds one. `has_name` is whether it is a text,
+    such as ``"NO_FUNDS"``. `text` is both members in one line, for the journal and the log. `about` is the
+    mmTransactionId that the error names, None if it names none.
     """
 
     code: int | None
-    named: bool
+    has_name: bool
     text: str
     about: str | None = None
 
 
-def read(answer: HttpResponse, needed: frozenset[str] = MOVED) -> dict[str, Any]:
-    """The members of an answer; an errorCode of null is none. Raises `Unclear`, with an excerpt of what came."""
+def read(response: HttpResponse, needed: frozenset[str] = TRANSFER_MEMBERS) -> dict[str, Any]:
+    """The members of the answer in this response; an errorCode of null is left out. Raises `Unclear`, with an excerpt
+    of what came, unless those in `needed` can be read."""
     try:
-        said = decode_members(answer.body, needed)
-        if said.get(ERROR, ERROR) is None:
-            del said[ERROR]
-        return said
+        answer = decode_members(response.body, needed)
+        if answer.get(ERROR_CODE, ERROR_CODE) is None:
+            del answer[ERROR_CODE]
+        return answer
     except Unclear as error:
-        raise Unclear(f"{error.text}: {excerpt_of(answer.body)}" if answer.body else "the answer is empty") from None
+        raise Unclear(
+            f"{error.text}: {excerpt_of(response.body)}" if response.body else "the answer is empty"
+        ) from None
 
 
-def problem_of(said: dict[str, Any]) -> Problem:
-    """The error that an answer tells in its member `ERROR`."""
-    code, description = said[ERROR], said.get("errorDescription")
+def error_body_of(answer: dict[str, Any]) -> ErrorBody:
+    """The error of an answer that has the member `ERROR_CODE`."""
+    code, description = answer[ERROR_CODE], answer.get("errorDescription")
     words = description if isinstance(description, str) else _as_json(description)
     shown = excerpt_of(words.encode("utf-8", "replace"))
     name = excerpt_of(msgspec.json.encode(code).strip(b'"'))
     text = f"error {name}: {shown}" if shown else f"error {name}"
-    return Problem(_number_of(code), isinstance(code, str), text, text_of(said, "mmTransactionId"))
+    return ErrorBody(_code_number(code), isinstance(code, str), text, text_of(answer, "mmTransactionId"))
 
 
-def tells_of_failure(said: dict[str, Any]) -> bool:
-    """Whether an answer without an errorCode says in another way that it is not a yes."""
-    if said.keys() <= _CONTRACT:
+def reports_failure(answer: dict[str, Any]) -> bool:
+    """Whether an answer without an errorCode reports a failure in another way, such as ``success: false``."""
+    if answer.keys() <= _KNOWN_MEMBERS:
         return False
-    return said.get("success") is False or any(value and name.casefold() in _FAILURES for name, value in said.items())
+    return answer.get("success") is False or any(
+        value and name.casefold() in _FAILURE_MEMBERS for name, value in answer.items()
+    )
 
 
-def balance_of(said: dict[str, Any]) -> Money | None:
-    """The balance as the operator said it, None where it cannot be read: it only informs.
+def balance_of(answer: dict[str, Any]) -> Money | None:
+    """The balance as the operator wrote it, None if it cannot be read: it only informs.
 
     The amount may be a number or a text that holds one, and have any number of digits.
     """
-    balance = said.get("balance")
+    balance = answer.get("balance")
     if not isinstance(balance, dict):
         return None
     amount, currency = balance.get("amount"), balance.get("currencyCode")
     if isinstance(amount, str):
-        amount = _decimal(amount.strip())
+        amount = _parse_decimal(amount.strip())
     if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or not isinstance(currency, str):
         return None
     currency = currency.strip()
     return unchecked_money(amount, currency) if currency else None
 
 
-def text_of(said: dict[str, Any], name: str) -> str | None:
-    """A member that only informs; what is not a text is left out."""
-    value = said.get(name)
+def text_of(answer: dict[str, Any], name: str) -> str | None:
+    """A member that only informs; None if it is not a text."""
+    value = answer.get(name)
     return value if isinstance(value, str) else None
 
 
@@ -110,20 +120,20 @@ def wire_money(value: Money) -> dict[str, Any]:
     return {"amount": msgspec.Raw(f"{value.amount:f}".encode()), "currencyCode": value.currency}
 
 
-def _decimal(text: str) -> Decimal | None:
+def _parse_decimal(text: str) -> Decimal | None:
     try:
         return Decimal(text) if _NUMBER.fullmatch(text) else None
-    except InvalidOperation:  # an exponent of more digits than there are
+    except InvalidOperation:  # an exponent too large for Decimal
         return None
 
 
-def _number_of(code: Any) -> int | None:
+def _code_number(code: Any) -> int | None:
     if isinstance(code, str):
-        return int(code) if _CODE.fullmatch(code.strip()) else None
+        return int(code) if _CODE_TEXT.fullmatch(code.strip()) else None
     if (
         isinstance(code, Decimal)
         and code.is_finite()
-        and code.adjusted() < _DIGITS
+        and code.adjusted() < _MAX_CODE_DIGITS
         and code == code.to_integral_value()
     ):
         return int(code)

@@ -1,4 +1,8 @@
-"""What is agreed with an operator that speaks the game's own wallet format."""
+"""What is agreed with an operator that speaks the game's own wallet format.
+
+The contract prints one error code, 100, and one HTTP status of errors, 500 (wallet contract, "Transport"); all other
+codes and statuses are agreed with each operator.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +15,24 @@ from gateway.operators import AdapterSettings, BaseUrl, Kind
 
 
 class Already(StrEnum):
-    """What an error code says was done before, and so which calls it acknowledges."""
+    """What was done before, as an error code says it; so which calls the code acknowledges."""
 
     CONFIRMED = "confirmed"
-    """Answers confirmWithdrawal and confirmDeposit: it did happen."""
+    """Acknowledges confirmWithdrawal and confirmDeposit."""
 
     ROLLED_BACK = "rolled_back"
-    """Answers rollbackWithdrawal and rollbackDeposit: it is undone."""
+    """Acknowledges rollbackWithdrawal and rollbackDeposit."""
 
 
-_INSTEAD: Final = (
+_ALREADY_HINT: Final = (
     "a code that says what was done before belongs in `already`, "
     "such as `already: {111: rolled_back, 112: confirmed}`; any other is left out"
 )
 
 
-def _that_can_decline(kind: Kind) -> Kind:
+def _require_decline_kind(kind: Kind) -> Kind:
     if kind in {Kind.DUPLICATE, Kind.ROLLED_BACK}:
-        raise ValueError(f"{kind} proves nothing in `declines`: {_INSTEAD}")
+        raise ValueError(f"{kind} proves nothing in `declines`: {_ALREADY_HINT}")
     return kind
 
 
@@ -43,7 +47,7 @@ class QuantumSettings(AdapterSettings):
     base_url: BaseUrl = Field(description="Everything before the endpoint's name, with its last slash.")
     username: str = Field(description="For HTTP Basic authentication at the operator.", pattern="^[^:]*$")
     password: SecretStr = Field(description="For HTTP Basic authentication at the operator.")
-    declines: dict[int, Annotated[Kind, AfterValidator(_that_can_decline)]] = Field(
+    declines: dict[int, Annotated[Kind, AfterValidator(_require_decline_kind)]] = Field(
         default={},
         description=(
             "The operator's error codes that prove that nothing was booked, and why it declined. "
@@ -68,7 +72,7 @@ class QuantumSettings(AdapterSettings):
 
     @field_validator("already")
     @classmethod
-    def _say_one_thing(cls, already: dict[int, Already], info: ValidationInfo) -> dict[int, Already]:
+    def _require_consistent_codes(cls, already: dict[int, Already], info: ValidationInfo) -> dict[int, Already]:
         if OTHER_ERROR in already:
             raise ValueError(f"names {OTHER_ERROR}, which the contract prints as any other error: it proves nothing")
         declines = info.data.get("declines", {})

@@ -1,4 +1,8 @@
-"""A simulated operator that speaks the game's own wallet format."""
+"""A simulated operator that speaks the game's own wallet format.
+
+Source: wallet contract, "Transport" and "Calls". Its error codes above 100 are those that this gateway sends to games
+(docs/errors.md).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ ACTS: Final = {
     "rollbackDeposit": (Act.ROLLBACK, Direction.DEPOSIT),
 }
 
-CODES: Final = {
+ERROR_CODES: Final = {
     Kind.SESSION: 101,
     Kind.FUNDS: 102,
     Kind.LIMIT: 103,
@@ -35,12 +39,12 @@ CODES: Final = {
     Kind.AMOUNT: 106,
     Kind.NOT_FOUND: 114,
 }
-"""Its error codes are those of a gateway. Any other error is 100."""
+"""The codes that another gateway of this kind sends. Any other error is 100."""
 
 ALREADY: Final = {Kind.ROLLED_BACK: 111, Kind.DUPLICATE: 112}
-"""What it says of an end that it has booked already, where it does not repeat its first answer."""
+"""The codes for an end that is booked already, if this operator does not repeat its first answer."""
 
-OTHER: Final = 100
+OTHER_ERROR: Final = 100
 
 
 class _Body(msgspec.Struct, frozen=True):
@@ -50,7 +54,8 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 class SimulatedQuantum(Simulated):
-    """The operator that the contract describes: it remembers what it was told to roll back."""
+    """The operator that the contract describes. It acknowledges an unknown rollback, and refuses that hold if it comes
+    later."""
 
     base_path = "/wallet/"
     balance_at = ("balance", "amount")
@@ -58,7 +63,7 @@ class SimulatedQuantum(Simulated):
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
-        declines = {code: str(kind) for kind, code in CODES.items()}
+        declines = {code: str(kind) for kind, code in ERROR_CODES.items()}
         return {"base_url": base_url, "username": USERNAME, "password": PASSWORD, "declines": declines}
 
     def own_settings(self, base_url: str) -> dict[str, Any]:
@@ -83,25 +88,25 @@ class SimulatedQuantum(Simulated):
     def yes(self, order: Order, account: Account) -> HttpResponse:
         balance = wire_money(Money(account.balance, account.currency))
         if order.act is Act.VERIFY:
-            return _answer(200, {"token": order.token, "playerId": account.player_id, "balance": balance})
+            return _response(200, {"token": order.token, "playerId": account.player_id, "balance": balance})
         if order.act is Act.BALANCE:
-            return _answer(200, {"balance": balance})
-        return _answer(200, {"mmTransactionId": order.id, "balance": balance})
+            return _response(200, {"balance": balance})
+        return _response(200, {"mmTransactionId": order.id, "balance": balance})
 
     def no(self, order: Order, kind: Kind) -> HttpResponse:
-        said = f"{order.call} {order.id} under {order.token}: {kind}"
-        return _answer(500, {"errorCode": self._code(kind), "errorDescription": said})
+        description = f"{order.call} {order.id} under {order.token}: {kind}"
+        return _response(500, {"errorCode": self._code(kind), "errorDescription": description})
 
     def _code(self, kind: Kind) -> int:
         if self.manner.refuses_repeats and kind in ALREADY:
             return ALREADY[kind]
-        return CODES.get(kind, OTHER) if self.manner.says_why else OTHER
+        return ERROR_CODES.get(kind, OTHER_ERROR) if self.manner.says_why else OTHER_ERROR
 
 
 def _order(endpoint: str, body: _Body) -> Order:
     act, direction = ACTS[endpoint]
     if act in {Act.HOLD, Act.CONFIRM} and body.amount is None:
-        raise MoneyError("no amount")
+        raise MoneyError("the amount is missing")
     return Order(
         act=act,
         direction=direction,
@@ -112,5 +117,5 @@ def _order(endpoint: str, body: _Body) -> Order:
     )
 
 
-def _answer(status: int, body: dict[str, Any]) -> HttpResponse:
+def _response(status: int, body: dict[str, Any]) -> HttpResponse:
     return HttpResponse(status, {"content-type": "application/json"}, encode(body))

@@ -374,7 +374,9 @@ CANARIES: Final = (
         "what was done before counts as not done",
         (
             Edit(
-                "adapters.quantum.adapter:Quantum._was_done", "self.settings.already.get(problem.code) is done", "False"
+                "adapters.quantum.adapter:Quantum._is_already_done",
+                "self.settings.already.get(error.code) is already",
+                "False",
             ),
         ),
     ),

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from adapters.quantum import Already, Quantum
 from adapters.quantum.adapter import OK
-from adapters.quantum.messages import MOVED
+from adapters.quantum.messages import TRANSFER_MEMBERS
 from adapters.quantum.simulated import SimulatedQuantum
 from gateway.money import money
 from gateway.operators import Declined, HttpResponse, Kind, Receipt, Transfer, Unclear, Unmapped
@@ -32,19 +32,19 @@ class TakesAnyAnswerForAYes(Quantum):
 
 
 class DoesNotLookAtTheId(Quantum):
-    def _success_of(self, answer: HttpResponse, transfer: Transfer) -> dict[str, Any]:
-        return self._success(answer, MOVED)
+    def _require_success_of(self, response: HttpResponse, transfer: Transfer) -> dict[str, Any]:
+        return self._require_success(response, TRANSFER_MEMBERS)
 
 
 class DoesNotLookAtTheStatus(Quantum):
-    def _success(self, answer: HttpResponse, *rest: Any) -> dict[str, Any]:
-        return super()._success(replace(answer, status=OK), *rest)
+    def _require_success(self, response: HttpResponse, *rest: Any) -> dict[str, Any]:
+        return super()._require_success(replace(response, status=OK), *rest)
 
 
 class TakesEveryErrorForADecline(Quantum):
-    def _success(self, answer: HttpResponse, *rest: Any) -> dict[str, Any]:
+    def _require_success(self, response: HttpResponse, *rest: Any) -> dict[str, Any]:
         try:
-            return super()._success(answer, *rest)
+            return super()._require_success(response, *rest)
         except Unclear as error:
             raise Declined(Kind.OTHER, error.text) from error
 
@@ -58,18 +58,18 @@ class TakesEveryErrorForNothingToUndo(Quantum):
 
 
 class TakesEveryErrorForSilence(Quantum):
-    def _success(self, answer: HttpResponse, *rest: Any) -> dict[str, Any]:
+    def _require_success(self, response: HttpResponse, *rest: Any) -> dict[str, Any]:
         try:
-            return super()._success(answer, *rest)
+            return super()._require_success(response, *rest)
         except Unmapped as error:
             raise Unclear(error.text) from error
 
 
 class NeedsAReadableBalance(Quantum):
-    def _success_of(self, answer: HttpResponse, transfer: Transfer) -> dict[str, Any]:
-        said = super()._success_of(answer, transfer)
-        money(said["balance"]["amount"], CURRENCY)
-        return said
+    def _require_success_of(self, response: HttpResponse, transfer: Transfer) -> dict[str, Any]:
+        answer = super()._require_success_of(response, transfer)
+        money(answer["balance"]["amount"], CURRENCY)
+        return answer
 
 
 class MakesUpIds(Quantum):
@@ -84,9 +84,9 @@ class Rounds(Quantum):
 
 
 class TellsItsPassword(Quantum):
-    def _success(self, answer: HttpResponse, *rest: Any) -> dict[str, Any]:
+    def _require_success(self, response: HttpResponse, *rest: Any) -> dict[str, Any]:
         try:
-            return super()._success(answer, *rest)
+            return super()._require_success(response, *rest)
         except Unclear as error:
             raise Unclear(f"{error.text} for {self._headers}") from error
 

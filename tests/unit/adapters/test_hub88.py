@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from adapters.hub88 import Hub88, Hub88Settings
 from adapters.hub88.sandbox_key import SANDBOX_KEY
-from adapters.hub88.signing import HASH, PADDING, read_key, sign, signed
+from adapters.hub88.signing import HASH, PADDING, read_key, sign, sign_async
 from gateway.money import Money, money
 from gateway.operators import Declined, Direction, HttpResponse, Kind, Player, Receipt, Session, Unclear, Unmapped
 from tests.support.adapters import ScriptedHttp, answer
@@ -93,7 +93,7 @@ def test_a_signature_is_of_these_bytes_and_no_others() -> None:
 async def test_a_signature_is_the_same_wherever_it_is_made() -> None:
     key = read_key(SANDBOX_KEY)
     with ThreadPoolExecutor(1) as thread:
-        assert await signed(key, b"{}", thread) == await signed(key, b"{}", None)
+        assert await sign_async(key, b"{}", thread) == await sign_async(key, b"{}", None)
 
 
 async def test_every_request_is_signed_over_the_bytes_that_are_sent() -> None:
