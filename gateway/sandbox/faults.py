@@ -1,7 +1,7 @@
 """Everything that an operator can do wrong, on purpose: a faulty operator is a simulated one plus a list of faults.
 
-It decides what happens to a request; carrying that out (waiting, hanging, cutting the connection) is the business of
-whoever brought the request: sockets (`gateway.sandbox.server`) or memory (`tests.support.memory_http`).
+This module decides what happens to a request. The transport carries it out (waits, hangs, cuts the connection): sockets
+(`gateway.sandbox.server`) or memory (`tests.support.memory_http`).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ HUGE: Final = 8 * 1024 * 1024
 
 
 class Fault(StrEnum):
-    """What goes wrong, and whether the operator has done what it was asked."""
+    """What goes wrong, and whether the operator has done what it was asked to do."""
 
     DELAY = "delay"  # done - answered late
     DUPLICATE = "duplicate"  # done - twice, as by an infrastructure that repeats requests
     DECLINE = "decline"  # not done - the operator's limit is reached
-    OTHER_ERROR = "other_error"  # done - answers the protocol's error that says nothing
+    OTHER_ERROR = "other_error"  # done - answers the protocol's error that names no cause
     ERROR_BEFORE = "error_before"  # not done - HTTP 503
     ERROR_AFTER = "error_after"  # done - HTTP 503
     CLIENT_ERROR = "client_error"  # not done - HTTP 404
@@ -45,10 +45,10 @@ class Fault(StrEnum):
     GARBAGE = "garbage"  # done - HTTP 200 with a web page
     WRONG_TYPE = "wrong_type"  # done - every member of the answer has another type
     WRONG_ID = "wrong_id"  # done - the answer is about another transfer or request
-    OTHER_CASE = "other_case"  # done - the balance's currency in small letters
+    OTHER_CASE = "other_case"  # done - the balance's currency in lower case
     OTHER_CURRENCY = "other_currency"  # done - the balance in another currency
     MANY_DIGITS = "many_digits"  # done - the balance with as many digits as a float prints
-    ENDLESS_DIGITS = "endless_digits"  # done - the balance with more digits than anybody keeps
+    ENDLESS_DIGITS = "endless_digits"  # done - the balance with more digits than the gateway keeps
     NO_BALANCE = "no_balance"  # done - the answer has no balance
     WORDS = "words"  # done - the balance is a text
     HUGE = "huge"  # done - the right answer, with `HUGE` bytes behind it
@@ -63,17 +63,17 @@ BALANCE_FAULTS: Final = (
     Fault.NO_BALANCE,
     Fault.WORDS,
 )
-"""Faults under which the operator clearly says yes, and only the balance that it tells is odd."""
+"""Faults under which the operator clearly says yes, and only the balance in its answer is odd."""
 
-CRUMB: Final = Decimal("0.00000000000000004")
+EXTRA_DIGITS: Final = Decimal("0.00000000000000004")
 """What `MANY_DIGITS` adds to a balance."""
 
-THIRD: Final = Decimal("0." + "3" * 60)
-"""What `ENDLESS_DIGITS` adds to it."""
+ENDLESS_THIRD: Final = Decimal("0." + "3" * 60)
+"""What `ENDLESS_DIGITS` adds to a balance."""
 
 
 class Ending(StrEnum):
-    """How the connection behaves once there is an answer, or none."""
+    """What happens to the connection: the answer goes out whole, or half; it is cut; or nothing is ever sent."""
 
     WHOLE = "whole"
     HALF = "half"
@@ -82,7 +82,7 @@ class Ending(StrEnum):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What comes back over the wire: after `delay_s` seconds, this much of this answer."""
+    """What comes back over the wire after `delay_s` seconds. `ending` says how much of `answer` is sent."""
 
     answer: HttpResponse | None = None
     ending: Ending = Ending.WHOLE
@@ -90,8 +90,8 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Let a fault happen to `calls` (empty: all of them) about the transfers `ids` (empty: whichever) with this chance,
-    `times` times (None: without end)."""
+    """Lets a fault happen to these `calls` (empty: to all) for the transfers `ids` (empty: for all), with a probability
+    of `chance` (0 to 1), at most `times` times (None: without limit). `delay_s` is for `DELAY` alone."""
 
     fault: Fault
     calls: tuple[WalletCall, ...] = ()
@@ -101,17 +101,19 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     delay_s: float = 1.0
 
 
-class _Switched(msgspec.Struct):
-    """A rule, and how often it may still happen."""
+class _ActiveRule(msgspec.Struct):
+    """A rule in force, and how many more times it may happen (None: without limit)."""
 
     rule: FaultRule
-    left: int | None
+    remaining: int | None
 
-    def strikes(self, order: Order, chance: Callable[[], float]) -> bool:
-        if self.left == 0 or not self._is_about(order) or chance() >= self.rule.chance:
+    def applies_to(self, order: Order, chance: Callable[[], float]) -> bool:
+        """Whether the fault happens to this request. If so, that counts as one of its times."""
+        # Chance is drawn last: a rule for other calls takes no random number, so a seed gives the same faults.
+        if self.remaining == 0 or not self._is_about(order) or chance() >= self.rule.chance:
             return False
-        if self.left is not None:
-            self.left -= 1
+        if self.remaining is not None:
+            self.remaining -= 1
         return True
 
     def _is_about(self, order: Order) -> bool:
@@ -120,9 +122,9 @@ class _Switched(msgspec.Struct):
 
 
 class FaultyOperator:
-    """A simulated operator whose faults can be switched while it runs. The first rule that strikes is the one.
+    """A simulated operator whose faults can be changed while it runs. The first rule that applies decides.
 
-    `now` gives Unix seconds for the wire log, `chance` random numbers from 0 to 1.
+    `now` gives Unix seconds for the wire log, `chance` gives random numbers from 0 to 1.
     """
 
     def __init__(
@@ -131,34 +133,36 @@ class FaultyOperator:
         self.simulated = simulated
         self._now = now
         self._chance = chance
-        self._switched: list[_Switched] = []
+        self._active_rules: list[_ActiveRule] = []
         self._late: dict[str, Order] = {}
-        self._told_to_roll_back: set[str] = set()
+        self._rolled_back: set[str] = set()
 
     @property
     def rules(self) -> list[FaultRule]:
-        return [switched.rule for switched in self._switched]
+        """The rules in force, in the order in which they are tried."""
+        return [active.rule for active in self._active_rules]
 
     def switch(self, rules: Iterable[FaultRule]) -> None:
-        """These rules from now on, and no others."""
-        self._switched = [_Switched(rule, rule.times) for rule in rules]
+        """Replaces the rules in force; each may happen its `times` again."""
+        self._active_rules = [_ActiveRule(rule, rule.times) for rule in rules]
 
     def handle(self, request: Request) -> Reply:
-        """Writes the request down, does what is asked or not, and says what comes back."""
+        """Logs the request, carries it out or not, and returns what comes back."""
         try:
             order = self.simulated.understand(request)
         except Misunderstood as misunderstood:
-            self._saw(request)
+            self._log_request(request)
             return Reply(misunderstood.answer)
-        rule = next((each.rule for each in self._switched if each.strikes(order, self._chance)), None)
-        self._saw(request, order, rule)
+        rule = next((each.rule for each in self._active_rules if each.applies_to(order, self._chance)), None)
+        self._log_request(request, order, rule)
         reply = self._carry_out(order, rule)
+        # After the rollback has been answered: a late hold is one that the rollback did not find.
         if order.act is Act.ROLLBACK and reply.answer is not None:
-            self._let_in_late(order)
+            self._book_late_hold(order)
         return reply
 
-    def _saw(self, request: Request, order: Order | None = None, rule: FaultRule | None = None) -> None:
-        self.simulated.ledger.saw(
+    def _log_request(self, request: Request, order: Order | None = None, rule: FaultRule | None = None) -> None:
+        self.simulated.ledger.log_request(
             Seen(
                 at=self._now(),
                 call="" if order is None else order.call,
@@ -169,15 +173,15 @@ class FaultyOperator:
             )
         )
 
-    def _let_in_late(self, rollback: Order) -> None:
-        self._told_to_roll_back.add(rollback.reference)
+    def _book_late_hold(self, rollback: Order) -> None:
+        self._rolled_back.add(rollback.reference)
         late = self._late.pop(rollback.reference, None)
         if late is not None:
             self.simulated.carry_out(late)
 
-    def _delay(self, hold: Order) -> None:
-        """Until its rollback has been answered; it is late enough if that has been."""
-        if hold.reference in self._told_to_roll_back:
+    def _delay_hold(self, hold: Order) -> None:
+        """Keeps the hold until its rollback has been answered; if that is so already, books it now."""
+        if hold.reference in self._rolled_back:
             self.simulated.carry_out(hold)
         else:
             self._late[hold.reference] = hold
@@ -186,20 +190,20 @@ class FaultyOperator:
         if rule is None:
             return Reply(self.simulated.carry_out(order))
         if rule.fault is Fault.LATE and order.act is Act.HOLD:
-            self._delay(order)
-        if rule.fault in _INSTEAD:
-            return _INSTEAD[rule.fault]
+            self._delay_hold(order)
+        if rule.fault in _REPLIES_INSTEAD:
+            return _REPLIES_INSTEAD[rule.fault]
         if rule.fault is Fault.DELAY:
             return Reply(self.simulated.carry_out(order), delay_s=rule.delay_s)
-        if rule.fault in _REWRITTEN:
+        if rule.fault in _BALANCE_REWRITES:
             answer = self.simulated.carry_out(order)
-            return Reply(_with_balance(answer, self.simulated.balance_at, _REWRITTEN[rule.fault]))
-        if rule.fault in _OTHERWISE:
-            return Reply(_OTHERWISE[rule.fault](self.simulated, order))
-        return _SPOILED[rule.fault](self.simulated.carry_out(order))
+            return Reply(_with_balance(answer, self.simulated.balance_at, _BALANCE_REWRITES[rule.fault]))
+        if rule.fault in _OTHER_ACTIONS:
+            return Reply(_OTHER_ACTIONS[rule.fault](self.simulated, order))
+        return _SPOILED_RESPONSES[rule.fault](self.simulated.carry_out(order))
 
 
-def _twice(simulated: Simulated, order: Order) -> HttpResponse:
+def _carry_out_twice(simulated: Simulated, order: Order) -> HttpResponse:
     simulated.carry_out(order)
     return simulated.carry_out(order)
 
@@ -209,15 +213,15 @@ def _other_error(simulated: Simulated, order: Order) -> HttpResponse:
     return simulated.no(order, Kind.OTHER)
 
 
-def _retyped(answer: HttpResponse) -> Reply:
-    """Each member's value in a list of its own."""
+def _with_wrong_types(answer: HttpResponse) -> Reply:
+    """The same answer with each member's value in a list."""
     members = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
     body = msgspec.json.encode({name: [value] for name, value in members.items()})
     return Reply(HttpResponse(answer.status, answer.headers, body))
 
 
 def _with_balance(answer: HttpResponse, at: tuple[str, ...], rewrite: Callable[[Any], object]) -> HttpResponse:
-    """The same answer with the balance's number rewritten; without its outermost member where that comes to None."""
+    """The same answer with the balance's number rewritten. If `rewrite` gives None, the balance is left out whole."""
     body = decode(answer.body)
     place = body
     for name in at[:-1]:
@@ -230,18 +234,19 @@ def _with_balance(answer: HttpResponse, at: tuple[str, ...], rewrite: Callable[[
     return HttpResponse(answer.status, answer.headers, encode(body))
 
 
-def _more(number: Decimal | int, crumb: Decimal) -> msgspec.Raw:
+def _add_digits(number: Decimal | int, extra: Decimal) -> msgspec.Raw:
+    # The default precision of 28 digits would round the very digits that are added.
     with localcontext(prec=200):
-        return msgspec.Raw(f"{number + crumb:f}".encode())
+        return msgspec.Raw(f"{number + extra:f}".encode())
 
 
-_REWRITTEN: Final[dict[Fault, Callable[[Any], object]]] = {
-    Fault.MANY_DIGITS: lambda number: _more(number, CRUMB),
-    Fault.ENDLESS_DIGITS: lambda number: _more(number, THIRD),
+_BALANCE_REWRITES: Final[dict[Fault, Callable[[Any], object]]] = {
+    Fault.MANY_DIGITS: lambda number: _add_digits(number, EXTRA_DIGITS),
+    Fault.ENDLESS_DIGITS: lambda number: _add_digits(number, ENDLESS_THIRD),
     Fault.NO_BALANCE: lambda _: None,
     Fault.WORDS: lambda _: "plenty",
 }
-"""The operator does what it should, and tells this balance."""
+"""The operator does what it should, and answers with this balance."""
 
 _ERROR: Final = Reply(
     HttpResponse(503, {"content-type": "text/html"}, b"<html><body>Service Unavailable</body></html>")
@@ -249,7 +254,7 @@ _ERROR: Final = Reply(
 _HANG: Final = Reply(None, Ending.HANG)
 _CUT: Final = Reply(None, Ending.CUT)
 
-_INSTEAD: Final[dict[Fault, Reply]] = {
+_REPLIES_INSTEAD: Final[dict[Fault, Reply]] = {
     Fault.ERROR_BEFORE: _ERROR,
     Fault.CLIENT_ERROR: Reply(HttpResponse(404, {"content-type": "text/html"}, b"<html><body>Not Found</body></html>")),
     Fault.REDIRECT: Reply(HttpResponse(307, {"location": "/elsewhere"}, b"")),
@@ -259,17 +264,17 @@ _INSTEAD: Final[dict[Fault, Reply]] = {
 }
 """The operator does nothing, and this comes back."""
 
-_OTHERWISE: Final[dict[Fault, Callable[[Simulated, Order], HttpResponse]]] = {
+_OTHER_ACTIONS: Final[dict[Fault, Callable[[Simulated, Order], HttpResponse]]] = {
     Fault.DECLINE: lambda simulated, order: simulated.no(order, Kind.LIMIT),
-    Fault.DUPLICATE: _twice,
+    Fault.DUPLICATE: _carry_out_twice,
     Fault.OTHER_ERROR: _other_error,
-    Fault.WRONG_ID: lambda simulated, order: simulated.mistaken(order),
+    Fault.WRONG_ID: lambda simulated, order: simulated.answer_for_another(order),
     Fault.OTHER_CASE: lambda simulated, order: simulated.in_currency(order, str.lower),
     Fault.OTHER_CURRENCY: lambda simulated, order: simulated.in_currency(order, lambda _: "XTS"),
 }
-"""The operator does something else than it should, and answers that."""
+"""The operator does something else than it should, and gives the answer to that."""
 
-_SPOILED: Final[dict[Fault, Callable[[HttpResponse], Reply]]] = {
+_SPOILED_RESPONSES: Final[dict[Fault, Callable[[HttpResponse], Reply]]] = {
     Fault.HANG_AFTER: lambda _: _HANG,
     Fault.CUT_AFTER: lambda _: _CUT,
     Fault.ERROR_AFTER: lambda _: _ERROR,
@@ -278,7 +283,7 @@ _SPOILED: Final[dict[Fault, Callable[[HttpResponse], Reply]]] = {
         HttpResponse(200, {"content-type": "text/html"}, b"<html><body>It works!</body></html>")
     ),
     Fault.WRONG_STATUS: lambda answer: Reply(HttpResponse(500, answer.headers, answer.body)),
-    Fault.WRONG_TYPE: _retyped,
+    Fault.WRONG_TYPE: _with_wrong_types,
     Fault.HUGE: lambda answer: Reply(HttpResponse(answer.status, answer.headers, answer.body + b" " * HUGE)),
 }
-"""The operator does what it should, and this is left of its answer."""
+"""The operator does what it should, and this is what comes back of its answer."""

@@ -1,7 +1,7 @@
 """A simulated operator's ledger: players, their money, what is held, and every request that ever came in.
 
-It is a replay of its events, so a store that keeps those keeps everything (`gateway.sandbox.stores`). It does no
-I/O of its own, and no clock or randomness touches it.
+Its state is a replay of its events, so a store that keeps the events keeps everything (`gateway.sandbox.stores`). It
+does no I/O, and uses no clock and no randomness.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from gateway.money import Money
 from gateway.operators.errors import Kind
 from gateway.records import Direction
 
-_EXACT: Final = Context(prec=200, traps=[Inexact, InvalidOperation])
+_EXACT: Final = Context(prec=200, traps=[Inexact, InvalidOperation])  # a sum that would be rounded raises instead
 
 
 class Refusal(Exception):
-    """The operator says no, and why."""
+    """The operator declines; `kind` says why."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__(str(kind))
@@ -29,12 +29,15 @@ class Refusal(Exception):
 
 
 class HoldState(StrEnum):
-    """What became of a hold. `BURIED` was rolled back before it came, and is remembered so that it never counts."""
+    """What became of a hold. A `BURIED` one was rolled back before it came: it is refused if it comes later."""
 
     HELD = "held"
     CONFIRMED = "confirmed"
     UNDONE = "undone"
     BURIED = "buried"
+
+
+# The names of the event classes below stand in ledger files as tags: renaming one makes older files unreadable.
 
 
 class Enrolled(msgspec.Struct, frozen=True, tag=True):
@@ -53,7 +56,7 @@ class SessionOpened(msgspec.Struct, frozen=True, tag=True):
 
 
 class SessionEnded(msgspec.Struct, frozen=True, tag=True):
-    """A session is over: its token opens nothing any more."""
+    """A session has ended: its token is no longer accepted."""
 
     token: str
 
@@ -69,7 +72,8 @@ class Booked(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):
-    """A hold was confirmed or undone; `given_to` is who got the money of an undone one, empty for its own player."""
+    """A hold was confirmed or undone. `given_to` is the player who got the money of an undone one, empty for the hold's
+    own player."""
 
     reference: str
     state: HoldState
@@ -85,8 +89,11 @@ class Buried(msgspec.Struct, frozen=True, tag=True):
 
 
 class Seen(msgspec.Struct, frozen=True, tag=True):
-    """One request as it arrived: the wire log. `at` is in Unix seconds; `call` is the wallet call it stands for, empty
-    where the operator did not understand it; `fault` is what went wrong with it on purpose, empty for nothing."""
+    """An entry of the wire log: one request as it arrived.
+
+    `at` is in Unix seconds. `call` is the wallet call that the request stands for, empty if the operator did not
+    understand it. `fault` is what the operator did wrong on purpose, empty for nothing.
+    """
 
     at: float
     call: str
@@ -102,9 +109,14 @@ Event = Enrolled | SessionOpened | SessionEnded | Booked | Ended | Buried | Seen
 class Store(Protocol):
     """Keeps events, in order."""
 
-    def append(self, event: Event) -> None: ...
-    def events(self) -> Iterator[Event]: ...
-    def close(self) -> None: ...
+    def append(self, event: Event) -> None:
+        """Keeps one more event, after all others."""
+
+    def events(self) -> Iterator[Event]:
+        """All events, the oldest first."""
+
+    def close(self) -> None:
+        """Releases what the store holds; it is used no more."""
 
 
 class Account(msgspec.Struct):
@@ -118,8 +130,8 @@ class Account(msgspec.Struct):
 
 
 class Hold(msgspec.Struct):
-    """One movement of money. A buried one has no player and no amount. `given_to` is who got the money back when it was
-    undone, empty for its own player."""
+    """A withdraw or deposit. `reference` is the operator's name for it, `id` the game's. A buried one has no player and
+    no amount. `given_to` is who got the money back when it was undone, empty for the hold's own player."""
 
     reference: str
     direction: Direction
@@ -131,19 +143,19 @@ class Hold(msgspec.Struct):
 
     @property
     def counts(self) -> bool:
-        """Whether the player's balance is changed by it now."""
+        """Whether it is part of the player's balance."""
         return self.state in {HoldState.HELD, HoldState.CONFIRMED}
 
 
 class Ledger:
-    """What the operator knows. Methods that change it raise `Refusal` and then change nothing."""
+    """What the operator knows. A method that raises `Refusal` has changed nothing."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.accounts: dict[str, Account] = {}
         self.holds: dict[str, Hold] = {}
         self._player_of: dict[str, str] = {}
-        self._over: set[str] = set()
+        self._ended_sessions: set[str] = set()
         for event in store.events():
             self._apply(event)
 
@@ -151,47 +163,51 @@ class Ledger:
         self._store.close()
 
     def enrol(self, player_id: str, token: str, balance: Money) -> None:
-        """Opens an account and a session. Does nothing if the player has one."""
+        """Opens an account and its first session. Does nothing if the player has an account."""
         if player_id not in self.accounts:
             self._record(Enrolled(player_id, token, balance))
 
     def open_session(self, player_id: str, token: str) -> None:
-        """One more session of an enrolled player. Does nothing if the token was used before."""
+        """Opens one more session of an enrolled player. Does nothing if the token was used before."""
         if token not in self._player_of:
             self._record(SessionOpened(player_id, token))
 
     def end_session(self, token: str) -> None:
-        """Ends a session. Does nothing if there is none, or it is over."""
+        """Ends a session. Does nothing if it is not open."""
         if self.is_open(token):
             self._record(SessionEnded(token))
 
     def is_open(self, token: str) -> bool:
-        """Whether this is the token of a session that is not over."""
-        return token in self._player_of and token not in self._over
+        """Whether this is the token of an open session."""
+        return token in self._player_of and token not in self._ended_sessions
 
-    def saw(self, seen: Seen) -> None:
-        self._record(seen)
+    def log_request(self, request: Seen) -> None:
+        """Adds a request to the wire log."""
+        self._record(request)
 
     def wire(self) -> Iterator[Seen]:
-        """Every request in order of arrival."""
+        """The wire log: every request in the order of arrival."""
         return (event for event in self._store.events() if isinstance(event, Seen))
 
     def session(self, token: str) -> Account:
-        """The account whose open session this is."""
+        """The account of this open session. Raises `Refusal` (session)."""
         if not self.is_open(token):
             raise Refusal(Kind.SESSION)
         return self.accounts[self._player_of[token]]
 
     def owner(self, token: str) -> Account | None:
-        """The account whose session this is or was; None if nobody ever had it."""
+        """The account whose session this is or was; None if the token was never given out."""
         player_id = self._player_of.get(token)
         return None if player_id is None else self.accounts[player_id]
 
     def hold(self, account: Account, direction: Direction, reference: str, id: str, amount: Money) -> Account:
-        """Takes or gives the amount. The same hold again changes nothing and is answered the same."""
-        known = self.holds.get(reference)
-        if known is not None:
-            return self._again(known, Booked(reference, direction, id, account.player_id, amount))
+        """Takes or gives the amount. A repeat of the same hold changes nothing and gets the same answer.
+
+        Raises `Refusal` (rolled_back, duplicate, currency, amount, funds).
+        """
+        hold = self.holds.get(reference)
+        if hold is not None:
+            return self._answer_repeat(hold, Booked(reference, direction, id, account.player_id, amount))
         if amount.currency != account.currency:
             raise Refusal(Kind.CURRENCY)
         if amount.amount < 0:
@@ -202,62 +218,67 @@ class Ledger:
         return account
 
     def confirm(self, reference: str, amount: Money | None = None) -> Account:
-        """Makes a hold final; if an amount is given, it must be the held one."""
-        known = self._known(reference)
-        if not known.counts:
+        """Makes a hold final. If an amount is given, it must be the held one. Raises `Refusal` (not_found, rolled_back,
+        amount)."""
+        hold = self._find(reference)
+        if not hold.counts:
             raise Refusal(Kind.ROLLED_BACK)
-        if amount not in {None, known.amount}:
+        if amount not in {None, hold.amount}:
             raise Refusal(Kind.AMOUNT)
-        if known.state is HoldState.HELD:
+        if hold.state is HoldState.HELD:
             self._record(Ended(reference, HoldState.CONFIRMED))
-        return self.accounts[known.player_id]
+        return self.accounts[hold.player_id]
 
     def undo(self, reference: str, to: Account | None = None) -> Account | None:
-        """Gives back what a hold took, or takes back what it gave; `to` is who gets it, None for the hold's own player.
-        None for a buried one, which moved nothing."""
-        known = self._known(reference)
-        if known.state is HoldState.CONFIRMED:
-            raise Refusal(Kind.OTHER)
-        if known.state is HoldState.HELD:
-            given_to = "" if to is None or to.player_id == known.player_id else to.player_id
-            self._record(Ended(reference, HoldState.UNDONE, given_to))
-        return self.accounts.get(known.player_id)
+        """Gives back what a hold took, or takes back what it gave. `to` is who gets it, None for the hold's own player.
 
-    def bury(self, direction: Direction, reference: str, id: str) -> None:
-        """Remembers a rolled back hold that never came, so that it is refused if it comes late."""
+        Returns the account of the hold's player; None for a buried hold, which moved nothing. Raises `Refusal`
+        (not_found; other for a confirmed hold).
+        """
+        hold = self._find(reference)
+        if hold.state is HoldState.CONFIRMED:
+            raise Refusal(Kind.OTHER)
+        if hold.state is HoldState.HELD:
+            given_to = "" if to is None or to.player_id == hold.player_id else to.player_id
+            self._record(Ended(reference, HoldState.UNDONE, given_to))
+        return self.accounts.get(hold.player_id)
+
+    def record_early_rollback(self, direction: Direction, reference: str, id: str) -> None:
+        """Remembers the rollback of a hold that has not come, so that the hold is refused if it comes later."""
         self._record(Buried(reference, direction, id))
 
     def violations(self) -> list[str]:
-        """What does not add up; empty if the books are right."""
+        """The players whose balance is not the sum of what was booked, one text each; empty if the books are right."""
         due = {account.player_id: account.opened_with for account in self.accounts.values()}
         for hold in self.holds.values():
             if hold.amount is None:
                 continue
-            signed = _signed(hold.direction, hold.amount)
+            change = _balance_change(hold.direction, hold.amount)
             if hold.counts or hold.given_to:
-                due[hold.player_id] = _EXACT.add(due[hold.player_id], signed)
+                due[hold.player_id] = _EXACT.add(due[hold.player_id], change)
             if hold.given_to:
-                due[hold.given_to] = _EXACT.add(due[hold.given_to], signed.copy_negate())
+                due[hold.given_to] = _EXACT.add(due[hold.given_to], change.copy_negate())
         return [
             f"{player_id} has {self.accounts[player_id].balance}, should have {balance}"
             for player_id, balance in due.items()
             if self.accounts[player_id].balance != balance
         ]
 
-    def _again(self, known: Hold, wanted: Booked) -> Account:
-        if not known.counts:
+    def _answer_repeat(self, hold: Hold, repeat: Booked) -> Account:
+        if not hold.counts:
             raise Refusal(Kind.ROLLED_BACK)
-        same = (known.direction, known.id, known.player_id, known.amount)
-        if same != (wanted.direction, wanted.id, wanted.player_id, wanted.amount):
+        same = (hold.direction, hold.id, hold.player_id, hold.amount)
+        if same != (repeat.direction, repeat.id, repeat.player_id, repeat.amount):
             raise Refusal(Kind.DUPLICATE)
-        return self.accounts[known.player_id]
+        return self.accounts[hold.player_id]
 
-    def _known(self, reference: str) -> Hold:
+    def _find(self, reference: str) -> Hold:
         if reference not in self.holds:
             raise Refusal(Kind.NOT_FOUND)
         return self.holds[reference]
 
     def _record(self, event: Event) -> None:
+        # The store first: if that fails, the books in memory have not changed either.
         self._store.append(event)
         self._apply(event)
 
@@ -269,10 +290,10 @@ class Ledger:
             case SessionOpened(player_id, token):
                 self._player_of[token] = player_id
             case SessionEnded(token):
-                self._over.add(token)
+                self._ended_sessions.add(token)
             case Booked(reference, direction, id, player_id, amount):
                 self.holds[reference] = Hold(reference, direction, id, HoldState.HELD, player_id, amount)
-                self._add(player_id, _signed(direction, amount))
+                self._add(player_id, _balance_change(direction, amount))
             case Ended(reference, state, given_to):
                 self._end(self.holds[reference], state, given_to)
             case Buried(reference, direction, id):
@@ -285,13 +306,13 @@ class Ledger:
         hold.state = state
         hold.given_to = given_to
         if state is HoldState.UNDONE:
-            self._add(given_to or hold.player_id, _signed(hold.direction, hold.amount).copy_negate())
+            self._add(given_to or hold.player_id, _balance_change(hold.direction, hold.amount).copy_negate())
 
     def _add(self, player_id: str, amount: Decimal) -> None:
         account = self.accounts[player_id]
         account.balance = _EXACT.add(account.balance, amount)
 
 
-def _signed(direction: Direction, amount: Money) -> Decimal:
+def _balance_change(direction: Direction, amount: Money) -> Decimal:
     """What a hold adds to the player's balance."""
     return amount.amount if direction is Direction.DEPOSIT else amount.amount.copy_negate()

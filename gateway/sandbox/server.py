@@ -3,13 +3,13 @@
 The admin side answers JSON under `/_sandbox/`:
 
 ======  ==========  ================================================================================
-GET     `ledger`    players, holds, and what does not add up
-GET     `wire`      every request in order of arrival, with the call and id that it was for
+GET     `ledger`    the players, the holds, and the balances that are wrong
+GET     `wire`      every request in the order of arrival, with its call and id
 GET     `faults`    the rules in force
-PUT     `faults`    a list of rules instead: `[{"fault": "hang_after", "calls": ["withdraw"], "times": 1}]`
-POST    `players`   enrol one: `{"player_id": "p", "token": "t", "balance": "100 XAG"}`
-POST    `sessions`  open one more of a player's: `{"player_id": "p", "token": "t2"}`
-DELETE  `sessions`  end one: `{"token": "t"}`
+PUT     `faults`    replace them: `[{"fault": "hang_after", "calls": ["withdraw"], "times": 1}]`
+POST    `players`   enrol a player: `{"player_id": "p", "token": "t", "balance": "100 XAG"}`
+POST    `sessions`  open one more session of a player: `{"player_id": "p", "token": "t2"}`
+DELETE  `sessions`  end a session: `{"token": "t"}`
 ======  ==========  ================================================================================
 """
 
@@ -31,15 +31,15 @@ from gateway.sandbox.faults import Ending, FaultRule, FaultyOperator, Reply
 from gateway.sandbox.ledger import Account, Hold
 from gateway.sandbox.simulated import Request, Simulated
 
-ADMIN: Final = "/_sandbox/"
+ADMIN_PATH: Final = "/_sandbox/"
 SHUTDOWN_S: Final = 0.1
 
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
-"""Closing with this sends a reset instead of a goodbye."""
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+"""SO_LINGER, on, 0 seconds: closing the socket sends a reset (RST) instead of a FIN."""
 
 
 class Enrolment(msgspec.Struct, forbid_unknown_fields=True):
-    """What enrols a player; `balance` is written ``"100 XAG"``."""
+    """The body that enrols a player; `balance` is written ``"100 XAG"``."""
 
     player_id: str
     token: str
@@ -47,14 +47,14 @@ class Enrolment(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OpenedSession(msgspec.Struct, forbid_unknown_fields=True):
-    """What opens one more session of an enrolled player."""
+    """The body that opens one more session of an enrolled player."""
 
     player_id: str
     token: str
 
 
 class EndedSession(msgspec.Struct, forbid_unknown_fields=True):
-    """What ends a session."""
+    """The body that ends a session."""
 
     token: str
 
@@ -68,7 +68,7 @@ class LedgerReport(msgspec.Struct):
 
 
 class SandboxServer:
-    """Serves a simulated operator; `start` returns once it accepts connections."""
+    """Serves a simulated operator over HTTP. `operator` is where faults are switched, `ledger` holds its books."""
 
     def __init__(self, simulated: Simulated, now: Callable[[], float] = time.time) -> None:
         self.operator = FaultyOperator(simulated, now)
@@ -77,8 +77,8 @@ class SandboxServer:
         self.url = ""
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listens; `url` then says where, without a slash at its end."""
-        server = web.Server(self._answer, access_log=None, handler_cancellation=True)
+        """Returns once connections are accepted. `url` then is the address, without a slash at its end."""
+        server = web.Server(self._handle, access_log=None, handler_cancellation=True)
         self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port, reuse_address=True).start()
@@ -87,45 +87,46 @@ class SandboxServer:
 
     @property
     def base_url(self) -> str:
-        """What an adapter's `base_url` must be."""
+        """The `base_url` for an adapter's settings."""
         return self.url + self.operator.simulated.base_path
 
     async def close(self) -> None:
-        """Stops listening, and cuts what still hangs."""
+        """Stops listening, and cuts the connections that still wait for an answer."""
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
-        if request.path.startswith(ADMIN):
-            return self._administer(request.method, request.path.removeprefix(ADMIN), body)
+        if request.path.startswith(ADMIN_PATH):
+            return self._administer(request.method, request.path.removeprefix(ADMIN_PATH), body)
         headers = {name.lower(): value for name, value in request.headers.items()}
         reply = self.operator.handle(Request(request.method, request.raw_path, headers, body))
-        return await _carried_out(reply, request)
+        return await _send_reply(reply, request)
 
     def _administer(self, method: str, name: str, body: bytes) -> web.Response:
         handler = self._admin_handlers.get((method, name))
         if handler is None:
-            return _json(404, {"error": f"no {method} {ADMIN}{name}"})
+            return _json_response(404, {"error": f"no {method} {ADMIN_PATH}{name}"})
         try:
-            return _json(200, handler(self, body))
+            return _json_response(200, handler(self, body))
         except (msgspec.DecodeError, MoneyError) as error:
-            return _json(400, {"error": str(error)})
+            return _json_response(400, {"error": str(error)})
 
-    def _books(self, _: bytes) -> LedgerReport:
+    def _get_ledger(self, _: bytes) -> LedgerReport:
         return LedgerReport(
             list(self.ledger.accounts.values()), list(self.ledger.holds.values()), self.ledger.violations()
         )
 
-    def _wire(self, _: bytes) -> Any:
+    def _get_wire(self, _: bytes) -> Any:
         return [
-            {**msgspec.structs.asdict(seen), "body": seen.body.decode(errors="replace")} for seen in self.ledger.wire()
+            {**msgspec.structs.asdict(request), "body": request.body.decode(errors="replace")}
+            for request in self.ledger.wire()
         ]
 
-    def _faults(self, _: bytes) -> list[FaultRule]:
+    def _get_faults(self, _: bytes) -> list[FaultRule]:
         return self.operator.rules
 
-    def _switch(self, body: bytes) -> list[FaultRule]:
+    def _put_faults(self, body: bytes) -> list[FaultRule]:
         self.operator.switch(msgspec.json.decode(body, type=list[FaultRule]))
         return self.operator.rules
 
@@ -137,7 +138,7 @@ class SandboxServer:
     def _open_session(self, body: bytes) -> OpenedSession:
         wanted = msgspec.json.decode(body, type=OpenedSession)
         if wanted.player_id not in self.ledger.accounts:
-            raise msgspec.ValidationError(f"no player {wanted.player_id!r} is enrolled; enrol it first")
+            raise msgspec.ValidationError(f"player {wanted.player_id!r} is not enrolled; POST it to players first")
         self.ledger.open_session(wanted.player_id, wanted.token)
         return wanted
 
@@ -147,40 +148,40 @@ class SandboxServer:
         return wanted
 
     _admin_handlers: Final = {
-        ("GET", "ledger"): _books,
-        ("GET", "wire"): _wire,
-        ("GET", "faults"): _faults,
-        ("PUT", "faults"): _switch,
+        ("GET", "ledger"): _get_ledger,
+        ("GET", "wire"): _get_wire,
+        ("GET", "faults"): _get_faults,
+        ("PUT", "faults"): _put_faults,
         ("POST", "players"): _enrol,
         ("POST", "sessions"): _open_session,
         ("DELETE", "sessions"): _end_session,
     }
 
 
-async def _carried_out(reply: Reply, request: web.BaseRequest) -> web.StreamResponse:
-    """Does to the connection what the reply says."""
+async def _send_reply(reply: Reply, request: web.BaseRequest) -> web.StreamResponse:
+    """Sends the reply as its `ending` says."""
     transport = request.transport
     if reply.delay_s:
         await asyncio.sleep(reply.delay_s)
     if reply.ending is Ending.HANG:
-        await asyncio.Event().wait()  # until the client goes away, which cancels this
+        await asyncio.Event().wait()  # until the client closes the connection: aiohttp then cancels this
     if reply.answer is None or transport is None:
-        return _cut(transport)
+        return _reset_connection(transport)
     if reply.ending is Ending.HALF:
-        return _halved(reply.answer, transport)
+        return _send_half(reply.answer, transport)
     return web.Response(body=reply.answer.body, status=reply.answer.status, headers=reply.answer.headers)
 
 
-def _cut(transport: asyncio.Transport | None) -> web.Response:
-    """Resets the connection; the response goes nowhere."""
+def _reset_connection(transport: asyncio.Transport | None) -> web.Response:
+    """Resets the connection. aiohttp needs a response object; this one is never sent."""
     if transport is not None:
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         transport.abort()
     return web.Response()
 
 
-def _halved(answer: HttpResponse, transport: asyncio.Transport) -> web.Response:
-    """Sends the head and half of the body, then ends the connection; the response goes nowhere."""
+def _send_half(answer: HttpResponse, transport: asyncio.Transport) -> web.Response:
+    """Sends the head and half of the body, then closes the connection. The response that is returned is never sent."""
     lines = [f"HTTP/1.1 {answer.status} Answer", *(f"{name}: {value}" for name, value in answer.headers.items())]
     head = "\r\n".join([*lines, f"Content-Length: {len(answer.body)}", "", ""]).encode()
     transport.write(head + answer.body[: len(answer.body) // 2])
@@ -188,5 +189,5 @@ def _halved(answer: HttpResponse, transport: asyncio.Transport) -> web.Response:
     return web.Response()
 
 
-def _json(status: int, value: object) -> web.Response:
+def _json_response(status: int, value: object) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")

@@ -17,7 +17,7 @@ from gateway.sandbox.server import SandboxServer
 from gateway.sandbox.simulated import Simulated, Unknown, simulated_operators
 from gateway.sandbox.stores import FileStore, MemoryStore
 
-STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class SandboxError(Exception):
@@ -38,20 +38,20 @@ async def serve(
     """Serves the simulated operator of this protocol until SIGINT or SIGTERM.
 
     `ledger_path` is the file that keeps its books over restarts, None for memory. The players `player-1`, `player-2`, …
-    have sessions `token-1`, `token-2`, … and begin with `balance`. `port` 0 takes a free one; `announce` is called once
-    connections are accepted, and can read `url`, `base_url` and the adapter's settings from the server. Raises
-    `SandboxError`.
+    have sessions `token-1`, `token-2`, … and begin with `balance`. `port` 0 takes a free one. `announce` is called once
+    connections are accepted; it can read `url`, `base_url` and the adapter's settings from the server. Raises
+    `SandboxError` if there is no such protocol, the ledger cannot be used, or the port is taken.
     """
-    operator = _operator(protocol)
-    ledger = _ledger(ledger_path)
+    operator = _find_operator(protocol)
+    ledger = _open_ledger(ledger_path)
     for number in range(1, players + 1):
         ledger.enrol(f"player-{number}", f"token-{number}", balance)
     server = SandboxServer(operator(ledger, unknown_rollback))
     try:
-        with _stopping() as stopped:
+        with _stop_event() as stop:
             await server.start(host, port)
             announce(server)
-            await stopped.wait()
+            await stop.wait()
     except OSError as error:
         raise SandboxError(f"cannot listen on {host}:{port}: {error.strerror}") from error
     finally:
@@ -59,15 +59,15 @@ async def serve(
         ledger.close()
 
 
-def _operator(protocol: str) -> type[Simulated]:
-    known = simulated_operators()
-    if protocol not in known:
-        raise SandboxError(f"no simulated operator speaks {protocol!r}; there are: {', '.join(sorted(known))}")
-    found: type[Simulated] = known[protocol].load()
+def _find_operator(protocol: str) -> type[Simulated]:
+    operators = simulated_operators()
+    if protocol not in operators:
+        raise SandboxError(f"no simulated operator speaks {protocol!r}; there are: {', '.join(sorted(operators))}")
+    found: type[Simulated] = operators[protocol].load()
     return found
 
 
-def _ledger(path: Path | None) -> Ledger:
+def _open_ledger(path: Path | None) -> Ledger:
     try:
         return Ledger(MemoryStore() if path is None else FileStore(path))
     except (OSError, msgspec.DecodeError) as error:
@@ -75,14 +75,14 @@ def _ledger(path: Path | None) -> Ledger:
 
 
 @contextmanager
-def _stopping() -> Iterator[asyncio.Event]:
-    """An event that is set when the process is asked to stop."""
-    stopped = asyncio.Event()
+def _stop_event() -> Iterator[asyncio.Event]:
+    """An event that is set at SIGINT or SIGTERM."""
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for sign in STOPPING:
-        loop.add_signal_handler(sign, stopped.set)
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop.set)
     try:
-        yield stopped
+        yield stop
     finally:
-        for sign in STOPPING:
-            loop.remove_signal_handler(sign)
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)

@@ -1,7 +1,7 @@
 """The base of a simulated operator: one protocol's requests and answers, over a `Ledger`.
 
-It is a pure function of the request and the ledger: no sockets, no clock, no randomness. Each adapter has its
-simulated side beside it, found by the entry point group `mm_gateway.simulated` under the adapter's name.
+It is a pure function of the request and the ledger: no sockets, no clock, no randomness. Each adapter's package brings
+its simulated side, which is found by the entry point group `mm_gateway.simulated` under the adapter's name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ENTRY_POINTS: Final = "mm_gateway.simulated"
 
 
 class Act(StrEnum):
-    """What a request asks for, whatever the protocol calls it."""
+    """What a request asks for, in words that all protocols share."""
 
     VERIFY = "verify"
     BALANCE = "balance"
@@ -40,29 +40,29 @@ CALLS: Final = {
     **{(Act.HOLD, direction): call for direction, call in HOLD_CALL.items()},
     **{(Act(decision), direction): call for (direction, decision), call in END_CALL.items()},
 }
-"""The wallet call that an act stands for; verify and balance have no direction and are filed under the first."""
+"""The wallet call that an act stands for. Verify and balance have no direction; they stand under withdraw."""
 
 
 class Unknown(StrEnum):
     """What the operator does with the rollback of a hold that it never saw."""
 
-    ACKNOWLEDGE = "acknowledge"
-    REPORT = "report"
-    FORGET = "forget"
+    ACKNOWLEDGE = "acknowledge"  # answers yes, and refuses the hold if it comes later
+    REPORT = "report"  # answers that it does not know the hold, and refuses it if it comes later
+    FORGET = "forget"  # answers that it does not know the hold, and books it if it comes later
 
 
 class Manner(msgspec.Struct, frozen=True, kw_only=True):
     """How an operator behaves where the protocols leave it open."""
 
     checks_ends: bool = False
-    """It refuses a confirm or a rollback too where the session that it names is over."""
+    """It refuses a confirm or a rollback too if the session that it names has ended."""
     trusts_tokens: bool = False
-    """It books an end for whoever's session it names, whoever the hold was of."""
+    """It books an end for the player whose session the end names, even if the hold was another player's."""
     refuses_repeats: bool = False
-    """It answers an end that it has booked already with an error that says so, instead of the first answer, if its
-    protocol has one for that."""
+    """It answers a repeated end with an error that says "done before" instead of the first answer, if its protocol has
+    such an error."""
     says_why: bool = True
-    """Its errors tell one cause from another, where its protocol has words for that."""
+    """Its errors tell one cause from another, if its protocol has codes for that."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -75,8 +75,11 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """A request, understood. `reference` is the operator's name for the hold, `id` the game's; `player` is whom the
-    request names beside the token, empty for nobody; `echo` is what the protocol wants repeated in the answer."""
+    """A request that was understood.
+
+    `reference` is the operator's name for the hold, `id` the game's. `player` is the player that the request names
+    beside the token, empty for none. `echo` is what the protocol wants repeated in the answer.
+    """
 
     act: Act
     direction: Direction = Direction.WITHDRAW
@@ -89,11 +92,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def call(self) -> WalletCall:
+        """The wallet call that this request stands for."""
         return CALLS[self.act, self.direction]
 
 
 class Misunderstood(Exception):
-    """The request is none that this operator accepts; `answer` says so."""
+    """This operator cannot read the request, or does not let its sender in; `answer` says so."""
 
     def __init__(self, answer: HttpResponse) -> None:
         super().__init__(f"HTTP {answer.status}")
@@ -104,14 +108,18 @@ PLAIN: Final = Manner()
 
 
 class Simulated(ABC):
-    """One protocol, seen from the operator's side."""
+    """One protocol, seen from the operator's side: a subclass says how requests are read and answers written.
+
+    `base_path` is the path of all endpoints, with slashes at both ends; `unknown_rollback` is what this protocol's
+    contract says of the rollback of an unknown hold.
+    """
 
     base_path: ClassVar[str] = "/"
     unknown_rollback: ClassVar[Unknown] = Unknown.REPORT
     balance_at: ClassVar[tuple[str, ...]] = ("balance",)
-    """Where in a JSON answer the balance's number stands: the members' names, from the outermost on."""
+    """The path of the balance's number in a JSON answer: the members' names, the outermost first."""
     refusable_repeats: ClassVar[frozenset[Act]] = frozenset({Act.CONFIRM, Act.ROLLBACK})
-    """The ends for whose repeat the protocol has an error that says that it is done."""
+    """The ends for whose repeat the protocol has an error that says "done before"."""
 
     def __init__(self, ledger: Ledger, unknown_rollback: Unknown | None = None, manner: Manner = PLAIN) -> None:
         self.ledger = ledger
@@ -121,26 +129,26 @@ class Simulated(ABC):
     @classmethod
     @abstractmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
-        """The `settings:` with which the adapter is let in here; `base_url` ends with `base_path`."""
+        """The adapter's `settings:` for this operator; `base_url` ends with `base_path`."""
 
     def own_settings(self, base_url: str) -> dict[str, Any]:
-        """The same, as this operator's manner wants them."""
+        """The same, as this operator's manner needs them."""
         return self.adapter_settings(base_url)
 
     @abstractmethod
     def understand(self, request: Request) -> Order:
-        """Checks who asks and reads what. Raises `Misunderstood`."""
+        """Checks the credentials and reads the request. Raises `Misunderstood`."""
 
     @abstractmethod
     def yes(self, order: Order, account: Account) -> HttpResponse:
-        """The answer to what was done; the account stands as it is after it."""
+        """The answer to what was done; `account` is as it is after it."""
 
     @abstractmethod
     def no(self, order: Order, kind: Kind) -> HttpResponse:
-        """The answer to what was refused; `OTHER` is an error of which the protocol says nothing more."""
+        """The answer to what was refused; `OTHER` is the protocol's error that names no cause."""
 
     def answer(self, request: Request) -> HttpResponse:
-        """Does what is asked, and answers."""
+        """Reads the request, carries it out, and answers."""
         try:
             order = self.understand(request)
         except Misunderstood as misunderstood:
@@ -148,30 +156,30 @@ class Simulated(ABC):
         return self.carry_out(order)
 
     def carry_out(self, order: Order) -> HttpResponse:
-        """Does it, and answers."""
+        """Carries out what was understood, and answers."""
         try:
-            return self.yes(order, self._done(order))
+            return self.yes(order, self._execute(order))
         except Refusal as refusal:
             return self.no(order, refusal.kind)
 
-    def mistaken(self, order: Order) -> HttpResponse:
-        """Does it, and answers as if another transfer, session or request had been meant."""
+    def answer_for_another(self, order: Order) -> HttpResponse:
+        """Carries it out, and answers as if to another transfer, session or request: the fault `WRONG_ID`."""
         try:
-            account = self._done(order)
+            account = self._execute(order)
         except Refusal as refusal:
             return self.no(order, refusal.kind)
         other = msgspec.structs.replace(order, token=f"{order.token}-", id=f"{order.id}-", echo=f"{order.echo}-")
         return self.yes(other, account)
 
-    def in_currency(self, order: Order, changed: Callable[[str], str]) -> HttpResponse:
-        """Does it, and answers as if the balance were in another currency."""
+    def in_currency(self, order: Order, rewrite: Callable[[str], str]) -> HttpResponse:
+        """Carries it out, and answers as if the balance were in another currency."""
         try:
-            account = self._done(order)
+            account = self._execute(order)
         except Refusal as refusal:
             return self.no(order, refusal.kind)
-        return self.yes(order, msgspec.structs.replace(account, currency=changed(account.currency)))
+        return self.yes(order, msgspec.structs.replace(account, currency=rewrite(account.currency)))
 
-    def _done(self, order: Order) -> Account:
+    def _execute(self, order: Order) -> Account:
         match order.act:
             case Act.VERIFY | Act.BALANCE:
                 return self.ledger.session(order.token)
@@ -188,7 +196,7 @@ class Simulated(ABC):
         return self.ledger.hold(account, order.direction, order.reference, order.id, order.amount)
 
     def _caller(self, order: Order) -> Account | None:
-        """Whose session an end names; None if nobody ever had it."""
+        """The account whose session an end names; None if the token was never given out."""
         return self.ledger.session(order.token) if self.manner.checks_ends else self.ledger.owner(order.token)
 
     def _confirm(self, order: Order, caller: Account | None) -> Account:
@@ -205,11 +213,11 @@ class Simulated(ABC):
     def _undo(self, order: Order, caller: Account | None) -> Account:
         self._refuse_repeat(order, HoldState.UNDONE, Kind.ROLLED_BACK)
         if order.reference in self.ledger.holds:
-            undone = self.ledger.undo(order.reference, caller if self.manner.trusts_tokens else None)
-            if undone is not None:
-                return caller if self.manner.trusts_tokens and caller is not None else undone
+            account = self.ledger.undo(order.reference, caller if self.manner.trusts_tokens else None)
+            if account is not None:
+                return caller if self.manner.trusts_tokens and caller is not None else account
         elif self.unknown is not Unknown.FORGET:
-            self.ledger.bury(order.direction, order.reference, order.id)
+            self.ledger.record_early_rollback(order.direction, order.reference, order.id)
         if self.unknown is not Unknown.ACKNOWLEDGE:
             raise Refusal(Kind.NOT_FOUND)
         if caller is None:

@@ -16,7 +16,7 @@ _decode: Final = msgspec.json.Decoder(Event).decode
 
 
 class MemoryStore:
-    """Forgotten with the process."""
+    """Keeps events for as long as the process lives."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._events = list(events)
@@ -28,20 +28,20 @@ class MemoryStore:
         return iter(self._events)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Does nothing: memory needs no closing."""
 
 
 class FileStore:
-    """One event a line, appended to a file by one process at a time.
+    """Keeps one event a line, as JSON, in a file that one process at a time appends to.
 
-    Every event is handed to the operating system before `append` returns, so it outlives the process, however that
-    ends; it is not fsynced, so it need not outlive the machine.
+    The operating system has each event before `append` returns, so events survive a killed process; they are not
+    fsynced, so they may be lost with the machine. Raises `OSError` if the file cannot be opened or written.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        os.ftruncate(self._file, _whole_lines(path))
+        os.ftruncate(self._file, _length_of_whole_lines(path))
 
     def append(self, event: Event) -> None:
         line = _encode(event) + b"\n"
@@ -58,8 +58,8 @@ class FileStore:
         os.close(self._file)
 
 
-def _whole_lines(path: Path) -> int:
-    """How many bytes of the file are whole lines: a process killed while it wrote may leave half a one."""
+def _length_of_whole_lines(path: Path) -> int:
+    """The length of the whole lines in bytes: a process killed while it wrote may leave half a line at the end."""
     size = 0
     with path.open("rb") as lines:
         for line in lines:

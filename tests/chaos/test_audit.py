@@ -44,11 +44,11 @@ def ledger() -> Ledger:
     books.enrol("player-1", "token-1", OPENED_WITH)
     for told in (BOUGHT, UNDONE):
         id = told.purchase.id
-        books.saw(wire("withdraw", id))
+        books.log_request(wire("withdraw", id))
         books.hold(books.accounts["player-1"], Direction.WITHDRAW, id, id, PRICE)
-    books.saw(wire("confirmWithdrawal", "bought"))
+    books.log_request(wire("confirmWithdrawal", "bought"))
     books.confirm("bought")
-    books.saw(wire("rollbackWithdrawal", "undone"))
+    books.log_request(wire("rollbackWithdrawal", "undone"))
     books.undo("undone")
     return books
 
@@ -105,9 +105,13 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
 @pytest.mark.parametrize(
     "wrong, promise",
     [
-        pytest.param(with_ledger(lambda books: books.saw(wire("withdraw", "bought"))), "at most once", id="sent twice"),
         pytest.param(
-            with_ledger(lambda books: books.saw(wire("rollbackWithdrawal", "bought"))), "both to confirm", id="both"
+            with_ledger(lambda books: books.log_request(wire("withdraw", "bought"))), "at most once", id="sent twice"
+        ),
+        pytest.param(
+            with_ledger(lambda books: books.log_request(wire("rollbackWithdrawal", "bought"))),
+            "both to confirm",
+            id="both",
         ),
         pytest.param(with_row(row(BOUGHT, State.HELD)), "come to its end", id="held"),
         pytest.param(with_row(row(BOUGHT, State.PARKED)), "come to its end", id="still parked"),

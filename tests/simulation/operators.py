@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.money import canonical
 from gateway.operators import HttpResponse, Kind
-from gateway.sandbox.faults import CRUMB, Fault, FaultRule, FaultyOperator, Reply
+from gateway.sandbox.faults import EXTRA_DIGITS, Fault, FaultRule, FaultyOperator, Reply
 from gateway.sandbox.ledger import Account, Event, Ledger, Seen
 from gateway.sandbox.simulated import Act, Manner, Misunderstood, Order, Request, Unknown, simulated_operators
 from gateway.sandbox.stores import MemoryStore
@@ -250,7 +250,7 @@ class SimulatedOperator:
             if account is not None:
                 self.balances.add((account.player_id, _written(account.balance)))
                 if fault == Fault.MANY_DIGITS:
-                    self.balances.add((account.player_id, f"{EXACT.add(account.balance, CRUMB):f}"))
+                    self.balances.add((account.player_id, f"{EXACT.add(account.balance, EXTRA_DIGITS):f}"))
 
 
 def _written(balance: Decimal) -> str:

@@ -44,7 +44,7 @@ class Stage:
         self.told = money(OPENED_WITH.amount - AMOUNT.amount, "XAG")
 
     def saw(self, call: str, id: str, fault: str = "") -> None:
-        self.ledger.saw(Seen(at=0.0, call=call, id=id, path="", body=b"", fault=fault))
+        self.ledger.log_request(Seen(at=0.0, call=call, id=id, path="", body=b"", fault=fault))
 
     def becomes(self, id: str, **changes: Any) -> None:
         self.transfers[key(id)] = msgspec.structs.replace(self.transfers[key(id)], **changes)

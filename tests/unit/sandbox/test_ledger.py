@@ -103,7 +103,7 @@ def test_a_confirm_of_another_amount_is_refused(ledger: Ledger) -> None:
 
 
 def test_a_buried_hold_is_refused_when_it_comes_late(ledger: Ledger) -> None:
-    ledger.bury(OUT, "r1", "id of r1")
+    ledger.record_early_rollback(OUT, "r1", "id of r1")
     assert ledger.undo("r1") is None
     with pytest.raises(Refusal) as refused:
         hold(ledger)
@@ -195,7 +195,7 @@ def _do(books: Ledger, act: str, reference: str, amount: Money) -> None:
             books.undo(reference)
         case _:
             if reference not in books.holds:
-                books.bury(OUT, reference, reference)
+                books.record_early_rollback(OUT, reference, reference)
 
 
 def test_a_file_keeps_the_books_and_every_request(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_file_keeps_the_books_and_every_request(tmp_path: Path) -> None:
     seen = Seen(at=1.5, call="withdraw", id="a", path="/wallet/withdraw", body=b'{"\xff"}', fault="half")
     books = Ledger(FileStore(path))
     books.enrol("p1", "t1", HUNDRED)
-    books.saw(seen)
+    books.log_request(seen)
     hold(books)
     books.close()
     again = Ledger(FileStore(path))
