@@ -1,12 +1,15 @@
-"""What every adapter must hold to, as tests that pytest collects from three lines:
+"""The rules for every adapter, as tests that pytest collects from three lines:
 
     class TestAcme(Conformance):
         adapter = Acme
         simulated = SimulatedAcme
 
 Each test drives the adapter through the gateway's own operator and client, over real sockets, against its simulated
-side. Amounts that a protocol cannot carry must be declined before anything is sent. A yes to an end may come without a
-balance; a confirm may send nothing where the operator's holds are final at once.
+side. An amount that the protocol cannot carry must be declined before anything is sent. A yes to an end may come
+without a balance. A confirm may send nothing if the operator's holds are final at once.
+
+The reasons for these rules stand in docs/adapters.md; docs/decisions/044-conformance-over-real-sockets.md says why real
+sockets. tests/integration/adapters/test_conformance_catches.py shows that adapters with the usual mistakes fail.
 """
 
 from __future__ import annotations
@@ -34,15 +37,15 @@ from gateway.sandbox.simulated import Simulated
 from gateway.testing.workbench import PLAYER, TOKEN, Workbench, build, workbench
 from gateway.wire.calls import END_CALL, HOLD_CALL, WalletCall
 
-PATIENT_S: Final = 10.0
-HASTY_S: Final = 0.2
+LONG_TIMEOUT_S: Final = 10.0
+SHORT_TIMEOUT_S: Final = 0.2
 
 AMOUNTS: Final = ("0.1", "230.00", "1234567890123456.78", "99999999999999999999.99999999", "1e2", "1e-8")
 
 CURRENCY: Final = "XAG"
-PLENTY: Final = money("1e25", CURRENCY)
-SOME: Final = money("2.5", CURRENCY)
-NOBODY: Final = "nobody"
+FULL_BALANCE: Final = money("1e25", CURRENCY)
+AMOUNT: Final = money("2.5", CURRENCY)
+UNKNOWN_SESSION: Final = "nobody"
 
 METHODS: Final = {
     WalletCall.WITHDRAW: "withdraw",
@@ -57,7 +60,7 @@ ODD_BALANCES: Final[dict[str, Callable[[Account], Account]]] = {
     "its currency in lower case": lambda account: replace(account, currency=account.currency.lower()),
     "more digits than are kept": lambda account: replace(account, balance=Decimal("1e40")),
 }
-"""Balances that only inform, as some operators tell them."""
+"""Odd balances that some operators send. A balance only informs, so none of them may spoil a yes."""
 
 CONFIRMS: Final = {direction: END_CALL[direction, Decision.CONFIRM] for direction in Direction}
 ROLLBACKS: Final = {direction: END_CALL[direction, Decision.ROLLBACK] for direction in Direction}
@@ -67,7 +70,7 @@ HARMLESS: Final = (Fault.DELAY, Fault.DUPLICATE)
 """Faults under which the answer is still a clear yes."""
 
 CLEAR: Final = (*HARMLESS, *BALANCE_FAULTS, Fault.DECLINE)
-"""Faults under which the operator's word is clear: yes, or no."""
+"""Faults under which the operator's answer is clear: yes, or no."""
 
 HANGING: Final = (Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.LATE)
 
@@ -76,7 +79,7 @@ every_move = pytest.mark.parametrize("direction, call", MOVES)
 
 
 class Conformance:
-    """Derive from it, and name the two classes."""
+    """Derive from it, and name the adapter's class and its simulated operator's."""
 
     adapter: ClassVar[type[Adapter]]
     simulated: ClassVar[type[Simulated]]
@@ -85,15 +88,15 @@ class Conformance:
         async def check() -> None:
             async with self.bench() as bench:
                 player = await bench.verify()
-                assert (player.player_id, player.balance) == (PLAYER, PLENTY)
+                assert (player.player_id, player.balance) == (PLAYER, FULL_BALANCE)
 
         asyncio.run(check())
 
-    def test_an_unknown_session_is_nobodys(self) -> None:
+    def test_an_unknown_session_is_refused(self) -> None:
         async def check() -> None:
             async with self.bench() as bench:
                 with pytest.raises(OperatorError):
-                    await bench.operator.verify_session(Session(operator="workbench", token=NOBODY))
+                    await bench.operator.verify_session(Session(operator="workbench", token=UNKNOWN_SESSION))
 
         asyncio.run(check())
 
@@ -110,7 +113,7 @@ class Conformance:
                     assert bench.wire(HOLD_CALL[direction]) == []
                 else:
                     assert (outcome.verdict, outcome.balance) == (Verdict.SUCCESS, bench.balance)
-                    assert _held(bench, transfer) == (HoldState.HELD, money(amount, CURRENCY))
+                    assert _hold_of(bench, transfer) == (HoldState.HELD, money(amount, CURRENCY))
 
         asyncio.run(check())
 
@@ -118,11 +121,11 @@ class Conformance:
     def test_a_confirmed_transfer_has_moved_the_money(self, direction: Direction) -> None:
         async def check() -> None:
             async with self.bench() as bench:
-                transfer = await _begun(bench, direction)
+                transfer = await _held_transfer(bench, direction)
                 after_hold = bench.balance
                 outcome = await bench.attempt(CONFIRMS[direction], transfer)
                 assert _is_yes(outcome, after_hold)
-                assert after_hold != PLENTY
+                assert after_hold != FULL_BALANCE
                 assert bench.balance == after_hold
                 assert bench.ledger.violations() == []
 
@@ -132,11 +135,11 @@ class Conformance:
     def test_a_rolled_back_transfer_has_moved_nothing(self, direction: Direction) -> None:
         async def check() -> None:
             async with self.bench() as bench:
-                transfer = await _begun(bench, direction)
+                transfer = await _held_transfer(bench, direction)
                 outcome = await bench.attempt(ROLLBACKS[direction], transfer)
-                assert _is_yes(outcome, PLENTY)
-                assert _held(bench, transfer) == (HoldState.UNDONE, SOME)
-                assert bench.balance == PLENTY
+                assert _is_yes(outcome, FULL_BALANCE)
+                assert _hold_of(bench, transfer) == (HoldState.UNDONE, AMOUNT)
+                assert bench.balance == FULL_BALANCE
 
         asyncio.run(check())
 
@@ -145,10 +148,10 @@ class Conformance:
     def test_a_repeated_end_succeeds_again(self, direction: Direction, ends: dict[Direction, WalletCall]) -> None:
         async def check() -> None:
             async with self.bench() as bench:
-                transfer = await _begun(bench, direction)
+                transfer = await _held_transfer(bench, direction)
                 await bench.attempt(ends[direction], transfer)
-                again = await bench.attempt(ends[direction], transfer)
-                assert _is_yes(again, bench.balance)
+                repeat = await bench.attempt(ends[direction], transfer)
+                assert _is_yes(repeat, bench.balance)
                 assert bench.ledger.violations() == []
 
         asyncio.run(check())
@@ -160,11 +163,11 @@ class Conformance:
     ) -> None:
         async def check() -> None:
             async with self.bench() as bench:
-                begun = await _begun(bench, direction)
-                known = None if ends is ROLLBACKS else begun.amount
-                session = Session(operator=begun.operator, token=begun.session.token)
-                adopted = replace(begun, session=session, amount=known, description="", adopted=True)
-                outcome = await bench.attempt(ends[direction], adopted)
+                held = await _held_transfer(bench, direction)
+                amount = None if ends is ROLLBACKS else held.amount
+                session = Session(operator=held.operator, token=held.session.token)
+                unseen = replace(held, session=session, amount=amount, description="", adopted=True)
+                outcome = await bench.attempt(ends[direction], unseen)
                 assert _is_yes(outcome, bench.balance)
                 assert bench.ledger.violations() == []
 
@@ -175,9 +178,9 @@ class Conformance:
         async def check() -> None:
             async with self.bench() as bench:
                 await bench.verify()
-                outcome = await bench.attempt(ROLLBACKS[direction], bench.transfer(direction, SOME))
+                outcome = await bench.attempt(ROLLBACKS[direction], bench.transfer(direction, AMOUNT))
                 assert outcome.verdict in {Verdict.SUCCESS, Verdict.NOT_FOUND}
-                assert bench.balance == PLENTY
+                assert bench.balance == FULL_BALANCE
 
         asyncio.run(check())
 
@@ -185,7 +188,7 @@ class Conformance:
         async def check() -> None:
             async with self.bench(balance=money("1", CURRENCY)) as bench:
                 await bench.verify()
-                outcome = await bench.attempt(WalletCall.WITHDRAW, bench.transfer(Direction.WITHDRAW, SOME))
+                outcome = await bench.attempt(WalletCall.WITHDRAW, bench.transfer(Direction.WITHDRAW, AMOUNT))
                 assert (outcome.verdict, outcome.kind) == (Verdict.DECLINED, Kind.FUNDS)
                 assert bench.ledger.holds == {}
 
@@ -193,16 +196,18 @@ class Conformance:
 
     @pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in CLEAR])
     @every_move
-    def test_what_is_no_clear_answer_is_unknown(self, direction: Direction, call: WalletCall, fault: Fault) -> None:
+    def test_an_answer_that_proves_nothing_is_unknown(
+        self, direction: Direction, call: WalletCall, fault: Fault
+    ) -> None:
         async def check() -> None:
-            async with self.bench(timeout_s=HASTY_S if fault in HANGING else PATIENT_S) as bench:
-                transfer = await _ready(bench, direction, call)
+            async with self.bench(timeout_s=SHORT_TIMEOUT_S if fault in HANGING else LONG_TIMEOUT_S) as bench:
+                transfer = await _transfer_before(bench, direction, call)
                 bench.go_wrong(fault)
                 outcome = await bench.attempt(call, transfer)
-                if not _needed_nothing_sent(bench, call, outcome):
+                if not _is_confirm_without_request(bench, call, outcome):
                     assert (outcome.verdict, outcome.balance) == (Verdict.UNKNOWN, None)
                     assert outcome.text
-                    assert _told(bench, outcome) == []
+                    assert _leaked_secrets(bench, outcome) == []
 
         asyncio.run(check())
 
@@ -213,7 +218,7 @@ class Conformance:
     ) -> None:
         async def check() -> None:
             async with self.bench() as bench:
-                transfer = await _ready(bench, direction, call)
+                transfer = await _transfer_before(bench, direction, call)
                 bench.go_wrong(fault)
                 outcome = await bench.attempt(call, transfer)
                 assert _is_yes(outcome, bench.balance)
@@ -225,13 +230,13 @@ class Conformance:
     def test_a_declined_call_never_counts_as_done(self, direction: Direction, call: WalletCall) -> None:
         async def check() -> None:
             async with self.bench() as bench:
-                transfer = await _ready(bench, direction, call)
+                transfer = await _transfer_before(bench, direction, call)
                 bench.go_wrong(Fault.DECLINE)
                 outcome = await bench.attempt(call, transfer)
-                if not _needed_nothing_sent(bench, call, outcome):
+                if not _is_confirm_without_request(bench, call, outcome):
                     assert outcome.verdict in {Verdict.DECLINED, Verdict.UNKNOWN}
                     assert outcome.text
-                    assert _told(bench, outcome) == []
+                    assert _leaked_secrets(bench, outcome) == []
 
         asyncio.run(check())
 
@@ -239,7 +244,7 @@ class Conformance:
     def test_an_error_that_says_nothing_more_is_not_silence(self, direction: Direction, call: WalletCall) -> None:
         async def check() -> None:
             async with self.bench() as bench:
-                transfer = await _ready(bench, direction, call)
+                transfer = await _transfer_before(bench, direction, call)
                 bench.go_wrong(Fault.OTHER_ERROR)
                 error = await _error_of(getattr(bench.operator.adapter, METHODS[call])(transfer))
                 if error is None:
@@ -256,8 +261,8 @@ class Conformance:
     def test_a_yes_is_a_yes_whatever_its_balance(self, direction: Direction, call: WalletCall, odd: str) -> None:
         async def check() -> None:
             async with self.bench() as bench:
-                transfer = await _ready(bench, direction, call)
-                _spoil_balances(bench, ODD_BALANCES[odd])
+                transfer = await _transfer_before(bench, direction, call)
+                _change_balances(bench, ODD_BALANCES[odd])
                 outcome = await bench.attempt(call, transfer)
                 assert outcome.verdict is Verdict.SUCCESS, outcome.text
                 assert bench.ledger.violations() == []
@@ -267,15 +272,15 @@ class Conformance:
     def test_a_session_is_known_whatever_its_balance(self) -> None:
         async def check() -> None:
             async with self.bench() as bench:
-                _spoil_balances(bench, ODD_BALANCES["more digits than are kept"])
+                _change_balances(bench, ODD_BALANCES["more digits than are kept"])
                 assert (await bench.verify()).player_id == PLAYER
 
         asyncio.run(check())
 
-    def test_a_balance_is_told_when_it_is_asked_for(self) -> None:
+    def test_a_balance_is_returned_when_it_is_asked_for(self) -> None:
         async def check() -> None:
             async with self.bench() as bench:
-                assert await bench.operator.get_balance(bench.session) == PLENTY
+                assert await bench.operator.get_balance(bench.session) == FULL_BALANCE
 
         asyncio.run(check())
 
@@ -283,11 +288,11 @@ class Conformance:
     def test_every_try_is_the_same_whichever_process_makes_it(self, direction: Direction, call: WalletCall) -> None:
         async def check() -> None:
             async with self.bench() as bench:
-                transfer = await _ready(bench, direction, call)
+                transfer = await _transfer_before(bench, direction, call)
                 before = len(list(bench.ledger.wire()))
                 await bench.attempt(call, transfer)
                 sent = _requests(bench)[before:]
-                other = build(self.adapter, self.simulated.adapter_settings(bench.server.base_url), PATIENT_S)
+                other = build(self.adapter, self.simulated.adapter_settings(bench.server.base_url), LONG_TIMEOUT_S)
                 async with other.admit(GROUP_OF[call]) as admission:
                     await admission.attempt(call, transfer)
                 await other.close()
@@ -297,30 +302,32 @@ class Conformance:
 
         asyncio.run(check())
 
-    def bench(self, *, balance: Money = PLENTY, timeout_s: float = PATIENT_S) -> AbstractAsyncContextManager[Workbench]:
+    def bench(
+        self, *, balance: Money = FULL_BALANCE, timeout_s: float = LONG_TIMEOUT_S
+    ) -> AbstractAsyncContextManager[Workbench]:
         """A workbench with this adapter."""
         return workbench(self.adapter, self.simulated, balance, timeout_s=timeout_s)
 
 
-async def _begun(bench: Workbench, direction: Direction) -> Transfer:
-    """A transfer that the operator has taken."""
+async def _held_transfer(bench: Workbench, direction: Direction) -> Transfer:
+    """A transfer whose hold the operator has taken."""
     await bench.verify()
-    transfer = bench.transfer(direction, SOME)
+    transfer = bench.transfer(direction, AMOUNT)
     outcome = await bench.attempt(HOLD_CALL[direction], transfer)
     assert (outcome.verdict, outcome.balance) == (Verdict.SUCCESS, bench.balance), outcome.text
     return transfer
 
 
-async def _ready(bench: Workbench, direction: Direction, call: WalletCall) -> Transfer:
-    """A transfer for which this call comes next."""
+async def _transfer_before(bench: Workbench, direction: Direction, call: WalletCall) -> Transfer:
+    """A transfer in the state before this call."""
     if call is not HOLD_CALL[direction]:
-        return await _begun(bench, direction)
+        return await _held_transfer(bench, direction)
     await bench.verify()
-    return bench.transfer(direction, SOME)
+    return bench.transfer(direction, AMOUNT)
 
 
 async def _error_of(call: Awaitable[Receipt]) -> Exception | None:
-    """What the adapter raises, None for a receipt."""
+    """The exception that the adapter raises, None for a receipt."""
     try:
         await call
     except Exception as error:  # noqa: BLE001 - any at all, to be judged
@@ -329,38 +336,39 @@ async def _error_of(call: Awaitable[Receipt]) -> Exception | None:
 
 
 def _is_yes(outcome: Outcome, balance: Money) -> bool:
-    """Whether it succeeded, and tells this balance or none."""
+    """Whether it succeeded, with this balance or without one."""
     return outcome.verdict is Verdict.SUCCESS and outcome.balance in (None, balance)
 
 
-def _needed_nothing_sent(bench: Workbench, call: WalletCall, outcome: Outcome) -> bool:
-    """Whether it is the confirm of what is final already: then there is no answer to misread."""
+def _is_confirm_without_request(bench: Workbench, call: WalletCall, outcome: Outcome) -> bool:
+    """Whether this is the confirm of a hold that is final already: nothing was sent, so no answer can be misread."""
     return outcome.verdict is Verdict.SUCCESS and call in CONFIRMS.values() and bench.wire(call) == []
 
 
-def _spoil_balances(bench: Workbench, spoiled: Callable[[Account], Account]) -> None:
-    """Makes the operator tell balances so; its books stay right."""
+def _change_balances(bench: Workbench, change: Callable[[Account], Account]) -> None:
+    """Has the operator send changed balances; its books stay right."""
     simulated = bench.server.operator.simulated
     yes = simulated.yes
-    simulated.yes = lambda order, account: yes(order, spoiled(account))  # type: ignore[method-assign]  # of this one
+    simulated.yes = lambda order, account: yes(order, change(account))  # type: ignore[method-assign]  # of this one
 
 
-def _held(bench: Workbench, transfer: Transfer) -> tuple[HoldState, Money | None] | None:
+def _hold_of(bench: Workbench, transfer: Transfer) -> tuple[HoldState, Money | None] | None:
     hold = bench.hold(transfer)
     return None if hold is None else (hold.state, hold.amount)
 
 
 def _requests(bench: Workbench) -> list[tuple[str, bytes]]:
-    return [(seen.path, seen.body) for seen in bench.ledger.wire()]
+    return [(entry.path, entry.body) for entry in bench.ledger.wire()]
 
 
-def _told(bench: Workbench, outcome: Outcome) -> list[str]:
-    """The session's and the settings' secrets that the outcome tells, plain or somewhere within base64."""
+def _leaked_secrets(bench: Workbench, outcome: Outcome) -> list[str]:
+    """The secrets of the session and the settings that stand in the outcome's text, plain or within base64."""
     secrets = [TOKEN, *secrets_of(bench.operator.adapter.settings)]
     return [secret for secret in secrets if any(form in outcome.text for form in (secret, *_within_base64(secret)))]
 
 
 def _within_base64(secret: str) -> list[str]:
-    """What the secret looks like within a longer base64 text, by where in a group of three bytes it begins."""
+    """What the secret looks like within a longer base64 text: one form for each position in a group of three bytes,
+    with only those characters that the secret alone decides (RFC 4648, section 4)."""
     shifted = [b64encode(b"?" * shift + secret.encode()).decode() for shift in range(3)]
     return [text.rstrip("=")[first:-1] for text, first in zip(shifted, (0, 2, 3), strict=True)]

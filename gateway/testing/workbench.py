@@ -1,4 +1,4 @@
-"""An adapter at work: the real operator and client of the gateway, and real sockets to the adapter's simulated side."""
+"""An adapter under test: the gateway's real operator and client, and real sockets to the adapter's simulated side."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from gateway.wire.calls import WalletCall
 NAME: Final = "workbench"
 PLAYER: Final = "player-1"
 TOKEN: Final = "token-of-player-1"  # noqa: S105 - of a simulated player
-IDLE_S: Final = 5.0
+IDLE_TIMEOUT_S: Final = 5.0
 
 
 class Workbench:
-    """One operator and its simulated side. `attempt` makes a call as the gateway would."""
+    """One operator and its simulated side. `attempt` makes a call as the gateway would; `ledger` is the operator's."""
 
     def __init__(self, server: SandboxServer, operator: Operator) -> None:
         self.server = server
@@ -42,12 +42,15 @@ class Workbench:
         self.session = Session(operator=NAME, token=TOKEN)
 
     async def verify(self) -> Player:
-        """Verifies the player's session; transfers made after it carry what was learnt."""
+        """Verifies the player's session. Transfers made afterwards carry the player's id and the adapter's memory.
+
+        Raises `OperatorError`."""
         player = await self.operator.verify_session(Session(operator=NAME, token=TOKEN))
         self.session = Session(operator=NAME, token=TOKEN, player_id=player.player_id, memory=player.memory)
         return player
 
     def transfer(self, direction: Direction, amount: Money, id: str = "1234abcd") -> Transfer:
+        """A new transfer of the player's, which the operator has not seen yet."""
         return Transfer(
             operator=NAME,
             direction=direction,
@@ -61,25 +64,26 @@ class Workbench:
         )
 
     async def attempt(self, call: WalletCall, transfer: Transfer) -> Outcome:
+        """One try at the operator, as the gateway makes it. Never raises what the adapter raises."""
         async with self.operator.admit(GROUP_OF[call]) as admission:
             return await admission.attempt(call, transfer)
 
     def go_wrong(self, fault: Fault) -> None:
-        """Every request from now on."""
+        """Makes this fault happen to every request from now on."""
         self.server.operator.switch([FaultRule(fault=fault, delay_s=0.0)])
 
     def wire(self, call: WalletCall) -> list[Seen]:
-        """The requests of this kind that arrived."""
-        return [seen for seen in self.ledger.wire() if seen.call == call]
+        """The requests for this call, in the order of arrival."""
+        return [entry for entry in self.ledger.wire() if entry.call == call]
 
     def hold(self, transfer: Transfer) -> Hold | None:
-        """What the operator's books say of the transfer."""
+        """The transfer's hold in the operator's books, None if there is none."""
         held = (hold for hold in self.ledger.holds.values() if (hold.direction, hold.id) == transfer.key[1:])
         return next(held, None)
 
     @property
     def balance(self) -> Money:
-        """What the operator's books say that the player has."""
+        """The player's balance in the operator's books."""
         account = self.ledger.accounts[PLAYER]
         return Money(account.balance, account.currency)
 
@@ -94,7 +98,7 @@ async def workbench(
     unknown_rollback: Unknown | None = None,
     settings: dict[str, Any] | None = None,
 ) -> AsyncIterator[Workbench]:
-    """A workbench with one player. `settings` replaces single ones of those that the simulated side asks for."""
+    """A workbench with one player, who has this balance. `settings` replaces some of the adapter's settings."""
     ledger = Ledger(MemoryStore())
     ledger.enrol(PLAYER, TOKEN, balance)
     server = SandboxServer(simulated(ledger, unknown_rollback))
@@ -114,12 +118,12 @@ def _tls() -> ssl.SSLContext:
 
 
 def build(adapter: type[Adapter], settings: dict[str, Any], timeout_s: float) -> Operator:
-    """An operator as the gateway builds it, of an adapter that need not be installed."""
+    """An operator as the gateway builds it; the adapter need not be installed. Raises pydantic's `ValidationError`."""
     configured = OperatorSettings(adapter=NAME, settings=settings, timeout=timeout_s)
     client = HttpClient(
         timeout_s=timeout_s,
         connect_timeout_s=timeout_s,
-        idle_s=IDLE_S,
+        idle_s=IDLE_TIMEOUT_S,
         max_answer=configured.max_answer,
         tls=_tls(),
     )

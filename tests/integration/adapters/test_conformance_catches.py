@@ -122,17 +122,17 @@ def suite(broken: type[Quantum]) -> Conformance:
 )
 def test_an_adapter_that_misreads_answers_is_caught(broken: type[Quantum], fault: Fault) -> None:
     with pytest.raises(AssertionError):
-        suite(broken).test_what_is_no_clear_answer_is_unknown(OUT, WalletCall.WITHDRAW, fault)
+        suite(broken).test_an_answer_that_proves_nothing_is_unknown(OUT, WalletCall.WITHDRAW, fault)
 
 
 def test_credentials_that_an_adapter_quotes_do_not_come_out() -> None:
-    check = suite(TellsItsPassword).test_what_is_no_clear_answer_is_unknown
+    check = suite(TellsItsPassword).test_an_answer_that_proves_nothing_is_unknown
     check(OUT, WalletCall.WITHDRAW, Fault.ERROR_AFTER)  # asserts that the outcome tells no secret
 
 
 def test_an_adapter_that_finds_nothing_to_undo_whenever_in_doubt_is_caught() -> None:
     with pytest.raises(AssertionError):
-        suite(TakesEveryErrorForNothingToUndo).test_what_is_no_clear_answer_is_unknown(
+        suite(TakesEveryErrorForNothingToUndo).test_an_answer_that_proves_nothing_is_unknown(
             OUT, WalletCall.ROLLBACK_WITHDRAWAL, Fault.CUT_AFTER
         )
 
