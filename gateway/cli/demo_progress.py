@@ -34,14 +34,14 @@ class _Bar:
         self._task = progress.add_task("starting", total=purchases)
         self._began = time.monotonic()
 
-    def happened(self, text: str) -> None:
+    def report_event(self, text: str) -> None:
         self._progress.console.print(f"[dim]{_elapsed(self._began)}[/dim]  {text}")
 
-    def progressed(self, done: int, failed: int) -> None:
+    def report_progress(self, done: int, failed: int) -> None:
         description = f"{done} of {self._purchases} purchases played, {failed} withdraws failed"
         self._progress.update(self._task, completed=done, description=description)
 
-    def waits(self, unfinished: int) -> None:
+    def report_unfinished(self, unfinished: int) -> None:
         self._progress.update(self._task, description=f"{unfinished} transfers are still being brought to their end")
 
 
@@ -54,20 +54,20 @@ class _ProgressLines:
         self._waited = False
         self._began = time.monotonic()
 
-    def happened(self, text: str) -> None:
+    def report_event(self, text: str) -> None:
         print_line(f"{_elapsed(self._began)}  {text}")
         sys.stdout.flush()
 
-    def progressed(self, done: int, failed: int) -> None:
+    def report_progress(self, done: int, failed: int) -> None:
         tenths = 10 * done // self._purchases
         if tenths > self._tenths:
             self._tenths = tenths
-            self.happened(f"{done} of {self._purchases} purchases played, {failed} withdraws failed")
+            self.report_event(f"{done} of {self._purchases} purchases played, {failed} withdraws failed")
 
-    def waits(self, unfinished: int) -> None:
+    def report_unfinished(self, unfinished: int) -> None:
         if not self._waited:
             self._waited = True
-            self.happened(f"{unfinished} transfers are still being brought to their end")
+            self.report_event(f"{unfinished} transfers are still being brought to their end")
 
 
 def _elapsed(began: float) -> str:

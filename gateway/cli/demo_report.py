@@ -15,7 +15,7 @@ from rich.text import Text
 from gateway.cli.printing import shown
 from gateway.cli.views import events, state_text
 from gateway.demo import Check, Demo, Sizes
-from gateway.demo.audit import NOT_SENT, Books, Row
+from gateway.demo.audit import NOT_SENT, Books, FaultRow
 from gateway.reasons import Source
 from gateway.records import KeyedReason, Timeline
 from gateway.sandbox.faults import Fault
@@ -89,7 +89,7 @@ def _heading(console: Console, text: str) -> None:
     console.print(Text(text, style="bold"))
 
 
-def _faults(rows: list[Row]) -> Table:
+def _faults(rows: list[FaultRow]) -> Table:
     table = _table("the operator …", numbers=("confirmed", "rolled back", "by itself", "ends", "delivered"))
     for row in rows:
         table.add_row(WORDS[row.fault], *map(_count, _figures(row)))
@@ -98,7 +98,7 @@ def _faults(rows: list[Row]) -> Table:
     return table
 
 
-def _figures(row: Row) -> tuple[int, ...]:
+def _figures(row: FaultRow) -> tuple[int, ...]:
     rolled_back = row.rolled_back_by_game + row.rolled_back_by_gateway
     return row.confirmed, rolled_back, row.rolled_back_by_gateway, row.ended, row.delivered
 

@@ -1,4 +1,5 @@
-"""The demo's game: it keeps to the wallet contract, as far as it does not leave things to the gateway on purpose."""
+"""The demo's game. It keeps to the wallet contract ("The rules of a withdrawal"), except where it leaves an end to the
+gateway on purpose."""
 
 from __future__ import annotations
 
@@ -21,19 +22,19 @@ from gateway.wire.calls import END_CALL, HOLD_CALL, WalletCall
 from gateway.wire.errors import ErrorCode
 
 OK: Final = 200
-PATIENCE_S: Final = 5.0
-LONGEST_WORK_S: Final = 0.5
-FIRST_PAUSE_S: Final = 0.2
-LONGEST_PAUSE_S: Final = 2.0
+CALL_TIMEOUT_S: Final = 5.0
+MAX_PLAYER_WAIT_S: Final = 0.5
+MIN_PAUSE_S: Final = 0.2
+MAX_PAUSE_S: Final = 2.0
 
-FAILED: Final = "Withdraw request failed."
-UNDELIVERED: Final = "The goods could not be delivered."
+HOLD_FAILED: Final = "Withdraw request failed."
+GOODS_UNDELIVERED: Final = "The goods could not be delivered."
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class GameResponse(msgspec.Struct, frozen=True):
-    """What a call came to; status 0 and no content if there was no answer at all."""
+    """The gateway's answer to a call; status 0 and no content if there was none."""
 
     status: int = 0
     content: Mapping[str, Any] = {}
@@ -43,29 +44,30 @@ class GameResponse(msgspec.Struct, frozen=True):
         return self.status == OK
 
     @property
-    def is_an_answer(self) -> bool:
-        """Without one nobody but the game knows that it does not hold the withdraw for a success: it has to say so."""
+    def has_answer(self) -> bool:
+        """Whether there was an answer. Without one the gateway may hold the withdraw for a success: then only the game
+        knows that it failed, and has to roll it back."""
         return self.status != 0
 
     @property
-    def is_recorded(self) -> bool:
-        """Whether the gateway says that it will see to it."""
+    def is_pending(self) -> bool:
+        """Whether the gateway answers that it will deliver the end by itself."""
         return self.content.get("errorCode") == ErrorCode.PENDING
 
 
-class Played(msgspec.Struct, frozen=True):
-    """A purchase, and what the game knows of it: whether the withdraw succeeded, which end it asked for (None: it left
-    that to the gateway), whether that was acknowledged, and in how many tries."""
+class PurchaseResult(msgspec.Struct, frozen=True):
+    """A purchase after it was played: whether the withdraw succeeded, which end the game asked for (None: it left the
+    end to the gateway), whether that end was acknowledged, and after how many tries."""
 
     purchase: Purchase
     held: bool
-    asked: Decision | None = None
+    requested: Decision | None = None
     acknowledged: bool = False
     tries: int = 0
 
 
 class Game:
-    """Plays purchases at the gateway that `wallet_url` tells the address of."""
+    """Plays purchases at the gateway whose address `wallet_url` gives; it changes with each start of the gateway."""
 
     def __init__(
         self, client: aiohttp.ClientSession, wallet_url: Callable[[], str], operators: Mapping[str, DemoOperator]
@@ -73,63 +75,63 @@ class Game:
         self._client = client
         self._wallet_url = wallet_url
         self._operators = operators
-        self._dice = random.Random()  # noqa: S311 - how long people take
-        self.holding: Counter[str] = Counter()
-        """How many withdraws are on their way just now, by operator."""
+        self._random = random.Random()  # noqa: S311 - how long people take
+        self.holds_in_progress: Counter[str] = Counter()
+        """How many withdraws have been sent and not answered yet, by operator."""
 
-    async def play(self, purchase: Purchase) -> Played:
-        """From the session to the end."""
+    async def play(self, purchase: Purchase) -> PurchaseResult:
+        """Plays one purchase, from the session to its end."""
         operator = self._operators[purchase.operator]
         session = {"token": token(purchase.player)}
-        await self._asked_until_answered(operator, WalletCall.VERIFY_SESSION, session)
-        await self._asked_until_answered(operator, WalletCall.GET_BALANCE, session)
-        await self._while_people_do_things()
+        await self._post_until_ok(operator, WalletCall.VERIFY_SESSION, session)
+        await self._post_until_ok(operator, WalletCall.GET_BALANCE, session)
+        await self._wait_like_a_player()
         held = await self._hold(operator, purchase)
-        await self._while_people_do_things()
-        if not held.ok and held.is_an_answer and purchase.forgetful:
-            return Played(purchase, held.ok)
+        await self._wait_like_a_player()
+        if not held.ok and held.has_answer and purchase.forgetful:
+            return PurchaseResult(purchase, held.ok)
         return await self._end(operator, purchase, held=held.ok)
 
     async def balance(self, operator: DemoOperator, player: int) -> Money:
-        """What the gateway says that a player has."""
-        content = await self._asked_until_answered(operator, WalletCall.GET_BALANCE, {"token": token(player)})
+        """The player's balance, as the gateway answers it."""
+        content = await self._post_until_ok(operator, WalletCall.GET_BALANCE, {"token": token(player)})
         return money(content["balance"]["amount"], content["balance"]["currencyCode"])
 
     async def _hold(self, operator: DemoOperator, purchase: Purchase) -> GameResponse:
-        """Sent once, whatever happens."""
-        self.holding[operator.name] += 1
-        body = {**_about(purchase), "amount": _wire(purchase.amount), "txDescription": "A sword"}
+        """Sends the withdraw or deposit once, whatever happens (wallet contract, "The rules of a withdrawal", 1)."""
+        self.holds_in_progress[operator.name] += 1
+        body = {**_transfer_body(purchase), "amount": _wire_money(purchase.amount), "txDescription": "A sword"}
         try:
             return await self._post(operator, HOLD_CALL[purchase.direction], body)
         finally:
-            self.holding[operator.name] -= 1
+            self.holds_in_progress[operator.name] -= 1
 
-    async def _end(self, operator: DemoOperator, purchase: Purchase, *, held: bool) -> Played:
-        """Sent again until it is acknowledged."""
+    async def _end(self, operator: DemoOperator, purchase: Purchase, *, held: bool) -> PurchaseResult:
+        """Sends the end again until it is acknowledged (wallet contract, "The rules of a withdrawal", 4)."""
         decision = purchase.wants if held else Decision.ROLLBACK
-        body = _about(purchase)
+        body = _transfer_body(purchase)
         if decision is Decision.CONFIRM:
-            body["amount"] = _wire(purchase.amount)
+            body["amount"] = _wire_money(purchase.amount)
         else:
-            body["rollbackReason"] = UNDELIVERED if held else FAILED
-        tries, pause_s = 0, FIRST_PAUSE_S
+            body["rollbackReason"] = GOODS_UNDELIVERED if held else HOLD_FAILED
+        tries, pause_s = 0, MIN_PAUSE_S
         while True:
             tries += 1
             answer = await self._post(operator, END_CALL[purchase.direction, decision], body)
-            if answer.ok or (purchase.forgetful and answer.is_recorded):
-                return Played(purchase, held, decision, answer.ok, tries)
+            if answer.ok or (purchase.forgetful and answer.is_pending):
+                return PurchaseResult(purchase, held, decision, answer.ok, tries)
             await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            pause_s = min(2 * pause_s, MAX_PAUSE_S)
 
-    async def _while_people_do_things(self) -> None:
-        await asyncio.sleep(self._dice.uniform(0, LONGEST_WORK_S))
+    async def _wait_like_a_player(self) -> None:
+        await asyncio.sleep(self._random.uniform(0, MAX_PLAYER_WAIT_S))
 
-    async def _asked_until_answered(
+    async def _post_until_ok(
         self, operator: DemoOperator, call: WalletCall, body: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """For calls that move no money: they may be repeated as often as one likes."""
-        while not (answer := await self._post(operator, call, body)).ok:  # noqa: ASYNC110 - asking is all one can do
-            await asyncio.sleep(FIRST_PAUSE_S)
+        """Repeats a call that moves no money until it succeeds."""
+        while not (answer := await self._post(operator, call, body)).ok:  # noqa: ASYNC110 - no event says when
+            await asyncio.sleep(MIN_PAUSE_S)
         return answer.content
 
     async def _post(self, operator: DemoOperator, call: WalletCall, body: Mapping[str, Any]) -> GameResponse:
@@ -143,9 +145,9 @@ class Game:
             return GameResponse()
 
 
-def _about(purchase: Purchase) -> dict[str, Any]:
+def _transfer_body(purchase: Purchase) -> dict[str, Any]:
     return {"token": token(purchase.player), "mmTransactionId": purchase.id}
 
 
-def _wire(amount: Money) -> dict[str, Any]:
+def _wire_money(amount: Money) -> dict[str, Any]:
     return {"amount": amount.amount, "currencyCode": amount.currency}

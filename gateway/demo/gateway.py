@@ -13,8 +13,8 @@ import yaml
 
 from gateway.demo.operators import HOST, DemoOperator
 
-START_S: Final = 30.0
-STOP_S: Final = 30.0
+START_TIMEOUT_S: Final = 30.0
+STOP_TIMEOUT_S: Final = 30.0
 
 CATEGORIES: Final = {
     "withdraw_failed": "request failed",
@@ -26,15 +26,15 @@ CATEGORIES: Final = {
     "not_reached": "could not be connected to",
     "unreadable_answer": "failed",
 }
-"""Names for the reasons of the demo's rollbacks, by what stands in them."""
+"""The categories of the demo's rollback reasons: each name, and the text that a reason of it contains."""
 
 
 class DemoError(Exception):
-    """The demo cannot be played; the text says why."""
+    """The demo cannot go on; the text says why."""
 
 
 class DemoGateway:
-    """`config_file`, `journal_file` and `log_file` lie in the folder; `wallet_url` is where it listens just now."""
+    """The gateway's process. Its files lie in the folder; `wallet_url` is its address since the last start."""
 
     def __init__(self, folder: Path) -> None:
         self.config_file = folder / "gateway.yaml"
@@ -44,7 +44,7 @@ class DemoGateway:
         self._process: asyncio.subprocess.Process | None = None
 
     def configure(self, operators: Iterable[DemoOperator]) -> None:
-        """Writes its configuration: as in production but for a schedule in seconds instead of days."""
+        """Writes its configuration: as in production, but with a delivery schedule of seconds instead of days."""
         content: dict[str, Any] = {
             "server": {"host": HOST, "port": 0},
             "admin": {"host": HOST, "port": 0},
@@ -61,7 +61,7 @@ class DemoGateway:
         self.config_file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
     async def start(self) -> int:
-        """Returns the process's id once it serves. Raises `DemoError`."""
+        """Starts the process, and returns its id once it serves. Raises `DemoError`, or `TimeoutError` after 30 s."""
         command = (sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.config_file))
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -69,29 +69,29 @@ class DemoGateway:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the demo, which then stops its gateway itself
+                start_new_session=True,  # Ctrl-C must reach only the demo, which then stops its gateway
             )
         assert self._process.stdout is not None
-        async with asyncio.timeout(START_S):
+        async with asyncio.timeout(START_TIMEOUT_S):
             words = (await self._process.stdout.readline()).decode().replace(",", "").split()
         if not words:
-            raise DemoError(f"the gateway did not start: {self._last_words()}")
+            raise DemoError(f"the gateway did not start: {self._last_log_line()}")
         self.wallet_url = next(word for word in words if word.startswith("http"))
         return self._process.pid
 
     async def kill(self) -> None:
-        """SIGKILL, if it runs: it gets no chance to tidy up."""
+        """Sends SIGKILL if the process runs, as `kill -9` does."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
 
     async def stop(self) -> int:
-        """SIGTERM. Returns the exit status."""
+        """Sends SIGTERM. Returns the exit status, or raises `TimeoutError` after 30 s."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(STOP_S):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
             return await self._process.wait()
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else "its log is empty"

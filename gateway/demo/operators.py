@@ -1,4 +1,4 @@
-"""The demo's operators: one of each protocol that can be simulated, on real sockets, with its books in a file."""
+"""The demo's operators: one for each protocol with a simulated side, on real sockets, with its ledger in a file."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ HOST: Final = "127.0.0.1"
 PASSWORD: Final = "demo"  # noqa: S105 - of a game and a gateway that live for a minute
 
 OPENED_WITH: Final = parse("90071992547409.93 XAG")
-"""What each player begins with: 2^53 + 1 hundredths, which no binary float holds."""
+"""What each player begins with: 2^53 + 1 hundredths. No binary float holds that, so a float anywhere would show."""
 
 FORGETFUL_EVERY: Final = 2
-"""Every second operator forgets that it was told to roll back what it had never seen, so that a withdraw that comes
-after its rollback is booked."""
+"""Every second operator forgets the rollback of a withdraw that it never saw, and books that withdraw if it comes
+later: the gateway must then roll it back again."""
 
 
 class DemoOperator:
-    """One operator, and what the game needs to play with it."""
+    """One operator, with its server, its ledger, and the credentials of the game."""
 
     def __init__(self, name: str, simulated: type[Simulated], folder: Path, *, forgetful: bool) -> None:
         self.name = name
@@ -38,11 +38,12 @@ class DemoOperator:
         self._port = 0
 
     def enrol(self, players: int) -> None:
+        """Opens an account and a session for each of so many players."""
         for player in range(1, players + 1):
             self.ledger.enrol(player_id(player), token(player), OPENED_WITH)
 
-    def expect(self, purchases: Iterable[Purchase]) -> None:
-        """Will do wrong what is planned for these."""
+    def plan_faults(self, purchases: Iterable[Purchase]) -> None:
+        """Sets the faults that are planned for these purchases."""
         own = [purchase for purchase in purchases if purchase.operator == self.name]
         self._server.operator.switch(rule for purchase in own for rule in purchase.faults())
 
@@ -51,12 +52,13 @@ class DemoOperator:
         await self._server.start(HOST, self._port)
         self._port = int(self._server.url.rpartition(":")[2])
 
-    async def leave(self) -> None:
-        """Refuses connections until it is opened again, and cuts those that there are."""
+    async def stop_listening(self) -> None:
+        """Cuts all connections, and refuses new ones until `open` is called again."""
         await self._server.close()
 
     async def close(self) -> None:
-        await self.leave()
+        """Stops listening, and closes the ledger's file."""
+        await self.stop_listening()
         self.ledger.close()
 
     @property
@@ -72,7 +74,7 @@ class DemoOperator:
 
 
 def all_operators(folder: Path) -> dict[str, DemoOperator]:
-    """One for each protocol, by name, its books in a file of this folder."""
+    """One operator for each protocol, by name, with its ledger in this folder."""
     return {
         name: DemoOperator(name, found.load(), folder, forgetful=number % FORGETFUL_EVERY == 0)
         for number, (name, found) in enumerate(sorted(simulated_operators().items()))

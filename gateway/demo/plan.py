@@ -1,4 +1,7 @@
-"""Which purchases are played, and what goes wrong with each: decided before anything starts, the same every time."""
+"""Which purchases are played, and what goes wrong with each: decided before anything starts, the same every time.
+
+See `docs/decisions/045-the-demo-plays-a-plan.md`.
+"""
 
 from __future__ import annotations
 
@@ -19,25 +22,25 @@ SEED: Final = 1
 
 HOLD_FAULTS: Final = tuple(Fault)
 END_FAULTS: Final = tuple(fault for fault in Fault if fault is not Fault.LATE)
-"""A rollback cannot come before its own rollback."""
+"""`LATE` is for holds alone: it books a hold after its rollback."""
 
-DEPOSITS: Final = 0.15
-UNDONE: Final = 0.2
-FORGETFUL: Final = 0.3
+DEPOSIT_SHARE: Final = 0.15
+ROLLBACK_SHARE: Final = 0.2
+FORGETFUL_SHARE: Final = 0.3
 PERIOD: Final = 8
-FAIL_AT_END: Final = (4, 5)
-"""Which turns of a period go wrong at the end; of these the first also at the withdraw."""
+END_FAILS_AT: Final = (4, 5)
+"""The turns of a period whose end goes wrong. The hold of the first of them goes wrong too: every even turn's does."""
 
-MOST_CENTS: Final = 50_000
+MAX_CENTS: Final = 50_000
 DELAY_S: Final = 0.4
 
 
 class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     """One purchase (or, as a deposit, one bonus). `player` counts from 1.
 
-    `hold_fault` is what the operator does wrong with the withdraw, `end_fault` what it does wrong with the first
-    `end_faults` tries of its end. `wants` is how the game ends it once the withdraw has succeeded. A forgetful game
-    leaves the rest to the gateway as soon as that has answered that something failed.
+    `hold_fault` is what the operator does wrong with the hold, `end_fault` what it does wrong with the first
+    `end_faults` tries of its end. `wants` is how the game ends the transfer once the hold has succeeded. With
+    `forgetful`, the game leaves the rest to the gateway as soon as the gateway has answered that something failed.
     """
 
     operator: str
@@ -52,7 +55,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     forgetful: bool
 
     def faults(self) -> Iterator[FaultRule]:
-        """What its operator is told to do wrong."""
+        """The faults to set at its operator."""
         if self.hold_fault is not None:
             yield self._rule(self.hold_fault, (HOLD_CALL[self.direction],), times=1)
         if self.end_fault is not None:
@@ -65,26 +68,26 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
 
 def purchases(count: int, operators: Sequence[str], players: int) -> list[Purchase]:
     """That many purchases, spread evenly over operators and faults, in an order that mixes them."""
-    dice = random.Random(SEED)  # noqa: S311 - a plan is no secret
+    rng = random.Random(SEED)  # noqa: S311 - a plan need not be secret
     planned = [
-        _purchase(number, operators[number % len(operators)], number // len(operators), players, dice)
+        _purchase(number, operators[number % len(operators)], number // len(operators), players, rng)
         for number in range(count)
     ]
-    dice.shuffle(planned)
+    rng.shuffle(planned)
     return planned
 
 
-def _purchase(number: int, operator: str, turn: int, players: int, dice: random.Random) -> Purchase:
-    """The `turn`-th of its operator: every other one goes wrong at the withdraw, every fourth at its end."""
+def _purchase(number: int, operator: str, turn: int, players: int, rng: random.Random) -> Purchase:
+    """The `turn`-th purchase of its operator: every second one's hold goes wrong, and every fourth one's end."""
     return Purchase(
         operator=operator,
-        direction=Direction.DEPOSIT if dice.random() < DEPOSITS else Direction.WITHDRAW,
+        direction=Direction.DEPOSIT if rng.random() < DEPOSIT_SHARE else Direction.WITHDRAW,
         id=f"order-{number + 1:04}",
-        player=dice.randint(1, players),
-        amount=money(Decimal(dice.randint(1, MOST_CENTS)).scaleb(-2), CURRENCY),
+        player=rng.randint(1, players),
+        amount=money(Decimal(rng.randint(1, MAX_CENTS)).scaleb(-2), CURRENCY),
         hold_fault=HOLD_FAULTS[turn // 2 % len(HOLD_FAULTS)] if turn % 2 == 0 else None,
-        end_fault=END_FAULTS[turn // PERIOD % len(END_FAULTS)] if turn % PERIOD in FAIL_AT_END else None,
-        end_faults=dice.randint(1, 2),
-        wants=Decision.ROLLBACK if dice.random() < UNDONE else Decision.CONFIRM,
-        forgetful=dice.random() < FORGETFUL,
+        end_fault=END_FAULTS[turn // PERIOD % len(END_FAULTS)] if turn % PERIOD in END_FAILS_AT else None,
+        end_faults=rng.randint(1, 2),
+        wants=Decision.ROLLBACK if rng.random() < ROLLBACK_SHARE else Decision.CONFIRM,
+        forgetful=rng.random() < FORGETFUL_SHARE,
     )

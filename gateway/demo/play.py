@@ -1,4 +1,4 @@
-"""The play: everything is started, goes wrong, is killed, comes back, and comes to rest."""
+"""One run of the demo: start everything, play the purchases, kill and restart the gateway, wait, and audit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.clock import SystemClock
 from gateway.demo.audit import Audit, Evidence, audit
-from gateway.demo.game import PATIENCE_S, Game, Played
+from gateway.demo.game import CALL_TIMEOUT_S, Game, PurchaseResult
 from gateway.demo.gateway import DemoError, DemoGateway
 from gateway.demo.operators import all_operators, player_id
 from gateway.demo.plan import Purchase, purchases
@@ -24,25 +24,25 @@ from gateway.records import KeyedReason, Timeline, Transfer
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 
-AT_ONCE: Final = 24
-"""Purchases that are under way side by side."""
+CONCURRENT_PURCHASES: Final = 24
+"""How many purchases are played at the same time."""
 
-AWAY_S: Final = 1.5
-AWAY_FROM: Final = 0.25
-"""One operator stays away for a while once this part of the purchases has been played."""
+OUTAGE_S: Final = 1.5
+OUTAGE_FROM: Final = 0.25
+"""One operator is down for `OUTAGE_S` once this share of the purchases has been played."""
 
-LOOK_S: Final = 0.05
-REST_S: Final = 60.0
-"""How long after the last purchase everything must have come to its end."""
+POLL_S: Final = 0.05
+SETTLE_TIMEOUT_S: Final = 60.0
+"""How long after the last purchase every transfer must have ended."""
 
-LONGEST_S: Final = 90.0
-LONGEST_PER_PURCHASE_S: Final = 0.2
+TIMEOUT_S: Final = 90.0
+TIMEOUT_PER_PURCHASE_S: Final = 0.2
 
 PAGE: Final = 1000
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much is played: `players` have an account at every operator, `kills` are the gateway's deaths."""
+    """How much is played: `players` have an account at every operator, the gateway is killed `kills` times."""
 
     purchases: int
     players: int
@@ -50,20 +50,21 @@ class Sizes(msgspec.Struct, frozen=True):
 
 
 class ProgressListener(Protocol):
-    """Who looks on."""
+    """Shows the progress of a run."""
 
-    def happened(self, text: str) -> None:
+    def report_event(self, text: str) -> None:
         """Something worth a line has happened."""
 
-    def progressed(self, done: int, failed: int) -> None:
-        """So many purchases have been played; at so many the withdraw failed."""
+    def report_progress(self, done: int, failed: int) -> None:
+        """`done` purchases have been played; the withdraw of `failed` of them failed."""
 
-    def waits(self, unfinished: int) -> None:
-        """All have been played; so many transfers have yet to come to their end."""
+    def report_unfinished(self, unfinished: int) -> None:
+        """All purchases have been played; this many transfers have not ended yet."""
 
 
 class Demo(msgspec.Struct, frozen=True, kw_only=True):
-    """A demo that has been played: what the books say, and where they are. `remarkable` is one transfer's story."""
+    """The result of a run: the audit, the reasons, and the folder with all files. `remarkable` is one transfer's
+    timeline, to show."""
 
     operators: list[str]
     audit: Audit
@@ -72,78 +73,78 @@ class Demo(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
 
 
-async def play(sizes: Sizes, folder: Path, watcher: ProgressListener) -> Demo:
-    """Plays it all in this folder, which is empty. Raises `DemoError`."""
-    stage = _Stage(sizes, folder, watcher)
-    longest_s = LONGEST_S + LONGEST_PER_PURCHASE_S * sizes.purchases
+async def play(sizes: Sizes, folder: Path, listener: ProgressListener) -> Demo:
+    """Runs the demo in this folder, which must be empty. Raises `DemoError`."""
+    run = _Run(sizes, folder, listener)
+    timeout_s = TIMEOUT_S + TIMEOUT_PER_PURCHASE_S * sizes.purchases
     try:
-        async with asyncio.timeout(longest_s):
-            await stage.open()
-            played = await stage.play()
-            return await stage.audited(played)
+        async with asyncio.timeout(timeout_s):
+            await run.open()
+            results = await run.play()
+            return await run.audit_results(results)
     except TimeoutError:
-        raise DemoError(f"it did not come to its end within {longest_s:.0f} s") from None
+        raise DemoError(f"the demo did not finish within {timeout_s:.0f} s") from None
     finally:
-        await stage.close()
+        await run.close()
 
 
-class _Stage:
-    """The operators, the gateway and the game, while they play."""
+class _Run:
+    """The operators, the gateway and the game of one run."""
 
-    def __init__(self, sizes: Sizes, folder: Path, watcher: ProgressListener) -> None:
+    def __init__(self, sizes: Sizes, folder: Path, listener: ProgressListener) -> None:
         self._sizes = sizes
-        self._watcher = watcher
+        self._listener = listener
         self._folder = folder
         self._operators = all_operators(folder)
         self._gateway = DemoGateway(folder)
-        self._planned = purchases(sizes.purchases, list(self._operators), sizes.players)
-        self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE_S))
+        self._purchases = purchases(sizes.purchases, list(self._operators), sizes.players)
+        self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(CALL_TIMEOUT_S))
         self._game = Game(self._client, lambda: self._gateway.wallet_url, self._operators)
-        self._played: list[Played] = []
+        self._results: list[PurchaseResult] = []
 
     async def open(self) -> None:
         for operator in self._operators.values():
             operator.enrol(self._sizes.players)
-            operator.expect(self._planned)
+            operator.plan_faults(self._purchases)
             await operator.open()
-        self._watcher.happened(f"{len(self._operators)} operators serve: {', '.join(self._operators)}")
+        self._listener.report_event(f"{len(self._operators)} operators serve: {', '.join(self._operators)}")
         self._gateway.configure(self._operators.values())
-        self._watcher.happened(f"the gateway serves as process {await self._gateway.start()}")
+        self._listener.report_event(f"the gateway serves as process {await self._gateway.start()}")
 
-    async def play(self) -> list[Played]:
-        """Plays every purchase, while misfortunes happen."""
-        waiting = iter(self._planned)
+    async def play(self) -> list[PurchaseResult]:
+        """Plays every purchase, while one operator goes down and the gateway is killed."""
+        waiting = iter(self._purchases)
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(AT_ONCE):
-                    group.create_task(self._one_after_another(waiting))
-                group.create_task(self._one_operator_goes_away())
-                group.create_task(self._kills())
+                for _ in range(CONCURRENT_PURCHASES):
+                    group.create_task(self._play_purchases(waiting))
+                group.create_task(self._interrupt_one_operator())
+                group.create_task(self._kill_gateway())
         except* DemoError as errors:
             raise DemoError(str(errors.exceptions[0])) from errors
-        self._watcher.happened("all purchases have been played")
-        return self._played
+        self._listener.report_event("all purchases have been played")
+        return self._results
 
-    async def audited(self, played: Sequence[Played]) -> Demo:
-        """Waits until nothing is open, asks for every balance, stops the gateway, and compares."""
-        journal = await self._journal()
+    async def audit_results(self, results: Sequence[PurchaseResult]) -> Demo:
+        """Waits until every transfer has ended, asks for every balance, stops the gateway, and compares."""
+        journal = await self._open_journal()
         try:
-            await self._rest(journal)
-            told = await self._balances()
+            await self._wait_until_settled(journal)
+            balances = await self._ask_balances()
             status = await self._gateway.stop()
-            self._watcher.happened(f"the gateway was asked to stop, and ended with status {status}")
+            self._listener.report_event(f"the gateway was asked to stop, and ended with status {status}")
             evidence = Evidence(
-                played=played,
+                results=results,
                 ledgers={name: operator.ledger for name, operator in self._operators.items()},
                 transfers={each.key: each for each in await _all_transfers(journal)},
-                reasons=await journal.list_reasons(ReasonFilter(), limit=PAGE * len(played)),
-                told=told,
+                reasons=await journal.list_reasons(ReasonFilter(), limit=PAGE * len(results)),
+                balances=balances,
             )
             return Demo(
                 operators=list(self._operators),
                 audit=audit(evidence),
                 reasons=list(evidence.reasons),
-                remarkable=await _remarkable(journal, evidence),
+                remarkable=await _find_remarkable(journal, evidence),
                 folder=self._folder,
             )
         finally:
@@ -155,60 +156,60 @@ class _Stage:
         for operator in self._operators.values():
             await operator.close()
 
-    async def _one_after_another(self, waiting: Iterator[Purchase]) -> None:
+    async def _play_purchases(self, waiting: Iterator[Purchase]) -> None:
         for purchase in waiting:
-            self._note(await self._game.play(purchase))
+            self._record(await self._game.play(purchase))
 
-    def _note(self, played: Played) -> None:
-        self._played.append(played)
-        self._watcher.progressed(len(self._played), sum(not each.held for each in self._played))
+    def _record(self, result: PurchaseResult) -> None:
+        self._results.append(result)
+        self._listener.report_progress(len(self._results), sum(not each.held for each in self._results))
 
-    async def _one_operator_goes_away(self) -> None:
+    async def _interrupt_one_operator(self) -> None:
         operator = list(self._operators.values())[-1]
-        await self._until_played(AWAY_FROM)
-        await operator.leave()
-        self._watcher.happened(f"{operator.name} goes away: its connections are cut, new ones refused")
-        await asyncio.sleep(AWAY_S)
+        await self._wait_until_played(OUTAGE_FROM)
+        await operator.stop_listening()
+        self._listener.report_event(f"{operator.name} goes away: its connections are cut, new ones refused")
+        await asyncio.sleep(OUTAGE_S)
         await operator.open()
-        self._watcher.happened(f"{operator.name} is back")
+        self._listener.report_event(f"{operator.name} is back")
 
-    async def _kills(self) -> None:
-        """Spread evenly, each while a withdraw is on its way."""
+    async def _kill_gateway(self) -> None:
+        """Kills and restarts the gateway, spread evenly over the run, each time while a withdraw is in progress."""
         for number in range(1, self._sizes.kills + 1):
-            await self._until_played(number / (self._sizes.kills + 1))
-            await _until(lambda: self._game.holding.total() > 0)
-            in_flight = self._game.holding.total()
+            await self._wait_until_played(number / (self._sizes.kills + 1))
+            await _wait_until(lambda: self._game.holds_in_progress.total() > 0)
+            in_progress = self._game.holds_in_progress.total()
             await self._gateway.kill()
-            self._watcher.happened(f"kill -9: the gateway is dead, {in_flight} withdraws were on their way")
-            self._watcher.happened(f"the gateway serves again as process {await self._gateway.start()}")
+            self._listener.report_event(f"kill -9: the gateway is dead, {in_progress} withdraws were on their way")
+            self._listener.report_event(f"the gateway serves again as process {await self._gateway.start()}")
 
-    async def _until_played(self, part: float) -> None:
-        await _until(lambda: len(self._played) >= part * len(self._planned))
+    async def _wait_until_played(self, part: float) -> None:
+        await _wait_until(lambda: len(self._results) >= part * len(self._purchases))
 
-    async def _rest(self, journal: Journal) -> None:
-        """Returns once every transfer has ended, or when that takes too long: the audit then tells what is open."""
+    async def _wait_until_settled(self, journal: Journal) -> None:
+        """Returns once every transfer has ended, or after `SETTLE_TIMEOUT_S`: the audit then names the open ones."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(REST_S):
+            async with asyncio.timeout(SETTLE_TIMEOUT_S):
                 while tallies := await journal.count_unfinished(0.0):
-                    self._watcher.waits(sum(tally.count for tally in tallies))
-                    await asyncio.sleep(LOOK_S)
+                    self._listener.report_unfinished(sum(tally.count for tally in tallies))
+                    await asyncio.sleep(POLL_S)
 
-    async def _balances(self) -> dict[tuple[str, str], Money]:
+    async def _ask_balances(self) -> dict[tuple[str, str], Money]:
         return {
             (operator.name, player_id(player)): await self._game.balance(operator, player)
             for operator in self._operators.values()
             for player in range(1, self._sizes.players + 1)
         }
 
-    async def _journal(self) -> Journal:
-        """A second look at the journal, beside the gateway's own."""
+    async def _open_journal(self) -> Journal:
+        """Opens the journal a second time, beside the running gateway."""
         settings = JournalSettings(url=f"sqlite:///{self._gateway.journal_file}")
         return await open_journal("default", settings, Metrics(), SystemClock(), beside=True)
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    while not condition():  # noqa: ASYNC110 - a play tells nobody how far it is
-        await asyncio.sleep(LOOK_S)
+async def _wait_until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - no event says when
+        await asyncio.sleep(POLL_S)
 
 
 async def _all_transfers(journal: Journal) -> list[Transfer]:
@@ -218,8 +219,8 @@ async def _all_transfers(journal: Journal) -> list[Transfer]:
     return found
 
 
-async def _remarkable(journal: Journal, evidence: Evidence) -> Timeline | None:
-    """Of the transfers that the gateway's death interrupted, the one that was tried most often; else of all."""
+async def _find_remarkable(journal: Journal, evidence: Evidence) -> Timeline | None:
+    """The transfer with the most tries, of those that a kill interrupted; of all, if there are none."""
     interrupted = {each.key for each in evidence.reasons if "interrupted" in each.reason.text}
     keys = interrupted or evidence.transfers.keys()
     key = max(keys, key=lambda key: evidence.transfers[key].tries, default=None)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from gateway.demo.audit import NOT_SENT, Audit, Evidence, audit
-from gateway.demo.game import Played
+from gateway.demo.game import PurchaseResult
 from gateway.demo.operators import OPENED_WITH
 from gateway.demo.plan import Purchase
 from gateway.money import money
@@ -51,11 +51,11 @@ class Stage:
 
     def audited(self) -> Audit:
         evidence = Evidence(
-            played=self.played,
+            results=self.played,
             ledgers={OPERATOR: self.ledger},
             transfers=self.transfers,
             reasons=self.reasons,
-            told={(OPERATOR, "player-1"): self.told},
+            balances={(OPERATOR, "player-1"): self.told},
         )
         return audit(evidence)
 
@@ -67,7 +67,7 @@ def key(id: str) -> Key:
     return Key(OPERATOR, Direction.WITHDRAW, id)
 
 
-def played(id: str, *, held: bool) -> Played:
+def played(id: str, *, held: bool) -> PurchaseResult:
     purchase = Purchase(
         operator=OPERATOR,
         direction=Direction.WITHDRAW,
@@ -80,7 +80,7 @@ def played(id: str, *, held: bool) -> Played:
         wants=Decision.CONFIRM,
         forgetful=False,
     )
-    return Played(purchase, held, Decision.CONFIRM if held else None, acknowledged=held)
+    return PurchaseResult(purchase, held, Decision.CONFIRM if held else None, acknowledged=held)
 
 
 def transfer(id: str, state: State) -> Transfer:
@@ -149,7 +149,9 @@ SPOILED: dict[str, tuple[Callable[[Stage], object], str]] = {
         "the game was told 90071992547397.58 XAG",
     ),
     "the game knows another end": (
-        lambda stage: stage.played.__setitem__(0, msgspec.structs.replace(stage.played[0], asked=Decision.ROLLBACK)),
+        lambda stage: stage.played.__setitem__(
+            0, msgspec.structs.replace(stage.played[0], requested=Decision.ROLLBACK)
+        ),
         "is confirmed, the game asked for rollback",
     ),
     "no reason": (lambda stage: stage.reasons.clear(), "has no reason"),

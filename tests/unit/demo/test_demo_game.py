@@ -28,9 +28,9 @@ async def test_a_forgetful_game_leaves_a_withdraw_to_the_gateway_only_if_that_ha
         return answer if call in HOLD_CALL.values() else GameResponse(200, {"balance": {}})
 
     monkeypatch.setattr(Game, "_post", post)
-    monkeypatch.setattr(game, "LONGEST_WORK_S", 0)
+    monkeypatch.setattr(game, "MAX_PLAYER_WAIT_S", 0)
     forgetful = next(each for each in purchases(50, ["acme"], 1) if each.forgetful)
     operator = DemoOperator.__new__(DemoOperator)
     operator.name = "acme"
     player = Game(cast("Any", None), lambda: "", {"acme": operator})
-    assert (await player.play(forgetful)).asked is asked
+    assert (await player.play(forgetful)).requested is asked
