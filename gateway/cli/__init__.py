@@ -1,4 +1,9 @@
-"""The command line: `mm-gateway`."""
+"""The command line: `mm-gateway`.
+
+`main` finds the command and turns errors into a line and an exit status (`errors`). Each command stands in the module
+of its name. The commands share `configuration`, `all_journals` (opens them), `options`, `undelivered` (finds what a
+person may act on), and for their output `printing`, `views` and `times`.
+"""
 
 from __future__ import annotations
 

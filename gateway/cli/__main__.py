@@ -1,4 +1,4 @@
-"""`python -m gateway.cli` is `mm-gateway`, wherever its script was installed."""
+"""`python -m gateway.cli` runs `mm-gateway`, wherever its script was installed."""
 
 from __future__ import annotations
 

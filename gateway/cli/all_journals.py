@@ -1,4 +1,4 @@
-"""All journals of a configuration as one, for the time of a command; a gateway may be running beside."""
+"""All journals of a configuration, opened for one command and asked as one. A gateway may be running beside it."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ T = TypeVar("T")
 
 
 class AllJournals:
-    """What the commands ask of all journals together."""
+    """Answers a command's questions from all journals together. Methods raise `JournalError`."""
 
     def __init__(self, journals: Mapping[str, Journal]) -> None:
         self._journals = journals
 
     async def list_transfers(self, where: TransferFilter, limit: int) -> list[Transfer]:
-        """Newest first."""
-        found = await self._each(lambda journal: journal.list_transfers(where, limit=limit))
-        return sorted(_flat(found), key=lambda transfer: transfer.opened_at, reverse=True)[:limit]
+        """At most `limit` transfers, newest first."""
+        # Each journal may hold all of the newest, so each is asked for `limit` of them.
+        found = await self._ask_each(lambda journal: journal.list_transfers(where, limit=limit))
+        return sorted(_flatten(found), key=lambda transfer: transfer.opened_at, reverse=True)[:limit]
 
     async def list_reasons(self, where: ReasonFilter, limit: int) -> list[KeyedReason]:
-        """Newest first."""
-        found = await self._each(lambda journal: journal.list_reasons(where, limit=limit))
-        return sorted(_flat(found), key=lambda keyed: keyed.reason.at, reverse=True)[:limit]
+        """At most `limit` reasons, newest first."""
+        found = await self._ask_each(lambda journal: journal.list_reasons(where, limit=limit))
+        return sorted(_flatten(found), key=lambda keyed: keyed.reason.at, reverse=True)[:limit]
 
     async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         """By operator, source and category, over all journals."""
         counts: dict[tuple[Any, ...], int] = {}
-        for total in _flat(await self._each(lambda journal: journal.count_reasons(where))):
+        for total in _flatten(await self._ask_each(lambda journal: journal.count_reasons(where))):
             kind = (total.operator, total.source, total.category)
             counts[kind] = counts.get(kind, 0) + total.count
         return [
@@ -49,22 +50,22 @@ class AllJournals:
         ]
 
     async def timelines(self, where: TransferFilter, limit: int) -> list[Timeline]:
-        """All that is known of each transfer found."""
+        """Each transfer that is found, with its attempts and reasons."""
         keys = [transfer.key for transfer in await self.list_transfers(where, limit)]
         return [timeline for key in keys if (timeline := await self._timeline(key)) is not None]
 
     async def change(self, change: Change) -> Changed:
-        """Writes to the journal that holds the transfer."""
+        """Writes to the journal that holds the transfer. The result has no transfer if no journal holds it."""
         for journal in self._journals.values():
             if await journal.find(change.key) is not None:
                 return await journal.change(change)
         return Changed(None, moved=False)
 
     async def _timeline(self, key: Key) -> Timeline | None:
-        found = await self._each(lambda journal: journal.timeline(key))
+        found = await self._ask_each(lambda journal: journal.timeline(key))
         return next((timeline for timeline in found if timeline is not None), None)
 
-    async def _each(self, ask: Callable[[Journal], Awaitable[T]]) -> list[T]:
+    async def _ask_each(self, ask: Callable[[Journal], Awaitable[T]]) -> list[T]:
         return list(await asyncio.gather(*map(ask, self._journals.values())))
 
 
@@ -92,16 +93,19 @@ def with_journals(settings: Settings, ask: Callable[[AllJournals], Coroutine[Any
 
 
 def missing_file(journal: JournalSettings) -> Path | None:
-    """The file of a SQLite journal that does not exist."""
+    """The file of a SQLite journal, if it does not exist; None if it does, or the journal is in PostgreSQL."""
     file = Path(journal.url.removeprefix(SQLITE_FILE))
     return file if journal.url.startswith(SQLITE_FILE) and not file.exists() else None
 
 
 def require_file(name: str, journal: JournalSettings) -> None:
-    """A command that looks does not create what it looks for: it was probably run in another folder."""
+    """Raises `CommandFailed` if the journal's file does not exist."""
+    # Opening would create it: an empty journal, probably in the wrong folder, that shows no transfer.
     if (file := missing_file(journal)) is not None:
-        raise CommandFailed(f"the journal {name} has no file {file} in {Path.cwd()}; has a gateway run there?")
+        raise CommandFailed(
+            f"the journal {name} has no file {file} in {Path.cwd()}; run the command where the gateway runs"
+        )
 
 
-def _flat(lists: Iterable[list[T]]) -> list[T]:
-    return [each for one in lists for each in one]
+def _flatten(lists: Iterable[list[T]]) -> list[T]:
+    return [item for items in lists for item in items]

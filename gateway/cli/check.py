@@ -1,4 +1,4 @@
-"""`mm-gateway check`: whether a configuration can be used, and whether what it names can be reached."""
+"""`mm-gateway check`: whether a configuration can be used, and whether its journals and operators can be reached."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROBE_TOKEN: Final = "mm-gateway-probe"  # noqa: S105 - a session that no player
 
 
 class ProbeResult(NamedTuple):
-    """What a probe came to."""
+    """The result of one probe."""
 
     what: str
     well: bool
@@ -38,7 +38,7 @@ def check(
     config: Config = None,
     probe: Annotated[bool, typer.Option("--probe", help="Also try journals and operators. Moves no money.")] = False,
 ) -> None:
-    """Check the configuration: every problem with its line and its remedy."""
+    """Check the configuration, and print every problem with its line and what would be right."""
     loaded = load_all(config)
     for problem in loaded.advice:
         sys.stderr.write(f"{problem}\n")

@@ -13,21 +13,22 @@ from gateway.settings import Loaded, Settings, read
 
 
 def load_all(config: Path | None) -> Loaded:
-    """The whole configuration, what it tells its adapters included. Raises `SettingsError`."""
-    return read(_given(config), os.environ, adapter_settings)
+    """The whole configuration, adapters' settings included. Raises `SettingsError` or `CommandMisused`."""
+    return read(_require_path(config), os.environ, adapter_settings)
 
 
 def load_settings(config: Path | None) -> Settings:
-    """The settings, for commands that need no operator: a broken adapter does not stop them. Raises `SettingsError`."""
-    return read(_given(config), os.environ).settings
+    """The settings without the adapters' own, for commands that call no operator: they also work while an adapter is
+    broken. Raises `SettingsError` or `CommandMisused`."""
+    return read(_require_path(config), os.environ).settings
 
 
 def adapter_settings(name: str) -> type[BaseModel]:
-    """What an adapter's own settings look like. Raises `AdapterUnavailable`."""
+    """The class of an adapter's own settings. Raises `AdapterUnavailable`."""
     return registry.adapter(name).Settings
 
 
-def _given(config: Path | None) -> Path:
+def _require_path(config: Path | None) -> Path:
     if config is None:
         raise CommandMisused("which configuration? Give --config FILE, or set MM_GATEWAY_CONFIG")
     return config

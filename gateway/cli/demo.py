@@ -15,7 +15,7 @@ from rich.console import Console
 from gateway.cli.demo_progress import show_progress
 from gateway.cli.demo_report import print_report, summary
 from gateway.cli.errors import FAILED, CommandFailed, CommandMisused
-from gateway.cli.printing import WIDE, print_line
+from gateway.cli.printing import UNFOLDED_WIDTH, print_line
 from gateway.demo import Demo, DemoError, Sizes, play
 
 
@@ -30,39 +30,39 @@ def demo(
 ) -> None:
     """Play purchases through a real gateway at operators that fail in every way, and compare the books at the end."""
     sizes = Sizes(purchases, players, kills)
-    folder = _folder(keep)
+    folder = _make_folder(keep)
     try:
-        played = _played(sizes, folder)
+        result = _play(sizes, folder)
     except KeyboardInterrupt:
-        _tidy_up(folder, keep)
+        _remove_temporary(folder, keep)
         raise
-    agrees = played.audit.agrees
-    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
-    print_report(console, played, kept=keep is not None or not agrees)
+    agrees = result.audit.agrees
+    console = Console(width=None if sys.stdout.isatty() else UNFOLDED_WIDTH, highlight=False)
+    print_report(console, result, kept=keep is not None or not agrees)
     if agrees:
-        _tidy_up(folder, keep)
-    print_line(summary(sizes, played))
+        _remove_temporary(folder, keep)
+    print_line(summary(sizes, result))
     if not agrees:
         raise typer.Exit(FAILED)
 
 
-def _folder(keep: Path | None) -> Path:
+def _make_folder(keep: Path | None) -> Path:
     if keep is None:
         return Path(tempfile.mkdtemp(prefix="mm-gateway-demo-"))
     if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
-        raise CommandMisused(f"{keep} is there already, and not empty: give --keep a folder that is new")
+        raise CommandMisused(f"{keep} exists and is not empty; give --keep a new or empty folder")
     keep.mkdir(parents=True, exist_ok=True)
     return keep.resolve()
 
 
-def _tidy_up(folder: Path, keep: Path | None) -> None:
+def _remove_temporary(folder: Path, keep: Path | None) -> None:
     if keep is None:
         shutil.rmtree(folder)
 
 
-def _played(sizes: Sizes, folder: Path) -> Demo:
+def _play(sizes: Sizes, folder: Path) -> Demo:
     try:
-        with show_progress(sizes.purchases) as watcher:
-            return asyncio.run(play(sizes, folder, watcher))
+        with show_progress(sizes.purchases) as listener:
+            return asyncio.run(play(sizes, folder, listener))
     except DemoError as error:
         raise CommandFailed(f"{error}; see {folder}") from error

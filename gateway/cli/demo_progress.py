@@ -1,4 +1,4 @@
-"""How far the demo is: a bar on a terminal, a line now and then elsewhere."""
+"""The demo's progress: a bar on a terminal, otherwise a line for each tenth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gateway.demo import ProgressListener
 
 @contextmanager
 def show_progress(purchases: int) -> Iterator[ProgressListener]:
-    """Shows what happens while the block runs."""
+    """Shows the progress while the block runs."""
     if not sys.stdout.isatty():
         yield _ProgressLines(purchases)
         return
@@ -26,16 +26,16 @@ def show_progress(purchases: int) -> Iterator[ProgressListener]:
 
 
 class _Bar:
-    """What happens goes by above the bar."""
+    """A bar, with a line above it for each event."""
 
     def __init__(self, progress: Progress, purchases: int) -> None:
         self._progress = progress
         self._purchases = purchases
         self._task = progress.add_task("starting", total=purchases)
-        self._began = time.monotonic()
+        self._started_at = time.monotonic()
 
     def report_event(self, text: str) -> None:
-        self._progress.console.print(f"[dim]{_elapsed(self._began)}[/dim]  {text}")
+        self._progress.console.print(f"[dim]{_elapsed(self._started_at)}[/dim]  {text}")
 
     def report_progress(self, done: int, failed: int) -> None:
         description = f"{done} of {self._purchases} purchases played, {failed} withdraws failed"
@@ -46,16 +46,16 @@ class _Bar:
 
 
 class _ProgressLines:
-    """A line for whatever happens, and one for each tenth that has been played."""
+    """A line for each event, and one for each tenth of the purchases."""
 
     def __init__(self, purchases: int) -> None:
         self._purchases = purchases
         self._tenths = 0
-        self._waited = False
-        self._began = time.monotonic()
+        self._unfinished_reported = False
+        self._started_at = time.monotonic()
 
     def report_event(self, text: str) -> None:
-        print_line(f"{_elapsed(self._began)}  {text}")
+        print_line(f"{_elapsed(self._started_at)}  {text}")
         sys.stdout.flush()
 
     def report_progress(self, done: int, failed: int) -> None:
@@ -65,10 +65,10 @@ class _ProgressLines:
             self.report_event(f"{done} of {self._purchases} purchases played, {failed} withdraws failed")
 
     def report_unfinished(self, unfinished: int) -> None:
-        if not self._waited:
-            self._waited = True
+        if not self._unfinished_reported:
+            self._unfinished_reported = True
             self.report_event(f"{unfinished} transfers are still being brought to their end")
 
 
-def _elapsed(began: float) -> str:
-    return f"{time.monotonic() - began:5.1f} s"
+def _elapsed(started_at: float) -> str:
+    return f"{time.monotonic() - started_at:5.1f} s"

@@ -1,4 +1,4 @@
-"""What the demo has shown, for a reader who trusts nothing."""
+"""The demo's report: what went wrong, how it ended, and whether ledgers and journal agree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.printing import shown
+from gateway.cli.printing import printable
 from gateway.cli.views import events, state_text
 from gateway.demo import Check, Demo, Sizes
 from gateway.demo.audit import NOT_SENT, Books, FaultRow
@@ -22,7 +22,7 @@ from gateway.sandbox.faults import Fault
 
 SHOWN_FAILURES: Final = 5
 
-WORDS: Final = {
+FAULT_TEXTS: Final = {
     "": "did nothing wrong",
     NOT_SENT: "was not reached",
     Fault.DELAY: "answered late",
@@ -53,22 +53,22 @@ WORDS: Final = {
 }
 """What the operator did, by fault."""
 
-NOTE: Final = """by itself: rolled back by the gateway before, or without, being asked
-ends: confirms and rollbacks that met the same, delivered nevertheless"""
+NOTE: Final = """by itself: rolled back by the gateway before the game asked, or without its asking
+ends: confirms and rollbacks that met the same fault; delivered: acknowledged in the end"""
 
 
 def print_report(console: Console, demo: Demo, *, kept: bool) -> None:
-    """Everything but the summary."""
+    """Prints everything but the summary. `kept` is whether the run's files are still there."""
     _heading(console, "What went wrong, and how it ended")
-    console.print(_faults(demo.audit.rows))
+    console.print(_faults_table(demo.audit.rows))
     console.print(Text(NOTE, style="dim"))
     _heading(console, "Why transfers were rolled back")
-    console.print(_reasons(demo.reasons))
+    console.print(_reasons_table(demo.reasons))
     if demo.remarkable is not None:
         _heading(console, f"One of them: {demo.remarkable.transfer.id} of {demo.remarkable.transfer.operator}")
-        console.print(_story(demo.remarkable))
+        console.print(_timeline_table(demo.remarkable))
     _heading(console, "Does everything agree?")
-    console.print(_books(demo.audit.books))
+    console.print(_books_table(demo.audit.books))
     for check in demo.audit.checks:
         _print_check(console, check)
     _heading(console, "What to look at next")
@@ -77,7 +77,7 @@ def print_report(console: Console, demo: Demo, *, kept: bool) -> None:
 
 
 def summary(sizes: Sizes, demo: Demo) -> str:
-    """The last line."""
+    """The last line of the output."""
     played = f"{sizes.purchases} purchases, {len(demo.operators)} operators, {sizes.kills} kill -9"
     failed = sum(bool(check.failures) for check in demo.audit.checks)
     verdict = f"{failed} of {len(demo.audit.checks)} checks FAILED" if failed else "ledger and journal agree"
@@ -89,10 +89,10 @@ def _heading(console: Console, text: str) -> None:
     console.print(Text(text, style="bold"))
 
 
-def _faults(rows: list[FaultRow]) -> Table:
+def _faults_table(rows: list[FaultRow]) -> Table:
     table = _table("the operator …", numbers=("confirmed", "rolled back", "by itself", "ends", "delivered"))
     for row in rows:
-        table.add_row(WORDS[row.fault], *map(_count, _figures(row)))
+        table.add_row(FAULT_TEXTS[row.fault], *map(_count, _figures(row)))
     table.add_section()
     table.add_row("all together", *(_count(sum(column)) for column in zip(*map(_figures, rows), strict=True)))
     return table
@@ -103,7 +103,7 @@ def _figures(row: FaultRow) -> tuple[int, ...]:
     return row.confirmed, rolled_back, row.rolled_back_by_gateway, row.ended, row.delivered
 
 
-def _reasons(reasons: list[KeyedReason]) -> Table:
+def _reasons_table(reasons: list[KeyedReason]) -> Table:
     counts: Counter[tuple[Source, str]] = Counter()
     for each in reasons:
         counts[each.reason.source, each.reason.category] += each.reason.times
@@ -111,30 +111,30 @@ def _reasons(reasons: list[KeyedReason]) -> Table:
     table = _table("who", "category", numbers=("count",))
     table.add_column("for example")
     for (source, category), count in sorted(counts.items()):
-        table.add_row(source, category, str(count), Text(shown(examples[source, category])))
+        table.add_row(source, category, str(count), Text(printable(examples[source, category])))
     return table
 
 
-def _story(timeline: Timeline) -> Table:
+def _timeline_table(timeline: Timeline) -> Table:
     table = _table("at", "what")
     table.add_column("detail")
     for event in events(timeline):
-        table.add_row(event["at"][11:-1], event["what"], Text(shown(event["detail"])))
+        table.add_row(event["at"][11:-1], event["what"], Text(printable(event["detail"])))
     transfer = timeline.transfer
     table.add_row("", state_text(transfer), f"{transfer.amount or ''} of {transfer.session.player_id}")
     return table
 
 
-def _books(books: list[Books]) -> Table:
+def _books_table(books: list[Books]) -> Table:
     table = _table("operator", numbers=("confirmed", "rolled back", "moved by the ledger", "by the journal"))
     for each in books:
-        moved = (f"{each.by_ledger:+,f}", f"{each.by_journal:+,f}")
-        table.add_row(each.operator, str(each.confirmed), str(each.rolled_back), *moved)
+        changes = (f"{each.by_ledger:+,f}", f"{each.by_journal:+,f}")
+        table.add_row(each.operator, str(each.confirmed), str(each.rolled_back), *changes)
     return table
 
 
 def _table(*texts: str, numbers: tuple[str, ...] = ()) -> Table:
-    """A table without lines; columns added to it later are the first to be folded where there is no room."""
+    """A table without rules between its cells. Columns that are added later fold if the terminal is narrow."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in texts:
         table.add_column(column, no_wrap=True)
@@ -152,7 +152,7 @@ def _print_check(console: Console, check: Check) -> None:
     grid = Table.grid(padding=(0, 1))
     grid.add_row(Text(mark, style=style), Text(check.text))
     for failure in check.failures[:SHOWN_FAILURES]:
-        grid.add_row("", Text(shown(failure), style=style))
+        grid.add_row("", Text(printable(failure), style=style))
     if (more := len(check.failures) - SHOWN_FAILURES) > 0:
         grid.add_row("", Text(f"and {more} more", style=style))
     console.print(grid)
@@ -163,8 +163,8 @@ def _print_next(console: Console, demo: Demo, *, kept: bool) -> None:
         console.print("make demo KEEP=demo-files   keeps journal, ledgers and log, and says how to look at them")
         return
     id = demo.remarkable.transfer.id if demo.remarkable else "ID"
-    config = f"--config {_near(demo.folder / 'gateway.yaml')}"
-    program = _near(Path(sys.argv[0]))
+    config = f"--config {_relative_path(demo.folder / 'gateway.yaml')}"
+    program = _relative_path(Path(sys.argv[0]))
     for command, what in (
         (f"transfers show {id}", "the whole story of a transfer"),
         ("transfers --state rolled_back", "all that were rolled back"),
@@ -179,7 +179,7 @@ def _print_next(console: Console, demo: Demo, *, kept: bool) -> None:
     )
 
 
-def _near(path: Path) -> str:
-    """The path as one would type it here."""
+def _relative_path(path: Path) -> str:
+    """The path as a person would type it in this folder."""
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative

@@ -1,4 +1,4 @@
-"""How a command fails: one clear line on standard error, and an exit status that a script can act on."""
+"""How a command fails: one line on standard error, and an exit status that a script can act on."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Final
 
 FAILED: Final = 1
 MISUSED: Final = 2
-"""The command line or the configuration is wrong: trying again does not help."""
+"""The exit status if the command line or the configuration is wrong: repeating the command does not help."""
 
 
 class CommandFailed(Exception):
-    """The command could not do what it was asked to; the text says why, and what to do."""
+    """The command could not do its work; the text says why, and what to do."""
 
 
 class CommandMisused(Exception):
-    """The command was not asked properly."""
+    """The command line is wrong; the text says what would be right."""

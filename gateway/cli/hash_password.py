@@ -1,4 +1,4 @@
-"""`mm-gateway hash-password`: what to write into the configuration instead of a password."""
+"""`mm-gateway hash-password`: the hash to write into the configuration instead of a password."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def hash_password() -> None:
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if not password:
-        raise CommandMisused("there is no password on standard input")
+        raise CommandMisused("the password on standard input is empty; write one line")
     print_line(PasswordHasher().hash(password))

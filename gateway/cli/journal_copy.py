@@ -1,4 +1,4 @@
-"""`mm-gateway journal copy`: moves a journal to another store."""
+"""`mm-gateway journal copy`: copies a journal to another store, such as from SQLite to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def journal() -> None:
 def copy(
     *,
     source: Annotated[str, typer.Option("--from", metavar="NAME", help="The journal to copy.")] = DEFAULT_JOURNAL,
-    target: Annotated[str, typer.Option("--to", metavar="NAME", help="The journal that gets all of it.")],
+    target: Annotated[str, typer.Option("--to", metavar="NAME", help="The journal to copy into.")],
     config: Config = None,
 ) -> None:
     """Copy a journal of the configuration into another one, compare every row, and leave the first as it is.
 
-    No gateway may use either meanwhile. May be broken off and started again.
+    Stop every gateway that uses one of them first. Safe to interrupt and rerun.
     """
     settings = load_settings(config)
     for name in (source, target):
         if name not in settings.every_journal:
-            raise CommandMisused(f"the configuration has no journal {name!r}, but {', '.join(settings.every_journal)}")
+            raise CommandMisused(f"no journal {name!r}; configured: {', '.join(settings.every_journal)}")
     if source == target:
         raise CommandMisused("--from and --to are the same journal")
     copied = asyncio.run(_copy(settings, source, target))
@@ -67,7 +67,7 @@ async def _opened(settings: Settings, name: str) -> AsyncIterator[CopyableJourna
 
 
 class _Reporter:
-    """Says how far it is, each time another twentieth is done."""
+    """Prints the progress, once for each twentieth of the rows."""
 
     def __init__(self) -> None:
         self._told = 0

@@ -1,4 +1,4 @@
-"""All commands, and what becomes of their errors."""
+"""Finds the command that the command line names, runs it, and turns its error into a line and an exit status."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COMMANDS: Final = {
     "sandbox": ("sandbox", "sandbox"),
     "hash-password": ("hash_password", "hash_password"),
 }
-"""Each command's module in this folder, and what in it is the command, or the group of commands."""
+"""For each command, its module in this folder, and the name in it of the command or the group of commands."""
 
 
 def main() -> None:
@@ -45,8 +45,8 @@ def main() -> None:
 
 
 def application(words: Sequence[str]) -> typer.Typer:
-    """The command that these words begin with, or all of them where none is named: to read the code of the others takes
-    longer than most commands do."""
+    """The program with the command that these words begin with, or with all commands if they name none."""
+    # Only the named command's module is imported: importing all of them takes longer than most commands run.
     app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
     app.callback()(_program)
     for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
@@ -60,11 +60,12 @@ def application(words: Sequence[str]) -> typer.Typer:
 
 
 def _program() -> None:
-    """Makes a program of commands even of one command alone."""
+    """Does nothing. With a callback typer expects a command's name even if there is only one command."""
 
 
 def _speak_utf_8() -> None:
-    """Whatever the locale, as JSON must be, and as Python itself does from version 3.15 on."""
+    """Reads and writes UTF-8 whatever the locale is: JSON must be (RFC 8259, section 8.1), and Python itself does so
+    from version 3.15 on (PEP 686)."""
     for stream, errors in ((sys.stdin, "strict"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors=errors)
@@ -78,9 +79,9 @@ def _status() -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = None  # whoever read it has seen enough: nothing is left to flush
+        sys.stdout = None  # the reader is gone, and flushing at exit would raise again
         return FAILED
-    except Exception as error:  # noqa: BLE001 - the last place where it can be told in one line
+    except Exception as error:  # noqa: BLE001 - the last place that can make one line of it
         text, status = _told(error)
         sys.stderr.write(
             text if text.startswith("Usage:") else "".join(f"{PROGRAM}: {line}\n" for line in text.split("\n"))
@@ -89,7 +90,7 @@ def _status() -> int:
 
 
 def _told(error: Exception) -> tuple[str, int]:
-    """What to say of an error, and the exit status."""
+    """The error's text and the exit status."""
     if isinstance(error, TyperException):
         return error.format_message(), error.exit_code
     if isinstance(error, SettingsError | JournalMisconfigured | CommandMisused):

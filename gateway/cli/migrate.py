@@ -1,4 +1,4 @@
-"""`mm-gateway migrate`: brings journals to this program's schema."""
+"""`mm-gateway migrate`: brings the journals' tables to this version's schema."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gateway.journal import migrate_journal
 
 
 def migrate(config: Config = None) -> None:
-    """Bring every journal's tables to this program's version, creating them where there are none."""
+    """Bring every journal's tables to this version's schema, or create them."""
     for name, journal in load_settings(config).every_journal.items():
         applied = asyncio.run(migrate_journal(journal))
         print_line(f"{name}: applied {', '.join(applied)}" if applied else f"{name}: up to date")

@@ -11,13 +11,13 @@ from gateway.cli.times import parse_time
 from gateway.records import Direction
 
 LISTED: Final = 50
-"""How many lines a list has if nobody says otherwise."""
+"""How many lines a list has by default."""
 
 Config = Annotated[
-    Path | None, typer.Option("--config", envvar="MM_GATEWAY_CONFIG", metavar="FILE", help="The configuration.")
+    Path | None, typer.Option("--config", envvar="MM_GATEWAY_CONFIG", metavar="FILE", help="The configuration file.")
 ]
-OperatorName = Annotated[str | None, typer.Option("--operator", metavar="NAME", help="Of this operator alone.")]
-DirectionName = Annotated[Direction | None, typer.Option("--direction", help="Withdrawals or deposits alone.")]
+OperatorName = Annotated[str | None, typer.Option("--operator", metavar="NAME", help="Only this operator.")]
+DirectionName = Annotated[Direction | None, typer.Option("--direction", help="Only withdrawals, or only deposits.")]
 Since = Annotated[
     float | None,
     typer.Option(
@@ -29,9 +29,9 @@ Since = Annotated[
 ]
 Until = Annotated[
     float | None,
-    typer.Option("--until", parser=parse_time, metavar="TIME", help="Before this time, given as for --since."),
+    typer.Option("--until", parser=parse_time, metavar="TIME", help="Before this time, in the form of --since."),
 ]
-Limit = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="How many at most, newest first.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
-Who = Annotated[str, typer.Option("--who", metavar="NAME", help="Who you are; kept with the transfer.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most so many, newest first.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Who = Annotated[str, typer.Option("--who", metavar="NAME", help="Your name; kept with the transfer.")]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Why you do this; kept with the transfer.")]

@@ -1,6 +1,7 @@
-"""What commands print: tables for people, JSON and CSV for machines.
+"""What commands print: tables and lines for people, JSON and CSV for programs.
 
-Texts from outside never reach a terminal raw.
+Texts from outside (a game's reason, an operator's answer) may hold control characters that a terminal would obey, so
+they are escaped before they are printed.
 """
 
 from __future__ import annotations
@@ -15,48 +16,48 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-WIDE: Final = 100_000
-"""What is not read on a terminal is not cut or folded."""
+UNFOLDED_WIDTH: Final = 100_000
+"""Characters in a line when the output is not a terminal: wide enough that nothing is folded, so that `grep` works."""
 
 Row = Mapping[str, Any]
 
 
 def print_table(rows: Iterable[Row], columns: Sequence[str], *, title: str | None = None) -> None:
-    """The rows under the columns' names; a column that a row lacks stays empty."""
+    """Prints the rows under the columns' names; a column that a row lacks stays empty."""
     table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(shown(row.get(column))) for column in columns))
-    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+        table.add_row(*(Text(printable(row.get(column))) for column in columns))
+    console = Console(width=None if sys.stdout.isatty() else UNFOLDED_WIDTH, highlight=False)
     console.print(table)
 
 
 def print_json(value: Any) -> None:
-    """The value as indented JSON."""
+    """Prints the value as indented JSON."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
 def print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    """The rows under a line with the columns' names."""
+    """Prints the rows under a line with the columns' names."""
     writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
 
 
 def print_line(text: str) -> None:
-    """One line for people."""
-    sys.stdout.write(shown(text) + "\n")
+    """Prints one line for people, escaped."""
+    sys.stdout.write(printable(text) + "\n")
 
 
 def print_shown(count: int, limit: int) -> None:
-    """How many were listed, and whether there may be more."""
+    """Prints on standard error how many rows were listed, and whether there may be more."""
     more = f"; there may be more, see --limit {limit}" if count == limit else ""
     sys.stderr.write(f"{count} shown{more}\n")
 
 
-def shown(value: Any) -> str:
-    """A value in one line, with nothing in it that a terminal would obey."""
+def printable(value: Any) -> str:
+    """A value in one line, with every character escaped that does not print."""
     text = "" if value is None else str(value)
     return text if text.isprintable() else "".join(each if each.isprintable() else _escape(each) for each in text)
 

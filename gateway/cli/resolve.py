@@ -1,4 +1,4 @@
-"""`mm-gateway resolve`: a person vouches for the end of a transfer that is undelivered."""
+"""`mm-gateway resolve`: a person records that an undelivered transfer has ended at the operator."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from gateway.cli.all_journals import AllJournals, with_journals
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed
 from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
-from gateway.cli.printing import print_line, shown
-from gateway.cli.undelivered import move, persons_reason, the_one_undelivered
+from gateway.cli.printing import print_line, printable
+from gateway.cli.undelivered import find_undelivered, persons_reason, write_change
 from gateway.records import State, Transfer
 from gateway.transfers import rules
 from gateway.transfers.states import DELIVERED
 
 
 class End(StrEnum):
-    """How the operator ended it."""
+    """How the operator has ended it."""
 
     CONFIRMED = State.CONFIRMED
     ROLLED_BACK = State.ROLLED_BACK
@@ -34,34 +34,37 @@ def resolve(
     config: Config = None,
     operator: OperatorName = None,
     direction: DirectionName = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Record that a transfer, parked or still being delivered, has ended at the operator, as somebody found out there.
+    """Record that a transfer, parked or still being delivered, has ended at the operator, as you have learnt there.
     Nothing is sent."""
     settings = load_settings(config)
     reason = persons_reason(settings, who, why)
 
     async def act(journals: AllJournals) -> Transfer:
-        transfer = await the_one_undelivered(journals, transfer_id, operator, direction)
+        transfer = await find_undelivered(journals, transfer_id, operator, direction)
         _require_decided(transfer, end)
         if not yes:
             typer.confirm(_question(transfer, end), abort=True)
-        return await move(journals, rules.resolve(transfer, reason, reason.at))
+        return await write_change(journals, rules.resolve(transfer, reason, reason.at))
 
     resolved = with_journals(settings, act)
     print_line(f"{resolved.id} is {resolved.state.replace('_', ' ')}")
 
 
 def _require_decided(transfer: Transfer, end: End) -> None:
-    """A decision that was made durable, and perhaps answered, is never turned round."""
+    """Raises `CommandFailed` unless this is the end that was decided.
+
+    A durable decision never changes: the game may have been answered with it.
+    """
     decided = DELIVERED[rules.wanted_decision(transfer)]
     if decided.value != end.value:
         raise CommandFailed(
-            f"{transfer.id} was decided to be {decided.replace('_', ' ')}, which nobody can turn round; "
+            f"{transfer.id} was decided to be {decided.replace('_', ' ')}, and a decision is final; "
             f"retry it, or settle the difference with {transfer.operator} and resolve it --as {decided}"
         )
 
 
 def _question(transfer: Transfer, end: End) -> str:
     what = f"{transfer.direction} {transfer.id} of {transfer.amount or 'an unknown amount'} at {transfer.operator}"
-    return shown(f"Record {what} as {end.replace('_', ' ')}? Nothing will be sent.")
+    return printable(f"Record {what} as {end.replace('_', ' ')}? Nothing will be sent.")

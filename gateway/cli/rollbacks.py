@@ -25,15 +25,17 @@ def rollbacks(  # noqa: PLR0913 - a command's arguments are its options
     *,
     config: Config = None,
     operator: OperatorName = None,
-    category: Annotated[str | None, typer.Option("--category", metavar="NAME", help="Of this category.")] = None,
-    source: Annotated[Source | None, typer.Option("--source", help="Given by whom.")] = None,
-    text: Annotated[str | None, typer.Option("--text", help="With this anywhere in them, whatever its case.")] = None,
+    category: Annotated[str | None, typer.Option("--category", metavar="NAME", help="Only this category.")] = None,
+    source: Annotated[
+        Source | None, typer.Option("--source", help="Only reasons given by: game, gateway, person.")
+    ] = None,
+    text: Annotated[str | None, typer.Option("--text", help="Only reasons that contain this, in any case.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = LISTED,
     total: Annotated[bool, typer.Option("--sum", help="Count them by operator, source and category.")] = False,
     as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="For spreadsheets.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """List the reasons that were given for rolling back, newest first, or count them."""
     if as_json and as_csv:

@@ -1,4 +1,4 @@
-"""`mm-gateway sandbox`: a simulated operator, to try a gateway against."""
+"""`mm-gateway sandbox`: runs a simulated operator, to try a gateway against."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _money(text: str) -> Money:
     try:
         return parse(text)
     except MoneyError as error:
-        raise typer.BadParameter(f'{text!r} is no amount: {error}; write e.g. "1000 XAG"') from None
+        raise typer.BadParameter(f'{text!r} is not an amount: {error}; write e.g. "1000 XAG"') from None
 
 
 def sandbox(
@@ -35,10 +35,10 @@ def sandbox(
         int, typer.Option(min=0, help="How many have accounts: player-1 with the session token-1 …")
     ] = 10,
     balance: Annotated[
-        Money, typer.Option(parser=_money, metavar="AMOUNT", help="What each begins with.")
+        Money, typer.Option(parser=_money, metavar="AMOUNT", help="Each player's balance at the beginning.")
     ] = "1000 XAG",  # type: ignore[assignment]  # typer parses defaults too
     unknown_rollback: Annotated[
-        Unknown | None, typer.Option(help="How it answers a rollback of what it never saw.")
+        Unknown | None, typer.Option(help="What it does with the rollback of a transfer that it never saw.")
     ] = None,
 ) -> None:
     """Serve a simulated operator with books of its own, and faults to switch on while it runs."""
@@ -60,7 +60,7 @@ def sandbox(
 
 
 def _announce(server: SandboxServer) -> None:
-    """Where it is, and what an operator's configuration needs: YAML, since JSON is."""
+    """Prints its address, and the `settings:` for the gateway's configuration: JSON, which is YAML too."""
     settings = server.operator.simulated.adapter_settings(server.base_url)
     print_line(f"a simulated operator listens on {server.url}")
     print_line(f"settings: {msgspec.json.encode(settings).decode()}")

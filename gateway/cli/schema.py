@@ -1,4 +1,4 @@
-"""`mm-gateway schema`: the configuration's JSON Schema, for editors, and the wallet door's OpenAPI, for games."""
+"""`mm-gateway schema`: the configuration's JSON Schema, for editors, and the wallet API in OpenAPI, for games."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ from gateway.wire.openapi import document
 
 def schema(
     *,
-    general: Annotated[bool, typer.Option("--general", help="Without what the installed adapters add.")] = False,
-    openapi: Annotated[bool, typer.Option("--openapi", help="The wallet door in OpenAPI instead, as YAML.")] = False,
+    general: Annotated[
+        bool, typer.Option("--general", help="Leave out the settings of the installed adapters.")
+    ] = False,
+    openapi: Annotated[
+        bool, typer.Option("--openapi", help="Print the wallet API in OpenAPI instead, as YAML.")
+    ] = False,
 ) -> None:
     """Print the configuration's JSON Schema, with the settings of every adapter that is installed."""
     if openapi:

@@ -1,4 +1,4 @@
-"""`mm-gateway serve`: runs the gateway."""
+"""`mm-gateway serve`: runs the gateway until it is asked to stop."""
 
 from __future__ import annotations
 

@@ -11,7 +11,10 @@ from gateway.settings.values import parse_duration
 
 
 def parse_time(text: str) -> float:
-    """Unix seconds of ``2026-01-31T08:00Z`` (UTC unless it says otherwise), ``2026-01-31`` or ``2h`` (so long ago)."""
+    """The Unix seconds of ``2026-01-31T08:00Z`` (UTC if it names no zone), ``2026-01-31``, or ``2h`` (so long ago).
+
+    Raises `typer.BadParameter`.
+    """
     try:
         return time.time() - parse_duration(text)
     except ValueError:
@@ -20,7 +23,7 @@ def parse_time(text: str) -> float:
         given = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is no time; write e.g. 2026-01-31T08:00Z, or 2h for two hours ago"
+            f"{text!r} is not a time; write e.g. 2026-01-31T08:00Z, or 2h for two hours ago"
         ) from None
     return (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
 

@@ -1,4 +1,4 @@
-"""`mm-gateway transfers`: finds transfers, and shows one with all that happened to it."""
+"""`mm-gateway transfers`: lists transfers, and shows one with all that happened to it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ def transfers(  # noqa: PLR0913 - a command's arguments are its options
     config: Config = None,
     operator: OperatorName = None,
     direction: DirectionName = None,
-    state: Annotated[list[State] | None, typer.Option("--state", help="In this state, or one of several.")] = None,
-    player: Annotated[str | None, typer.Option("--player", metavar="ID", help="Of this player.")] = None,
-    transfer_id: Annotated[str | None, typer.Option("--id", metavar="ID", help="With this mmTransactionId.")] = None,
+    state: Annotated[
+        list[State] | None, typer.Option("--state", help="Only this state; may be given several times.")
+    ] = None,
+    player: Annotated[str | None, typer.Option("--player", metavar="ID", help="Only this player.")] = None,
+    transfer_id: Annotated[str | None, typer.Option("--id", metavar="ID", help="Only this mmTransactionId.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = LISTED,

@@ -1,4 +1,4 @@
-"""Finding the undelivered transfers that a person wants to act upon, and writing down who does and why."""
+"""The undelivered transfers on which a person may act: finds them, and records who does what and why."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from gateway.transfers import rules
 
 
 def persons_reason(settings: Settings, who: str, why: str) -> Reason:
-    """The reason as it is kept."""
+    """The reason to keep with the transfer: cut to the kept length, with its category, at the present time."""
     text = kept_text(why)
     categories = settings.rollback_reasons.categories
     category = Categories(Category(rule.name, rule.match) for rule in categories).of(text)
     return Reason(text=text, source=Source.PERSON, category=category, at=time.time(), who=kept_text(who))
 
 
-async def the_one_undelivered(
+async def find_undelivered(
     journals: AllJournals, transfer_id: str, operator: str | None, direction: Direction | None
 ) -> Transfer:
-    """The transfer of that id, parked or being delivered. Raises `CommandFailed` where there is none, or more than one,
-    or nothing is to be done about it by a person."""
+    """The transfer of that id, parked or being delivered. Raises `CommandFailed` if there is none or more than one, or
+    if a person cannot act on it now."""
     where = TransferFilter(id=transfer_id, operator=operator, direction=direction)
     found = await journals.list_transfers(where, limit=2)
     if not found:
@@ -40,33 +40,35 @@ async def the_one_undelivered(
     return transfer
 
 
-async def move(journals: AllJournals, change: Change) -> Transfer:
-    """Writes the change. Raises `CommandFailed` if somebody else moved the transfer meanwhile."""
+async def write_change(journals: AllJournals, change: Change) -> Transfer:
+    """Writes the change. Raises `CommandFailed` if the transfer has changed since it was read."""
+    # A compare-and-set: a gateway may work on the row at the same time, and the one that read an older revision loses.
+    # Held by tests/integration/cli/test_moves.py.
     changed = await journals.change(change)
     if changed.moved and changed.transfer is not None:
         return changed.transfer
     if changed.transfer is None:
-        raise CommandFailed(f"{change.key.id} was pruned meanwhile: it had ended")
+        raise CommandFailed(f"{change.key.id} has ended, and was removed in the meantime")
     obstacle = _obstacle(changed.transfer, time.time())
     state = _state(changed.transfer)
-    raise CommandFailed(obstacle or f"{change.key.id} was moved by somebody else meanwhile: it is {state}; look again")
+    raise CommandFailed(obstacle or f"{change.key.id} has changed in the meantime: it is {state}; look again")
 
 
 def _obstacle(transfer: Transfer, now: float) -> str | None:
-    """Why a person cannot act upon the transfer now, and what would be right; None where one can."""
-    is_so = f"{transfer.id} is {_state(transfer)}"
+    """Why a person cannot act on the transfer now, and what to do instead; None if one can."""
+    present = f"{transfer.id} is {_state(transfer)}"
     match transfer.state:
         case State.SENDING:
-            return f"{is_so}: the operator has not answered the {transfer.direction} yet; it goes on by itself"
+            return f"{present}: the operator has not answered the {transfer.direction} yet; it goes on by itself"
         case State.HELD:
-            return f"{is_so}: only the game can decide how it ends; ask the game's people"
+            return f"{present}: only the game can decide how it ends; ask the game's people"
         case State.CONFIRMED | State.ROLLED_BACK:
-            return f"{is_so}: it has ended, and nothing is left to do"
+            return f"{present}: it has ended, and nothing is left to do"
         case State.PARKED | State.CONFIRMING | State.ROLLING_BACK:
             if not rules.is_leased(transfer, now):
                 return None
             shown = f"mm-gateway transfers show {transfer.id}"
-            return f"{transfer.id} is being tried right now by {transfer.owner}; wait for what comes of it: {shown}"
+            return f"{transfer.id} is being tried right now by {transfer.owner}; wait for the result: {shown}"
 
 
 def _state(transfer: Transfer) -> str:

@@ -1,4 +1,4 @@
-"""Transfers, attempts and reasons as rows to print: times in UTC, money exact, no token in them."""
+"""Transfers, attempts and reasons as rows to print: times in UTC, money exact, and never a token."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ View = dict[str, Any]
 
 
 def state_text(transfer: Transfer) -> str:
-    """The state; of a parked transfer also what it waits for."""
+    """The state; for a parked transfer also the end that is undelivered."""
     return f"parked ({transfer.wants} undelivered)" if transfer.state is State.PARKED else transfer.state.value
 
 
 def transfer_view(transfer: Transfer) -> View:
-    """Everything about a transfer but its session's secrets. Amounts are texts: JSON readers round numbers."""
+    """Everything about a transfer but its session's secrets. Amounts are texts, because many JSON readers round numbers
+    (RFC 8259, section 6)."""
     return {
         "operator": transfer.operator,
         "direction": transfer.direction,
         "id": transfer.id,
         "state": transfer.state,
         "wants": transfer.wants,
-        "amount": _text(transfer.amount),
+        "amount": _text_or_none(transfer.amount),
         "player": transfer.session.player_id,
         "description": transfer.description,
         "fate": transfer.fate,
@@ -33,8 +34,8 @@ def transfer_view(transfer: Transfer) -> View:
         "decided_at": time_text(transfer.decided_at) or None,
         "changed_at": time_text(transfer.changed_at),
         "due_at": time_text(transfer.due_at) or None,
-        "balance_after_hold": _text(transfer.hold_balance),
-        "balance_after_end": _text(transfer.end_balance),
+        "balance_after_hold": _text_or_none(transfer.hold_balance),
+        "balance_after_end": _text_or_none(transfer.end_balance),
     }
 
 
@@ -54,7 +55,7 @@ def attempt_view(attempt: Attempt) -> View:
 
 
 def reason_view(reason: Reason) -> View:
-    """A reason, whole."""
+    """A reason with all its members."""
     return {
         "at": time_text(reason.at),
         "source": reason.source,
@@ -67,13 +68,13 @@ def reason_view(reason: Reason) -> View:
 
 
 def keyed_reason_view(keyed: KeyedReason) -> View:
-    """A reason, whole, with the transfer it belongs to."""
+    """A reason with all its members, and the key of its transfer."""
     operator, direction, id_ = keyed.key
     return {"operator": operator, "direction": direction, "id": id_, **reason_view(keyed.reason)}
 
 
 def timeline_view(timeline: Timeline) -> View:
-    """A transfer with all that belongs to it."""
+    """A transfer with its attempts and reasons."""
     return {
         "transfer": transfer_view(timeline.transfer),
         "attempts": [attempt_view(attempt) for attempt in timeline.attempts],
@@ -84,13 +85,16 @@ def timeline_view(timeline: Timeline) -> View:
 def events(timeline: Timeline) -> list[View]:
     """What happened to a transfer, in the order in which it happened."""
     transfer = timeline.transfer
-    happened = [(transfer.opened_at, "taken over" if transfer.adopted else "opened", transfer.description)]
-    happened += [(attempt.at, f"{attempt.call}: {attempt.verdict}", _tried(attempt)) for attempt in timeline.attempts]
-    happened += [
-        (reason.at, f"reason of {reason.who or f'the {reason.source}'}", _said(reason)) for reason in timeline.reasons
+    entries = [(transfer.opened_at, "taken over" if transfer.adopted else "opened", transfer.description)]
+    entries += [
+        (attempt.at, f"{attempt.call}: {attempt.verdict}", _attempt_detail(attempt)) for attempt in timeline.attempts
     ]
-    happened.sort(key=lambda event: event[0])
-    return [{"at": time_text(at), "what": what, "detail": detail} for at, what, detail in happened]
+    entries += [
+        (reason.at, f"reason of {reason.who or f'the {reason.source}'}", _reason_text(reason))
+        for reason in timeline.reasons
+    ]
+    entries.sort(key=lambda event: event[0])
+    return [{"at": time_text(at), "what": what, "detail": detail} for at, what, detail in entries]
 
 
 def repeats(reason: Reason) -> str:
@@ -98,24 +102,24 @@ def repeats(reason: Reason) -> str:
     return f"×{reason.times}, last {time_text(reason.last_at)}" if reason.times > 1 else ""
 
 
-def _tried(attempt: Attempt) -> str:
-    parts = (f"{attempt.took_s * 1000:.1f} ms", _whose(attempt), attempt.detail)
+def _attempt_detail(attempt: Attempt) -> str:
+    parts = (f"{attempt.took_s * 1000:.1f} ms", _session_text(attempt), attempt.detail)
     return ", ".join(part for part in parts if part)
 
 
-def _whose(attempt: Attempt) -> str:
-    """Whose session a try was made with; empty where that was not written down."""
+def _session_text(attempt: Attempt) -> str:
+    """The session that a try named; empty if that was not recorded."""
     if not attempt.player and not attempt.session:
         return ""
-    whose = f"session of {attempt.player or 'a player not known here'}"
-    return f"{whose} ({attempt.session})" if attempt.session else whose
+    session = f"session of {attempt.player or 'a player not known here'}"
+    return f"{session} ({attempt.session})" if attempt.session else session
 
 
-def _said(reason: Reason) -> str:
+def _reason_text(reason: Reason) -> str:
     repeated = repeats(reason)
-    said = f"[{reason.category}] {reason.text}"
-    return f"{said} ({repeated})" if repeated else said
+    text = f"[{reason.category}] {reason.text}"
+    return f"{text} ({repeated})" if repeated else text
 
 
-def _text(value: object) -> str | None:
+def _text_or_none(value: object) -> str | None:
     return None if value is None else str(value)

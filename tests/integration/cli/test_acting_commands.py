@@ -15,7 +15,7 @@ SIGNED = ("--who", "anna", "--why", "Withdraw request failed there, says the ope
 
 
 WHICH = "which ones? Give their ids, or --all-parked or --all-undelivered with --operator"
-WAIT = "wait for what comes of it: mm-gateway transfers show flying"
+WAIT = "wait for the result: mm-gateway transfers show flying"
 
 
 @pytest.fixture
@@ -158,13 +158,13 @@ def test_resolve_ends_what_is_being_delivered_unless_it_is_in_flight(deployment:
 def test_a_decision_that_is_being_delivered_is_not_turned_round_either(deployment: Deployment) -> None:
     ran = resolved(deployment, "later", "confirmed")
     assert ran.status == 1
-    assert ran.err.startswith("mm-gateway: later was decided to be rolled back, which nobody can turn round")
+    assert ran.err.startswith("mm-gateway: later was decided to be rolled back, and a decision is final")
 
 
 def test_a_decision_is_never_turned_round(deployment: Deployment) -> None:
     ran = resolved(deployment, "two", "rolled_back")
     assert ran.status == 1
-    assert ran.err.startswith("mm-gateway: two was decided to be confirmed, which nobody can turn round")
+    assert ran.err.startswith("mm-gateway: two was decided to be confirmed, and a decision is final")
     assert state_of(deployment, "two") is State.PARKED
 
 

@@ -168,7 +168,7 @@ def test_a_journal_is_copied_and_can_be_copied_again(deployment: Deployment) -> 
 @pytest.mark.parametrize(
     "options, said",
     [
-        (["--to", "none"], "the configuration has no journal 'none', but default, big, spare"),
+        (["--to", "none"], "no journal 'none'; configured: default, big, spare"),
         (["--to", "default"], "--from and --to are the same journal"),
         ([], "Missing option '--to'."),
     ],

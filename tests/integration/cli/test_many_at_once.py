@@ -34,7 +34,7 @@ OF = TransferFilter(operator=ACME, changed_before=REASON.at)
 async def journal(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[CopyableJournal]:
-    monkeypatch.setattr(retry, "AT_ONCE", 3)
+    monkeypatch.setattr(retry, "BATCH", 3)
     shelf = SHELVES[request.param](tmp_path)
     await shelf.prepare()
     try:

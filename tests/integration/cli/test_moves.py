@@ -10,7 +10,7 @@ import pytest
 
 from gateway.cli.all_journals import AllJournals
 from gateway.cli.errors import CommandFailed
-from gateway.cli.undelivered import move, the_one_undelivered
+from gateway.cli.undelivered import find_undelivered, write_change
 from gateway.journal.copy import CopyableJournal
 from gateway.journal.writes import Change, Claim
 from gateway.reasons import Source
@@ -34,12 +34,12 @@ async def journal(tmp_path: Path) -> AsyncIterator[CopyableJournal]:
 
 
 async def vouch(journal: CopyableJournal, transfer: Transfer = FOUND) -> Transfer:
-    return await move(AllJournals({"default": journal}), rules.resolve(transfer, REASON, REASON.at))
+    return await write_change(AllJournals({"default": journal}), rules.resolve(transfer, REASON, REASON.at))
 
 
 async def test_a_try_that_begins_meanwhile_comes_first(journal: CopyableJournal) -> None:
     await journal.claim(Claim(operator=ACME, owner="gateway-1", now=NOW, lease_until=FAR, limit=1))
-    with pytest.raises(CommandFailed, match="1 is being tried right now by gateway-1; wait for what comes of it"):
+    with pytest.raises(CommandFailed, match="1 is being tried right now by gateway-1; wait for the result"):
         await vouch(journal)
     timeline = await journal.timeline(FOUND.key)
     assert timeline is not None
@@ -48,9 +48,9 @@ async def test_a_try_that_begins_meanwhile_comes_first(journal: CopyableJournal)
 
 async def test_a_try_that_came_and_went_meanwhile_is_worth_another_look(journal: CopyableJournal) -> None:
     await journal.change(Change(key=FOUND.key, allowed=(FOUND.state,), to=FOUND.state, at=NOW, due_at=FAR, tries=1))
-    with pytest.raises(CommandFailed, match="moved by somebody else meanwhile: it is rolling back; look again"):
+    with pytest.raises(CommandFailed, match="has changed in the meantime: it is rolling back; look again"):
         await vouch(journal)
-    again = await the_one_undelivered(AllJournals({"default": journal}), "1", None, None)
+    again = await find_undelivered(AllJournals({"default": journal}), "1", None, None)
     assert (await vouch(journal, again)).state is State.ROLLED_BACK
 
 
@@ -59,5 +59,5 @@ async def test_an_end_that_came_meanwhile_stands(journal: CopyableJournal) -> No
     with pytest.raises(CommandFailed, match="1 is rolled back: it has ended, and nothing is left to do"):
         await vouch(journal)
     await journal.prune(FAR, 9)
-    with pytest.raises(CommandFailed, match="1 was pruned meanwhile: it had ended"):
+    with pytest.raises(CommandFailed, match="1 has ended, and was removed in the meantime"):
         await vouch(journal)

@@ -110,16 +110,16 @@ def test_a_hashed_password_is_one_that_the_gateway_takes(tmp_path: Path) -> None
     credentials = [{"username": "JohnDoe", "password_hash": hashed}]
     deployment.configure(operators={"acme": operator("JohnDoe", credentials=credentials)})
     assert deployment.run("check").status == 0
-    assert run("hash-password") == (2, "", "mm-gateway: there is no password on standard input\n")
+    assert run("hash-password") == (2, "", "mm-gateway: the password on standard input is empty; write one line\n")
 
 
 @pytest.mark.parametrize(
     "arguments, said",
     [
         (["nonsense"], "No such command 'nonsense'."),
-        (["transfers", "--since", "yesterday"], "'yesterday' is no time; write e.g. 2026-01-31T08:00Z, or 2h"),
+        (["transfers", "--since", "yesterday"], "'yesterday' is not a time; write e.g. 2026-01-31T08:00Z, or 2h"),
         (["transfers", "--state", "lost"], "'lost' is not one of"),
-        (["sandbox", "--balance", "much"], "'much' is no amount"),
+        (["sandbox", "--balance", "much"], "'much' is not an amount"),
         (["rollbacks", "--json", "--csv"], "give either --json or --csv"),
     ],
 )

@@ -5,7 +5,7 @@ import time
 import pytest
 import typer
 
-from gateway.cli.printing import print_csv, print_json, print_table, shown
+from gateway.cli.printing import print_csv, print_json, print_table, printable
 from gateway.cli.times import parse_time, time_text
 
 
@@ -29,7 +29,7 @@ def test_a_duration_is_so_long_ago() -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "25:00", "2026-13-01"])
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match="is no time; write"):
+    with pytest.raises(typer.BadParameter, match="is not a time; write"):
         parse_time(text)
 
 
@@ -43,7 +43,7 @@ def test_a_time_is_shown_in_utc_to_the_millisecond() -> None:
     [(None, ""), (3, "3"), ("päth", "päth"), ("a\nb", "a\\nb"), ("\x1b[31m", "\\x1b[31m"), ("\u202e", "\\u202e")],
 )
 def test_nothing_that_is_shown_is_obeyed_by_a_terminal(value: object, line: str) -> None:
-    assert shown(value) == line
+    assert printable(value) == line
 
 
 def test_a_table_is_not_cut_where_nobody_reads_it_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
