@@ -1,6 +1,6 @@
-"""Runs the scenarios, writes what they found, and ends with a summary line and a true exit status.
+"""Runs the scenarios, writes their results, and ends with a summary line. The exit status is 1 if a target is missed.
 
-`--quick` takes under a minute and only shows that everything works: a missed target is then no failure.
+`--quick` takes under a minute and only shows that everything works: a missed target does not fail it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import msgspec
 
 from bench import cores, machine, report
 from bench.measuring import Bench
-from bench.processes import Failed, run
-from bench.results import Outcome, Results
+from bench.processes import BenchError, run
+from bench.results import Results, ScenarioResult
 from bench.scenarios import hanging, hub88, latency, postgres, proxies, rows
 from bench.sizes import FULL, QUICK
 from tests.support.postgres import PostgresServer
@@ -30,7 +30,7 @@ HOME: Final = ROOT / ".bench"
 PAGE: Final = ROOT / "docs/performance.md"
 BENCH_PYTHON: Final = ROOT / ".venv-bench/bin/python"
 
-Scenario = Callable[[Bench, PostgresServer], list[Outcome]]
+Scenario = Callable[[Bench, PostgresServer], list[ScenarioResult]]
 
 SCENARIOS: Final[dict[str, Scenario]] = {
     "proxies": proxies.run,
@@ -52,17 +52,17 @@ def main() -> int:
     for log in HOME.glob("*.log"):
         log.unlink()
     try:
-        results = _measured(given.only or list(SCENARIOS), quick=given.quick)
-    except Failed as failure:
+        results = _measure(given.only or list(SCENARIOS), quick=given.quick)
+    except BenchError as failure:
         sys.stderr.write(f"make bench: failed: {failure}\n")
         return 1
-    _keep(results, record=not given.quick and not given.only)
+    _save(results, record=not given.quick and not given.only)
     sys.stdout.write(report.page(results) + "\n" + report.summary(results) + "\n")
     met = all(finding.met for outcome in results.outcomes for finding in outcome.findings)
     return 0 if met or given.quick else 1
 
 
-def _measured(names: list[str], *, quick: bool) -> Results:
+def _measure(names: list[str], *, quick: bool) -> Results:
     chosen = cores.choose()
     os.sched_setaffinity(0, {chosen.database})  # PostgreSQL inherits it
     began, clock = datetime.now(UTC), time.monotonic()
@@ -71,7 +71,7 @@ def _measured(names: list[str], *, quick: bool) -> Results:
     os.sched_setaffinity(0, {chosen.load})
     bench = Bench(chosen, HOME, BENCH_PYTHON, QUICK if quick else FULL)
     try:
-        outcomes = [outcome for name in names for outcome in _scenario(name, bench, database)]
+        outcomes = [outcome for name in names for outcome in _run_scenario(name, bench, database)]
     finally:
         bench.close()
         database.remove()
@@ -79,19 +79,19 @@ def _measured(names: list[str], *, quick: bool) -> Results:
     return Results(machine=facts, quick=quick, began=began.isoformat("T", "seconds"), took_s=took_s, outcomes=outcomes)
 
 
-def _scenario(name: str, bench: Bench, database: PostgresServer) -> Iterator[Outcome]:
+def _run_scenario(name: str, bench: Bench, database: PostgresServer) -> Iterator[ScenarioResult]:
     sys.stderr.write(f"bench: {name}\n")
     yield from SCENARIOS[name](bench, database)
 
 
-def _keep(results: Results, *, record: bool) -> None:
-    """Figures of a part, or of a quick run, are no record: they stay out of the project's files."""
+def _save(results: Results, *, record: bool) -> None:
+    """Writes the results. Those of a single scenario, or of a quick run, stay out of the project's files."""
     folder = HERE if record else HOME
     kept = folder / "results.json"
     kept.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
     (folder / "results.md").write_text(report.page(results), encoding="utf-8")
     if record:
-        PAGE.write_text(report.filled(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+        PAGE.write_text(report.fill_page(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
     run([BENCH_PYTHON, HERE / "plots.py", kept, folder / "plots"], HOME / "plots.log")
 
 

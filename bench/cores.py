@@ -1,4 +1,4 @@
-"""Which core does what, so that a contestant has one for itself."""
+"""Which core is used for what, so that a contestant has one for itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Cores(NamedTuple):
 
     @property
     def both(self) -> set[int]:
-        """Where the gateway is allowed a second core, which it then shares with the load."""
+        """The cores of a gateway that is allowed a second one, which it then shares with the load."""
         return {self.subject, self.load}
 
 

@@ -1,9 +1,9 @@
 """What one call costs, counted rather than timed: bytecodes that the interpreter executes for it.
 
-No other load on the machine, no clock and no cache changes that number, and counting it needs nothing installed. It
-says nothing of what C code does within one bytecode; `make bench` measures that. `python -m bench.cost` prints, for
-each flow, the gateway's count as a multiple of what an aiohttp pass-through of the same call takes in the same
-process, so that it means the same on any version of the interpreter.
+Other load, the clock and caches do not change that number, and counting needs no other program. It does not show what C
+code does within one bytecode; `make bench` measures that. `python -m bench.cost` prints, for each flow, the gateway's
+count as a multiple of what an aiohttp pass-through of the same call takes in the same process, so that it means the
+same on any version of the interpreter.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ T = TypeVar("T")
 
 
 class Meter:
-    """Counts the bytecodes that threads execute; those begun by `uncounted` are left out.
+    """Counts the bytecodes that threads execute, except threads that `uncounted` starts.
 
-    Since Python 3.12 a function learns only during its first call here that it is to be counted, so that this one call
-    counts for less: whoever compares counts lets the same work run once before.
+    Since Python 3.12 the first call of a function counts for less, because tracing is switched on during that call. So
+    run the same work once before counts are compared.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Meter:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Counts in this thread, and in those that are begun meanwhile."""
+        """Counts in this thread, and in threads that start while the block runs."""
         former = sys.gettrace(), threading.gettrace()
         threading.settrace(self._in_new_thread)
         sys.settrace(self._tracer())
@@ -72,7 +72,7 @@ class Meter:
         return tracer(frame, event, arg)
 
     def _tracer(self) -> Any:
-        cell = [0]  # a thread's own, since adding to a shared number loses some
+        cell = [0]  # one for each thread: additions to a shared number are lost when threads switch in between
         self._cells.append(cell)
 
         def in_frame(_frame: FrameType, event: str, _arg: Any) -> Any:
@@ -108,13 +108,13 @@ async def uncounted(work: Callable[[], T]) -> T:
 
 async def cost(meter: Meter, port: int, flow: str) -> float:
     """The median count of one flow, played one after the other."""
-    return await uncounted(lambda: _played(meter, port, flow))
+    return await uncounted(lambda: _measure_flow(meter, port, flow))
 
 
 async def costs(home: Path) -> dict[str, float]:
     """The gateway's count of each flow as a multiple of the pass-through's."""
     operator = Operator(hangs=False)
-    threading.Thread(target=_answering, args=(operator,), daemon=True).start()
+    threading.Thread(target=_run_operator, args=(operator,), daemon=True).start()
     ours = dict.fromkeys(FLOWS, 0.0)
     meter = Meter()
     with meter.running():
@@ -125,12 +125,12 @@ async def costs(home: Path) -> dict[str, float]:
             return {flow: ours[flow] / await cost(meter, port, flow) for flow in FLOWS}
 
 
-def _answering(operator: Operator) -> None:
+def _run_operator(operator: Operator) -> None:
     sys.settrace(None)
     operator.run()
 
 
-def _played(meter: Meter, port: int, flow: str) -> float:
+def _measure_flow(meter: Meter, port: int, flow: str) -> float:
     caller = Caller(port, steps(flow, "quantum", TOKEN))
     caller.once(verify_session("quantum", TOKEN))
     counts = []

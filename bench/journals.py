@@ -1,4 +1,4 @@
-"""The gateway's journals: filled with more rows than could be played, and checked for what was played."""
+"""The gateway's journals: filled with more rows than calls could make, and checked after a run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Final
 import asyncpg
 
 from bench.load.flows import transfer_id
-from bench.processes import Failed
-from bench.results import Played
+from bench.processes import BenchError
+from bench.results import GameRun
 
 ENDS: Final = {"rollback": ("rolled_back", 1), "purchase": ("confirmed", 2)}
 """The state in which a flow leaves its transfer, and how many tries at the operator that takes."""
@@ -24,8 +24,8 @@ Find = Callable[[str], tuple[str, int] | None]
 """A transfer's state and its number of tries, by its id."""
 
 
-def new(home: Path, name: str) -> Path:
-    """Where a new journal may lie; an older one of that name is gone."""
+def new_path(home: Path, name: str) -> Path:
+    """The path for a new journal. An older journal of that name is deleted."""
     path = home / f"{name}.db"
     for file in home.glob(f"{path.name}*"):
         file.unlink()
@@ -33,29 +33,29 @@ def new(home: Path, name: str) -> Path:
 
 
 def url(path: Path) -> str:
-    """What the configuration calls it."""
+    """The journal's URL in the gateway's configuration."""
     return f"sqlite:///{path}"
 
 
-def check(journal: str, runs: Iterable[Played]) -> int:
-    """Every transfer that was answered is in the journal with its end and its tries. Returns how many those are.
+def check(journal: str, runs: Iterable[GameRun]) -> int:
+    """Checks that every transfer of these runs is in the journal, with its end and its tries. Returns their number.
 
-    Raises `Failed` at the first that is not.
+    Raises `BenchError` at the first that is not.
     """
     if journal.startswith("sqlite:"):
         with closing(sqlite3.connect(journal.removeprefix("sqlite:///"))) as connection:
-            return _checked(_in_sqlite(connection), runs)
+            return _check_runs(_sqlite_finder(connection), runs)
     return asyncio.run(_check_postgres(journal, list(runs)))
 
 
 def clone(path: Path, count: int, changes: dict[str, str]) -> None:
     """Adds `count` copies of the newest transfer, with its tries and its reasons, under random ids.
 
-    `changes` gives SQL for columns that are to differ; `copy` in it is the copy's number.
+    `changes` gives an SQL expression for each column that differs; `copy` in it is the copy's number.
     """
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        connection.execute("PRAGMA synchronous = OFF")  # this is not what is measured
+        connection.execute("PRAGMA synchronous = OFF")  # filling is not measured
         (newest,) = connection.execute("SELECT max(number) FROM transfers").fetchone()
         changes = {"number": f"{newest} + copy", "id": "lower(hex(randomblob(8)))", **changes}
         with _without_indexes(connection):
@@ -80,7 +80,7 @@ def _copy(connection: sqlite3.Connection, table: str, changes: dict[str, str], w
 
 @contextmanager
 def _without_indexes(connection: sqlite3.Connection) -> Iterator[None]:
-    """Indexes are built at the end, sorted, which takes a tenth of the time."""
+    """Drops the indexes, and builds them again after the block: that takes a tenth of the time."""
     indexes = connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
     ).fetchall()
@@ -91,20 +91,20 @@ def _without_indexes(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute(sql)
 
 
-def _checked(find: Find, runs: Iterable[Played]) -> int:
-    seen = 0
+def _check_runs(find: Find, runs: Iterable[GameRun]) -> int:
+    count = 0
     for run in runs:
         if run.flow not in ENDS:
             continue
         for number in range(run.begun):
             id = transfer_id(run.run, number).decode()
             if find(id) != ENDS[run.flow]:
-                raise Failed(f"the journal should have {id} as {ENDS[run.flow]}, but has {find(id)}")
-        seen += run.begun
-    return seen
+                raise BenchError(f"the journal should have {id} as {ENDS[run.flow]}, but has {find(id)}")
+        count += run.begun
+    return count
 
 
-def _in_sqlite(connection: sqlite3.Connection) -> Find:
+def _sqlite_finder(connection: sqlite3.Connection) -> Find:
     statement = (
         "SELECT state, (SELECT count(*) FROM attempts WHERE transfer = transfers.number) FROM transfers WHERE id = ?"
     )
@@ -115,7 +115,7 @@ def _in_sqlite(connection: sqlite3.Connection) -> Find:
     return find
 
 
-async def _check_postgres(journal: str, runs: list[Played]) -> int:
+async def _check_postgres(journal: str, runs: list[GameRun]) -> int:
     connection = await asyncpg.connect(journal)
     try:
         rows = await connection.fetch(
@@ -124,4 +124,4 @@ async def _check_postgres(journal: str, runs: list[Played]) -> int:
     finally:
         await connection.close()
     found = {id: (state, tries) for id, state, tries in rows}
-    return _checked(found.get, runs)
+    return _check_runs(found.get, runs)

@@ -1,4 +1,4 @@
-"""What the machine is, as far as the figures depend on it."""
+"""The facts about the machine on which the figures depend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAGE: Final = b"\0" * 4096
 
 
 def describe(home: Path) -> dict[str, str]:
-    """Facts in words, in the order in which they are shown."""
+    """The facts as texts, in the order in which they are shown."""
     return {
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",

@@ -1,4 +1,4 @@
-"""Draws results.json. It runs in the bench's own environment, which has what it draws with."""
+"""Draws results.json. It runs in the bench's own environment, where matplotlib is installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHERS = "#5b7083"
 
 
 def rates(outcome: dict[str, Any], path: Path) -> None:
-    """Calls a second of each contestant, on a logarithmic axis: they lie a factor of hundreds apart."""
+    """Draws each contestant's calls a second, on a logarithmic axis: the largest is hundreds of times the smallest."""
     figures = sorted(outcome["figures"], key=lambda figure: figure["rate"])
     names = [figure["contestant"] for figure in figures]
     values = [figure["rate"] for figure in figures]

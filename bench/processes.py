@@ -1,4 +1,4 @@
-"""Programs that are measured: started on given cores, found by their port, watched, and ended."""
+"""The programs that are measured: started on given cores, found by their port, measured, and stopped."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ STOP_TIMEOUT_S: Final = 30.0
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 
 
-class Failed(Exception):
+class BenchError(Exception):
     """A program did not do what it was started for; the text says which, and what it printed."""
 
 
 class Program:
-    """One program and its children, on `cores`; what it prints goes to the file `log`, unless it is piped."""
+    """One program and its children, on `cores`. Its output goes to the file `log`, or through `out` if it is piped."""
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class Program:
         assert self._process.stdout is not None
         return self._process.stdout
 
-    def listening(self, port: int, within_s: float = START_TIMEOUT_S) -> None:
-        """Returns once it accepts connections. Raises `Failed`."""
+    def wait_until_listening(self, port: int, within_s: float = START_TIMEOUT_S) -> None:
+        """Returns once it accepts connections. Raises `BenchError`."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -67,23 +67,23 @@ class Program:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.05)
-        raise Failed(f"{self.log.stem} does not listen: {self.said()}")
+        raise BenchError(f"{self.log.stem} does not listen: {self.log_tail()}")
 
     def cpu_s(self) -> float:
-        """How much processor time it and its children have used so far."""
+        """The processor time, in seconds, that it and its children have used so far."""
         return sum(_cpu_s(pid) for pid in self._pids())
 
     def memory(self) -> int:
-        """Bytes that it and its children keep for themselves."""
+        """The private memory of it and its children, in bytes."""
         return sum(_private_memory(pid) for pid in self._pids())
 
-    def said(self) -> str:
-        """The end of what it printed, and how it ended if it did."""
+    def log_tail(self) -> str:
+        """The last 2,000 characters of its log, and its exit status if it has ended."""
         ended = "" if self._process.poll() is None else f" (ended with {self._process.returncode})"
         return self.log.read_text(errors="replace")[-2000:] + ended
 
     def stop(self, within_s: float = STOP_TIMEOUT_S) -> None:
-        """Asks it to end, and sees to it."""
+        """Sends SIGTERM, and SIGKILL to it and its children if that does not end it in time."""
         if self._process.poll() is None:
             self._process.terminate()
         try:
@@ -102,15 +102,15 @@ class Program:
 
 
 def run(command: Sequence[str | Path], log: Path, **options: Any) -> None:
-    """Runs a program to its end. Raises `Failed` when it says that it did not succeed."""
+    """Runs a program to its end. Raises `BenchError` if its exit status is not 0."""
     with log.open("ab") as out:
         done = subprocess.run([str(part) for part in command], check=False, stdout=out, stderr=out, **options)  # noqa: S603 - the bench's own list of programs
     if done.returncode:
-        raise Failed(f"{command[0]} failed: {log.read_text(errors='replace')[-2000:]}")
+        raise BenchError(f"{command[0]} failed: {log.read_text(errors='replace')[-2000:]}")
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """A free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -129,7 +129,7 @@ def _private_memory(pid: int) -> int:
 
 
 def _text(path: str) -> str:
-    """What a file of the system says; nothing once the process is gone."""
+    """The text of a file in /proc; empty once the process has ended."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:

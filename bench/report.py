@@ -1,10 +1,10 @@
-"""What a run found, as a page for people: the targets first, then the figures behind them."""
+"""The results of a run as a page in Markdown: the targets first, then the figures behind them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.results import Figure, Finding, Outcome, Results
+from bench.results import Figure, Results, ScenarioResult, TargetResult
 from bench.targets import TARGETS
 
 TITLES = {
@@ -20,7 +20,7 @@ BEGIN = "<!-- the last run of make bench: begin -->"
 END = "<!-- the last run of make bench: end -->"
 
 FULL_LOAD = 0.9
-"""From this share of its core on, the load may have set the pace."""
+"""Above this share of its core, the load itself may have limited the rate."""
 
 
 def page(results: Results) -> str:
@@ -28,8 +28,8 @@ def page(results: Results) -> str:
     return "\n".join(_lines(results)) + "\n"
 
 
-def filled(text: str, results: Results) -> str:
-    """A page in which the table of targets between its two marks is this run's."""
+def fill_page(text: str, results: Results) -> str:
+    """The page with this run's table of targets between its two marks."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return "\n".join([before + BEGIN, "", *_run(results), "", *_targets(results), "", END + after])
@@ -66,13 +66,13 @@ def _targets(results: Results) -> Iterator[str]:
         yield from map(_target_row, outcome.findings)
 
 
-def _target_row(finding: Finding) -> str:
+def _target_row(finding: TargetResult) -> str:
     what = TARGETS[finding.target].what
     bound = f"{'≥' if finding.at_least else '≤'} {finding.bound:.2f}"
     return f"| {what} | {bound} | {finding.value:.2f} | {'met' if finding.met else '**missed**'} | {finding.evidence} |"
 
 
-def _scenario(outcome: Outcome) -> Iterator[str]:
+def _scenario(outcome: ScenarioResult) -> Iterator[str]:
     yield ""
     yield f"## {outcome.scenario}"
     yield ""

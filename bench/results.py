@@ -1,4 +1,4 @@
-"""What is measured, as it is kept in results.json."""
+"""The results, as they are kept in results.json."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from statistics import median
 import msgspec
 
 
-class Played(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of the game against one contestant. Rates are calls a second, counting those answered within the time.
+class GameRun(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of the game against one contestant. `rate` is calls a second, counting those answered within the time.
 
-    `cpu_us` is the contestant's processor time for one call; `load_share` how much of its core the load needed, so
-    that it shows where the load, not the contestant, set the pace. `begun` counts flows, `calls` their calls.
+    `cpu_us` is the contestant's processor time for one call. `load_share` is the share of its core that the load
+    needed: near 1 the load, not the contestant, limited the rate. `begun` counts flows, `calls` their calls.
     """
 
     run: str
@@ -42,8 +42,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     load_share: float
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one target: the value measured, the bound it is held to, and how it was found."""
+class TargetResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One target's result: the measured value, its bound, and the figures from which the value comes."""
 
     target: str
     value: float
@@ -56,12 +56,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         return self.value >= self.bound if self.at_least else self.value <= self.bound
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a scenario found. `missing` says which contestants could not be had."""
+class ScenarioResult(msgspec.Struct, frozen=True, kw_only=True):
+    """A scenario's results. `missing` names the contestants that are not installed on this machine."""
 
     scenario: str
     figures: list[Figure] = []
-    findings: list[Finding] = []
+    findings: list[TargetResult] = []
     missing: list[str] = []
 
 
@@ -72,10 +72,10 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     quick: bool
     began: str
     took_s: float
-    outcomes: list[Outcome]
+    outcomes: list[ScenarioResult]
 
 
-def figure(contestant: str, runs: list[Played]) -> Figure:
+def figure(contestant: str, runs: list[GameRun]) -> Figure:
     """The medians of several runs."""
     return Figure(
         contestant=contestant,
@@ -88,6 +88,6 @@ def figure(contestant: str, runs: list[Played]) -> Figure:
     )
 
 
-def ratio(ours: list[Played], theirs: list[Played]) -> float:
-    """The median of the ratios of rates, each of two runs that followed one another."""
+def ratio(ours: list[GameRun], theirs: list[GameRun]) -> float:
+    """The median of the ratios of rates, each of two runs of the same round."""
     return median(one.rate / other.rate for one, other in zip(ours, theirs, strict=True))

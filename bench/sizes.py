@@ -1,4 +1,4 @@
-"""How long and how large: the whole bench, and the quick one that only shows that everything works."""
+"""How long and how large the runs are: of the whole bench, and of the quick one that only shows that all works."""
 
 from __future__ import annotations
 

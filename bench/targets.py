@@ -1,10 +1,10 @@
-"""What is promised, each as a ratio (or a bound) within one run on the same cores."""
+"""The targets, each a ratio (or a bound) within one run on the same cores."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from bench.results import Finding
+from bench.results import TargetResult
 
 
 class Target(NamedTuple):
@@ -14,10 +14,10 @@ class Target(NamedTuple):
     bound: float
     at_least: bool = True
 
-    def found(self, key: str, value: float, evidence: str, bound: float | None = None) -> Finding:
-        """`bound` where it depends on the machine."""
+    def result(self, key: str, value: float, evidence: str, bound: float | None = None) -> TargetResult:
+        """The result for a measured value. `bound` replaces the target's own if it depends on the machine."""
         limit = self.bound if bound is None else bound
-        return Finding(target=key, value=value, bound=limit, at_least=self.at_least, evidence=evidence)
+        return TargetResult(target=key, value=value, bound=limit, at_least=self.at_least, evidence=evidence)
 
 
 TARGETS: Final = {

@@ -1,1 +1,1 @@
-"""The gateway and what one would use instead, each started by the module that bears its name here."""
+"""What is measured: the gateway (`gateway`) and its alternatives (`proxies`). Their files stand in a folder each."""

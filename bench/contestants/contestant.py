@@ -12,13 +12,13 @@ from bench.processes import Program
 HERE = Path(__file__).parent
 
 
-class Missing(Exception):
-    """The contestant cannot be had on this machine; the text says what would bring it."""
+class ContestantMissing(Exception):
+    """The contestant is not installed on this machine; the text says what would install it."""
 
 
 class Place(NamedTuple):
-    """Where a contestant runs: its cores, a folder for what it writes, the operator's port, and Python's programs of
-    the bench's own environment."""
+    """Where a contestant runs: its cores, a folder for its files, the operator's port, and the Python of the bench's
+    own environment."""
 
     cores: Cores
     home: Path
@@ -30,7 +30,7 @@ class Place(NamedTuple):
         return f"http://127.0.0.1:{self.operator_port}"
 
 
-class Running(NamedTuple):
+class RunningContestant(NamedTuple):
     """A contestant that accepts calls."""
 
     name: str
@@ -39,8 +39,8 @@ class Running(NamedTuple):
 
 
 class Contestant(NamedTuple):
-    """`start` raises `Missing`, or `Failed` for a program that does not come up."""
+    """`start` raises `ContestantMissing`, or `BenchError` for a program that does not come up."""
 
     name: str
     title: str
-    start: Callable[[Place], Running]
+    start: Callable[[Place], RunningContestant]

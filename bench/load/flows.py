@@ -1,4 +1,4 @@
-"""What the game asks for, as ready bytes with room for a transfer's id.
+"""The game's requests, as bytes that are ready but for the transfer's id.
 
 balance    getBalance
 rollback   rollbackWithdrawal of a transfer that the gateway never saw: adopted, delivered, recorded
@@ -14,7 +14,7 @@ from bench.load.http import post
 
 PASSWORD: Final = "MyPass"  # noqa: S105 - a contestant's, for this run only
 ID_LENGTH: Final = 17
-_SPREAD: Final = 2654435761  # odd, so that no number comes out twice
+_SPREAD: Final = 2654435761  # odd, so that different numbers give different ids
 AMOUNT: Final = '"amount": {"amount": 230.00, "currencyCode": "XAG"}'
 
 FLOWS: Final = {
@@ -22,7 +22,7 @@ FLOWS: Final = {
     "rollback": ("rollbackWithdrawal",),
     "purchase": ("withdraw", "confirmWithdrawal"),
 }
-_RESTS: Final = {
+_BODY_ENDS: Final = {
     "withdraw": f'{AMOUNT}, "txDescription": "1000 gems"',
     "confirmWithdrawal": AMOUNT,
     "rollbackWithdrawal": '"rollbackReason": "Withdraw request failed."',
@@ -30,7 +30,7 @@ _RESTS: Final = {
 
 
 class Step(NamedTuple):
-    """One request, before and after the id in it, and the call it makes. `after` is None where no id belongs in."""
+    """One request: its call, and its bytes before and after the id. `after` is None if the request has no id."""
 
     call: str
     before: bytes
@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
 
 def authorization(username: str) -> str:
-    """What the game sends as the operator `username`."""
+    """The `Authorization` header of the game's user at this operator."""
     return "Basic " + b64encode(f"{username}:{PASSWORD}".encode()).decode()
 
 
@@ -51,21 +51,21 @@ def steps(flow: str, username: str, token: str) -> tuple[Step, ...]:
 
 
 def verify_session(username: str, token: str) -> bytes:
-    """What comes first in a session."""
+    """The first request of a session."""
     return _step("verifySession", username, token).before
 
 
 def transfer_id(run: str, number: int) -> bytes:
-    """The id of the `number`-th transfer of a run (8 characters). They are all different, of one length, and lie far
-    apart in an index, as those of many players do."""
+    """The id of the `number`-th transfer of a run (8 characters). Ids are all different, of one length, and far apart
+    in an index, as the ids of many players are."""
     return f"{number * _SPREAD % 2**32:08x}-{run}".encode()
 
 
 def _step(call: str, username: str, token: str) -> Step:
     path = f"/wallet/{call}"
-    if call not in _RESTS:
+    if call not in _BODY_ENDS:
         return Step(call, post(path, f'{{"token": "{token}"}}'.encode(), authorization(username)), None)
-    mark = "?" * ID_LENGTH
-    body = f'{{"token": "{token}", "mmTransactionId": "{mark}", {_RESTS[call]}}}'
-    before, after = post(path, body.encode(), authorization(username)).split(mark.encode())
+    placeholder = "?" * ID_LENGTH
+    body = f'{{"token": "{token}", "mmTransactionId": "{placeholder}", {_BODY_ENDS[call]}}}'
+    before, after = post(path, body.encode(), authorization(username)).split(placeholder.encode())
     return Step(call, before, after)

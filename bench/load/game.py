@@ -1,8 +1,8 @@
-"""The game: so many connections that call as fast as they are answered, or at a given rate whatever the answers do.
+"""The game: connections that call as fast as they are answered, or at a given rate however fast the answers come.
 
-`python -m bench.load.game` prints a `Tally` as JSON. Every answer is read whole and checked. At a given rate calls
-fall due at random moments (a Poisson process), and a latency counts from the moment at which its call fell due, so
-that a stall is charged to every call it delays.
+`python -m bench.load.game` prints its `tally` as JSON. Every answer is read whole and checked. At a given rate calls
+are due at random moments (a Poisson process). A latency counts from the moment at which the call was due, so that a
+stall is part of the latency of every call that it delays.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from typing import Any, Final
 from bench.load.flows import Step, steps, transfer_id, verify_session
 from bench.load.http import whole_length
 
-PATIENCE_S: Final = 30.0
+ANSWER_TIMEOUT_S: Final = 30.0
 KEPT_FAILURES: Final = 5
 
 
 class Caller:
-    """One connection. `began` is when the call under way fell due; 0 while it is idle."""
+    """One connection. `began` is when its present call was due, `piece` the part of its answer that has come."""
 
     __slots__ = ("began", "id", "piece", "position", "socket", "steps")
 
     def __init__(self, port: int, flow: tuple[Step, ...]) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+        self.socket = socket.create_connection(("127.0.0.1", port), ANSWER_TIMEOUT_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.steps = flow
         self.position = 0
@@ -41,7 +41,7 @@ class Caller:
         self.piece = b""
 
     def once(self, request: bytes) -> bytes:
-        """Asks, waits, and returns the whole answer."""
+        """Sends the request, waits, and returns the whole answer."""
         self.socket.sendall(request)
         answer = b""
         while len(answer) < (whole_length(answer) or len(answer) + 1):
@@ -53,7 +53,7 @@ class Caller:
 
 
 class Game:
-    """Plays a flow over and over until its time is over, then waits for the answers that are still missing."""
+    """Plays a flow again and again until its time is over, then waits for the missing answers."""
 
     def __init__(self, port: int, flow: str, username: str, connections: int, run: str, *, sessions: bool) -> None:
         self._run = run
@@ -75,25 +75,25 @@ class Game:
             self._epoll.register(caller.socket.fileno(), select.EPOLLIN)
             self._idle.append(caller)
 
-    def flat_out(self, seconds: float) -> float:
+    def play_flat_out(self, seconds: float) -> float:
         """Every connection calls again as soon as it is answered. Returns when the last call may have begun."""
         end = time.perf_counter() + seconds
         while self._idle:
             self._begin(self._idle.popleft(), time.perf_counter())
         while time.perf_counter() < end:
-            for caller in self._answered(PATIENCE_S):
+            for caller in self._read_answers(ANSWER_TIMEOUT_S):
                 self._begin(caller, time.perf_counter())
         return end
 
-    def so_many(self, flows: int) -> None:
+    def play_flows(self, flows: int) -> None:
         """Every connection calls again as soon as it is answered, until so many flows have begun."""
         while self._idle:
             self._begin(self._idle.popleft(), time.perf_counter())
         while self._next < flows:
-            for caller in self._answered(PATIENCE_S):
+            for caller in self._read_answers(ANSWER_TIMEOUT_S):
                 self._begin(caller, time.perf_counter())
 
-    def at_rate(self, rate: float, seconds: float, chance: random.Random) -> float:
+    def play_at_rate(self, rate: float, seconds: float, chance: random.Random) -> float:
         """Begins `rate` flows a second. Returns when the last call may have begun."""
         due = time.perf_counter()
         end = due + seconds
@@ -104,14 +104,18 @@ class Game:
                 due += chance.expovariate(rate)
             while waiting and self._idle:
                 self._begin(self._idle.popleft(), waiting.popleft())
-            self._idle.extend(self._answered(max(0.0, due - time.perf_counter())))
+            self._idle.extend(self._read_answers(max(0.0, due - time.perf_counter())))
         return end
 
     def finish(self) -> None:
-        """Every flow under way is brought to its end."""
+        """Waits until every flow that was begun has ended. Raises `TimeoutError` if answers are missing."""
         while self._under_way:
-            if not list(self._answered(PATIENCE_S)) and self._under_way and not self._epoll.poll(PATIENCE_S):
-                raise TimeoutError(f"{self._under_way} calls were not answered in {PATIENCE_S:.0f} s")
+            if (
+                not list(self._read_answers(ANSWER_TIMEOUT_S))
+                and self._under_way
+                and not self._epoll.poll(ANSWER_TIMEOUT_S)
+            ):
+                raise TimeoutError(f"{self._under_way} calls were not answered in {ANSWER_TIMEOUT_S:.0f} s")
 
     @property
     def begun(self) -> int:
@@ -123,15 +127,15 @@ class Game:
         caller.id = transfer_id(self._run, self._next)
         self._next += 1
         self._under_way += 1
-        self._ask(caller, due)
+        self._send(caller, due)
 
     @staticmethod
-    def _ask(caller: Caller, due: float) -> None:
+    def _send(caller: Caller, due: float) -> None:
         caller.began = due
         caller.socket.send(caller.steps[caller.position].request(caller.id))
 
-    def _answered(self, timeout_s: float) -> Any:
-        """Reads what has come in; yields the connections whose flow is at its end."""
+    def _read_answers(self, timeout_s: float) -> Any:
+        """Reads what has come in; yields the connections whose flow has ended."""
         for fd, _ in self._epoll.poll(timeout_s):
             caller = self._callers[fd]
             answer = caller.piece + caller.socket.recv(65536)
@@ -148,7 +152,7 @@ class Game:
             self._expect_ok(answer, b'"balance"' if step.after is None else caller.id, caller)
             caller.position += 1
             if caller.position < len(caller.steps):
-                self._ask(caller, now)
+                self._send(caller, now)
             else:
                 self._under_way -= 1
                 yield caller
@@ -169,7 +173,7 @@ def quantile(ordered: list[float], share: float) -> float:
 
 
 def tally(game: Game, began: float, end: float, calls_until_end: int, cpu_s: float) -> dict[str, Any]:
-    """What came of it. `cpu_share` is how much of its core the game itself needed."""
+    """The game's figures. `cpu_share` is the share of its core that the game itself needed."""
     ordered = sorted(game.latencies_s)
     return {
         "calls": len(ordered),
@@ -185,7 +189,7 @@ def tally(game: Game, began: float, end: float, calls_until_end: int, cpu_s: flo
 
 
 def main() -> None:
-    """Plays as the command line says, and prints what came of it."""
+    """Plays as the command line says, and prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--flow", required=True)
@@ -201,9 +205,9 @@ def main() -> None:
     gc.disable()
     began, cpu_before = time.perf_counter(), time.process_time()
     if given.rate is None:
-        end = game.flat_out(given.seconds)
+        end = game.play_flat_out(given.seconds)
     else:
-        end = game.at_rate(given.rate, given.seconds, random.Random(given.run))  # noqa: S311 - arrivals, no secrets
+        end = game.play_at_rate(given.rate, given.seconds, random.Random(given.run))  # noqa: S311 - arrivals, no secrets
     calls, cpu_s = len(game.latencies_s), time.process_time() - cpu_before
     game.finish()
     json.dump(tally(game, began, end, calls, cpu_s), sys.stdout)

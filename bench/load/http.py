@@ -1,4 +1,4 @@
-"""As much of HTTP/1.1 as both ends need: messages with a Content-Length."""
+"""The part of HTTP/1.1 that game and operator need: messages with a Content-Length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 def whole_length(data: bytes) -> int:
-    """How many bytes the message at the start of `data` has, or 0 where its head is not all there yet."""
+    """The length in bytes of the message at the start of `data`, 0 if its head is not complete yet."""
     head = data.find(HEAD_END)
     if head < 0:
         return 0
@@ -20,7 +20,7 @@ def whole_length(data: bytes) -> int:
 
 
 def post(path: str, body: bytes, authorization: str) -> bytes:
-    """A request, whole."""
+    """A whole request."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {authorization}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -1,6 +1,6 @@
-"""An operator that answers at once, in both protocols that are measured, with what the contract asks of an answer.
+"""An operator that answers at once, in both protocols that are measured, with the members that the contract requires.
 
-`python -m bench.load.operator` prints its port. `GET /answered` tells how many calls it has answered.
+`python -m bench.load.operator` prints its port. `GET /answered` returns how many calls it has answered.
 With `--hang` it takes every request and answers none.
 """
 
@@ -15,7 +15,7 @@ from typing import Final
 
 from bench.load.http import whole_length
 
-_ID: Final = re.compile(rb'"mmTransactionId": ?"([^"]*)"')
+_TRANSFER_ID: Final = re.compile(rb'"mmTransactionId": ?"([^"]*)"')
 _REQUEST_UUID: Final = re.compile(rb'"request_uuid": ?"([^"]*)"')
 _TOKEN: Final = re.compile(rb'"token": ?"([^"]*)"')
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
@@ -23,7 +23,7 @@ _BALANCE: Final = b'"balance": {"amount": 51800.00, "currencyCode": "XAG"}}'
 
 
 class Operator:
-    """Answers on a port of its own until it is ended."""
+    """Answers on its own port until the process ends."""
 
     def __init__(self, *, hangs: bool) -> None:
         self._hangs = hangs
@@ -81,7 +81,7 @@ class Operator:
 
 def answer_to(request: bytes) -> bytes:
     """The body of a yes."""
-    if (found := _ID.search(request)) is not None:
+    if (found := _TRANSFER_ID.search(request)) is not None:
         return b'{"mmTransactionId": "' + found[1] + b'", ' + _BALANCE
     if (found := _REQUEST_UUID.search(request)) is not None:
         uuid = b'", "request_uuid": "' + found[1]
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--hang", action="store_true")
     operator = Operator(hangs=parser.parse_args().hang)
     gc.freeze()
-    print(operator.port, flush=True)  # noqa: T201 - this is how it is found
+    print(operator.port, flush=True)  # noqa: T201 - whoever started it reads the port
     operator.run()
 
 

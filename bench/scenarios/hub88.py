@@ -1,22 +1,21 @@
-"""A whole purchase through an operator whose every request is signed with RSA, against one that only asks for a
-password."""
+"""A whole purchase through an operator whose requests are signed with RSA, against one with a password only."""
 
 from __future__ import annotations
 
 from bench import journals
 from bench.contestants.gateway import gateway
 from bench.measuring import Bench
-from bench.results import Finding, Outcome, Played, figure, ratio
+from bench.results import GameRun, ScenarioResult, TargetResult, figure, ratio
 from bench.targets import TARGETS
 
 
-def run(bench: Bench) -> list[Outcome]:
+def run(bench: Bench) -> list[ScenarioResult]:
     """On one core, and on two, which the gateway then shares with the load."""
-    one, first = _measured(bench, "one-core", second_core=False)
-    two, second = _measured(bench, "two-cores", second_core=True)
+    one, first = _measure(bench, "one-core", second_core=False)
+    two, second = _measure(bench, "two-cores", second_core=True)
     runs = {**one, **two}
     return [
-        Outcome(
+        ScenarioResult(
             scenario="hub88",
             figures=[figure(name, played) for name, played in runs.items()],
             findings=[first, second],
@@ -24,9 +23,9 @@ def run(bench: Bench) -> list[Outcome]:
     ]
 
 
-def _measured(bench: Bench, cores: str, *, second_core: bool) -> tuple[dict[str, list[Played]], Finding]:
-    journal = journals.url(journals.new(bench.home, f"hub88-{cores}"))
-    runs: dict[str, list[Played]] = {}
+def _measure(bench: Bench, cores: str, *, second_core: bool) -> tuple[dict[str, list[GameRun]], TargetResult]:
+    journal = journals.url(journals.new_path(bench.home, f"hub88-{cores}"))
+    runs: dict[str, list[GameRun]] = {}
     with bench.running([gateway(journal, name=cores, second_core=second_core)]) as (running,):
         for username in ("quantum", "hub88"):
             bench.play(running, "purchase", seconds=1.0, username=username)
@@ -41,4 +40,4 @@ def _measured(bench: Bench, cores: str, *, second_core: bool) -> tuple[dict[str,
         f"all {seen} transfers are in the journal"
     )
     key = f"hub88/{cores}"
-    return runs, TARGETS[key].found(key, ratio(signed, plain), evidence)
+    return runs, TARGETS[key].result(key, ratio(signed, plain), evidence)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from bench import journals
 from bench.contestants.gateway import gateway
 from bench.measuring import Bench
-from bench.results import Outcome, figure, ratio
+from bench.results import ScenarioResult, figure, ratio
 from bench.targets import TARGETS
 from tests.support.postgres import PostgresServer
 
 
-def run(bench: Bench, database: PostgresServer) -> list[Outcome]:
+def run(bench: Bench, database: PostgresServer) -> list[ScenarioResult]:
     """Both on this machine, and PostgreSQL not on the gateway's core."""
     urls = {
-        "sqlite": journals.url(journals.new(bench.home, "sqlite")),
+        "sqlite": journals.url(journals.new_path(bench.home, "sqlite")),
         "postgres": database.url,
     }
     with bench.running([gateway(url, name=name) for name, url in urls.items()]) as running:
@@ -22,5 +22,5 @@ def run(bench: Bench, database: PostgresServer) -> list[Outcome]:
     figures = [figure(name, played) for name, played in runs.items()]
     sqlite, postgres = figures
     words = f"{postgres.rate:,.0f} calls/s against {sqlite.rate:,.0f}; all {seen} transfers are in the journals"
-    found = TARGETS["postgres/rate"].found("postgres/rate", ratio(runs["postgres"], runs["sqlite"]), words)
-    return [Outcome(scenario="postgres", figures=figures, findings=[found])]
+    found = TARGETS["postgres/rate"].result("postgres/rate", ratio(runs["postgres"], runs["sqlite"]), words)
+    return [ScenarioResult(scenario="postgres", figures=figures, findings=[found])]

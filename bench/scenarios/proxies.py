@@ -1,4 +1,4 @@
-"""One call beside everything that one would use instead."""
+"""One call through the gateway, and through its alternatives."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from bench import journals
 from bench.contestants.gateway import gateway
 from bench.contestants.proxies import BY_HAND, PROXIES, saga
 from bench.measuring import Bench
-from bench.results import Finding, Outcome, Played, figure, ratio
+from bench.results import GameRun, ScenarioResult, TargetResult, figure, ratio
 from bench.targets import TARGETS
 from tests.support.postgres import PostgresServer
 
 GATEWAY = "gateway"
 
 
-def run(bench: Bench, database: PostgresServer) -> list[Outcome]:
+def run(bench: Bench, database: PostgresServer) -> list[ScenarioResult]:
     """The gateway, bare proxies, and services that do the same job, for a rollback and for a balance."""
-    journal = journals.url(journals.new(bench.home, "proxies"))
+    journal = journals.url(journals.new_path(bench.home, "proxies"))
     with bench.running([gateway(journal), *PROXIES]) as proxies:
         rollbacks = bench.take_turns(proxies, "rollback")
         balances = bench.take_turns(proxies, "balance")
@@ -26,7 +26,7 @@ def run(bench: Bench, database: PostgresServer) -> list[Outcome]:
     durable = f"; all {seen} transfers of this gateway are in its journal"
     services_only = {name: runs for name, runs in beside.items() if name != GATEWAY}
     return [
-        Outcome(
+        ScenarioResult(
             scenario="rollback",
             figures=[figure(name, runs) for name, runs in (rollbacks | services_only).items()],
             findings=[
@@ -35,7 +35,7 @@ def run(bench: Bench, database: PostgresServer) -> list[Outcome]:
             ],
             missing=bench.missing,
         ),
-        Outcome(
+        ScenarioResult(
             scenario="balance",
             figures=[figure(name, runs) for name, runs in balances.items()],
             findings=_against(balances, "balance", ["aiohttp"], ""),
@@ -43,11 +43,11 @@ def run(bench: Bench, database: PostgresServer) -> list[Outcome]:
     ]
 
 
-def _against(runs: dict[str, list[Played]], flow: str, names: list[str], more: str) -> list[Finding]:
+def _against(runs: dict[str, list[GameRun]], flow: str, names: list[str], more: str) -> list[TargetResult]:
     return [_one_against(runs[GATEWAY], runs[name], f"{flow}/{name}", more) for name in names]
 
 
-def _one_against(ours: list[Played], theirs: list[Played], key: str, more: str) -> Finding:
+def _one_against(ours: list[GameRun], theirs: list[GameRun], key: str, more: str) -> TargetResult:
     mine, other = figure(GATEWAY, ours), figure(key, theirs)
     evidence = f"{mine.rate:,.0f} calls/s against {other.rate:,.0f}; {mine.cpu_us:.0f} µs against {other.cpu_us:.0f}"
-    return TARGETS[key].found(key, ratio(ours, theirs), evidence + more)
+    return TARGETS[key].result(key, ratio(ours, theirs), evidence + more)
