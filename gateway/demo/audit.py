@@ -28,7 +28,7 @@ _EXPECTED: Final[Mapping[Decision | None, tuple[State | None, ...]]] = {
     Decision.ROLLBACK: (State.ROLLED_BACK,),
     None: (State.ROLLED_BACK, None),
 }
-"""The states in which a purchase may end, by the end that the game asked for; None is no row in the journal."""
+"""The states in which a purchase may end, by the end that the game asked for; None stands for a missing row."""
 
 _DIRECTIONS: Final[Mapping[str, Direction]] = {call: direction for direction, call in HOLD_CALL.items()}
 _ENDS: Final[Mapping[str, tuple[Direction, Decision]]] = {call: end for end, call in END_CALL.items()}
