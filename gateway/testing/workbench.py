@@ -64,7 +64,8 @@ class Workbench:
         )
 
     async def attempt(self, call: WalletCall, transfer: Transfer) -> Outcome:
-        """One try at the operator, as the gateway makes it. Never raises what the adapter raises."""
+        """One try at the operator, as the gateway makes it. Raises `Refused` if the bulkhead has no slot,
+        and never what the adapter raises."""
         async with self.operator.admit(GROUP_OF[call]) as admission:
             return await admission.attempt(call, transfer)
 
