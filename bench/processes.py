@@ -42,7 +42,7 @@ class Program:
                 stderr=out,
                 env={**os.environ, **(environ or {})},
                 cwd=cwd,
-                start_new_session=True,
+                start_new_session=True,  # so that `stop` can kill its children too
                 preexec_fn=lambda: os.sched_setaffinity(0, cores),  # noqa: PLW1509 - the bench has no threads
             )
 

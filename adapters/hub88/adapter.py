@@ -49,7 +49,7 @@ class Hub88(Adapter):
     Settings = Hub88Settings
     settings: Hub88Settings
 
-    needs_player = True
+    needs_player = True  # bets and wins must name their user (Hub88, "Request fields")
 
     signer: ClassVar[Executor | None] = SIGNING_POOL
     """The threads that sign. The simulator sets None: nothing may run beside its loop."""

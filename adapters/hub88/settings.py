@@ -42,6 +42,8 @@ class Hub88Settings(AdapterSettings):
     @field_validator("currencies")
     @classmethod
     def _require_distinct_codes(cls, currencies: dict[str, str]) -> dict[str, str]:
+        # Operators answer with currencies in any case (test_a_currency_is_the_same_in_any_case), so codes that differ
+        # only in case would be one.
         if len({code.casefold() for code in currencies.values()}) < len(currencies):
             raise ValueError("gives two of the game's currencies the same code")
         if len({ours.casefold() for ours in currencies}) < len(currencies):

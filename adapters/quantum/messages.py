@@ -27,6 +27,7 @@ _KNOWN_MEMBERS: Final = TRANSFER_MEMBERS | SESSION_MEMBERS | {"balance"}
 _FAILURE_MEMBERS: Final = frozenset({"error", "errors", "errorcode", "errordescription", "errormessage"})
 """Other names, in lower case, under which operators report a failure."""
 
+# Decimal() would also read "NaN", "1_000" and the digits of other scripts, which no balance holds.
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _MAX_CODE_DIGITS: Final = 18
 _CODE_TEXT: Final = re.compile(rf"-?[0-9]{{1,{_MAX_CODE_DIGITS}}}", re.ASCII)

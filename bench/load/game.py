@@ -201,6 +201,7 @@ def main() -> None:
     parser.add_argument("--no-sessions", action="store_true", help="verify no session first")
     given = parser.parse_args()
     game = Game(given.port, given.flow, given.username, given.connections, given.run, sessions=not given.no_sessions)
+    # A collection in the game would count as latency of the contestant.
     gc.freeze()
     gc.disable()
     began, cpu_before = time.perf_counter(), time.process_time()

@@ -54,6 +54,7 @@ def _round(bench: Bench, contestant: Contestant) -> tuple[GameRun, GameRun]:
     with bench.running([contestant]) as (running,):
         bench.play(running, "rollback", seconds=min(WARM_UP_S, bench.sizes.seconds))
         without = bench.play(running, "rollback")
+        # Without sessions: their verifySession would hang before the first rollback.
         options = ("--username", "hanging", "--connections", LIMIT, "--no-sessions", "--seconds", 600)
         game, _ = bench.start_game(running, "--flow", "rollback", *options)
         with game:

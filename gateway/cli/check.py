@@ -82,7 +82,7 @@ async def _journal(name: str, settings: JournalSettings) -> ProbeResult:
 
 
 async def _operator(name: str, settings: OperatorSettings) -> ProbeResult:
-    """Asks whose session one is that nobody has: an operator that says no to that is there, and speaks the protocol."""
+    """Verifies a made-up session token: a clear decline proves that the operator is reached and speaks the protocol."""
     what = f"operator {name}"
     operator = build_operator(name, settings, Metrics(), SystemClock())
     try:

@@ -39,7 +39,7 @@ def demo(
     agrees = result.audit.agrees
     console = Console(width=None if sys.stdout.isatty() else UNFOLDED_WIDTH, highlight=False)
     print_report(console, result, kept=keep is not None or not agrees)
-    if agrees:
+    if agrees:  # the files of a failed run stay: they show why it failed
         _remove_temporary(folder, keep)
     print_line(summary(sizes, result))
     if not agrees:

@@ -75,6 +75,7 @@ def retry(  # noqa: PLR0913 - a command's arguments are its options
     async def act(journals: AllJournals) -> int:
         if ids:
             return await _retry_each(journals, ids, operator, direction, reason, slots)
+        # Leaves out what is changed from now on, by this command or by anybody else: see `_change_all_pages`.
         where = TransferFilter(operator=operator, direction=direction, changed_before=reason.at)
         return await (_retry_parked if all_parked else _hasten_undelivered)(journals, where, reason, slots)
 
@@ -91,7 +92,7 @@ async def _retry_each(
     slots: Slots,
 ) -> int:
     """Looks all of them up before it changes the first, so that a typing error changes none."""
-    named = dict.fromkeys(ids)
+    named = dict.fromkeys(ids)  # an id that is given twice is one transfer, and takes one slot
     transfers = [await find_undelivered(journals, transfer_id, operator, direction) for transfer_id in named]
     for transfer in transfers:
         await write_change(journals, _retry_change(transfer, reason, slots.take()))

@@ -64,4 +64,4 @@ def _announce(server: SandboxServer) -> None:
     settings = server.operator.simulated.adapter_settings(server.base_url)
     print_line(f"a simulated operator listens on {server.url}")
     print_line(f"settings: {msgspec.json.encode(settings).decode()}")
-    sys.stdout.flush()
+    sys.stdout.flush()  # a program that started the sandbox through a pipe waits for these lines

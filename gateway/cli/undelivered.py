@@ -28,7 +28,7 @@ async def find_undelivered(
     """The transfer of that id, parked or being delivered. Raises `CommandFailed` if there is none or more than one, or
     if a person cannot act on it now."""
     where = TransferFilter(id=transfer_id, operator=operator, direction=direction)
-    found = await journals.list_transfers(where, limit=2)
+    found = await journals.list_transfers(where, limit=2)  # two are enough to know that the id names more than one
     if not found:
         raise CommandFailed(f"there is no transfer {transfer_id}")
     if len(found) > 1:

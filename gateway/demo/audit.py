@@ -234,6 +234,7 @@ def _ended_by(evidence: Evidence, key: Key, decided_by: Mapping[Key, Source]) ->
 
 def _decided_by(reasons: Sequence[KeyedReason]) -> dict[Key, Source]:
     """Who gave the first reason for each rollback."""
+    # Newest first: the last entry of a key stays in the dict, and that is the oldest reason.
     return {each.key: each.reason.source for each in sorted(reasons, key=lambda each: each.reason.at, reverse=True)}
 
 

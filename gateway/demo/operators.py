@@ -49,6 +49,7 @@ class DemoOperator:
 
     async def open(self) -> None:
         """Accepts connections from now on, at the same address every time."""
+        # The gateway's configuration names this port, so it stays the same after an outage.
         await self._server.start(HOST, self._port)
         self._port = int(self._server.url.rpartition(":")[2])
 

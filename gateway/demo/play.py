@@ -130,7 +130,7 @@ class _Run:
         journal = await self._open_journal()
         try:
             await self._wait_until_settled(journal)
-            balances = await self._ask_balances()
+            balances = await self._ask_balances()  # while the gateway still runs: it answers them
             status = await self._gateway.stop()
             self._listener.report_event(f"the gateway was asked to stop, and ended with status {status}")
             evidence = Evidence(
@@ -177,6 +177,7 @@ class _Run:
         """Kills and restarts the gateway, spread evenly over the run, each time while a withdraw is in progress."""
         for number in range(1, self._sizes.kills + 1):
             await self._wait_until_played(number / (self._sizes.kills + 1))
+            # A kill between two calls would prove little: the gateway must lose an answer.
             await _wait_until(lambda: self._game.holds_in_progress.total() > 0)
             in_progress = self._game.holds_in_progress.total()
             await self._gateway.kill()

@@ -78,6 +78,7 @@ class SandboxServer:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Returns once connections are accepted. `url` then is the address, without a slash at its end."""
+        # Cancellation, since a handler that hangs on purpose must end with its connection.
         server = web.Server(self._handle, access_log=None, handler_cancellation=True)
         self._runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()

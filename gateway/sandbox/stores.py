@@ -41,6 +41,8 @@ class FileStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        # Half a line left by a killed process would make one unreadable line with the next event. Held by
+        # tests/unit/sandbox/test_ledger.py.
         os.ftruncate(self._file, _length_of_whole_lines(path))
 
     def append(self, event: Event) -> None:

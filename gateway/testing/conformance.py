@@ -37,8 +37,8 @@ from gateway.sandbox.simulated import Simulated
 from gateway.testing.workbench import PLAYER, TOKEN, Workbench, build, workbench
 from gateway.wire.calls import END_CALL, HOLD_CALL, WalletCall
 
-LONG_TIMEOUT_S: Final = 10.0
-SHORT_TIMEOUT_S: Final = 0.2
+LONG_TIMEOUT_S: Final = 10.0  # never reached, even on a busy machine
+SHORT_TIMEOUT_S: Final = 0.2  # waited for in full, by each test of an operator that hangs
 
 AMOUNTS: Final = ("0.1", "230.00", "1234567890123456.78", "99999999999999999999.99999999", "1e2", "1e-8")
 
@@ -83,6 +83,8 @@ class Conformance:
 
     adapter: ClassVar[type[Adapter]]
     simulated: ClassVar[type[Simulated]]
+
+    # Each test runs its own event loop, so that it needs pytest alone and no plugin.
 
     def test_a_session_is_verified(self) -> None:
         async def check() -> None:
