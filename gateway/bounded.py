@@ -1,4 +1,4 @@
-"""A map that forgets: what is remembered only to save work must not grow with the number of players."""
+"""A map of limited size, for what is remembered only to save work: it must not grow with the number of players."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ V = TypeVar("V")
 
 
 class BoundedMap(dict[K, V], Generic[K, V]):
-    """The latest `capacity` entries: `put` forgets the one that was put in first. Reading is a dictionary's own.
+    """A dictionary of at most `capacity` entries; `put` beyond that removes the entry that was put in first.
 
-    An entry that is put in again keeps its place in the order: renewing it must cost no more than writing it.
+    An entry that is put in again keeps its place in the order. So this is first in, first out, not least recently used:
+    moving an entry at every read or write would cost more than the entry saves. Only `put` keeps the limit.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -19,6 +20,7 @@ class BoundedMap(dict[K, V], Generic[K, V]):
         self.capacity = capacity
 
     def put(self, key: K, value: V) -> None:
+        """Adds or replaces an entry, and removes the oldest if there are more than `capacity`."""
         self[key] = value
         if len(self) > self.capacity:
             del self[next(iter(self))]

@@ -1,6 +1,6 @@
-"""Time, handed to whoever needs it, so that tests run two days in a blink.
+"""Time, passed to whatever needs it, so that tests run 48 hours of deliveries within seconds.
 
-Sleeping goes through the event loop; a test that drives the loop's time drives both.
+A clock only tells the time. Sleeping goes through the event loop: a test that controls the loop's time controls both.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ class Clock(Protocol):
     """Where the time comes from."""
 
     def now(self) -> float:
-        """Unix seconds: what is written down."""
+        """Unix seconds, for what is written to the journal. It jumps when the system's clock is set."""
 
     def monotonic(self) -> float:
-        """Seconds that never jump: what durations are measured with."""
+        """Seconds from an unspecified start that never go backwards, for measuring durations."""
 
 
 class SystemClock:
-    """The time of this machine: the system's own functions, since one call looks at the clock a dozen times."""
+    """The time of this machine."""
 
+    # The system's own functions, without a method around them: a call of the game reads the clock about twelve times.
     now = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)

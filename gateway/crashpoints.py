@@ -1,7 +1,7 @@
 """Named points at which a test may kill the process, to prove that nothing is lost there.
 
-Armed by the environment alone: ``MM_GATEWAY_CRASH_AT=hold.durable:3`` sends SIGKILL to the process the third time
-it comes by that point. Unarmed, a point costs one comparison.
+Set by the environment alone: ``MM_GATEWAY_CRASH_AT=hold.durable:3`` sends SIGKILL to the process the third time it
+passes that point. Where it is not set, a point costs one comparison. `tests/acceptance/crash` kills at every point.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from typing import Final
 ENVIRONMENT: Final = "MM_GATEWAY_CRASH_AT"
 
 HEAD_START_S: Final = 0.02
-"""How far the loop runs ahead of a thread that is about to die, so that whatever failed to wait for it goes out."""
+"""Seconds that a thread leaves the event loop before it kills the process: if the loop does not wait for the thread's
+work, as it must, what it sends in that time reaches the operator or the game, where the test finds it."""
 
 POINTS: Final = frozenset(
     {
-        # A call comes in, and goes out again.
-        "call.read",
-        "call.answering",
-        "call.answered",
+        # A call of the game: its request, its response.
+        "http.read",
+        "http.answering",
+        "http.answered",
         "session.remembered",
         # A withdraw or deposit.
         "hold.begun",
@@ -32,8 +33,8 @@ POINTS: Final = frozenset(
         "hold.answered",
         "hold.recorded",
         "hold.refused",
-        "followup.begun",
-        "followup.recorded",
+        "unrecorded.begun",
+        "unrecorded.recorded",
         # A confirm or rollback.
         "end.begun",
         "end.decided",
@@ -41,7 +42,7 @@ POINTS: Final = frozenset(
         "end.joined",
         "end.noted",
         "end.delivered",
-        # A decision on its way to the operator.
+        # The delivery of a decision to the operator.
         "delivery.claimed",
         "delivery.recovered",
         "delivery.admitted",
@@ -49,7 +50,7 @@ POINTS: Final = frozenset(
         "delivery.recorded",
         "delivery.postponed",
         "delivery.parked",
-        # The operator's side of the wire.
+        # A request to the operator.
         "client.writing",
         "client.written",
         "client.answered",
@@ -66,9 +67,9 @@ POINTS: Final = frozenset(
         # The process as a whole.
         "start.inherited",
         "start.serving",
-        "recovery.beaten",
-        "recovery.inherited",
-        "recovery.pruned",
+        "housekeeping.lease_renewed",
+        "housekeeping.orphans_released",
+        "housekeeping.pruned",
         "reload.prepared",
         "reload.swapped",
         "stop.refusing",
@@ -78,31 +79,34 @@ POINTS: Final = frozenset(
 )
 
 
-def _armed() -> tuple[str, int]:
+def _read_environment() -> tuple[str, int]:
+    """The point's name, and how many times it is passed until the process dies. The name is empty where none is set."""
     name, _, times = os.environ.get(ENVIRONMENT, "").partition(":")
     return name, int(times or 1)
 
 
-_name, _times_left = _armed()
+_name, _times_left = _read_environment()
 
 
 def crash_point(name: str) -> None:
-    """Dies here if this point is armed and its time has come; does nothing otherwise."""
+    """Kills the process here if the environment names this point and it has been passed often enough."""
     if name == _name:
-        _pass_armed()
+        _count_down()
 
 
 def crash_point_once_written(name: str) -> None:
-    """As `crash_point`, but dies only after the loop has given the system what was written to sockets before this."""
+    """As `crash_point`, but only after the event loop has handed to the system what was written to sockets before."""
     if name == _name:
-        asyncio.get_running_loop().call_soon(_pass_armed)
+        # One turn later: a transport that could not write at once does so when the loop next polls its sockets.
+        asyncio.get_running_loop().call_soon(_count_down)
 
 
-def _pass_armed() -> None:
-    global _times_left  # noqa: PLW0603 - one process, one armed point
+def _count_down() -> None:
+    global _times_left  # noqa: PLW0603 - one process, one point
     _times_left -= 1
     if _times_left == 0:
         if current_thread() is not main_thread():
             time.sleep(HEAD_START_S)
+        # Past the log and its buffer: SIGKILL leaves neither a chance to be written.
         os.write(2, f"killed at crash point {_name}\n".encode())
         os.kill(os.getpid(), signal.SIGKILL)

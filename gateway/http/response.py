@@ -48,9 +48,9 @@ class WalletResponse(web.StreamResponse):
         # RFC 9112 section 9.3: HTTP/1.1 keeps a connection open unless told, 1.0 closes it unless told.
         is_default = keep and request.version == HttpVersion11
         head = self.head("" if is_default else f"Connection: {'keep-alive' if keep else 'close'}\r\n")
-        crash_point("call.answering")
+        crash_point("http.answering")
         await request.writer.write(head if request.method == "HEAD" else head + self._content)
-        crash_point_once_written("call.answered")
+        crash_point_once_written("http.answered")
         if request.protocol.writing_paused:
             await _wait_for_client(request)
         return request.writer

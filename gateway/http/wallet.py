@@ -150,7 +150,7 @@ class WalletHandler:
             raise _NO_SUCH_CALL
         until = (call.connection.began_at or self._loop.time()) + routing.server.read_timeout
         body = await self._bodies.read(request, until, allow_large=route.call in ROLLBACKS)
-        crash_point("call.read")
+        crash_point("http.read")
         self._request_timeouts.set(call, self._loop.time() + routing.server.request_timeout, self._loop)
         try:
             return await self._run_handler(access.operator, route.call, body)

@@ -69,11 +69,11 @@ class Housekeeping:
         await self._journal.renew_lease(
             Instance(id=self._instance, started_at=self._started_at, lease_until=now + INSTANCE_LEASE_S)
         )
-        crash_point("recovery.beaten")
+        crash_point("housekeeping.lease_renewed")
 
     async def _release_orphans(self, now: float) -> None:
         rows = await self._journal.release_orphans(now)
-        crash_point("recovery.inherited")
+        crash_point("housekeeping.orphans_released")
         if rows:
             log.warning("took over what a dead instance left behind", transfers=rows)
 
@@ -91,4 +91,4 @@ class Housekeeping:
         pruned = PRUNE_LIMIT
         while pruned >= PRUNE_LIMIT:
             pruned = await self._journal.prune(before, PRUNE_LIMIT)
-            crash_point("recovery.pruned")
+            crash_point("housekeeping.pruned")

@@ -83,11 +83,11 @@ class UnrecordedOutcomes:
         return (await self._write(operator, change)).transfer
 
     async def _write(self, operator: Operator, change: Change) -> Changed:
-        crash_point("followup.begun")
+        crash_point("unrecorded.begun")
         # In progress meanwhile, so that the game's own rollback waits for this one instead of racing it.
         with self._context.single_flight.begin(change.key):
             changed = await self._write_until_durable(operator, change)
-        crash_point("followup.recorded")
+        crash_point("unrecorded.recorded")
         if changed.moved and change.reason is not None:
             self._context.reasons.count(operator.name, change.reason)
             if change.to in FINAL:
