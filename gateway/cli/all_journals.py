@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from gateway.cli.errors import CommandFailed
 from gateway.clock import SystemClock
@@ -16,8 +16,6 @@ from gateway.journal.writes import Change, Changed
 from gateway.records import Key, KeyedReason, ReasonTotal, Timeline, Transfer
 from gateway.settings import JournalSettings, Settings
 from gateway.telemetry.metrics import Metrics
-
-SQLITE_FILE: Final = "sqlite:///"
 
 T = TypeVar("T")
 
@@ -94,8 +92,8 @@ def with_journals(settings: Settings, ask: Callable[[AllJournals], Coroutine[Any
 
 def missing_file(journal: JournalSettings) -> Path | None:
     """The file of a SQLite journal, if it does not exist; None if it does, or the journal is in PostgreSQL."""
-    file = Path(journal.url.removeprefix(SQLITE_FILE))
-    return file if journal.url.startswith(SQLITE_FILE) and not file.exists() else None
+    path = journal.sqlite_path
+    return None if path is None or Path(path).exists() else Path(path)
 
 
 def require_file(name: str, journal: JournalSettings) -> None:

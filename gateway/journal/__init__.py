@@ -1,4 +1,10 @@
-"""The memory of the gateway: finds the store that a journal's URL names."""
+"""The journal: the gateway's durable memory. Which store it is, its URL says; its users see `interface.Journal` alone.
+
+`interface` is what a journal offers and raises, `writes` each write as data, with the rule of a change. `group_commit`
+gathers writes into batches. `rows`, `sealing` and `text_escaping` say how records are kept, `statements` and
+`migrations` read the stores' SQL. `sqlite` and `postgres` are the two stores, `copy` moves a journal from one to the
+other.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +26,18 @@ _POSTGRES: Final = ("postgresql:", "postgres:")
 async def open_journal(
     name: str, settings: JournalSettings, metrics: Metrics, clock: Clock, *, beside: bool = False
 ) -> CopyableJournal:
-    """Opens the journal called `name` in the configuration; an empty SQLite file becomes one.
+    """Opens the journal that the configuration calls `name`. An empty or missing SQLite file becomes a journal.
 
-    `beside` is for a command that looks into the journal of a running gateway: a SQLite file is else opened by one
-    process only. Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
+    `beside` is for a command, while a gateway may be running: otherwise one process alone may open a SQLite file.
+    Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
     """
-    if settings.url.startswith("sqlite:"):
+    if settings.sqlite_path is not None:
         return await open_sqlite(name, settings, sealer_of(settings), metrics, clock, beside=beside)
     if settings.url.startswith(_POSTGRES):
-        from gateway.journal.postgres.journal import open_postgres  # noqa: PLC0415 - a third of a start without it
+        from gateway.journal.postgres.journal import open_postgres  # noqa: PLC0415 - asyncpg takes a third of a start
 
         return await open_postgres(name, settings, sealer_of(settings), metrics, clock)
-    raise _no_store(settings)
+    raise _unknown_scheme(settings)
 
 
 async def migrate_journal(settings: JournalSettings) -> list[str]:
@@ -39,21 +45,21 @@ async def migrate_journal(settings: JournalSettings) -> list[str]:
 
     Raises `JournalUnavailable`, `JournalMisconfigured`, or `SchemaMismatch` if the schema is newer than the program.
     """
-    if settings.url.startswith("sqlite:"):
+    if settings.sqlite_path is not None:
         return await migrate_sqlite(settings)
     if settings.url.startswith(_POSTGRES):
         from gateway.journal.postgres.journal import migrate_postgres  # noqa: PLC0415 - as above
 
         return await migrate_postgres(settings)
-    raise _no_store(settings)
+    raise _unknown_scheme(settings)
 
 
 def sealer_of(settings: JournalSettings) -> Sealer:
-    """What keeps the journal's session tokens secret."""
+    """What encrypts the journal's session tokens: with `encryption_key`; the former keys only decrypt."""
     keys = (settings.encryption_key, *settings.former_encryption_keys)
     return Sealer([key_bytes(key.get_secret_value()) for key in keys if key is not None])
 
 
-def _no_store(settings: JournalSettings) -> JournalMisconfigured:
+def _unknown_scheme(settings: JournalSettings) -> JournalMisconfigured:
     scheme = settings.url.partition(":")[0]  # the rest may hold a password
-    return JournalMisconfigured(f"no journal has the URL {scheme}:…: write sqlite:///FILE or postgresql://…")
+    return JournalMisconfigured(f"no journal can have the URL {scheme}:…: write sqlite:///FILE or postgresql://…")

@@ -1,7 +1,7 @@
-"""Group commit: what is written within a few turns of the loop is committed together, and wakes its callers together.
+"""Group commit: writes of a few turns of the event loop are committed together, and their callers wake together.
 
-A store gives `GroupCommit` a `send` and settles each batch it was sent; it may do so from a thread of its own
-(SQLite) or from a task (PostgreSQL), but hands the outcome back on the loop's thread.
+A store passes `send` to `GroupCommit`, and settles or fails each batch that it was sent. It may commit in a thread
+(SQLite) or in a task (PostgreSQL), but reports the outcome on the loop's thread.
 """
 
 from __future__ import annotations
@@ -30,18 +30,20 @@ from gateway.records import Instance, Key, Reason, Session, Timeline, Transfer
 from gateway.telemetry.metrics import Metrics
 
 WAITING_LIMIT: Final = 8192
-"""Writes that may wait for durability at once; more are refused, since memory is no journal."""
+"""Writes that may wait to become durable. More are refused at once, instead of filling the memory while the store is
+slow."""
 
 BATCH_LIMIT: Final = 512
-"""Writes in one transaction: beyond this, more of them make each wait longer and nothing faster."""
+"""Writes in one batch. With more, each waits longer, and none becomes durable sooner."""
 
-GATHERED_TURNS: Final = 3
-"""Turns of the loop in which writes are gathered. A commit costs as much as a whole call; a turn costs nothing while
-others are busy, and brings their writes, and is over at once when nobody is."""
+GATHER_TURNS: Final = 3
+"""Turns of the loop during which writes are gathered. A commit costs as much as a whole call. A turn costs nothing:
+while other calls are busy it brings their writes, and without other calls it ends at once. Measured in
+docs/decisions/011-group-commit.md."""
 
 
 class Batch:
-    """Writes to be made durable together, in this order, and who waits for the answer to each."""
+    """Writes to be made durable together, in this order, and beside each the future of its caller."""
 
     __slots__ = ("waiters", "writes")
 
@@ -50,6 +52,7 @@ class Batch:
         self.waiters: list[asyncio.Future[Any]] = []
 
     def extend(self, other: Batch) -> None:
+        """Appends the writes of another batch, which is not used again."""
         self.writes += other.writes
         self.waiters += other.waiters
 
@@ -58,11 +61,11 @@ class Batch:
 
 
 class GroupCommit:
-    """Gathers writes, sends them on in batches, and answers their callers.
+    """Gathers writes, sends them in batches, and gives each caller the answer to its write.
 
-    `send` is called on the loop's thread with at most `BATCH_LIMIT` writes, and must see to it that `settle` or `fail`
-    is called exactly once, on the loop's thread, for every batch (or for several that were joined by `extend`).
-    `name` is the journal's, for metrics and errors.
+    `send` is called on the loop's thread with at most `BATCH_LIMIT` writes. For every batch, or for several joined by
+    `extend`, `settle` or `fail` must then be called exactly once, on the loop's thread. `name` is the journal's, for
+    metrics and errors. Must be made on the loop's thread.
     """
 
     def __init__(
@@ -74,45 +77,50 @@ class GroupCommit:
         self._waiting_limit = waiting_limit
         self._loop = asyncio.get_running_loop()
         self._next = Batch()
-        self._waiting = 0
+        self._waiting_count = 0
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     def write(self, write: Write) -> asyncio.Future[Any]:
-        """The future answer to `write`, there once it is durable. Raises `JournalUnavailable` when too many wait."""
-        if self._waiting >= self._waiting_limit or self._closed:
+        """The answer to `write`, as a future that is done once the write is durable or has failed.
+
+        Raises `JournalUnavailable` when too many writes wait, or the journal is closed.
+        """
+        if self._waiting_count >= self._waiting_limit or self._closed:
             raise self._refusal()
         waiter: asyncio.Future[Any] = self._loop.create_future()
         batch = self._next
         if not batch.writes:
-            self._loop.call_soon(self._gather, GATHERED_TURNS - 1)
+            self._loop.call_soon(self._gather, GATHER_TURNS - 1)
         batch.writes.append(write)
         batch.waiters.append(waiter)
-        self._waiting += 1
+        self._waiting_count += 1
         if len(batch.writes) == BATCH_LIMIT:
             self._flush()
         return waiter
 
     def settle(self, batch: Batch, answers: Sequence[Any], took_s: float) -> None:
-        """The batch is durable. `took_s` is how long its transaction took."""
+        """The batch is durable; `answers` are in the order of its writes. `took_s` is how long its transaction took."""
         crash_point("journal.durable")
         self._metrics.commit(self._name, len(answers), took_s)
         for waiter, answer in zip(batch.waiters, answers, strict=True):
+            # A caller that was cancelled meanwhile gets no answer, and the others do.
             if not waiter.done():
                 waiter.set_result(answer)
-        self._left(len(answers))
+        self._subtract_waiting(len(answers))
 
     def fail(self, batch: Batch, error: JournalUnavailable) -> None:
-        """Nothing of the batch is known to be durable."""
+        """None of the batch is known to be durable. (After a lost connection it may be: see `JournalUnavailable`.)"""
         self._metrics.commit_failed(self._name)
         for waiter in batch.waiters:
             if not waiter.done():
-                waiter.set_exception(JournalUnavailable(str(error)))  # each its own: a raised one collects frames
-        self._left(len(batch))
+                # One for each caller: an exception collects the frames of every place that raises it.
+                waiter.set_exception(JournalUnavailable(str(error)))
+        self._subtract_waiting(len(batch))
 
     async def close(self) -> None:
-        """Refuses further writes, and returns once all that were sent are settled or have failed."""
+        """Refuses further writes, and returns once all earlier ones are settled or have failed."""
         self._closed = True
         self._flush()
         await self._idle.wait()
@@ -126,31 +134,32 @@ class GroupCommit:
     def _flush(self) -> None:
         batch = self._next
         if batch.writes:
+            # Before `send`, which may settle the batch at once: an inline store does.
             self._next = Batch()
             self._idle.clear()
             self._send(batch)
             crash_point("journal.handed_over")
 
-    def _left(self, count: int) -> None:
-        self._waiting -= count
-        if not self._waiting:
+    def _subtract_waiting(self, count: int) -> None:
+        self._waiting_count -= count
+        if not self._waiting_count:
             self._idle.set()
 
     def _refusal(self) -> JournalUnavailable:
         if self._closed:
             return JournalUnavailable(f"the journal {self._name} is closed")
-        return JournalUnavailable(f"the journal {self._name} has {self._waiting} writes waiting already")
+        return JournalUnavailable(f"the journal {self._name} already has {self._waiting_count} writes waiting")
 
 
 class GroupedWrites:
-    """The writing half of `Journal`, for a store that commits in groups."""
+    """The writing methods of `Journal` (documented there), for a store that commits in groups."""
 
     def __init__(self, group: GroupCommit) -> None:
         self._group = group
 
     async def insert(self, transfer: Transfer, reason: Reason | None = None) -> Inserted:
-        opened: Inserted = await self._group.write(Insert(transfer=transfer, reason=reason))
-        return opened
+        inserted: Inserted = await self._group.write(Insert(transfer=transfer, reason=reason))
+        return inserted
 
     async def change(self, change: Change) -> Changed:
         changed: Changed = await self._group.write(change)
@@ -167,15 +176,15 @@ class GroupedWrites:
         return claimed
 
     async def import_timeline(self, timeline: Timeline) -> Inserted:
-        opened: Inserted = await self._group.write(Import(timeline))
-        return opened
+        inserted: Inserted = await self._group.write(Import(timeline))
+        return inserted
 
     async def renew_lease(self, instance: Instance) -> None:
         await self._group.write(RenewLease(instance=instance))
 
     async def release_orphans(self, now: float) -> int:
-        inherited: int = await self._group.write(ReleaseOrphans(now=now))
-        return inherited
+        released: int = await self._group.write(ReleaseOrphans(now=now))
+        return released
 
     async def prune(self, before: float, limit: int) -> int:
         pruned: int = await self._group.write(Prune(before=before, limit=limit))

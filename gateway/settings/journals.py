@@ -15,7 +15,8 @@ from gateway.settings.section import Section
 from gateway.settings.values import Timeout
 
 KEY_BYTES: Final = 32
-_URL_PATTERN: Final = r"^(sqlite:///.+|postgres(ql)?://.+)$"
+SQLITE_PREFIX: Final = "sqlite:///"
+_URL_PATTERN: Final = rf"^({SQLITE_PREFIX}.+|postgres(ql)?://.+)$"
 
 
 def key_bytes(text: str) -> bytes:
@@ -89,6 +90,12 @@ class JournalSettings(Section):
 
     statement_timeout: Timeout = 5.0
     """How long one transaction may take before the journal counts as unavailable."""
+
+    @property
+    def sqlite_path(self) -> str | None:
+        """The path of the SQLite file that `url` names, relative to the working directory unless it begins with a
+        slash. None where the URL is another store's."""
+        return self.url.removeprefix(SQLITE_PREFIX) if self.url.startswith(SQLITE_PREFIX) else None
 
     @property
     def passwords(self) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ CANARIES: Final = (
             Edit("gateway.journal.writes:apply_change", "change.fence not in {None, transfer.revision}", "False"),
             Edit(
                 "gateway.journal.sqlite.store:SqliteStore._change",
-                "None if number is None or found is None else self._moved(number, found, write)",
+                "None if row_id is None or found is None else self._update(row_id, found, write)",
                 "None",
             ),
         ),
@@ -472,7 +472,11 @@ CANARIES: Final = (
     ),
     Canary(
         "the same reason is kept each time it is given",
-        (Edit("gateway.journal.sqlite.store:SqliteStore._note", "if not self._connection.changes():", "if True:"),),
+        (
+            Edit(
+                "gateway.journal.sqlite.store:SqliteStore._add_reason", "if not self._connection.changes():", "if True:"
+            ),
+        ),
     ),
 )
 

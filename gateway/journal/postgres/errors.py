@@ -1,4 +1,4 @@
-"""PostgreSQL's errors in the journal's words: what the caller can do about them, and no value that was written."""
+"""PostgreSQL's errors as the journal's: named for what the caller can do, and without any value that was written."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from gateway.journal.interface import JournalMisconfigured, JournalUnavailable
 
 
 class Conflict(JournalUnavailable):
-    """The server undid all of it because of somebody else's transaction: the same again may well succeed."""
+    """The server rolled the transaction back because of another one: sent again, it may succeed."""
 
 
 class Unstorable(JournalUnavailable):
-    """The server will not take one of the values, now or ever; nothing was written."""
+    """The server rejects one of the values, and will do so at every try; nothing was written."""
 
 
 _UNUSABLE: Final = (
@@ -35,30 +35,32 @@ _ANY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalCl
 
 
 @contextmanager
-def named_errors(doing: str) -> Iterator[None]:
-    """Turns what asyncpg and the network raise into `JournalUnavailable`."""
+def translate_errors(doing: str) -> Iterator[None]:
+    """Raises `JournalUnavailable` in place of what asyncpg and the network raise. `doing` is what failed, for the
+    text."""
     try:
         yield
     except _CONFLICTS as error:
-        raise Conflict(f"{doing} failed: {_said(error)}") from error
+        raise Conflict(f"{doing} failed: {_message(error)}") from error
     except _UNSTORABLE as error:
-        raise Unstorable(f"{doing} failed: the value cannot be stored ({type(error).__name__})") from error
+        raise Unstorable(f"{doing} failed: the database rejects a value ({type(error).__name__})") from error
     except TimeoutError as error:
         raise JournalUnavailable(f"{doing} failed: no answer in time") from error
     except _ANY as error:
-        raise JournalUnavailable(f"{doing} failed: {_said(error)}") from error
+        raise JournalUnavailable(f"{doing} failed: {_message(error)}") from error
 
 
 @contextmanager
-def named_refusals() -> Iterator[None]:
-    """Turns what waiting does not mend into `JournalMisconfigured`, the rest into `JournalUnavailable`."""
-    with named_errors("connecting"):
+def translate_connect_errors() -> Iterator[None]:
+    """Raises `JournalMisconfigured` in place of errors that waiting does not repair, `JournalUnavailable` for
+    others."""
+    with translate_errors("connecting"):
         try:
             yield
         except _UNUSABLE as error:
-            raise JournalMisconfigured(f"connecting failed: {_said(error)}") from error
+            raise JournalMisconfigured(f"connecting failed: {_message(error)}") from error
 
 
-def _said(error: BaseException) -> str:
-    """The server's message without its details, which may quote a row."""
+def _message(error: BaseException) -> str:
+    """The first line of the server's message: further lines are details, which may quote a row."""
     return str(error).partition("\n")[0] or type(error).__name__

@@ -1,4 +1,4 @@
-"""The journal in a PostgreSQL database, for any number of gateways, and how one comes to be open."""
+"""The journal in a PostgreSQL database, for any number of gateways: opening it, and putting its parts together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.journal.group_commit import GroupCommit, GroupedWrites
 from gateway.journal.postgres.batch_writer import BatchWriter
-from gateway.journal.postgres.errors import named_refusals
+from gateway.journal.postgres.errors import translate_connect_errors
 from gateway.journal.postgres.pool import PooledConnection, PostgresPool, Server, close, connect, connect_unchecked
 from gateway.journal.postgres.reads import PostgresReads
 from gateway.journal.postgres.schema import migrate
@@ -17,49 +17,57 @@ from gateway.journal.writes import CheckWritable
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 
-ABREAST: Final = 2
-"""Batches under way at once: while one waits for the disk, the next is worked on. More would only be smaller."""
+CONCURRENCY: Final = 2
+"""Batches under way at the same time: while one waits for the disk, the server works on the next. With more of them
+each would be smaller, and so cost more."""
 
 
 class PostgresJournal(GroupedWrites, PostgresReads):
-    """`Journal` over one database. Some of its connections are kept for writing, so that no list delays a call."""
+    """`Journal` in one database. Writing has connections of its own, so that no list delays a call."""
 
     exclusive = False
 
     def __init__(
-        self, server: Server, first: PooledConnection, connections: int, sealer: Sealer, metrics: Metrics, clock: Clock
+        self,
+        server: Server,
+        first: PooledConnection,
+        connections: int,
+        sealer: Sealer,
+        metrics: Metrics,
+        clock: Clock,
     ) -> None:
-        abreast = min(ABREAST, connections - 1)
-        reading = connections - abreast
+        concurrency = min(CONCURRENCY, connections - 1)
+        read_limit = connections - concurrency
         rows = Rows(sealer)
-        self._writing_connections = PostgresPool(server, abreast, clock)
-        self._reading_connections = PostgresPool(server, reading, clock)
-        self._reading_connections.keep(first)
-        writing = BatchWriter(self._writing_connections, rows, clock, server.statement_timeout_s, abreast)
-        PostgresReads.__init__(self, self._reading_connections, rows, server.statement_timeout_s, (reading + 1) // 2)
-        GroupedWrites.__init__(self, GroupCommit(server.name, writing.send, metrics))
-        writing.start(self._group)
+        self._write_pool = PostgresPool(server, concurrency, clock)
+        self._read_pool = PostgresPool(server, read_limit, clock)
+        self._read_pool.put_back(first)
+        writer = BatchWriter(self._write_pool, rows, clock, server.statement_timeout_s, concurrency)
+        PostgresReads.__init__(self, self._read_pool, rows, server.statement_timeout_s, (read_limit + 1) // 2)
+        GroupedWrites.__init__(self, GroupCommit(server.name, writer.send, metrics))
+        writer.start(self._group)
 
     async def check_writable(self) -> None:
         await self._group.write(CheckWritable())
 
     async def close(self) -> None:
         await self._group.close()
-        await self._writing_connections.close()
-        await self._reading_connections.close()
+        await self._write_pool.close()
+        await self._read_pool.close()
 
 
 async def open_postgres(
     name: str, settings: JournalSettings, sealer: Sealer, metrics: Metrics, clock: Clock
 ) -> PostgresJournal:
-    """A journal in the database at the settings' URL, which has been tried once.
+    """Opens the journal in the database at the settings' URL, with one connection made and checked.
 
     Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
     """
     server = _server_of(name, settings)
-    line = await connect(server, clock)
-    journal = PostgresJournal(server, line, settings.connections, sealer, metrics, clock)
+    first = await connect(server, clock)
+    journal = PostgresJournal(server, first, settings.connections, sealer, metrics, clock)
     try:
+        # A lost key is found now, not at the first call that needs an old session.
         await journal.require_key()
     except BaseException:
         await journal.close()
@@ -68,14 +76,14 @@ async def open_postgres(
 
 
 async def migrate_postgres(settings: JournalSettings) -> list[str]:
-    """Applies what is missing. Returns the names of the migrations applied.
+    """Applies the missing migrations. Returns their names.
 
     Raises `JournalUnavailable`, `JournalMisconfigured`, or `SchemaMismatch` if the schema is newer than the program.
     """
     server = _server_of("to migrate", settings)
     connection = await connect_unchecked(server)
     try:
-        with named_refusals():
+        with translate_connect_errors():
             return [migration.name for migration in await migrate(connection, server.name)]
     finally:
         await close(connection, server)

@@ -1,8 +1,8 @@
-"""Connections to PostgreSQL: opened when needed, checked once, dropped when in doubt, and never more than allowed.
+"""Connections to PostgreSQL: opened when needed, checked once, dropped after any error, and never more than allowed.
 
-Nothing that runs on a connection leaves a trace in its session, so that a pooler such as PgBouncer may give every
-transaction another server connection. Statements are sent unnamed; only the one that writes is prepared, and only
-where no pooler stands in between: that saves it a round trip.
+Nothing that runs on a connection changes its session, so a pooler such as PgBouncer may give every transaction another
+server connection (docs/decisions/022-postgres-poolers.md). Statements are sent unnamed. Only the one that writes is
+prepared, which saves it a round trip, and only where there is no pooler in between.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ import structlog
 
 from gateway.clock import Clock
 from gateway.journal.interface import JournalError, JournalMisconfigured, JournalUnavailable
-from gateway.journal.postgres.errors import named_errors, named_refusals
+from gateway.journal.postgres.errors import translate_connect_errors, translate_errors
 from gateway.journal.postgres.schema import require_journal
 
 IDLE_S: Final = 60.0
-"""A connection that was idle for longer may have been cut by a firewall that told nobody: a new one is opened."""
+"""A connection that was idle for more seconds is replaced: a firewall may have dropped it without closing it."""
 
 PAUSE_S: Final = 0.1
-"""After a failure to connect nobody tries for this long: a database that comes back is not stormed."""
+"""Seconds without a try after one that failed, so that a database which comes back is not overloaded with tries."""
 
 WRITE: Final = "SELECT * FROM journal_write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 
 SKEW_S: Final = 2.0
-"""By how much this machine's clock may differ from the database's before it is said: leases are made with a margin of
-several times that, but two machines that are apart by a lease take each other's work."""
+"""Seconds by which this machine's clock may differ from the database's before a warning is logged. Leases have a margin
+of 10 s; two machines whose clocks differ by more than that take each other's work
+(docs/decisions/023-postgres-durability-and-clocks.md)."""
 
 _GUARANTEES: Final = """
 SELECT pg_backend_pid(), current_setting('fsync'), current_setting('transaction_isolation'),
@@ -41,7 +42,8 @@ log = structlog.get_logger(__name__)
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the database is and how long it may take. `name` is the journal's, for errors: the URL holds a password."""
+    """Where the database is, and its time limits. `name` is the journal's, for error texts: the URL holds a
+    password."""
 
     name: str
     url: str
@@ -50,74 +52,79 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PooledConnection:
-    """One open connection. `writing` is the prepared statement that writes, None where there must be none."""
+    """One open connection. `write_statement` is `WRITE` prepared, None behind a pooler: the name of a prepared
+    statement could be that of another gateway's there."""
 
-    def __init__(self, connection: asyncpg.Connection, writing: Any) -> None:
+    def __init__(self, connection: asyncpg.Connection, write_statement: Any) -> None:
         self.connection = connection
         self.idle_since = 0.0
-        self._writing = writing
+        self._write_statement = write_statement
 
     async def write(self, *arguments: str | None, timeout_s: float) -> list[Any]:
-        """What `journal_write` answers."""
-        if self._writing is None:
+        """Calls the function `journal_write`. Returns its records."""
+        if self._write_statement is None:
             return list(await self.connection.fetch(WRITE, *arguments, timeout=timeout_s))
-        return list(await self._writing.fetch(*arguments, timeout=timeout_s))
+        return list(await self._write_statement.fetch(*arguments, timeout=timeout_s))
 
 
 class PostgresPool:
-    """At most `limit` connections, each lent to one user at a time."""
+    """At most `limit` connections, each used by one task at a time."""
 
     def __init__(self, server: Server, limit: int, clock: Clock) -> None:
         self._server = server
         self._clock = clock
         self._idle: list[PooledConnection] = []
-        self._places = asyncio.Semaphore(limit)
+        self._slots = asyncio.Semaphore(limit)
         self._failure = ""
         self._failed_at = float("-inf")
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[PooledConnection]:
-        """A connection of one's own until the block is left; an error in the block drops it.
+    async def acquire(self) -> AsyncIterator[PooledConnection]:
+        """A connection for the length of the block; an error in the block closes it.
 
-        Raises `JournalUnavailable` when there is none to be had, and in place of what a statement fails with.
+        Raises `JournalUnavailable` when none can be had in time, and in place of what a statement raises.
         """
-        async with self._place():
-            line = self._kept() or await self._connect()
+        async with self._slot():
+            pooled = self._take_idle() or await self._connect()
             try:
-                with named_errors("the statement"):
-                    yield line
+                with translate_errors("the statement"):
+                    yield pooled
             except BaseException:
-                line.connection.terminate()
+                # After any error, also a cancellation: a server that turned read-only, lost its disk or shuts down
+                # keeps the connection open, and a statement that nobody waits for may still be running on it
+                # (tests/integration/journal/postgres/test_outages.py).
+                pooled.connection.terminate()
                 raise
-            self.keep(line)
+            self.put_back(pooled)
 
-    def keep(self, line: PooledConnection) -> None:
-        """Takes an idle connection to be lent later."""
-        line.idle_since = self._clock.monotonic()
-        self._idle.append(line)
+    def put_back(self, pooled: PooledConnection) -> None:
+        """Adds an idle connection, for `acquire` to give out."""
+        pooled.idle_since = self._clock.monotonic()
+        self._idle.append(pooled)
 
     async def close(self) -> None:
-        """Lets go of the idle connections. Those still lent are not waited for."""
+        """Closes the idle connections. It does not wait for those in use."""
         while self._idle:
             await close(self._idle.pop().connection, self._server)
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        with named_errors("waiting for a connection"):
+    async def _slot(self) -> AsyncIterator[None]:
+        with translate_errors("waiting for a connection"):
             async with asyncio.timeout(self._server.statement_timeout_s):
-                await self._places.acquire()
+                await self._slots.acquire()
         try:
             yield
         finally:
-            self._places.release()
+            self._slots.release()
 
-    def _kept(self) -> PooledConnection | None:
-        """The connection that was used last, if it is still good."""
+    def _take_idle(self) -> PooledConnection | None:
+        """The connection that was used last, if it is still usable."""
+        # Last in, first out: connections that the load no longer needs grow old at the other end.
         while self._idle:
-            line = self._idle.pop()
-            if not line.connection.is_closed() and self._clock.monotonic() - line.idle_since < IDLE_S:
-                return line
-            line.connection.terminate()
+            pooled = self._idle.pop()
+            if not pooled.connection.is_closed() and self._clock.monotonic() - pooled.idle_since < IDLE_S:
+                return pooled
+            pooled.connection.terminate()
         return None
 
     async def _connect(self) -> PooledConnection:
@@ -126,44 +133,50 @@ class PostgresPool:
         try:
             return await connect(self._server, self._clock)
         except JournalError as error:
+            # Whatever it is: an open journal raises nothing but JournalUnavailable, and its callers rely on that.
             self._failure, self._failed_at = str(error), self._clock.monotonic()
             raise JournalUnavailable(self._failure) from error
 
 
 async def connect(server: Server, clock: Clock) -> PooledConnection:
-    """A connection to a server that keeps what it commits and has this program's tables. The caller closes it.
+    """A connection to a server that makes commits durable and has this program's tables. The caller closes it.
 
     Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
     """
     connection = await connect_unchecked(server)
     try:
-        with named_refusals():
+        with translate_connect_errors():
             async with asyncio.timeout(server.connect_timeout_s):
                 process, fsync, isolation, now = await connection.fetchrow(_GUARANTEES)
                 _require_guarantees(fsync, isolation)
                 if abs(now - clock.now()) > SKEW_S:
                     log.warning("clock differs from the database's", journal=server.name, by_s=clock.now() - now)
                 await require_journal(connection, server.name)
-                pooled = process != connection.get_server_pid()
-                return PooledConnection(connection, None if pooled else await connection.prepare(WRITE))
+                # A pooler greets with a process id of its own (tests/integration/journal/postgres/test_pooling.py).
+                behind_pooler = process != connection.get_server_pid()
+                return PooledConnection(connection, None if behind_pooler else await connection.prepare(WRITE))
     except BaseException:
         connection.terminate()
         raise
 
 
 async def connect_unchecked(server: Server) -> asyncpg.Connection:
-    """A connection to whatever is there, so long as it takes writes."""
-    with named_refusals():
+    """A connection to a server that takes writes, whatever it holds.
+
+    Raises `JournalUnavailable` or `JournalMisconfigured`.
+    """
+    with translate_connect_errors():
         return await asyncpg.connect(
             server.url,
             timeout=server.connect_timeout_s,
-            statement_cache_size=0,
+            statement_cache_size=0,  # no named statements: see PooledConnection
+            # Of several hosts the one that takes writes: after a failover, the former standby.
             target_session_attrs=None if "target_session_attrs" in server.url else "read-write",
         )
 
 
 async def close(connection: asyncpg.Connection, server: Server) -> None:
-    """Says goodbye, if the server still listens."""
+    """Closes the connection in order if the server still answers, and otherwise at once."""
     try:
         await connection.close(timeout=server.connect_timeout_s)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -171,10 +184,12 @@ async def close(connection: asyncpg.Connection, server: Server) -> None:
 
 
 def _require_guarantees(fsync: str, isolation: str) -> None:
+    """Raises `JournalMisconfigured` where a commit would not be durable, or a transaction would not see what others
+    have just committed."""
     if fsync != "on":
         raise JournalMisconfigured(
-            "the PostgreSQL server runs with fsync off: a power cut takes back what it calls committed, and money that "
-            "moved would be forgotten; set fsync = on"
+            "the PostgreSQL server runs with fsync off: at a power cut it loses commits that it has acknowledged, and "
+            "the journal forgets money that has moved; set fsync = on"
         )
     if isolation != "read committed":
         raise JournalMisconfigured(

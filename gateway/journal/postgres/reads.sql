@@ -1,11 +1,13 @@
--- Every statement that reads the PostgreSQL journal. {transfer}, {attempt} and {reason} stand for lists of columns, {where} and
--- {page} for what a list narrows; what is about unfinished transfers repeats their partial index's condition word for word.
+-- Every statement that reads the PostgreSQL journal. {transfer}, {attempt} and {reason} are filled in once, by `statements.py`:
+-- lists of columns. {where} and {page} are filled in at each call. `number` is the row id; where it is selected it comes first.
+-- What reads unfinished transfers repeats the condition of their partial index, so that the planner may use it
+-- (postgresql.org/docs/current/indexes-partial.html; tests/integration/journal/postgres/test_plans.py).
 
 -- name: find
 SELECT {transfer} FROM transfers WHERE id = $1 AND operator = $2 AND direction = $3
 
--- name: find_numbered
-SELECT {transfer}, number FROM transfers WHERE id = $1 AND operator = $2 AND direction = $3
+-- name: find_with_row_id
+SELECT number, {transfer} FROM transfers WHERE id = $1 AND operator = $2 AND direction = $3
 
 -- name: attempts
 SELECT transfer, {attempt} FROM attempts WHERE transfer = ANY ($1::bigint[]) ORDER BY transfer, number
@@ -19,14 +21,14 @@ ORDER BY number
 -- name: newest_session
 SELECT operator, session FROM transfers ORDER BY opened_at DESC LIMIT 1
 
--- name: extent
+-- name: count_rows
 SELECT (SELECT count(*) FROM transfers), (SELECT count(*) FROM sessions)
 
 -- name: first_transfers
-SELECT {transfer}, number FROM transfers ORDER BY id, operator, direction LIMIT $1
+SELECT number, {transfer} FROM transfers ORDER BY id, operator, direction LIMIT $1
 
 -- name: next_transfers
-SELECT {transfer}, number FROM transfers WHERE (id, operator, direction) > ($1, $2, $3)
+SELECT number, {transfer} FROM transfers WHERE (id, operator, direction) > ($1, $2, $3)
 ORDER BY id, operator, direction LIMIT $4
 
 -- name: first_sessions
@@ -36,7 +38,7 @@ SELECT digest, operator, player_id, session, seen_at FROM sessions ORDER BY dige
 SELECT digest, operator, player_id, session, seen_at FROM sessions WHERE (digest, operator) > ($1, $2)
 ORDER BY digest, operator LIMIT $3
 
--- name: session
+-- name: find_session
 SELECT player_id, session, seen_at FROM sessions WHERE digest = $1 AND operator = $2
 
 -- name: next_due
@@ -44,7 +46,7 @@ SELECT due_at FROM transfers
 WHERE operator = $1 AND due_at IS NOT NULL AND state IN ('sending', 'confirming', 'rolling_back')
 ORDER BY due_at LIMIT 1
 
--- name: tallies
+-- name: count_unfinished
 SELECT operator, direction, state, count(*), min(opened_at), count(*) FILTER (WHERE opened_at < $1) FROM transfers
 WHERE state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked')
 GROUP BY operator, direction, state
@@ -60,6 +62,6 @@ ORDER BY opened_at DESC, number DESC {page}
 -- name: list_reasons
 SELECT id, operator, direction, {reason} FROM rollback_reasons WHERE {where} ORDER BY at DESC, number DESC {page}
 
--- name: total_reasons
+-- name: count_reasons
 SELECT operator, source, category, sum(times) FROM rollback_reasons WHERE {where}
 GROUP BY operator, source, category ORDER BY operator, source, category

@@ -1,4 +1,4 @@
-"""Opening a SQLite file so that what is committed is durable, and saying plainly what went wrong with it."""
+"""Opening a SQLite file so that commits are durable, migrating it, and SQLite's errors as the journal's."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ import msgspec
 from gateway.journal.interface import JournalMisconfigured, JournalUnavailable
 from gateway.journal.migrations import Migration, migrations_of, require_schema
 
-APPLICATION_ID: Final = 0x6D6D6777  # "mmgw": tells a journal from any other SQLite file
-PAGE_BYTES: Final = 4096
+APPLICATION_ID: Final = 0x6D6D6777
+"""Marks the file as a journal ("mmgw" in ASCII), see sqlite.org/pragma.html#pragma_application_id."""
+
 CACHE_KIB: Final = 16 * 1024
 WAL_KEPT_BYTES: Final = 16 * 1024 * 1024
 
 MIGRATIONS: Final = migrations_of("gateway.journal.sqlite")
 
-_DURABLE: Final = (
+_PRAGMAS: Final = (
+    # In WAL mode NORMAL does not sync at a commit: a power cut could take acknowledged ones
+    # (sqlite.org/pragma.html#pragma_synchronous; the canary "synchronous is NORMAL").
     "PRAGMA synchronous = FULL",
-    "PRAGMA fullfsync = ON",  # macOS: fsync alone does not reach the platter there
+    # macOS: fsync alone does not reach the platter there.
+    "PRAGMA fullfsync = ON",
     "PRAGMA checkpoint_fullfsync = ON",
-    "PRAGMA wal_autocheckpoint = 0",  # see `store`: a commit must not pay for a checkpoint
+    # The callers of a commit must not wait for a checkpoint: `threads` makes them between two commits.
+    "PRAGMA wal_autocheckpoint = 0",
     f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}",
     f"PRAGMA cache_size = -{CACHE_KIB}",
     "PRAGMA temp_store = MEMORY",
@@ -30,10 +35,11 @@ _DURABLE: Final = (
 
 
 class SqliteFile(msgspec.Struct, frozen=True):
-    """Where a journal lies: `path`, reached through the VFS of that name ("" is the system's own).
+    """A file that holds a journal, or will: `path`, read and written through the VFS named `vfs` ("": the system's
+    own).
 
-    `exclusive` keeps the file locked for this one connection and needs no shared memory, which a VFS may not offer.
-    `wait_limit_s` is how long to wait for a lock that another connection holds.
+    `exclusive` locks the file for one connection, which then needs no shared memory: the simulator's VFS has none.
+    `wait_limit_s` is how many seconds to wait for a lock that another connection holds.
     """
 
     path: str
@@ -42,44 +48,46 @@ class SqliteFile(msgspec.Struct, frozen=True):
     wait_limit_s: float = 5.0
 
 
-def connect(place: SqliteFile) -> apsw.Connection:
-    """A connection whose commits are durable. Raises `JournalUnavailable` or `JournalMisconfigured`."""
-    with named_errors("opening"):
-        connection = apsw.Connection(place.path, vfs=place.vfs or None)
+def connect(file: SqliteFile) -> apsw.Connection:
+    """Opens a connection whose commits are durable. Raises `JournalUnavailable` or `JournalMisconfigured`."""
+    with translate_errors("opening"):
+        connection = apsw.Connection(file.path, vfs=file.vfs or None)
         try:
-            _make_durable(connection, place)
+            _make_durable(connection, file)
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def _make_durable(connection: apsw.Connection, place: SqliteFile) -> None:
-    connection.set_busy_timeout(round(place.wait_limit_s * 1000))
-    if place.exclusive:
+def _make_durable(connection: apsw.Connection, file: SqliteFile) -> None:
+    connection.set_busy_timeout(round(file.wait_limit_s * 1000))
+    if file.exclusive:
         connection.pragma("locking_mode", "EXCLUSIVE")
     if connection.pragma("journal_mode", "WAL") != "wal":
-        raise JournalMisconfigured(f"{place.path} lies where SQLite cannot keep a write-ahead log")
-    for pragma in _DURABLE:
+        raise JournalMisconfigured(
+            f"SQLite cannot keep a write-ahead log at {file.path}: choose a path on a local file system"
+        )
+    for pragma in _PRAGMAS:
         connection.execute(pragma)
 
 
 def require_journal(connection: apsw.Connection, path: str) -> None:
     """Raises `SchemaMismatch` or `JournalMisconfigured` unless this is a journal of this program's version."""
-    with named_errors("reading the schema"):
+    with translate_errors("reading the schema"):
         version = _journal_version(connection, path)
     require_schema(path, version, MIGRATIONS)
 
 
 def is_empty(connection: apsw.Connection) -> bool:
     """Whether nothing has been written to the file yet."""
-    with named_errors("reading the schema"):
+    with translate_errors("reading the schema"):
         return not connection.execute("SELECT count(*) FROM sqlite_schema").get
 
 
 def migrate(connection: apsw.Connection, path: str) -> list[Migration]:
-    """Applies the migrations that are missing, all in one transaction. Returns which those were."""
-    with named_errors("migrating"), transaction(connection):
+    """Applies the missing migrations in one transaction. Returns them."""
+    with translate_errors("migrating"), transaction(connection):
         version = 0 if is_empty(connection) else _journal_version(connection, path)
         missing = MIGRATIONS[version:]
         for migration in missing:
@@ -90,8 +98,8 @@ def migrate(connection: apsw.Connection, path: str) -> list[Migration]:
     return missing
 
 
-class transaction:  # noqa: N801 - reads as what it is; a generator takes three times the bytecodes of a batch
-    """Commits at the end, or undoes all of it and raises."""
+class transaction:  # noqa: N801 - used as a function; as a generator it would take three times the bytecodes
+    """A context that commits at its end. After an error it rolls back, and lets the error pass."""
 
     __slots__ = ("_connection",)
 
@@ -99,6 +107,8 @@ class transaction:  # noqa: N801 - reads as what it is; a generator takes three 
         self._connection = connection
 
     def __enter__(self) -> None:
+        # IMMEDIATE takes the write lock now: a transaction that first reads and then writes could find that somebody
+        # has written in between, which no waiting repairs (sqlite.org/lang_transaction.html).
         self._connection.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -106,13 +116,15 @@ class transaction:  # noqa: N801 - reads as what it is; a generator takes three 
             if kind is None:
                 self._connection.execute("COMMIT")
         finally:
+            # Also after a COMMIT that failed: SQLite keeps some of those transactions open.
             if self._connection.in_transaction:
                 with suppress(apsw.Error):
                     self._connection.execute("ROLLBACK")
 
 
-class named_errors:  # noqa: N801 - see `transaction`
-    """Turns SQLite's errors into the journal's."""
+class translate_errors:  # noqa: N801 - see `transaction`
+    """A context that raises `JournalUnavailable` or `JournalMisconfigured` in place of SQLite's errors. `doing` is what
+    failed, for the text."""
 
     __slots__ = ("_doing",)
 
@@ -124,7 +136,7 @@ class named_errors:  # noqa: N801 - see `transaction`
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, apsw.NotADBError):
-            raise JournalMisconfigured("the file is no SQLite database") from None
+            raise JournalMisconfigured("the file is not a SQLite database") from None
         if isinstance(error, apsw.Error):
             raise JournalUnavailable(f"{self._doing} failed: {error}") from error
 

@@ -13,7 +13,7 @@ from gateway.journal.interface import JournalMisconfigured, ReasonFilter, Transf
 from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import SqliteFile, connect
-from gateway.journal.sqlite.lock import locked
+from gateway.journal.sqlite.lock import hold_lock
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.sqlite.threads import ReadingThread, WritingThread
@@ -32,38 +32,39 @@ from gateway.records import (
 from gateway.telemetry.metrics import Metrics
 
 
-class _Opened(NamedTuple):
-    """What a journal holds open; leaving `held` lets go of all of it."""
+class _OpenFile(NamedTuple):
+    """The connections to one file: `store` writes, `short` reads for calls, `long` reads lists. Closing `resources`
+    closes all three, and unlocks the file."""
 
     store: SqliteStore
     short: SqliteReads
     long: SqliteReads
-    held: ExitStack
+    resources: ExitStack
 
 
 class SqliteJournal(GroupedWrites):
-    """`Journal` over one file. Writes go through one thread; short reads and long ones have a thread each, so that
-    a list over millions of rows delays no call."""
+    """`Journal` in one file. Writes go through one thread; short reads and long ones have a thread each, so that a list
+    over millions of rows delays no call."""
 
     @classmethod
     async def open_at(
-        cls, name: str, place: SqliteFile, sealer: Sealer, metrics: Metrics, clock: Clock, *, beside: bool = False
+        cls, name: str, file: SqliteFile, sealer: Sealer, metrics: Metrics, clock: Clock, *, beside: bool = False
     ) -> Self:
-        """Opens the file, and locks it unless this is to look in `beside` the gateway that has it.
+        """Opens the file and locks it; with `beside` it does not lock it, since a gateway may have it open.
 
         Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
         """
-        opened = await asyncio.to_thread(_opened, place, sealer, beside=beside)
-        return cls(name, opened, metrics, clock, exclusive=not beside)
+        open_file = await asyncio.to_thread(_open, file, sealer, beside=beside)
+        return cls(name, open_file, metrics, clock, exclusive=not beside)
 
-    def __init__(self, name: str, opened: _Opened, metrics: Metrics, clock: Clock, *, exclusive: bool) -> None:
+    def __init__(self, name: str, open_file: _OpenFile, metrics: Metrics, clock: Clock, *, exclusive: bool) -> None:
         self.exclusive = exclusive
-        self._held = opened.held
-        self._writing = WritingThread(name, opened.store, clock)
-        super().__init__(GroupCommit(name, self._writing.send, metrics))
-        self._writing.start(self._group)
-        self._short = opened.short
-        self._long = opened.long
+        self._resources = open_file.resources
+        self._write_thread = WritingThread(name, open_file.store, clock)
+        super().__init__(GroupCommit(name, self._write_thread.send, metrics))
+        self._write_thread.start(self._group)
+        self._short = open_file.short
+        self._long = open_file.long
         self._short_thread = ReadingThread(f"journal-{name}-read")
         self._long_thread = ReadingThread(f"journal-{name}-list")
 
@@ -104,20 +105,22 @@ class SqliteJournal(GroupedWrites):
         await self._group.write(CheckWritable())
 
     async def close(self) -> None:
+        # In this order: the group still sends to the thread, and the threads use what is closed last.
         await self._group.close()
-        for thread in (self._writing, self._short_thread, self._long_thread):
+        for thread in (self._write_thread, self._short_thread, self._long_thread):
             await thread.stop()
-        await asyncio.to_thread(self._held.close)
+        await asyncio.to_thread(self._resources.close)
 
 
-def _opened(place: SqliteFile, sealer: Sealer, *, beside: bool) -> _Opened:
+def _open(file: SqliteFile, sealer: Sealer, *, beside: bool) -> _OpenFile:
     with ExitStack() as stack:
         if not beside:
-            stack.enter_context(locked(place.path))
-        elif not Path(place.path).exists():
-            raise JournalMisconfigured(f"there is no journal at {place.path} yet: the gateway makes it when it starts")
-        store = stack.enter_context(closing(SqliteStore(place, sealer)))
+            # Before SQLite opens it: the lock also makes the file, with permissions that keep others out.
+            stack.enter_context(hold_lock(file.path))
+        elif not Path(file.path).exists():
+            raise JournalMisconfigured(f"there is no journal at {file.path} yet: the gateway makes it when it starts")
+        store = stack.enter_context(closing(SqliteStore(file, sealer)))
         short, long = (
-            stack.enter_context(closing(SqliteReads(connect(place), Rows(sealer)))) for _ in ("short", "long")
+            stack.enter_context(closing(SqliteReads(connect(file), Rows(sealer)))) for _ in ("short", "long")
         )
-        return _Opened(store, short, long, stack.pop_all())
+        return _OpenFile(store, short, long, stack.pop_all())

@@ -1,4 +1,4 @@
-"""One gateway per file: a lock beside it, held as long as the process lives."""
+"""One gateway for one file: a lock file beside it, locked as long as the gateway runs."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ _PRIVATE = 0o600
 
 
 @contextmanager
-def locked(path: str) -> Iterator[None]:
-    """Holds `<path>.lock`, and sees to it that nobody but its owner can read a journal that is made at `path`.
+def hold_lock(path: str) -> Iterator[None]:
+    """Locks `<path>.lock` for the length of the block, and makes the journal's file if there is none.
 
-    The lock is a file of its own, since closing any handle of the journal's file would drop SQLite's own locks on it;
-    the kernel lets go of it however the process ends. Raises `JournalMisconfigured` if another process (which the
-    text names) holds it, or if there can be no file.
+    The kernel releases the lock however the process ends. Raises `JournalMisconfigured` if another process holds it
+    (the text has its process id), or if a file cannot be opened.
     """
-    handle = _opened(path, f"{path}.lock")
+    # A file of its own: closing any handle of the journal's file drops the POSIX locks that SQLite holds on it in this
+    # process (sqlite.org/howtocorrupt.html, section 2.2).
+    handle = _open(path, f"{path}.lock")
     try:
         _lock(handle, path)
-        os.close(_opened(path, path))
+        # Made here, readable by its owner only: SQLite would make it with the process's umask. SQLite gives its other
+        # files, log and shared memory, the permissions of this one.
+        os.close(_open(path, path))
         yield
     finally:
         os.close(handle)
 
 
-def _opened(journal: str, path: str) -> int:
+def _open(journal: str, path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
     except OSError as error:
@@ -42,8 +45,8 @@ def _lock(handle: int, path: str) -> None:
     except BlockingIOError:
         holder = os.pread(handle, 32, 0).decode(errors="replace")
         raise JournalMisconfigured(
-            f"the journal {path} is in use by process {holder}: one SQLite file serves one gateway; stop the other, or "
-            "use PostgreSQL for several"
+            f"the journal {path} is in use by process {holder}: one SQLite file serves one gateway; stop the other "
+            "process, or use PostgreSQL for several gateways"
         ) from None
     os.ftruncate(handle, 0)
     os.pwrite(handle, str(os.getpid()).encode(), 0)

@@ -1,4 +1,4 @@
-"""Reading a SQLite journal, synchronously, on one connection."""
+"""The reading side of a SQLite journal as a synchronous object, on one connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import apsw
 from gateway.journal.interface import ReasonFilter, TransferFilter
 from gateway.journal.rows import Rows, attempt, of_key, reason
 from gateway.journal.sqlite import filters
-from gateway.journal.sqlite.connection import named_errors
+from gateway.journal.sqlite.connection import translate_errors
 from gateway.journal.sqlite.statements import SQL
 from gateway.journal.text_escaping import unescaped
 from gateway.reasons import Source
@@ -30,7 +30,7 @@ from gateway.records import (
 
 
 class SqliteReads:
-    """What can be asked of the journal. Every method raises `JournalUnavailable` when the file cannot be read."""
+    """The reads of `Journal`, synchronously. Every method raises `JournalUnavailable` when the file cannot be read."""
 
     def __init__(self, connection: apsw.Connection, rows: Rows) -> None:
         self._connection = connection
@@ -39,51 +39,52 @@ class SqliteReads:
 
     def require_key(self) -> None:
         """Raises `JournalMisconfigured` if the newest session in the journal cannot be opened."""
-        for operator, sealed in self._all(SQL["newest_session"], ()):
+        for operator, sealed in self._fetch(SQL["newest_session"], ()):
             self._rows.require_key(operator, sealed)
 
     def find(self, key: Key) -> Transfer | None:
-        rows = self._all(SQL["find"], of_key(key))
+        rows = self._fetch(SQL["find"], of_key(key))
         return self._rows.transfer(rows[0]) if rows else None
 
-    def find_numbered(self, key: Key) -> tuple[int, Transfer] | None:
-        """The same with the number of its row."""
-        for number, *row in self._all(SQL["find_numbered"], of_key(key)):
-            return number, self._rows.transfer(row)
+    def find_with_row_id(self, key: Key) -> tuple[int, Transfer] | None:
+        """As `find`, with the row id before the transfer."""
+        for row_id, *row in self._fetch(SQL["find_with_row_id"], of_key(key)):
+            return row_id, self._rows.transfer(row)
         return None
 
     def find_session(self, operator: str, token: str) -> Session | None:
+        # Several digests only after a change of the encryption key: the likeliest comes first.
         for digest in self._rows.digests(token):
-            for player_id, sealed, seen_at in self._all(SQL["session"], (digest, operator)):
+            for player_id, sealed, seen_at in self._fetch(SQL["find_session"], (digest, operator)):
                 return self._rows.session(operator, player_id, sealed, seen_at)
         return None
 
     def next_due(self, operator: str) -> float | None:
-        due_at: float | None = self._all(SQL["next_due"], (operator,))[0][0]
+        due_at: float | None = self._fetch(SQL["next_due"], (operator,))[0][0]
         return due_at
 
     def timeline(self, key: Key) -> Timeline | None:
-        for row in self._all(SQL["find_numbered"], of_key(key)):
+        for row in self._fetch(SQL["find_with_row_id"], of_key(key)):
             return self._timeline(row)
         return None
 
     def list_transfers(self, where: TransferFilter, limit: int, offset: int) -> list[Transfer]:
-        return [self._rows.transfer(row) for row in self._all(*filters.transfers(where, limit, offset))]
+        return [self._rows.transfer(row) for row in self._fetch(*filters.transfers(where, limit, offset))]
 
     def list_reasons(self, where: ReasonFilter, limit: int, offset: int) -> list[KeyedReason]:
         return [
             KeyedReason(key=Key(operator, Direction(direction), unescaped(id_)), reason=reason(row))
-            for id_, operator, direction, *row in self._all(*filters.reasons(where, limit, offset))
+            for id_, operator, direction, *row in self._fetch(*filters.reasons(where, limit, offset))
         ]
 
     def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         return [
             ReasonTotal(operator=operator, source=Source(source), category=category, count=count)
-            for operator, source, category, count in self._all(*filters.reason_totals(where))
+            for operator, source, category, count in self._fetch(*filters.reason_totals(where))
         ]
 
     def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
-        rows = self._all(SQL["tallies"], (abandoned_before,))
+        rows = self._fetch(SQL["count_unfinished"], (abandoned_before,))
         return [
             UnfinishedCount(
                 operator=operator,
@@ -99,20 +100,20 @@ class SqliteReads:
         ]
 
     def count_rows(self) -> RowCounts:
-        return RowCounts(*self._all(SQL["extent"], ())[0])
+        return RowCounts(*self._fetch(SQL["count_rows"], ())[0])
 
     def export_timelines(self, after: Key | None, limit: int) -> list[Timeline]:
         if after is None:
-            rows = self._all(SQL["first_transfers"], (limit,))
+            rows = self._fetch(SQL["first_transfers"], (limit,))
         else:
-            rows = self._all(SQL["next_transfers"], (*of_key(after), limit))
+            rows = self._fetch(SQL["next_transfers"], (*of_key(after), limit))
         return [self._timeline(row) for row in rows]
 
     def export_sessions(self, after: StoredSession | None, limit: int) -> list[StoredSession]:
         if after is None:
-            rows = self._all(SQL["first_sessions"], (limit,))
+            rows = self._fetch(SQL["first_sessions"], (limit,))
         else:
-            rows = self._all(SQL["next_sessions"], (after.digest, after.session.operator, limit))
+            rows = self._fetch(SQL["next_sessions"], (after.digest, after.session.operator, limit))
         return [
             StoredSession(
                 session=self._rows.session(operator, player_id, sealed, seen_at), seen_at=seen_at, digest=digest
@@ -123,19 +124,21 @@ class SqliteReads:
     def close(self) -> None:
         self._connection.close()
 
-    def _timeline(self, numbered: Sequence[Any]) -> Timeline:
-        number, *row = numbered
+    def _timeline(self, row_with_id: Sequence[Any]) -> Timeline:
+        row_id, *row = row_with_id
         return Timeline(
             transfer=self._rows.transfer(row),
-            attempts=[attempt(row) for row in self._all(SQL["attempts"], (number,))],
-            reasons=[reason(row) for row in self._all(SQL["reasons"], (number,))],
+            attempts=[attempt(row) for row in self._fetch(SQL["attempts"], (row_id,))],
+            reasons=[reason(row) for row in self._fetch(SQL["reasons"], (row_id,))],
         )
 
-    def _all(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
-        with named_errors("reading"):
+    def _fetch(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
+        # fetchall, not fetchone: a statement left open has to be prepared again at its next use (decision 082).
+        with translate_errors("reading"):
             return self._connection.execute(statement, values).fetchall()
 
 
 def _contains_text(*texts: Any) -> bool:
+    """The SQL function `contains_text`: SQLite's own LIKE ignores the case of ASCII letters only."""
     text, folded = texts
     return unescaped(folded) in unescaped(text).casefold()

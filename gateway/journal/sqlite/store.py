@@ -1,6 +1,7 @@
-"""The journal as a plain synchronous object: one connection, one batch at a time, no threads, no clock.
+"""The writing side of a SQLite journal as a synchronous object: one connection, one batch at a time, without threads.
 
-`SqliteJournal` runs it in a thread; a simulator runs the same object inline, on a VFS that loses what is not synced.
+`SqliteJournal` calls it in a thread. The simulator calls the same object directly, on a virtual disk that loses what is
+not synced (tests/simulation/disk.py).
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from gateway.journal.sqlite.connection import (
     connect,
     is_empty,
     migrate,
-    named_errors,
     require_journal,
     transaction,
+    translate_errors,
 )
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.statements import SQL
@@ -46,26 +47,26 @@ from gateway.journal.writes import (
 from gateway.records import Attempt, Key, Reason, Transfer
 
 CHECKPOINT_PAGES: Final = 1000
-"""Pages in the write-ahead log from which on a checkpoint is worth its syncs."""
+"""Pages in the write-ahead log from which a checkpoint is worth its syncs (docs/decisions/014-checkpoints.md)."""
 
 ROW_IDS: Final = 16_384
-"""Row ids that are remembered for the transfers last written, so that the next write need not search the key's index.
-A remembered id may be stale (its transaction failed, or another process pruned the row): every statement that uses one
-compares the key as well (tests/integration/journal/sqlite/test_row_ids.py)."""
+"""Row ids that are remembered, of the transfers last written: their next write need not search the index of keys. A
+remembered row id may be wrong (its transaction failed, or another process pruned the row and the id was used again), so
+every statement that uses one compares the key as well (tests/integration/journal/sqlite/test_row_ids.py)."""
 
 
 class SqliteStore:
-    """Writes to one file, and `reads` from it. An empty file becomes a journal; any other must be one already.
+    """Writes to one file, and reads from it through `reads`. An empty file becomes a journal; any other must be one.
 
-    Raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch` when it cannot be opened.
+    Opening raises `JournalUnavailable`, `JournalMisconfigured` or `SchemaMismatch`.
     """
 
-    def __init__(self, place: SqliteFile, sealer: Sealer) -> None:
-        self._connection = connect(place)
+    def __init__(self, file: SqliteFile, sealer: Sealer) -> None:
+        self._connection = connect(file)
         try:
             if is_empty(self._connection):
-                migrate(self._connection, place.path)
-            require_journal(self._connection, place.path)
+                migrate(self._connection, file.path)
+            require_journal(self._connection, file.path)
             self._rows = Rows(sealer)
             self._row_ids: BoundedMap[Key, int] = BoundedMap(ROW_IDS)
             self.reads = SqliteReads(self._connection, self._rows)
@@ -76,27 +77,28 @@ class SqliteStore:
         self._wal_pages = 0
         self._checkpoint_pages = CHECKPOINT_PAGES
         self._checkpoint_on_open()
-        self._connection.set_wal_hook(self._note_wal)
+        self._connection.set_wal_hook(self._count_wal_pages)
         self._appliers: dict[type[Write], Callable[[Any], Any]] = {
-            Insert: self._open,
+            Insert: self._insert,
             Change: self._change,
-            AddReason: self._note,
-            SaveSession: self._remember,
+            AddReason: self._add_reason,
+            SaveSession: self._save_session,
             Claim: self._claim,
-            RenewLease: self._beat,
-            ReleaseOrphans: self._inherit,
+            RenewLease: self._renew_lease,
+            ReleaseOrphans: self._release_orphans,
             Prune: self._prune,
             Import: self._import,
-            CheckWritable: self._check,
+            CheckWritable: self._check_writable,
         }
 
     def apply(self, writes: Sequence[Write]) -> list[Any]:
-        """Makes all of it durable, in order, in one transaction; returns the answer to each.
+        """Makes all of them durable, in order, in one transaction. Returns the answer to each (see `writes`).
 
-        Raises `JournalUnavailable`: then nothing of it is known to be durable, and the next batch may be tried.
+        Raises `JournalUnavailable`: then none of them is known to be durable, and the next batch may be tried. After a
+        sync that failed they may be durable all the same.
         """
         appliers = self._appliers
-        with named_errors("writing"), transaction(self._connection):
+        with translate_errors("writing"), transaction(self._connection):
             answers = [appliers[type(write)](write) for write in writes]
             crash_point("sqlite.uncommitted")
             return answers
@@ -107,14 +109,17 @@ class SqliteStore:
         return self._wal_pages >= self._checkpoint_pages
 
     def checkpoint(self) -> None:
-        """Moves what it can from the write-ahead log into the file, durably; the log begins anew if that was all.
+        """Moves pages from the write-ahead log into the file, durably. If all were moved, the next commit starts the
+        log from its beginning.
 
-        A long read keeps the rest from being moved: then it is tried again once the log has grown by as much.
-        Raises `JournalUnavailable`; nothing is lost then, the log only stays long.
+        Raises `JournalUnavailable`: nothing is lost then, only the log stays long.
         """
+        # A long read prevents the pages that are newer than it from being moved. The next try comes after as many
+        # pages again, not at every commit until the read has ended. It stands first, since a checkpoint that fails
+        # must wait too.
         self._checkpoint_pages = self._wal_pages + CHECKPOINT_PAGES
         crash_point("sqlite.checkpointing")
-        with named_errors("checkpointing"):
+        with translate_errors("checkpointing"):
             pages, moved = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         crash_point("sqlite.checkpointed")
         if pages == moved:
@@ -125,74 +130,76 @@ class SqliteStore:
         self._connection.close()
 
     def _checkpoint_on_open(self) -> None:
-        """What the log holds goes into the file before anything is added to it, and a commit of nothing begins the log
-        anew. After a sync that failed, the system may show what is on no disk and never will be: whatever was written
-        behind that would be lost with it, and the old log, its end missing, would take the place of newer pages in the
-        file if the power went before the next commit."""
+        """Moves the log into the file, then starts a new log with a commit that changes nothing."""
+        # After a sync that failed, the system may show pages that are not on the disk and never will be. Commits that
+        # are appended behind such pages are lost with them at a power cut. And the old log, its end missing, would
+        # overwrite newer pages of the file if the power went before the next commit: so a new log is started at once
+        # (tests/simulation/test_disk.py; simulator seed 869).
         try:
             self.checkpoint()
-            with named_errors("writing"), transaction(self._connection):
-                self._check(CheckWritable())
+            with translate_errors("writing"), transaction(self._connection):
+                self._check_writable(CheckWritable())
         except BaseException:
             self._connection.close()
             raise
 
-    def _note_wal(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+    def _count_wal_pages(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._wal_pages = pages
         return apsw.SQLITE_OK
 
-    def _open(self, write: Insert) -> Inserted:
+    def _insert(self, write: Insert) -> Inserted:
         transfer = write.transfer
         self._connection.execute(SQL["insert_transfer"], self._rows.of_transfer(transfer))
         if not self._connection.changes():
-            return Inserted(self._found(transfer), created=False)
-        number = self._connection.last_insert_rowid()
-        self._row_ids.put(transfer.key, number)
+            return Inserted(self._find_existing(transfer.key), created=False)
+        row_id = self._connection.last_insert_rowid()
+        self._row_ids.put(transfer.key, row_id)
         if write.reason is not None:
-            self._add_reason(number, write.reason)
+            self._insert_reason(row_id, write.reason)
         return Inserted(transfer, created=True)
 
-    def _found(self, transfer: Transfer) -> Transfer:
-        found = self.reads.find(transfer.key)
+    def _find_existing(self, key: Key) -> Transfer:
+        found = self.reads.find(key)
         assert found is not None
         return found
 
     def _change(self, write: Change) -> Changed:
-        """Writes if the row is what the writer found, which its revision tells; else reads it, decides, and writes:
-        nobody else can write within the transaction. (An UPDATE that returns its row costs twice as much, since
-        SQLite keeps a table of its own for what it returns.)"""
-        number, found = self._row_ids.get(write.key), write.found
-        moved = None if number is None or found is None else self._moved(number, found, write)
+        # Without a read where the row still is what the writer found, which its revision tells. Otherwise read, decide,
+        # write: within the transaction nobody else can write. An UPDATE that returns its row costs twice as much, since
+        # SQLite builds a table for what it returns (docs/decisions/082-read-decide-write.md).
+        row_id, found = self._row_ids.get(write.key), write.found
+        moved = None if row_id is None or found is None else self._update(row_id, found, write)
         if moved is None:
-            numbered = self.reads.find_numbered(write.key)
-            if numbered is None:
+            row = self.reads.find_with_row_id(write.key)
+            if row is None:
                 return Changed(None, moved=False)
-            number, found = numbered
-            moved = self._moved(number, found, write)
-        assert number is not None
+            row_id, found = row
+            moved = self._update(row_id, found, write)
+        assert row_id is not None
         if write.attempt is not None:
-            self._add_attempt(number, write.attempt)
+            self._insert_attempt(row_id, write.attempt)
         if moved is not None and write.reason is not None:
-            self._add_reason(number, write.reason)
+            self._insert_reason(row_id, write.reason)
         return Changed(moved or found, moved=moved is not None)
 
-    def _moved(self, number: int, found: Transfer, write: Change) -> Transfer | None:
-        """The transfer as it is now written; None if the change does not apply to it, or it is not what was found."""
+    def _update(self, row_id: int, found: Transfer, write: Change) -> Transfer | None:
+        """Writes the change. Returns the transfer as it is now; None if the change does not apply to `found`, or the
+        row is not `found` any more."""
         moved = apply_change(found, write)
         if moved is None:
             return None
-        row = (*self._changing(moved, write), number, found.revision, *of_key(write.key))
+        row = (*self._changed_columns(moved, write), row_id, found.revision, *of_key(write.key))
         self._connection.execute(SQL["change"], row)
         return moved if self._connection.changes() else None
 
-    def _add_attempt(self, number: int, attempt: Attempt) -> None:
-        self._connection.execute(SQL["add_attempt"], (number, *of_attempt(attempt)))
+    def _insert_attempt(self, row_id: int, attempt: Attempt) -> None:
+        self._connection.execute(SQL["insert_attempt"], (row_id, *of_attempt(attempt)))
 
-    def _add_reason(self, number: int, reason: Reason) -> None:
-        self._connection.execute(SQL["add_reason"], (number, *of_reason(reason)))
+    def _insert_reason(self, row_id: int, reason: Reason) -> None:
+        self._connection.execute(SQL["insert_reason"], (row_id, *of_reason(reason)))
 
-    def _changing(self, moved: Transfer, write: Change) -> tuple[Any, ...]:
-        """The values of the columns that a change may touch."""
+    def _changed_columns(self, moved: Transfer, write: Change) -> tuple[Any, ...]:
+        """The values of the columns that a change writes; NULL for a session that stays."""
         session = write.session
         return (
             moved.state,
@@ -214,20 +221,20 @@ class SqliteStore:
             None if session is None else self._rows.of_spare(write.spare_session),
         )
 
-    def _note(self, write: AddReason) -> None:
-        number = self._connection.execute(SQL["number"], of_key(write.key)).get
-        if number is None:
+    def _add_reason(self, write: AddReason) -> None:
+        row_id = self._connection.execute(SQL["find_row_id"], of_key(write.key)).get
+        if row_id is None:
             return
         reason = write.reason
-        again = (reason.at, number, escaped(reason.text), reason.source, escaped(reason.who))
+        again = (reason.at, row_id, escaped(reason.text), reason.source, escaped(reason.who))
         self._connection.execute(SQL["count_reason"], again)
         if not self._connection.changes():
-            self._add_reason(number, reason)
+            self._insert_reason(row_id, reason)
 
-    def _remember(self, write: SaveSession) -> None:
+    def _save_session(self, write: SaveSession) -> None:
         session = write.session
         self._connection.execute(
-            SQL["remember"],
+            SQL["save_session"],
             (
                 self._rows.digest(session),
                 session.operator,
@@ -239,46 +246,48 @@ class SqliteStore:
 
     def _claim(self, write: Claim) -> list[Transfer]:
         due = self._connection.execute(SQL["due"], (write.operator, write.now, write.limit)).fetchall()
-        self._connection.executemany(SQL["take"], [(write.owner, write.lease_until, number) for number, *_ in due])
-        return [self._taken(write, number, row) for number, *row in due]
+        claims = [(write.owner, write.lease_until, row_id) for row_id, *_ in due]
+        self._connection.executemany(SQL["claim"], claims)
+        return [self._claimed_transfer(write, row_id, row) for row_id, *row in due]
 
-    def _taken(self, write: Claim, number: Any, row: Sequence[Any]) -> Transfer:
+    def _claimed_transfer(self, write: Claim, row_id: Any, row: Sequence[Any]) -> Transfer:
         found = self._rows.transfer(row)
-        self._row_ids.put(found.key, number)
+        self._row_ids.put(found.key, row_id)
         return msgspec.structs.replace(found, owner=write.owner, due_at=write.lease_until, revision=found.revision + 1)
 
-    def _beat(self, write: RenewLease) -> None:
+    def _renew_lease(self, write: RenewLease) -> None:
         instance = write.instance
-        self._connection.execute(SQL["beat"], (instance.id, instance.started_at, instance.lease_until))
+        self._connection.execute(SQL["renew_lease"], (instance.id, instance.started_at, instance.lease_until))
 
-    def _inherit(self, write: ReleaseOrphans) -> int:
-        inherited = 0
-        for (owner,) in self._connection.execute(SQL["dead"], (write.now,)).fetchall():
-            self._connection.execute(SQL["disown"], (owner,))
-            inherited += self._connection.changes()
-            self._connection.execute(SQL["forget"], (owner,))
-        return inherited
+    def _release_orphans(self, write: ReleaseOrphans) -> int:
+        released = 0
+        for (owner,) in self._connection.execute(SQL["ended_leases"], (write.now,)).fetchall():
+            self._connection.execute(SQL["release_orphans"], (owner,))
+            released += self._connection.changes()
+            self._connection.execute(SQL["delete_instance"], (owner,))
+        return released
 
     def _prune(self, write: Prune) -> int:
         bounds = (write.before, write.limit)
-        numbers = self._connection.execute(SQL["prunable"], bounds).fetchall()
+        row_ids = self._connection.execute(SQL["prunable"], bounds).fetchall()
         for statement in (SQL["prune_attempts"], SQL["prune_reasons"], SQL["prune_transfer"]):
-            self._connection.executemany(statement, numbers)
+            self._connection.executemany(statement, row_ids)
         sessions = self._connection.execute(SQL["prunable_sessions"], bounds).fetchall()
         self._connection.executemany(SQL["prune_session"], sessions)
-        return len(numbers) + len(sessions)
+        return len(row_ids) + len(sessions)
 
     def _import(self, write: Import) -> Inserted:
         timeline = write.timeline
-        opened = self._open(Insert(transfer=timeline.transfer))
-        if opened.created:
-            number = self._connection.last_insert_rowid()
+        inserted = self._insert(Insert(transfer=timeline.transfer))
+        if inserted.created:
+            row_id = self._connection.last_insert_rowid()
             for attempt in timeline.attempts:
-                self._add_attempt(number, attempt)
+                self._insert_attempt(row_id, attempt)
             for reason in timeline.reasons:
-                self._add_reason(number, reason)
-        return opened
+                self._insert_reason(row_id, reason)
+        return inserted
 
-    def _check(self, _write: CheckWritable) -> None:
+    def _check_writable(self, _write: CheckWritable) -> None:
+        # A page is written and synced, and its content stays: the version is set to what it is.
         version = self._connection.pragma("user_version")
         self._connection.execute(f"PRAGMA user_version = {version}")

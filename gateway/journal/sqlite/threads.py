@@ -1,7 +1,11 @@
-"""The threads around a SQLite journal: one writes, others read, and the loop waits for neither.
+"""The threads of a SQLite journal: one writes, others read, and the event loop waits for none of them.
 
-Each is fed through a queue that never blocks the loop, and wakes the loop once for all that it has done, since waking
-costs more than most of the work.
+The way of a write: `GroupCommit` gathers writes on the loop → `WritingThread.send` queues the batch → the thread joins
+what is queued, commits it, and wakes the loop once → `GroupCommit.settle` gives each caller its answer → the thread
+makes a checkpoint if one is due, and takes the next batch.
+
+One wake-up serves a whole batch, since waking the loop costs more than most of the work (docs/decisions/
+011-group-commit.md).
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 class WritingThread:
-    """Commits batches, joining those that wait into one transaction. Lives until `stop`, whatever fails."""
+    """Commits batches, joining those that wait into one transaction. Runs until `stop`, whatever fails."""
 
     def __init__(self, name: str, store: SqliteStore, clock: Clock) -> None:
         self._store = store
@@ -40,21 +44,26 @@ class WritingThread:
         self.send = self._queue.put
 
     def start(self, group: GroupCommit) -> None:
+        """Starts the thread. `group` gets the outcomes."""
         self._group = group
         self._thread.start()
 
     async def stop(self) -> None:
-        """Commits what was sent, then ends the thread."""
+        """Commits what has been sent, then ends the thread."""
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while (batch := self._next()) is not None:
+        while (batch := self._take_batch()) is not None:
             self._commit(batch)
+            # After the callers have their answers: they do not wait for the checkpoint (docs/decisions/
+            # 014-checkpoints.md).
             if self._store.checkpoint_due:
                 self._checkpoint()
 
-    def _next(self) -> Batch | None:
+    def _take_batch(self) -> Batch | None:
+        """All that is queued, as one batch: while one commit syncs, the next ones gather. None once the thread is to
+        end."""
         batch = self._queue.get()
         while batch is not None and len(batch) < BATCH_LIMIT:
             try:
@@ -62,23 +71,28 @@ class WritingThread:
             except Empty:
                 break
             if following is None:
+                # Commit first, end with the next call: nothing follows the None in the queue.
                 self._queue.put(None)
                 break
             batch.extend(following)
         return batch
 
     def _commit(self, batch: Batch) -> None:
-        began = self._clock.monotonic()
+        begun_at = self._clock.monotonic()
         try:
             answers = self._store.apply(batch.writes)
         except JournalUnavailable as error:
-            _tell(self._loop, self._group.fail, batch, error)
+            _call_on_loop(self._loop, self._group.fail, batch, error)
         except Exception as error:
+            # A bug of ours, in this batch alone: a thread that ended with it would leave every later caller waiting
+            # (tests/integration/journal/sqlite/test_failures.py).
             log.exception("writing to the journal failed")
-            _tell(self._loop, self._group.fail, batch, JournalUnavailable(f"writing failed: {type(error).__name__}"))
+            _call_on_loop(
+                self._loop, self._group.fail, batch, JournalUnavailable(f"writing failed: {type(error).__name__}")
+            )
         else:
             crash_point("sqlite.committed")
-            _tell(self._loop, self._group.settle, batch, answers, self._clock.monotonic() - began)
+            _call_on_loop(self._loop, self._group.settle, batch, answers, self._clock.monotonic() - begun_at)
 
     def _checkpoint(self) -> None:
         try:
@@ -88,7 +102,8 @@ class WritingThread:
 
 
 class ReadingThread:
-    """Runs reads one after another, away from the loop; those asked for in one of its turns go and come together."""
+    """Runs reads one after another in a thread. Those asked for within one turn of the loop are queued and answered
+    together."""
 
     def __init__(self, name: str) -> None:
         self._queue: SimpleQueue[list[Read] | None] = SimpleQueue()
@@ -98,7 +113,7 @@ class ReadingThread:
         self._thread.start()
 
     async def call(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `read` returns or raises."""
+        """Runs `read` in the thread, and returns or raises what it does."""
         assert not kwargs
         future: asyncio.Future[T] = self._loop.create_future()
         if not self._next:
@@ -107,7 +122,7 @@ class ReadingThread:
         return await future
 
     async def stop(self) -> None:
-        """Finishes what was asked, then ends the thread."""
+        """Runs the reads that were asked for, then ends the thread."""
         self._flush()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
@@ -119,19 +134,19 @@ class ReadingThread:
 
     def _run(self) -> None:
         while (reads := self._queue.get()) is not None:
-            _tell(self._loop, _settle, [_result(*read) for read in reads])
+            _call_on_loop(self._loop, _settle, [_run_read(*read) for read in reads])
 
 
-def _result(future: asyncio.Future[Any], read: Callable[..., Any], args: tuple[Any, ...]) -> Result:
+def _run_read(future: asyncio.Future[Any], read: Callable[..., Any], args: tuple[Any, ...]) -> Result:
     try:
         return future, read(*args), None
-    except Exception as error:  # noqa: BLE001 - it is raised where the read was asked for
+    except Exception as error:  # noqa: BLE001 - it is raised in the caller
         return future, None, error
 
 
 def _settle(results: list[Result]) -> None:
     for future, value, error in results:
-        if future.done():
+        if future.done():  # its caller was cancelled meanwhile
             continue
         if error is None:
             future.set_result(value)
@@ -139,7 +154,7 @@ def _settle(results: list[Result]) -> None:
             future.set_exception(error)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, tell: Callable[..., None], *args: Any) -> None:
-    """Wakes the loop with an outcome. A loop that is closed has nobody left who waits for one."""
+def _call_on_loop(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *args: Any) -> None:
+    # On a loop that is closed nobody waits any more, and `call_soon_threadsafe` would raise.
     if not loop.is_closed():
-        loop.call_soon_threadsafe(tell, *args)
+        loop.call_soon_threadsafe(callback, *args)

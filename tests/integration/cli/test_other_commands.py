@@ -87,7 +87,7 @@ def test_a_probe_of_a_journal_that_is_none_fails(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
     (tmp_path / "default.db").write_bytes(b"no database at all, but long enough to be read as one" * 20)
     probes = [" ".join(words) for words in deployment.run("check", "--probe").table]
-    assert "journal default FAILED the file is no SQLite database" in probes
+    assert "journal default FAILED the file is not a SQLite database" in probes
 
 
 def test_schema_knows_the_installed_adapters_unless_asked_for_the_general_one() -> None:

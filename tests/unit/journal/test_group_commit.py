@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.journal import group_commit
-from gateway.journal.group_commit import GATHERED_TURNS, Batch, GroupCommit, GroupedWrites
+from gateway.journal.group_commit import GATHER_TURNS, Batch, GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.writes import CheckWritable, Prune, ReleaseOrphans
 from gateway.telemetry.metrics import Metrics
@@ -31,13 +31,13 @@ class Sent:
 
 async def gathered() -> None:
     """Returns once all that was written before has been sent."""
-    for _ in range(GATHERED_TURNS):
+    for _ in range(GATHER_TURNS):
         await asyncio.sleep(0)
 
 
 async def test_what_is_written_within_a_few_turns_is_sent_together_in_its_order() -> None:
     sent = Sent()
-    writes = [ReleaseOrphans(now=float(number)) for number in range(GATHERED_TURNS)]
+    writes = [ReleaseOrphans(now=float(number)) for number in range(GATHER_TURNS)]
     for write in writes:
         assert sent.batches == []
         sent.group.write(write)
@@ -111,7 +111,7 @@ async def test_when_too_many_wait_the_next_is_refused_until_some_are_durable() -
     sent = Sent(waiting_limit=3)
     for _ in range(3):
         sent.group.write(CheckWritable())
-    with pytest.raises(JournalUnavailable, match="3 writes waiting"):
+    with pytest.raises(JournalUnavailable, match="already has 3 writes waiting"):
         sent.group.write(CheckWritable())
     await gathered()
     sent.settle(sent.batches[0])

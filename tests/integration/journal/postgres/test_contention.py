@@ -8,7 +8,7 @@ import random
 import asyncpg
 import pytest
 
-from gateway.journal.group_commit import GATHERED_TURNS
+from gateway.journal.group_commit import GATHER_TURNS
 from gateway.journal.interface import JournalUnavailable, ReasonFilter
 from gateway.journal.writes import Change, Claim
 from gateway.records import Instance, State
@@ -119,13 +119,13 @@ async def test_a_bug_in_the_answers_is_an_unavailable_journal_not_a_dead_one(
 ) -> None:
     journal = await journals.open()
     with monkeypatch.context() as broken:
-        broken.setattr("gateway.journal.postgres.batch_writer.answers", lambda *_: 1 / 0)
+        broken.setattr("gateway.journal.postgres.batch_writer.read_answers", lambda *_: 1 / 0)
         with pytest.raises(JournalUnavailable, match="ZeroDivisionError"):
             await journal.insert(a_transfer())
     assert not (await journal.insert(a_transfer())).created
 
 
-@pytest.mark.parametrize("turns", [GATHERED_TURNS + 1, 10])
+@pytest.mark.parametrize("turns", [GATHER_TURNS + 1, 10])
 async def test_writing_that_is_cancelled_leaves_nobody_waiting(turns: int, journals: Journals) -> None:
     journal = await journals.open()
     others = asyncio.all_tasks()

@@ -281,7 +281,7 @@ async def test_a_lock_that_somebody_keeps_is_waited_for_in_bounds(journals: Jour
 async def test_a_list_that_takes_too_long_is_stopped_on_the_server(
     journals: Journals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.journal.postgres.reads.LIST_PATIENCE", 1)
+    monkeypatch.setattr("gateway.journal.postgres.reads.LIST_TIME_FACTOR", 1)
     journal = await journals.open(**QUICK)
     somebody = await asyncpg.connect(journals.shelf.url)
     try:

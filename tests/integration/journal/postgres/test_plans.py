@@ -96,7 +96,7 @@ async def test_a_statement_that_writes_reaches_every_row_by_an_index(name: str, 
     assert "Sort" not in explained, explained
 
 
-COLD = {"extent", "tallies", "list_transfers", "list_unfinished", "list_reasons", "total_reasons"}
+COLD = {"count_rows", "count_unfinished", "list_transfers", "list_unfinished", "list_reasons", "count_reasons"}
 
 
 @pytest.mark.parametrize("name", sorted(set(SQL) - COLD))
@@ -109,7 +109,7 @@ async def test_a_statement_that_reads_for_a_call_reaches_every_row_by_an_index(
 
 async def test_a_tally_and_a_list_of_what_waits_pass_over_the_finished(filled: asyncpg.Connection) -> None:
     listed = SQL["list_unfinished"].format(where="state = 'parked'", page="LIMIT 10")
-    for statement in (SQL["tallies"], listed):
+    for statement in (SQL["count_unfinished"], listed):
         explained = await plan(filled, statement)
         assert "transfers_unfinished" in explained, explained
 

@@ -101,7 +101,7 @@ async def test_a_checkpoint_that_fails_loses_nothing_and_is_tried_again(
 ) -> None:
     failed = asyncio.Event()
     loop = asyncio.get_running_loop()
-    store = journal._writing._store
+    store = journal._write_thread._store
 
     def fail() -> None:
         loop.call_soon_threadsafe(failed.set)
@@ -199,17 +199,17 @@ def test_a_loop_that_is_gone_is_not_told(tmp_path: Path) -> None:
         return await SqliteJournal.open_at("main", place, Sealer(), Metrics(), SystemClock())
 
     journal = asyncio.run(leave())
-    journal._writing.send(Batch())
-    journal._writing.send(None)
-    journal._writing._thread.join()
-    journal._held.close()
-    assert not journal._writing._thread.is_alive()
+    journal._write_thread.send(Batch())
+    journal._write_thread.send(None)
+    journal._write_thread._thread.join()
+    journal._resources.close()
+    assert not journal._write_thread._thread.is_alive()
 
 
 async def test_batches_that_wait_are_committed_in_one_transaction(
     journal: SqliteJournal, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, apply = journal._writing._store, journal._writing._store.apply
+    store, apply = journal._write_thread._store, journal._write_thread._store.apply
     loop, busy, may_commit = asyncio.get_running_loop(), asyncio.Event(), Event()
     sizes: list[int] = []
 

@@ -55,8 +55,8 @@ async def test_a_relative_path_lies_in_the_working_directory(tmp_path: Path, mon
     "url, text",
     [
         ("sqlite:///", "names no file"),
-        ("sqlite:journal.db", "names no file"),
-        ("mysql://root:geheim@db/journal", "no journal has the URL mysql"),
+        ("sqlite:journal.db", "no journal can have the URL sqlite"),
+        ("mysql://root:geheim@db/journal", "no journal can have the URL mysql"),
         ("sqlite:////no/such/folder/journal.db", "No such file or directory"),
     ],
 )
@@ -105,7 +105,7 @@ def test_there_is_nothing_to_look_into_beside_no_gateway(path: Path, url: str) -
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path, url: str) -> None:
     path.write_text("not a database, but long enough to look at" * 100)
-    with pytest.raises(JournalMisconfigured, match="no SQLite database"):
+    with pytest.raises(JournalMisconfigured, match="not a SQLite database"):
         asyncio.run(opened(url))
     assert path.read_text().startswith("not a database")
 

@@ -15,32 +15,32 @@ from gateway.journal.sqlite.store import SqliteStore
 
 UNFINISHED = "transfers_unfinished (operator=? AND state=? AND due_at<?)"
 BY_KEY = "SEARCH transfers USING INDEX transfers_key (id=? AND operator=? AND direction=?)"
-BY_NUMBER = "SEARCH transfers USING INTEGER PRIMARY KEY (rowid=?)"
+BY_ROW_ID = "SEARCH transfers USING INTEGER PRIMARY KEY (rowid=?)"
 
 PLANS = {
     "find": [BY_KEY],
-    "find_numbered": [BY_KEY],
-    "number": [BY_KEY.replace("INDEX", "COVERING INDEX")],
-    "session": ["SEARCH sessions USING PRIMARY KEY (digest=? AND operator=?)"],
+    "find_with_row_id": [BY_KEY],
+    "find_row_id": [BY_KEY.replace("INDEX", "COVERING INDEX")],
+    "find_session": ["SEARCH sessions USING PRIMARY KEY (digest=? AND operator=?)"],
     "due": ["MERGE (UNION ALL)", "LEFT", "MERGE (UNION ALL)", "LEFT", f"SEARCH transfers USING INDEX {UNFINISHED}"]
     + ["RIGHT", f"SEARCH transfers USING INDEX {UNFINISHED}"] * 2,
-    "take": [BY_NUMBER],
-    "change": [BY_NUMBER],
+    "claim": [BY_ROW_ID],
+    "change": [BY_ROW_ID],
     "count_reason": [
         "SEARCH rollback_reasons USING INTEGER PRIMARY KEY (rowid=?)",
         "SCALAR SUBQUERY 1",
         "SEARCH rollback_reasons USING INDEX rollback_reasons_transfer (transfer=?)",
     ],
-    "forget": ["SEARCH instances USING PRIMARY KEY (id=?)"],
+    "delete_instance": ["SEARCH instances USING PRIMARY KEY (id=?)"],
     "prunable": ["SEARCH transfers USING INDEX transfers_finished (changed_at<?)"],
     "prune_attempts": ["SEARCH attempts USING INDEX attempts_transfer (transfer=?)"],
     "prune_reasons": ["SEARCH rollback_reasons USING INDEX rollback_reasons_transfer (transfer=?)"],
-    "prune_transfer": [BY_NUMBER],
+    "prune_transfer": [BY_ROW_ID],
     "prunable_sessions": ["SEARCH sessions USING COVERING INDEX sessions_seen (seen_at<?)"],
     "prune_session": ["SEARCH sessions USING PRIMARY KEY (digest=? AND operator=?)"],
     "attempts": ["SEARCH attempts USING INDEX attempts_transfer (transfer=?)"],
     "reasons": ["SEARCH rollback_reasons USING INDEX rollback_reasons_transfer (transfer=?)"],
-    "tallies": ["SCAN transfers USING COVERING INDEX transfers_unfinished"],
+    "count_unfinished": ["SCAN transfers USING COVERING INDEX transfers_unfinished"],
 }
 
 
@@ -60,7 +60,7 @@ def test_a_hot_statement_goes_straight_to_its_rows(connection: apsw.Connection, 
     assert plan_of(connection, SQL[name]) == PLANS[name]
 
 
-@pytest.mark.parametrize("name", ["insert_transfer", "change", "add_attempt", "add_reason"])
+@pytest.mark.parametrize("name", ["insert_transfer", "change", "insert_attempt", "insert_reason"])
 def test_a_write_of_a_call_needs_no_table_of_its_own(connection: apsw.Connection, name: str) -> None:
     values = (None,) * SQL[name].count("?")
     steps = [row[1] for row in connection.execute(f"EXPLAIN {SQL[name]}", values)]
@@ -74,8 +74,8 @@ def test_next_due_looks_at_the_first_entry_of_each_state(connection: apsw.Connec
     assert searches == ["SEARCH transfers USING COVERING INDEX transfers_unfinished (operator=? AND state=?)"] * 3
 
 
-def test_inheritance_looks_at_unfinished_transfers_alone(connection: apsw.Connection) -> None:
-    assert "SCAN transfers USING COVERING INDEX transfers_unfinished" in plan_of(connection, SQL["disown"])
+def test_releasing_orphans_looks_at_unfinished_transfers_alone(connection: apsw.Connection) -> None:
+    assert "SCAN transfers USING COVERING INDEX transfers_unfinished" in plan_of(connection, SQL["release_orphans"])
 
 
 def test_a_list_of_unfinished_transfers_looks_at_no_other(connection: apsw.Connection) -> None:
