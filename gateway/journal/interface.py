@@ -1,4 +1,4 @@
-"""What the gateway asks of a journal. `sqlite` and `postgres` are the two that answer."""
+"""What a journal offers, and which errors it raises. The stores `sqlite` and `postgres` are its two forms."""
 
 from __future__ import annotations
 
@@ -27,29 +27,34 @@ from gateway.records import (
 class JournalError(Exception):
     """
     JournalError
-    ├── JournalUnavailable   nothing was made durable (or it is not known to be); may pass by itself
-    ├── JournalMisconfigured the journal cannot be opened as configured; somebody must act, waiting does not help
-    └── SchemaMismatch       the tables are older or newer than this program; `mm-gateway migrate` or an upgrade
+    ├── JournalUnavailable    the write is not known to be durable; may pass by itself
+    ├── JournalMisconfigured  the journal cannot be opened as configured; a person must act, waiting does not help
+    ├── SchemaMismatch        the tables are older or newer than this program: `mm-gateway migrate`, or an upgrade
+    └── CopyError             a record cannot be copied to another journal (see `copy`)
     """
 
 
 class JournalUnavailable(JournalError):
-    """The write is not known to be durable: disk full, database away, connection lost. Try again later."""
+    """The write is not known to be durable: disk full, database unreachable, connection lost. Try again later.
+
+    It may be durable all the same, where the connection was lost before the answer: read before you conclude anything.
+    """
 
 
 class JournalMisconfigured(JournalError):
-    """The URL names no journal, another process holds it, or its key is missing; the text says what to do."""
+    """The URL does not name a journal, another process has it open, or its key is missing; the text says what to do."""
 
 
 class SchemaMismatch(JournalError):
-    """The journal's schema is not this program's; the text says which of the two is older and what to do."""
+    """The journal's schema has another version than this program's; the text says which is older and what to do."""
 
 
 class TransferFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which transfers to list; what is None or empty does not narrow. Times are Unix seconds, `until` excluded.
+    """Which transfers to list. All conditions must hold; a field that is None or empty is not a condition.
 
-    `changed_before`: last changed before this time; `due_after`: due later than this; `owned`: whether an instance has
-    claimed it.
+    `states`: in one of these. `since` and `until`: opened then or later, and before then. `changed_before`: last
+    changed before this time. `due_after`: due later than this. `owned`: whether an instance has claimed it. Times are
+    Unix seconds.
     """
 
     operator: str | None = None
@@ -66,7 +71,11 @@ class TransferFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReasonFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rollback reasons to list; `text` is found anywhere in the reason, whatever its case."""
+    """Which rollback reasons to list. All conditions must hold; a field that is None is not a condition.
+
+    `text`: the reason contains it, in upper or lower case. `since` and `until`: first given then or later, and before
+    then (Unix seconds).
+    """
 
     operator: str | None = None
     source: Source | None = None
@@ -77,43 +86,84 @@ class ReasonFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Journal(Protocol):
-    """The memory of the gateway. Every method may raise `JournalUnavailable`; a write that returned is durable.
+    """The memory of the gateway.
 
-    `exclusive`: no other process can have this journal open, so whatever others left behind is orphaned.
+    A write that has returned is durable. Every method may raise `JournalUnavailable`: a write is then not known to be
+    durable, a read has no answer. Writes about one transfer are applied in the order in which they were asked for. Each
+    method that writes stands for one of the writes in `gateway.journal.writes`, which says precisely what is written.
+
+    `exclusive`: no other process can have this journal open, so all rows that others own are orphans.
     """
 
     exclusive: bool
 
-    async def insert(self, transfer: Transfer, reason: Reason | None = None) -> Inserted: ...
-    async def change(self, change: Change) -> Changed: ...
-    async def add_reason(self, key: Key, reason: Reason) -> None: ...
-    async def save_session(self, session: Session, at: float) -> None: ...
-    async def claim(self, claim: Claim) -> list[Transfer]: ...
-    async def renew_lease(self, instance: Instance) -> None: ...
-    async def release_orphans(self, now: float) -> int: ...
-    async def prune(self, before: float, limit: int) -> int: ...
+    async def insert(self, transfer: Transfer, reason: Reason | None = None) -> Inserted:
+        """Writes a new transfer, with the reason to roll it back if there is one (`writes.Insert`).
 
-    async def find(self, key: Key) -> Transfer | None: ...
-    async def find_session(self, operator: str, token: str) -> Session | None: ...
+        Returns the row under the key, and whether this call created it. Raises `IllegalTransition` for a state in which
+        no transfer begins.
+        """
+
+    async def change(self, change: Change) -> Changed:
+        """Moves a transfer to another state, if it still is what the writer found: compare-and-set (`writes.Change`).
+
+        Returns the row as it is then, and whether this call moved it; no row if there is no such transfer.
+        """
+
+    async def add_reason(self, key: Key, reason: Reason) -> None:
+        """Keeps one more reason for a transfer; one that it has already is counted (`writes.AddReason`). Does nothing
+        if there is no such transfer."""
+
+    async def save_session(self, session: Session, at: float) -> None:
+        """Keeps a session that was verified `at` (Unix seconds), in place of an earlier one with its token
+        (`writes.SaveSession`)."""
+
+    async def claim(self, claim: Claim) -> list[Transfer]:
+        """Takes due transfers of one operator for one instance, with a lease (`writes.Claim`).
+
+        Returns them as they are then. No other claim gets them until the lease has ended.
+        """
+
+    async def renew_lease(self, instance: Instance) -> None:
+        """Makes the instance count as alive until its `lease_until` (`writes.RenewLease`)."""
+
+    async def release_orphans(self, now: float) -> int:
+        """Makes due at once what instances own whose lease ended before `now` (Unix seconds; infinity: what any
+        instance owns), and deletes those instances (`writes.ReleaseOrphans`). Returns how many transfers."""
+
+    async def prune(self, before: float, limit: int) -> int:
+        """Deletes at most `limit` ended transfers that were last changed `before` (Unix seconds), and at most as many
+        sessions that were last seen before then (`writes.Prune`). Returns how many of both together."""
+
+    async def find(self, key: Key) -> Transfer | None:
+        """The transfer, None if there is none."""
+
+    async def find_session(self, operator: str, token: str) -> Session | None:
+        """The operator's session that was saved last under this token, None if there is none."""
+
     async def next_due(self, operator: str) -> float | None:
-        """When the operator's earliest claimable transfer is due, None if there is none."""
+        """When the operator's earliest claimable transfer is due (Unix seconds), None if there is none."""
 
-    async def timeline(self, key: Key) -> Timeline | None: ...
+    async def timeline(self, key: Key) -> Timeline | None:
+        """The transfer with its attempts and reasons, each in the order in which they were written; None if there is
+        none."""
+
     async def list_transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
-        """Newest first."""
+        """The transfers that were opened last, newest first: at most `limit`, after the first `offset`."""
 
     async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
-        """Newest first."""
+        """The reasons that were first given last, newest first: at most `limit`, after the first `offset`."""
 
     async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
-        """How often reasons were given, by operator, source and category, in that order. A reason that was given again
-        counts to the time when it was given first."""
+        """How often reasons were given, by operator, source and category, in that order. A reason that was given
+        several times counts as often, at the time when it was given first."""
 
     async def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
-        """Of every unfinished state; finished transfers are not counted here, there may be very many."""
+        """How many transfers are in each unfinished state, by operator and direction, and how many of them were opened
+        before `abandoned_before` (Unix seconds). Ended transfers are not counted: there may be very many."""
 
     async def check_writable(self) -> None:
-        """Returns if a write would be durable now."""
+        """Writes something without meaning (`writes.CheckWritable`). Returns if a write would be durable now."""
 
     async def close(self) -> None:
-        """Commits what waits, then lets go of the store."""
+        """Refuses further writes, commits those that wait, and closes the store."""

@@ -1,4 +1,7 @@
-"""Numbered SQL files: `0001_first.sql`, `0002_next.sql`, … in the folder `migrations` of each store's package."""
+"""Migrations: numbered SQL files `0001_first.sql`, `0002_next.sql`, … in the folder `migrations` of a store's package.
+
+A file that has been released is never changed: journals exist that were made with it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class Migration(msgspec.Struct, frozen=True):
 
 
 def migrations_of(package: str) -> list[Migration]:
-    """A store's migrations, in order."""
+    """The migrations in the package of a store, in order."""
     found = [
         Migration(int(file.name.partition("_")[0]), file.name, file.read_text(encoding="utf-8"))
         for file in files(package).joinpath("migrations").iterdir()
@@ -34,7 +37,7 @@ def migrations_of(package: str) -> list[Migration]:
 
 
 def require_schema(journal: str, found: int, known: list[Migration]) -> None:
-    """Raises `SchemaMismatch` unless the schema found is the newest that this program knows."""
+    """Raises `SchemaMismatch` unless `found`, the version of the schema of `journal`, is the newest of `known`."""
     newest = len(known)
     if found < newest:
         raise SchemaMismatch(

@@ -1,7 +1,7 @@
-"""Records as rows: what both stores write and read, so that a journal can be moved from one to the other as it is.
+"""Records as rows: the columns and values that both stores write and read, so that `copy` can move a journal as it is.
 
 Amounts are exact decimal text; times are Unix seconds; enums are their text. A session's token and memory are sealed
-together in one value (`sealing`).
+together in one value (`sealing`); texts that people or operators chose are escaped (`text_escaping`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import structlog
 
 from gateway.journal.interface import JournalMisconfigured
 from gateway.journal.sealing import Sealer, Unsealable
-from gateway.journal.text_escaping import escaped, unescaped
+from gateway.journal.text_escaping import escape, unescape
 from gateway.money import Money
 from gateway.reasons import Source
 from gateway.records import (
@@ -63,35 +63,36 @@ TRANSFER_COLUMNS: Final = (
 ATTEMPT_COLUMNS: Final = ("call", "at", "took_s", "verdict", "kind", "detail", "instance", "player", "session")
 REASON_COLUMNS: Final = ("text", "source", "category", "at", "who", "times", "last_at")
 
+# Dictionaries, since calling an enum class is slower, and every row has four enums.
 _STATES: Final = {str(state): state for state in State}
 _DIRECTIONS: Final = {str(direction): direction for direction in Direction}
 _FATES: Final = {str(fate): fate for fate in Fate}
 _WANTS: Final = {None: None} | {str(decision): decision for decision in Decision}
 _NO_MONEY: Final = (None, None)
 
-_secrets_of: Final = msgspec.json.Decoder(tuple[str, dict[str, str]]).decode
-_secrets: Final = msgspec.json.Encoder().encode
+_decode_secrets: Final = msgspec.json.Decoder(tuple[str, dict[str, str]]).decode
+_encode_secrets: Final = msgspec.json.Encoder().encode
 
 log = structlog.get_logger(__name__)
 
 
 class Rows:
-    """Turns records into rows and back; `sealer` keeps what is secret in them."""
+    """Turns records into rows and back; `sealer` encrypts the secrets in them."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
     def of_transfer(self, transfer: Transfer) -> tuple[Any, ...]:
-        """The values of `TRANSFER_COLUMNS`."""
+        """A transfer as the values of `TRANSFER_COLUMNS`."""
         session = transfer.session
         return (
-            escaped(transfer.id),
+            escape(transfer.id),
             transfer.operator,
             transfer.direction,
             transfer.state,
             *of_money(transfer.amount),
-            escaped(transfer.description),
-            escaped(session.player_id),
+            escape(transfer.description),
+            escape(session.player_id),
             self.of_session(session),
             transfer.fingerprint,
             transfer.adopted,
@@ -145,10 +146,10 @@ class Rows:
         return Transfer(
             operator=operator,
             direction=_DIRECTIONS[direction],
-            id=unescaped(id_),
+            id=unescape(id_),
             state=_STATES[state],
             amount=_money(amount, currency),
-            description=unescaped(description),
+            description=unescape(description),
             session=self.session(operator, player_id, session),
             fingerprint=fingerprint,
             adopted=bool(adopted),
@@ -164,76 +165,79 @@ class Rows:
             changed_at=changed_at,
             hold_balance=_money(hold_balance, hold_currency),
             end_balance=_money(end_balance, end_currency),
-            rollback_reason=None if rollback_reason is None else unescaped(rollback_reason),
-            spare_session=None if spare_session is None else self._spare(operator, player_id, spare_session),
+            rollback_reason=None if rollback_reason is None else unescape(rollback_reason),
+            spare_session=None if spare_session is None else self._spare_session(operator, player_id, spare_session),
         )
 
     def of_session(self, session: Session) -> bytes:
-        """The session's secrets, sealed for its operator."""
-        secrets = _secrets((escaped(session.token), _each(escaped, session.memory)))
+        """The session's token and memory, sealed. They open for the same operator only."""
+        secrets = _encode_secrets((escape(session.token), _map_texts(escape, session.memory)))
         return self._sealer.seal(secrets, session.operator.encode())
 
     def of_spare(self, session: Session | None) -> bytes | None:
-        """The same of a spare session, where there is one: its player is the transfer's."""
+        """As `of_session`, None where there is no spare session. Its player is the transfer's, and not kept twice."""
         return None if session is None else self.of_session(session)
 
     def session(self, operator: str, player_id: str, sealed: bytes, verified_at: float = 0.0) -> Session:
-        """The inverse of `of_session`. A session whose key is gone has no token: a decision must still be delivered,
-        and one transfer that cannot must not keep the others from it."""
+        """The inverse of `of_session`. A session whose key is not configured any more has an empty token."""
         try:
-            token, memory = _secrets_of(self._sealer.open(sealed, operator.encode()))
+            token, memory = _decode_secrets(self._sealer.open(sealed, operator.encode()))
         except (Unsealable, msgspec.DecodeError) as error:
-            log.error("session not readable", operator=operator, error=str(error))  # noqa: TRY400 - the text says it all
-            return Session(operator=operator, token="", player_id=unescaped(player_id))
+            # Not raised: a decided transfer must still be delivered, and must not fail the others of its batch
+            # (docs/decisions/013-sessions-at-rest.md; tests/unit/journal/test_rows.py). A copy does refuse it.
+            log.error("session not readable", operator=operator, error=str(error))  # noqa: TRY400 - the text says all
+            return Session(operator=operator, token="", player_id=unescape(player_id))
         return Session(
             operator=operator,
-            token=unescaped(token),
-            player_id=unescaped(player_id),
-            memory=_each(unescaped, memory),
+            token=unescape(token),
+            player_id=unescape(player_id),
+            memory=_map_texts(unescape, memory),
             verified_at=verified_at,
         )
 
-    def _spare(self, operator: str, player_id: str, sealed: bytes) -> Session | None:
-        """None where its key is gone: a spare session without a token is of no use. (It was sealed together with the
-        transfer's session, so whoever must not lose one, as a copy must not, has failed at that already.)"""
+    def _spare_session(self, operator: str, player_id: str, sealed: bytes) -> Session | None:
+        # Without its token a spare session is of no use. Nothing is lost where loss matters: it was sealed with the
+        # same key as the transfer's session, and a copy has already refused that one.
         spare = self.session(operator, player_id, sealed)
         return spare if spare.token else None
 
     def require_key(self, operator: str, sealed: bytes) -> None:
-        """Raises `JournalMisconfigured` if a sealed session cannot be opened: better at the start than at a call."""
+        """Raises `JournalMisconfigured` if a sealed session cannot be opened: for the start, to find a lost key
+        early."""
         try:
             self._sealer.open(sealed, operator.encode())
         except Unsealable as error:
             raise JournalMisconfigured(
-                f"{error}: give the key as encryption_key, or among former_encryption_keys"
+                f"{error}: configure its key as encryption_key or one of former_encryption_keys"
             ) from None
 
     def digest(self, session: Session) -> bytes:
-        """Under which a session is written."""
-        return self._sealer.digest(_secret(session.token))
+        """What a session is written and found under."""
+        return self._sealer.digest(_token_bytes(session.token))
 
     def digests(self, token: str) -> list[bytes]:
-        """Under which a session may have been written, the likeliest first."""
-        return self._sealer.digests(_secret(token))
+        """What a session with this token may have been written under, the likeliest first: there is one for each
+        key."""
+        return self._sealer.digests(_token_bytes(token))
 
 
 def of_key(key: Key) -> tuple[str, str, str]:
-    """A key as the columns `id, operator, direction`."""
+    """A key as the values of the columns `id, operator, direction`: in the order of the tables' key, id first."""
     operator, direction, id_ = key
-    return escaped(id_), operator, direction
+    return escape(id_), operator, direction
 
 
 def of_attempt(attempt: Attempt) -> tuple[Any, ...]:
-    """The values of `ATTEMPT_COLUMNS`."""
+    """An attempt as the values of `ATTEMPT_COLUMNS`."""
     return (
         attempt.call,
         attempt.at,
         attempt.took_s,
         attempt.verdict,
         attempt.kind,
-        escaped(attempt.detail),
+        escape(attempt.detail),
         attempt.instance,
-        escaped(attempt.player),
+        escape(attempt.player),
         attempt.session,
     )
 
@@ -247,50 +251,51 @@ def attempt(row: Sequence[Any]) -> Attempt:
         took_s=took_s,
         verdict=Verdict(verdict),
         kind=kind,
-        detail=unescaped(detail),
+        detail=unescape(detail),
         instance=instance,
-        player=unescaped(player),
+        player=unescape(player),
         session=session,
     )
 
 
 def of_reason(reason: Reason) -> tuple[Any, ...]:
-    """The values of `REASON_COLUMNS`."""
-    who = escaped(reason.who)
-    return escaped(reason.text), reason.source, reason.category, reason.at, who, reason.times, reason.last_at
+    """A reason as the values of `REASON_COLUMNS`."""
+    who = escape(reason.who)
+    return escape(reason.text), reason.source, reason.category, reason.at, who, reason.times, reason.last_at
 
 
 def reason(row: Sequence[Any]) -> Reason:
     """The inverse of `of_reason`."""
     text, source, category, at, who, times, last_at = row
     return Reason(
-        text=unescaped(text),
+        text=unescape(text),
         source=Source(source),
         category=category,
         at=at,
-        who=unescaped(who),
+        who=unescape(who),
         times=times,
         last_at=last_at,
     )
 
 
 def of_text(text: str | None) -> str | None:
-    """A text that may be missing."""
-    return None if text is None else escaped(text)
+    """A text, escaped; None stays None."""
+    return None if text is None else escape(text)
 
 
 def of_money(amount: Money | None) -> tuple[str | None, str | None]:
-    """An amount as exact decimal text and its currency."""
-    return _NO_MONEY if amount is None else (f"{amount.amount:f}", escaped(amount.currency))
+    """An amount as exact decimal text without an exponent, and its currency; None as two NULLs."""
+    return _NO_MONEY if amount is None else (f"{amount.amount:f}", escape(amount.currency))
 
 
 def _money(amount: str | None, currency: str) -> Money | None:
-    return None if amount is None else Money(Decimal(amount), unescaped(currency))
+    return None if amount is None else Money(Decimal(amount), unescape(currency))
 
 
-def _each(change: Callable[[str], str], texts: Mapping[str, str]) -> Mapping[str, str]:
-    return {change(name): change(text) for name, text in texts.items()} if texts else texts
+def _map_texts(convert: Callable[[str], str], texts: Mapping[str, str]) -> Mapping[str, str]:
+    return {convert(name): convert(text) for name, text in texts.items()} if texts else texts
 
 
-def _secret(token: str) -> bytes:
+def _token_bytes(token: str) -> bytes:
+    # A game may send half of a surrogate pair in a token; strict UTF-8 would raise for it.
     return token.encode("utf-8", "surrogatepass")

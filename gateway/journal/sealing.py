@@ -1,12 +1,12 @@
-"""Session tokens at rest: encrypted when a key is configured, and found by a digest, never by themselves.
+"""Session tokens at rest: encrypted when a key is configured, and found by a digest of the token.
 
 A sealed value is one of
     00 | plain                                           no key was configured
-    01 | key's id (4) | salt (16) | count (8) | AES-256-GCM ciphertext and tag
+    01 | key id (4) | salt (16) | count (8) | AES-256-GCM ciphertext and tag
 
-Each `Sealer` draws a salt, encrypts with a key derived from the configured one and that salt, and counts its nonces:
-no nonce ever comes twice under one key, however many values are sealed and however often the process starts (random
-nonces under one key would have to stop after 2^32 values, two weeks of a busy gateway).
+AES-GCM must never use a nonce twice under one key, and random nonces are safe for 2^32 values only (NIST SP 800-38D,
+section 8.3): ten days of a busy gateway. So each `Sealer` draws a random salt, encrypts with a key derived from the
+configured one and that salt, and counts its nonces (docs/decisions/013-sessions-at-rest.md).
 """
 
 from __future__ import annotations
@@ -32,43 +32,45 @@ _KEY_END: Final = 1 + _ID_BYTES
 _SALT_END: Final = _KEY_END + _SALT_BYTES
 _COUNT_END: Final = _SALT_END + _COUNT_BYTES
 _DIGEST_BYTES: Final = 16
-_SALTS_KEPT: Final = 1024
+_CIPHERS_KEPT: Final = 1024  # one for each start of a gateway whose sessions are still read
 
 
 class Unsealable(ValueError):
-    """The value was sealed with a key that is not configured, or has been tampered with."""
+    """The value was sealed with a key that is not configured, for another context, or has been changed."""
 
 
 class Sealer:
-    """Seals with the first of `keys` (32 bytes each), opens with whichever of them sealed; without keys plainly.
+    """Seals with the first of `keys` (32 bytes each), and opens what any of them has sealed. Without keys it encrypts
+    nothing, and marks the value as plain.
 
-    To change the key, put the new one first and keep the old one until what it sealed has been pruned.
+    To change the key, put the new one first, and keep the old one until what it has sealed is pruned.
     """
 
     def __init__(self, keys: Sequence[bytes] = ()) -> None:
-        self._keys = {_derived(key, b"id")[:_ID_BYTES]: key for key in keys}
-        self._lookups = [_derived(key, b"lookup") for key in keys]
-        self._cipher_of = lru_cache(_SALTS_KEPT)(self._derive_cipher)
+        self._keys = {_derive(key, b"id")[:_ID_BYTES]: key for key in keys}
+        self._digest_keys = [_derive(key, b"lookup") for key in keys]
+        self._cipher_of = lru_cache(_CIPHERS_KEPT)(self._derive_cipher)
         self._counts = count()
         if keys:
-            salt = os.urandom(_SALT_BYTES)
-            head = next(iter(self._keys)) + salt
-            self._prefix = _SEALED + head
-            self._cipher = self._cipher_of(head)
+            # A new salt at every start, and so a new derived key: the count may begin at 0 again.
+            key_id_and_salt = next(iter(self._keys)) + os.urandom(_SALT_BYTES)
+            self._prefix = _SEALED + key_id_and_salt
+            self._cipher = self._cipher_of(key_id_and_salt)
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
-        """`plain` as it may stand in the journal; it opens in the same `context` only."""
+        """`plain` in the form that may be written to the journal. It opens only with the same `context`, which is
+        authenticated and not stored: a value that is copied to another operator's row does not open there."""
         if not self._keys:
             return _PLAIN + plain
-        number = next(self._counts).to_bytes(_COUNT_BYTES, "big")
-        return self._prefix + number + self._cipher.encrypt(_NONCE_PADDING + number, plain, context)
+        nonce_count = next(self._counts).to_bytes(_COUNT_BYTES, "big")
+        return self._prefix + nonce_count + self._cipher.encrypt(_NONCE_PADDING + nonce_count, plain, context)
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """The inverse of `seal`. Raises `Unsealable`."""
         if sealed[:1] == _PLAIN:
             return sealed[1:]
         if sealed[:1] != _SEALED:
-            raise Unsealable("a session is sealed in no form that is known here")
+            raise Unsealable("a session is sealed in a form that this version does not know")
         cipher = self._cipher_of(sealed[1:_SALT_END])
         try:
             return cipher.decrypt(_NONCE_PADDING + sealed[_SALT_END:_COUNT_END], sealed[_COUNT_END:], context)
@@ -76,23 +78,25 @@ class Sealer:
             raise Unsealable("a sealed session does not open: it was changed, or belongs to another operator") from None
 
     def digest(self, secret: bytes) -> bytes:
-        """What a secret is written under: keyed if there is a key."""
-        return _digest(secret, self._lookups[0] if self._lookups else b"")
+        """What a secret is written and found under: 16 bytes of BLAKE2b (RFC 7693), keyed if there is a key."""
+        # Keyed, since with a digest that needs no key whoever has the journal could try tokens.
+        return _digest(secret, self._digest_keys[0] if self._digest_keys else b"")
 
     def digests(self, secret: bytes) -> list[bytes]:
-        """All that a secret may have been written under, the likeliest first."""
-        return [_digest(secret, lookup) for lookup in (*self._lookups, b"")]
+        """All that a secret may have been written under, the likeliest first: one for each key, and the unkeyed one."""
+        return [_digest(secret, digest_key) for digest_key in (*self._digest_keys, b"")]
 
-    def _derive_cipher(self, head: bytes) -> AESGCM:
-        key = self._keys.get(head[:_ID_BYTES])
+    def _derive_cipher(self, key_id_and_salt: bytes) -> AESGCM:
+        key_id, salt = key_id_and_salt[:_ID_BYTES], key_id_and_salt[_ID_BYTES:]
+        key = self._keys.get(key_id)
         if key is None:
-            raise Unsealable(f"a session is sealed with the key {head[:_ID_BYTES].hex()}, which is not configured")
-        return AESGCM(_derived(key, b"seal" + head[_ID_BYTES:]))
+            raise Unsealable(f"a session is sealed with the key {key_id.hex()}, which is not configured")
+        return AESGCM(_derive(key, b"seal" + salt))
 
 
-def _derived(key: bytes, purpose: bytes) -> bytes:
+def _derive(key: bytes, purpose: bytes) -> bytes:
     return hmac.digest(key, purpose, "sha256")
 
 
-def _digest(secret: bytes, lookup: bytes) -> bytes:
-    return hashlib.blake2b(secret, key=lookup, digest_size=_DIGEST_BYTES).digest()
+def _digest(secret: bytes, digest_key: bytes) -> bytes:
+    return hashlib.blake2b(secret, key=digest_key, digest_size=_DIGEST_BYTES).digest()

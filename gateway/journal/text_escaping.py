@@ -1,7 +1,7 @@
-"""Texts that a database would not keep as they are: NUL and lone surrogates, written in a way that loses nothing.
+"""Escaping of characters that databases reject, NUL and lone surrogates, without any loss.
 
-The noncharacter U+FDD0 begins an escape and is itself escaped, so every text comes back exactly as it was, equal texts
-stay equal, and one operator's odd text can never spoil the batch it is written in.
+U+FDD0, a noncharacter, begins an escape, and is itself escaped: every text comes back exactly as it was, and different
+texts stay different. One operator's or player's odd text so never fails the batch that it is written in.
 """
 
 from __future__ import annotations
@@ -9,28 +9,29 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_ESCAPE: Final = "\ufdd0"
-_ODD: Final = re.compile("[\x00\ufdd0\ud800-\udfff]")
-_ESCAPED: Final = re.compile("\ufdd0([0-9a-f]{4})")
+_MARK: Final = "\ufdd0"
+_REJECTED: Final = re.compile("[\x00\ufdd0\ud800-\udfff]")
+_ESCAPE_SEQUENCE: Final = re.compile("\ufdd0([0-9a-f]{4})")
 
 
-def escaped(text: str) -> str:
-    """The text without what databases refuse. Nearly every text is its own escaped form."""
+def escape(text: str) -> str:
+    """The text without characters that databases reject. Nearly every text is its own escaped form."""
+    # The quick way first: nearly every text is ASCII, and each is escaped at every write.
     if text.isascii():
-        return text if "\x00" not in text else _ODD.sub(_escape, text)
-    return _ODD.sub(_escape, text)
+        return text if "\x00" not in text else _REJECTED.sub(_escape_character, text)
+    return _REJECTED.sub(_escape_character, text)
 
 
-def unescaped(text: str) -> str:
-    """The inverse of `escaped`."""
-    if text.isascii() or _ESCAPE not in text:
+def unescape(text: str) -> str:
+    """The inverse of `escape`."""
+    if text.isascii() or _MARK not in text:
         return text
-    return _ESCAPED.sub(_unescape, text)
+    return _ESCAPE_SEQUENCE.sub(_unescape_character, text)
 
 
-def _escape(odd: re.Match[str]) -> str:
-    return f"{_ESCAPE}{ord(odd[0]):04x}"
+def _escape_character(rejected: re.Match[str]) -> str:
+    return f"{_MARK}{ord(rejected[0]):04x}"
 
 
-def _unescape(escape: re.Match[str]) -> str:
-    return chr(int(escape[1], 16))
+def _unescape_character(sequence: re.Match[str]) -> str:
+    return chr(int(sequence[1], 16))

@@ -1,7 +1,11 @@
-"""Everything that is written to a journal, as data: a store turns each of these into its own SQL.
+"""Everything that is written to a journal, as data, and the rule by which a change applies to a row.
 
-A batch of writes is applied in order, in one transaction; what one write does not find it answers, it never
-fails the others. A store that cannot make the batch durable raises `JournalUnavailable` for all of it.
+A store turns each write into its own SQL, and applies a batch of them in order, in one transaction. A write that does
+not find what it names says so in its answer; it never fails the others. A store that cannot make a batch durable raises
+`JournalUnavailable` for every write in it.
+
+`apply_change` is the rule of `Change` for SQLite and the simulator, the SQL function `journal_write` for PostgreSQL:
+one table of cases is played through both (tests/integration/journal/test_change_cases.py).
 """
 
 from __future__ import annotations
@@ -24,28 +28,36 @@ from gateway.records import (
 
 
 class Insert(msgspec.Struct, frozen=True, kw_only=True):
-    """Insert `transfer` unless its key is taken; `reason` is kept only if it was inserted. Answers `Inserted`."""
+    """Insert `transfer` unless its key is taken. `reason` is kept only if it was inserted. Answers `Inserted`."""
 
     transfer: Transfer
     reason: Reason | None = None
 
 
 class Inserted(msgspec.Struct, frozen=True):
-    """The row under the key now, and whether this write made it."""
+    """The row under the key now, and whether this write created it."""
 
     transfer: Transfer
     created: bool
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """Compare-and-set: move a transfer from one of `allowed` to `to`. Answers `Changed`.
+    """Compare-and-set: move a transfer from one of the states `allowed` to the state `to`. Answers `Changed`.
 
-    Moves only if the row is in an allowed state and, where given, still is what the writer `found` and has this
-    `amount`; then `revision` grows by one. `due_at`, `owner`, `tries` and `wants` are set as given; `decided_at`,
-    `fate`, `missing_at`, balances and session keep the row's value where None. The first `rollback_reason` stays.
-    `spare_session` is written together with `session`: where that is given, None means that there is no spare one;
-    where it is not, both stay. A session with which the writer has replaced that of `found` is not written thereby.
-    `reason` is kept only if the row moved; `attempt` is kept in any case, since it happened.
+    It moves if the row is in an allowed state, has the revision of `found` where that is given, and has this `amount`
+    where that is given. Then, in the row:
+
+    - `state` is `to`, `changed_at` is `at`, and `revision` grows by one.
+    - `due_at`, `owner`, `tries` and `wants` are set as given; None clears them.
+    - `decided_at`, `fate`, `missing_at` and the balances are set where given; None keeps the row's.
+    - `rollback_reason` is set to the text of `reason` if `to` is rolling back, unless the row has one: the first stays.
+    - `session` and `spare_session` are written together: where `session` is None both stay, and where it is given, a
+      `spare_session` of None means that there is none. Replacing `found.session` writes nothing; set `session`.
+    - `reason` is kept.
+
+    `attempt` is kept whether the row moved or not, if there is such a row: the attempt was made.
+
+    Times (`at`, `due_at`, `decided_at`, `missing_at`) are Unix seconds.
     """
 
     key: Key
@@ -70,27 +82,27 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fence(self) -> int | None:
-        """The revision that the row must have."""
+        """The revision that the row must have, None for any: a writer that saw an older one is refused."""
         return None if self.found is None else self.found.revision
 
     @property
     def rollback_reason(self) -> str | None:
-        """The reason's text where it is one to roll back."""
+        """The text of `reason` if it is one to roll back, None otherwise."""
         return self.reason.text if self.reason is not None and self.to is State.ROLLING_BACK else None
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """The row as it stands now (None: no such transfer), and whether this write moved it."""
+    """The row as it is now (None: no such transfer), and whether this write moved it."""
 
     transfer: Transfer | None
     moved: bool
 
 
 class AddReason(msgspec.Struct, frozen=True, kw_only=True):
-    """Keep one more reason for a transfer whose end is already decided (none if there is no such transfer). Answers
-    None.
+    """Keep one more reason for a transfer whose end is already decided, if there is such a transfer. Answers None.
 
-    Where the same was given before (text, source and person), it is counted there: the game repeats its calls for days.
+    If the transfer has the same reason (text, source and person), that one is counted instead: `times` grows by one,
+    and `last_at` is the new time. A game repeats its calls for days.
     """
 
     key: Key
@@ -98,17 +110,19 @@ class AddReason(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SaveSession(msgspec.Struct, frozen=True, kw_only=True):
-    """Keep a verified session, replacing what was known under its token. Answers None."""
+    """Keep a verified session, in place of what was known under its token. `at` is when it was verified (Unix seconds).
+    Answers None."""
 
     session: Session
     at: float
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """Take up to `limit` due transfers of an operator for `owner` until `lease_until`. Answers a list of them.
+    """Take at most `limit` due transfers of an operator for the instance `owner`, until `lease_until` (Unix seconds).
+    Answers a list of them.
 
-    Due: in one of `CLAIMABLE`, `due_at` not after `now`. Each taken row gets the owner, `due_at = lease_until` and
-    the next revision; no row is taken by two. Oldest `due_at` first.
+    Due: in one of the states `CLAIMABLE`, and `due_at` is not after `now`. The smallest `due_at` comes first. Each row
+    gets the owner, `due_at = lease_until` and the next revision. No row is taken by two claims.
     """
 
     operator: str
@@ -119,42 +133,47 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RenewLease(msgspec.Struct, frozen=True, kw_only=True):
-    """This instance lives until its `lease_until`. Answers None."""
+    """Make an instance count as alive until its `lease_until`. Answers None."""
 
     instance: Instance
 
 
 class ReleaseOrphans(msgspec.Struct, frozen=True, kw_only=True):
-    """Make due at once, and nobody's, the claimable rows of instances whose lease ended before `now` (infinity: of
-    all), and forget those instances: the rows are due since they last changed. Revisions stay, the next claim moves
-    the fence. Answers how many rows."""
+    """Release the claimable rows of instances whose lease ended before `now` (Unix seconds; infinity: of all
+    instances): `owner` becomes None, and `due_at` becomes `changed_at` if that is earlier. Delete those instances.
+    Answers the number of rows.
+
+    Revisions stay: the next claim raises them, and so fences an owner that is still alive.
+    """
 
     now: float
 
 
 class Prune(msgspec.Struct, frozen=True, kw_only=True):
-    """Delete up to `limit` final transfers last changed before `before`, with all that belongs to them, and as many
-    sessions last seen before then. Answers how many transfers and sessions."""
+    """Delete at most `limit` transfers in a final state that were last changed before `before` (Unix seconds), with
+    their attempts and reasons, and at most as many sessions last seen before then; the oldest first. Answers how many
+    transfers and sessions together."""
 
     before: float
     limit: int
 
 
 class Import(msgspec.Struct, frozen=True):
-    """Insert a transfer of another journal, with its tries and reasons, unless its key is taken. Answers `Inserted`."""
+    """Insert a transfer of another journal, in whatever state it is, with its attempts and reasons, unless its key is
+    taken. Answers `Inserted`."""
 
     timeline: Timeline
 
 
 class CheckWritable(msgspec.Struct, frozen=True):
-    """Write what means nothing, to see whether a write would be durable now. Answers None."""
+    """Write something without meaning, to see whether a write would be durable now. Answers None."""
 
 
 Write = Insert | Change | AddReason | SaveSession | Claim | RenewLease | ReleaseOrphans | Prune | Import | CheckWritable
 
 
 def apply_change(transfer: Transfer, change: Change) -> Transfer | None:
-    """The transfer after the change; None where it does not apply to the transfer as it stands."""
+    """The transfer after the change; None if the change does not apply to the transfer as it is."""
     if transfer.state not in change.allowed or change.fence not in {None, transfer.revision}:
         return None
     if change.amount is not None and change.amount != transfer.amount:

@@ -24,7 +24,7 @@ from gateway.journal.rows import (
     of_reason,
     of_text,
 )
-from gateway.journal.text_escaping import escaped
+from gateway.journal.text_escaping import escape
 from gateway.journal.writes import (
     AddReason,
     Change,
@@ -163,7 +163,7 @@ class Arguments:
             *of_money(write.hold_balance),
             *of_money(write.end_balance),
             of_text(write.rollback_reason),
-            None if session is None else escaped(session.player_id),
+            None if session is None else escape(session.player_id),
             None if session is None else self._rows.of_session(session),
             None if session is None else self._rows.of_spare(write.spare_session),
         )
@@ -181,7 +181,7 @@ class Arguments:
 
     def _add_reason(self, key: tuple[str, ...], reason: Reason, kind: str = "reasons") -> None:
         # Folded here, since what PostgreSQL's lower() does depends on the server's locale.
-        folded = escaped(reason.text.casefold())
+        folded = escape(reason.text.casefold())
         self._add(kind, key, _Reason(*key, folded, *of_reason(reason)))
 
     def _add_session(self, _place: int, write: SaveSession) -> None:
@@ -189,7 +189,7 @@ class Arguments:
         digest, operator = self._rows.digest(session), session.operator
         sealed = self._rows.of_session(session)
         self._add_latest(
-            "sessions", (digest, operator), _Session(digest, operator, escaped(session.player_id), sealed, write.at)
+            "sessions", (digest, operator), _Session(digest, operator, escape(session.player_id), sealed, write.at)
         )
 
     def _add_lease(self, _place: int, write: RenewLease) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.journal.interface import ReasonFilter, TransferFilter
 from gateway.journal.postgres.statements import SQL
-from gateway.journal.text_escaping import escaped
+from gateway.journal.text_escaping import escape
 from gateway.records import FINAL
 
 Query = tuple[str, list[Any]]
@@ -26,7 +26,7 @@ class _Conditions:
 
     def add_text(self, text: str, value: str | None) -> None:
         """As `add`, for a text that the database holds escaped."""
-        self.add(text, None if value is None else escaped(value))
+        self.add(text, None if value is None else escape(value))
 
     def parameter(self, value: Any) -> str:
         """Adds a value without a condition. Returns its parameter."""

@@ -12,7 +12,7 @@ from gateway.journal.postgres.errors import translate_errors
 from gateway.journal.postgres.pool import PostgresPool
 from gateway.journal.postgres.statements import SQL
 from gateway.journal.rows import Rows, attempt, of_key, reason
-from gateway.journal.text_escaping import unescaped
+from gateway.journal.text_escaping import unescape
 from gateway.reasons import Source
 from gateway.records import (
     Attempt,
@@ -68,7 +68,7 @@ class PostgresReads:
 
     async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
         return [
-            KeyedReason(key=Key(operator, Direction(direction), unescaped(id_)), reason=reason(record))
+            KeyedReason(key=Key(operator, Direction(direction), unescape(id_)), reason=reason(record))
             for id_, operator, direction, *record in await self._fetch_list(*filters.reasons(where, limit, offset))
         ]
 

@@ -7,7 +7,7 @@ from typing import Any
 from gateway.journal.interface import ReasonFilter, TransferFilter
 from gateway.journal.sqlite.statements import SQL, UNFINISHED
 from gateway.journal.statements import parameters
-from gateway.journal.text_escaping import escaped
+from gateway.journal.text_escaping import escape
 
 Query = tuple[str, tuple[Any, ...]]
 
@@ -59,7 +59,7 @@ def _reason_conditions(where: ReasonFilter) -> list[tuple[str, tuple[Any, ...]]]
 
 
 def _text_parameter(value: str | None) -> tuple[str, ...]:
-    return () if value is None else (escaped(value),)
+    return () if value is None else (escape(value),)
 
 
 def _parameter(value: Any) -> tuple[Any, ...]:

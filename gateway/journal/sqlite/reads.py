@@ -12,7 +12,7 @@ from gateway.journal.rows import Rows, attempt, of_key, reason
 from gateway.journal.sqlite import filters
 from gateway.journal.sqlite.connection import translate_errors
 from gateway.journal.sqlite.statements import SQL
-from gateway.journal.text_escaping import unescaped
+from gateway.journal.text_escaping import unescape
 from gateway.reasons import Source
 from gateway.records import (
     Direction,
@@ -73,7 +73,7 @@ class SqliteReads:
 
     def list_reasons(self, where: ReasonFilter, limit: int, offset: int) -> list[KeyedReason]:
         return [
-            KeyedReason(key=Key(operator, Direction(direction), unescaped(id_)), reason=reason(row))
+            KeyedReason(key=Key(operator, Direction(direction), unescape(id_)), reason=reason(row))
             for id_, operator, direction, *row in self._fetch(*filters.reasons(where, limit, offset))
         ]
 
@@ -141,4 +141,4 @@ class SqliteReads:
 def _contains_text(*texts: Any) -> bool:
     """The SQL function `contains_text`: SQLite's own LIKE ignores the case of ASCII letters only."""
     text, folded = texts
-    return unescaped(folded) in unescaped(text).casefold()
+    return unescape(folded) in unescape(text).casefold()

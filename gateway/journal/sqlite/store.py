@@ -27,7 +27,7 @@ from gateway.journal.sqlite.connection import (
 )
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.statements import SQL
-from gateway.journal.text_escaping import escaped
+from gateway.journal.text_escaping import escape
 from gateway.journal.writes import (
     AddReason,
     Change,
@@ -215,7 +215,7 @@ class SqliteStore:
             *of_money(moved.hold_balance),
             *of_money(moved.end_balance),
             of_text(moved.rollback_reason),
-            None if session is None else escaped(session.player_id),
+            None if session is None else escape(session.player_id),
             None if session is None else self._rows.of_session(session),
             session is not None,
             None if session is None else self._rows.of_spare(write.spare_session),
@@ -226,7 +226,7 @@ class SqliteStore:
         if row_id is None:
             return
         reason = write.reason
-        again = (reason.at, row_id, escaped(reason.text), reason.source, escaped(reason.who))
+        again = (reason.at, row_id, escape(reason.text), reason.source, escape(reason.who))
         self._connection.execute(SQL["count_reason"], again)
         if not self._connection.changes():
             self._insert_reason(row_id, reason)
@@ -238,7 +238,7 @@ class SqliteStore:
             (
                 self._rows.digest(session),
                 session.operator,
-                escaped(session.player_id),
+                escape(session.player_id),
                 self._rows.of_session(session),
                 write.at,
             ),

@@ -4,8 +4,7 @@ The way of a write: `GroupCommit` gathers writes on the loop → `WritingThread.
 what is queued, commits it, and wakes the loop once → `GroupCommit.settle` gives each caller its answer → the thread
 makes a checkpoint if one is due, and takes the next batch.
 
-One wake-up serves a whole batch, since waking the loop costs more than most of the work (docs/decisions/
-011-group-commit.md).
+One wake-up serves a whole batch: waking the loop costs more than most of the work (docs/decisions/011-group-commit.md).
 """
 
 from __future__ import annotations
@@ -56,14 +55,12 @@ class WritingThread:
     def _run(self) -> None:
         while (batch := self._take_batch()) is not None:
             self._commit(batch)
-            # After the callers have their answers: they do not wait for the checkpoint (docs/decisions/
-            # 014-checkpoints.md).
+            # The callers have their answers by now: they do not wait for it (docs/decisions/014-checkpoints.md).
             if self._store.checkpoint_due:
                 self._checkpoint()
 
     def _take_batch(self) -> Batch | None:
-        """All that is queued, as one batch: while one commit syncs, the next ones gather. None once the thread is to
-        end."""
+        """All that is queued, as one batch: while one commits, the next ones gather. None when the thread is to end."""
         batch = self._queue.get()
         while batch is not None and len(batch) < BATCH_LIMIT:
             try:

@@ -109,7 +109,7 @@ async def test_a_transfer_that_differs_in_the_target_is_refused_and_left_as_it_i
 async def test_a_row_that_is_not_read_back_as_it_was_is_not_called_copied(
     source: CopyableJournal, target: CopyableJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for method in ("session", "timeline"):
+    for method in ("find_session", "timeline"):
 
         async def lost(*_: object) -> None:
             return None

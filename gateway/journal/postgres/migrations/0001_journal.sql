@@ -32,8 +32,8 @@ CREATE TABLE transfers (
     -- What identifies a transfer; the id first, since people look for it without knowing the rest.
     CONSTRAINT transfers_key PRIMARY KEY (id, operator, direction)
 ) WITH (
-    -- A row is written three or four times within seconds and then left alone: room for its next version on the same
-    -- page, and a vacuum that follows the changes instead of waiting for a fifth of all rows.
+    -- A row is written three or four times within seconds and then left alone: free space for its next version on the
+    -- same page, and a vacuum that follows the changes instead of waiting for a fifth of all rows.
     fillfactor = 80,
     autovacuum_vacuum_scale_factor = 0.01,
     autovacuum_vacuum_threshold = 10000,
@@ -44,7 +44,7 @@ CREATE TABLE transfers (
 
 CREATE INDEX transfers_opened ON transfers (opened_at);
 
--- Unfinished transfers alone: what is finished costs a claim, a look at what is due, or a tally nothing.
+-- Unfinished transfers alone: the finished ones cost a claim, a look for what is due, or a count nothing.
 CREATE INDEX transfers_unfinished ON transfers (operator, due_at)
     WHERE state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked');
 
@@ -52,8 +52,8 @@ CREATE INDEX transfers_unfinished ON transfers (operator, due_at)
 CREATE INDEX transfers_finished ON transfers (changed_at)
     WHERE state IN ('confirmed', 'rolled_back');
 
--- One row per try at the operator. Kept by the transfer's number, not its key: numbers grow, so that new entries share
--- the index's last pages. No foreign key: it would read and lock the transfer once more for each of them.
+-- One row per try at the operator. It refers to the transfer's row id (`number`), not its key: row ids grow, so that new
+-- entries share the index's last pages. No foreign key: it would read and lock the transfer once more for each of them.
 CREATE TABLE attempts (
     transfer bigint NOT NULL,
     number   bigint GENERATED ALWAYS AS IDENTITY,
@@ -74,7 +74,7 @@ CREATE TABLE rollback_reasons (
     direction text COLLATE "C" NOT NULL,
     number    bigint GENERATED ALWAYS AS IDENTITY,
     text      text NOT NULL,
-    folded    text NOT NULL, -- the text in which letters' case makes no difference, to search in
+    folded    text NOT NULL, -- the text case-folded, for searches that ignore the case of letters
     source    text NOT NULL,
     category  text NOT NULL,
     at        double precision NOT NULL,
@@ -101,8 +101,8 @@ CREATE TABLE instances (
     lease_until double precision NOT NULL
 ) WITH (fillfactor = 50);
 
--- What journal_write answers about the write at `place` of its batch: `outcome` is 1 and 0 for yes and no, or a count,
--- and then comes the transfer as it stands now, if there is one.
+-- What journal_write answers about the write at `place` of its batch: `outcome` is 1 for yes, 0 for no, or a count, and
+-- the other columns are the transfer as it is then, if there is one.
 CREATE TYPE journal_answer AS (
     place         integer,
     outcome       integer,
@@ -138,11 +138,11 @@ CREATE TYPE journal_answer AS (
 -- Applies a batch of writes in one transaction and one round trip. Each argument is an array of objects, or null when
 -- the batch has none of that kind; bytes in it are base64.
 --
--- The caller sends every array in the order of its keys, and no key twice among opens, changes and reasons: locks are
--- then taken in one order by everybody and two batches never wait for each other. What claims, inherits or prunes
--- passes over locked rows instead of waiting for them.
+-- The caller sends every array in the order of its keys, and no key twice among opens, changes and reasons: so every
+-- batch takes its locks in the same order, and no two batches wait for each other. What claims, releases or prunes skips
+-- locked rows instead of waiting for them.
 --
--- An open that made its row is not answered by itself; how many did is answered at place -1. `xmin` tells which rows
+-- An open that inserted its row is not answered by itself; the answer at place -1 counts them. `xmin` shows which rows
 -- this very transaction has written.
 --
 -- The planner's settings pin the one good plan, an index lookup per write, whatever the statistics of an empty or a

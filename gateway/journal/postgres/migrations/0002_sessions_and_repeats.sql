@@ -1,7 +1,7 @@
 -- Another session of the same player that may still work, sealed as `session` is; NULL where there is none.
 ALTER TABLE transfers ADD COLUMN spare_session bytea;
 
--- Whose session a try was made with, and which one of the transfer's that was (see `Attempt`).
+-- Whose session a try was made with, and which of the transfer's sessions (see `Attempt`).
 ALTER TABLE attempts
     ADD COLUMN player  text NOT NULL DEFAULT '',
     ADD COLUMN session text NOT NULL DEFAULT '';
@@ -11,12 +11,13 @@ ALTER TABLE rollback_reasons
     ADD COLUMN times   integer NOT NULL DEFAULT 1,
     ADD COLUMN last_at double precision;
 
--- The function and its answer anew. Columns are named one by one: what was added lies behind `number` in the table.
+-- The function and its answer type are made again. Columns are named one by one: the new ones come after `number` in the
+-- table.
 DROP FUNCTION journal_write;
 DROP TYPE journal_answer;
 
--- What journal_write answers about the write at `place` of its batch: `outcome` is 1 and 0 for yes and no, or a count,
--- and then comes the transfer as it stands now, if there is one.
+-- What journal_write answers about the write at `place` of its batch: `outcome` is 1 for yes, 0 for no, or a count, and
+-- the other columns are the transfer as it is then, if there is one.
 CREATE TYPE journal_answer AS (
     place         integer,
     outcome       integer,
@@ -52,11 +53,11 @@ CREATE TYPE journal_answer AS (
 -- Applies a batch of writes in one transaction and one round trip. Each argument is an array of objects, or null when
 -- the batch has none of that kind; bytes in it are base64.
 --
--- The caller sends every array in the order of its keys, and no key twice among opens, changes and notes: locks are
--- then taken in one order by everybody and two batches never wait for each other. What claims, inherits or prunes
--- passes over locked rows instead of waiting for them.
+-- The caller sends every array in the order of its keys, and no key twice among opens, changes and notes: so every batch
+-- takes its locks in the same order, and no two batches wait for each other. What claims, releases or prunes skips locked
+-- rows instead of waiting for them.
 --
--- An open that made its row is not answered by itself; how many did is answered at place -1. `xmin` tells which rows
+-- An open that inserted its row is not answered by itself; the answer at place -1 counts them. `xmin` shows which rows
 -- this very transaction has written.
 --
 -- The planner's settings pin the one good plan, an index lookup per write, whatever the statistics of an empty or a

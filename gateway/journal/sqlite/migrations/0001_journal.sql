@@ -34,10 +34,10 @@ CREATE UNIQUE INDEX transfers_key ON transfers (id, operator, direction);
 
 CREATE INDEX transfers_opened ON transfers (opened_at);
 
--- Unfinished transfers alone: what is finished costs a claim, a look at what is due or a tally nothing. One index for
--- all of these, since every change of a transfer pays for each: the due ones lie in order within operator and state,
--- and the rest of the columns spare tallies and inheritance the way to the table. (The states are named by the two they are
--- not: for a list of more than two SQLite builds a table of its own at every write.)
+-- Unfinished transfers alone: the finished ones cost a claim, a look for what is due, or a count nothing. One index for
+-- all of these, since every change of a transfer pays for each index: the due ones lie in order within operator and
+-- state, and with the other columns a count and the release of orphans need not read the table. (The condition names the
+-- two states that it leaves out: for a list of more than two SQLite builds a table of its own at every write.)
 CREATE INDEX transfers_unfinished ON transfers (operator, state, due_at, direction, opened_at, owner)
     WHERE state NOT IN ('confirmed', 'rolled_back');
 

@@ -1,7 +1,7 @@
 -- Another session of the same player that may still work, sealed as `session` is; NULL where there is none.
 ALTER TABLE transfers ADD COLUMN spare_session BLOB;
 
--- Whose session a try was made with, and which one of the transfer's that was (see `Attempt`).
+-- Whose session a try was made with, and which of the transfer's sessions (see `Attempt`).
 ALTER TABLE attempts ADD COLUMN player TEXT NOT NULL DEFAULT '';
 ALTER TABLE attempts ADD COLUMN session TEXT NOT NULL DEFAULT '';
 
