@@ -2,7 +2,8 @@
 
 A store turns each write into its own SQL, and applies a batch of them in order, in one transaction. A write that does
 not find what it names says so in its answer; it never fails the others. A store that cannot make a batch durable raises
-`JournalUnavailable` for every write in it.
+`JournalUnavailable` for every write in it. A write that the table of transitions does not have cannot be made: that
+raises `IllegalTransition`.
 
 `apply_change` is the rule of `Change` for SQLite and the simulator, the SQL function `journal_write` for PostgreSQL:
 one table of cases is played through both (tests/integration/journal/test_change_cases.py).
@@ -25,6 +26,14 @@ from gateway.records import (
     Timeline,
     Transfer,
 )
+from gateway.transitions import FIRST_STATES, PREDECESSORS
+
+
+class IllegalTransition(AssertionError):
+    """A write would bring a transfer to a state in which it cannot begin, or to which no transition leads: our own bug.
+
+    Raised when the write is made, so nothing of it is written, and no other write of a batch fails with it.
+    """
 
 
 class Insert(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +41,10 @@ class Insert(msgspec.Struct, frozen=True, kw_only=True):
 
     transfer: Transfer
     reason: Reason | None = None
+
+    def __post_init__(self) -> None:
+        if self.transfer.state not in FIRST_STATES:
+            raise IllegalTransition(f"{self.transfer.id}: a transfer does not begin as {self.transfer.state}")
 
 
 class Inserted(msgspec.Struct, frozen=True):
@@ -79,6 +92,13 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     spare_session: Session | None = None
     reason: Reason | None = None
     attempt: Attempt | None = None
+
+    def __post_init__(self) -> None:
+        # Every allowed state, not only the one that is found: a wrong rule is found where it is tried first, in
+        # whatever state the row is (tests/unit/journal/test_writes.py).
+        if not PREDECESSORS[self.to].issuperset(self.allowed):
+            before = ", ".join(state for state in self.allowed if state not in PREDECESSORS[self.to])
+            raise IllegalTransition(f"{self.key.id}: no transition leads from {before} to {self.to}")
 
     @property
     def fence(self) -> int | None:

@@ -1,7 +1,8 @@
 """The rules of a transfer, as data: which call does what in which state, and what may follow what.
 
-They stand here alone. `holds` and `ends` match on the action that is found here and decide nothing by the state; every
-change that is written is checked against `TRANSITIONS`; docs/architecture.md shows both, and a test holds it to them
+They stand here alone, but for what may follow what, which the journal checks (`gateway.transitions`). `holds` and
+`ends` match on the action that is found here and decide nothing by the state; every change that is written is checked
+against `TRANSITIONS`; docs/architecture.md shows both, and a test holds it to them
 (tests/unit/transfers/test_states.py).
 """
 
@@ -11,6 +12,22 @@ from enum import StrEnum
 from typing import Final
 
 from gateway.records import Decision, State, Transfer
+from gateway.transitions import FIRST_STATES, TRANSITIONS
+
+__all__ = [
+    "ADOPTED_HOLD_ACTIONS",
+    "DELIVERED",
+    "DELIVERING",
+    "END_ACTIONS",
+    "FIRST_STATES",
+    "HOLD_ACTIONS",
+    "TRANSITIONS",
+    "EndAction",
+    "HoldAction",
+    "effective_state",
+    "end_action",
+    "hold_action",
+]
 
 
 class HoldAction(StrEnum):
@@ -80,24 +97,6 @@ END_ACTIONS: Final[dict[Decision, dict[State | None, EndAction]]] = {
 }
 """By decision and state, as above. An end with another player's token, or a confirm of another amount, is refused in
 every state."""
-
-TRANSITIONS: Final[dict[State, frozenset[State]]] = {
-    State.SENDING: frozenset({State.HELD, State.ROLLING_BACK, State.ROLLED_BACK}),
-    State.HELD: frozenset({State.HELD, State.CONFIRMING, State.ROLLING_BACK}),
-    State.CONFIRMING: frozenset({State.CONFIRMING, State.CONFIRMED, State.PARKED}),
-    State.CONFIRMED: frozenset(),
-    State.ROLLING_BACK: frozenset({State.ROLLING_BACK, State.ROLLED_BACK, State.PARKED}),
-    State.ROLLED_BACK: frozenset({State.ROLLING_BACK}),
-    State.PARKED: frozenset({State.CONFIRMING, State.ROLLING_BACK, State.CONFIRMED, State.ROLLED_BACK}),
-}
-"""What may follow a state. `sending` ends as `rolled_back` at once where it is proven that nothing of the hold was
-written: nothing is sent then, so that no operator has to undo what it never heard of. `rolled_back` is left only when
-an instance that had slept through its lease finds that its withdraw went out after all: the rollback is then sent once
-more. What is being delivered, or parked, ends without an acknowledgement only when a person resolves it."""
-
-FIRST_STATES: Final = (State.SENDING, State.CONFIRMING, State.ROLLING_BACK, State.ROLLED_BACK)
-"""States in which a row is first written: `confirming` and `rolling_back` are adopted, `rolled_back` is a hold that was
-refused before it was sent."""
 
 DELIVERING: Final = {Decision.CONFIRM: State.CONFIRMING, Decision.ROLLBACK: State.ROLLING_BACK}
 DELIVERED: Final = {Decision.CONFIRM: State.CONFIRMED, Decision.ROLLBACK: State.ROLLED_BACK}

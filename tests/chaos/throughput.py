@@ -27,11 +27,10 @@ from gateway.clock import SystemClock
 from gateway.journal import migrate_journal, open_journal
 from gateway.journal.copy import CopyableJournal
 from gateway.journal.postgres import batch_writer
-from gateway.journal.writes import Change
 from gateway.records import State
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
-from tests.support.journals import ANY, a_transfer
+from tests.support.journals import a_change, a_transfer
 from tests.support.postgres import PostgresServer
 
 ROUNDS: Final = 5
@@ -172,7 +171,7 @@ async def _one_after_another(journal: CopyableJournal, until: float) -> int:
         transfer = a_transfer(uuid4().hex)
         await journal.insert(transfer)
         for state in (State.HELD, State.CONFIRMING, State.CONFIRMED):
-            await journal.change(Change(key=transfer.key, allowed=ANY, to=state, at=transfer.opened_at))
+            await journal.change(a_change(transfer.key, state, at=transfer.opened_at))
         done += 1
     return done
 

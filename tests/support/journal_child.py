@@ -14,11 +14,10 @@ from itertools import count
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.interface import Journal
-from gateway.journal.writes import Change
 from gateway.records import State
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
-from tests.support.journals import ANY, NOW, a_transfer, an_attempt
+from tests.support.journals import a_change, a_transfer, an_attempt
 
 WRITERS = 20
 
@@ -29,7 +28,7 @@ async def write(journal: Journal, writer: int) -> None:
         transfer = a_transfer(f"{writer}-{number}")
         await journal.insert(transfer)
         say(transfer.id, 0)
-        await journal.change(Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, attempt=an_attempt()))
+        await journal.change(a_change(transfer.key, State.HELD, attempt=an_attempt()))
         say(transfer.id, 1)
 
 

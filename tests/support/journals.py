@@ -16,17 +16,18 @@ import msgspec
 from gateway.clock import SystemClock
 from gateway.journal import migrate_journal, open_journal
 from gateway.journal.copy import CopyableJournal
+from gateway.journal.writes import Change
 from gateway.money import money
 from gateway.reasons import Source
-from gateway.records import Attempt, Direction, Key, Reason, Session, State, Transfer, Verdict
+from gateway.records import Attempt, Direction, Key, Reason, Session, State, Timeline, Transfer, Verdict
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
+from gateway.transitions import PREDECESSORS
 from tests.support.postgres_shelf import PostgresShelf
 
 KEY: Final = base64.b64encode(b"k" * 32).decode()
 NOW: Final = 1_700_000_000.0
 ACME: Final = "acme"
-ANY: Final = tuple(State)
 
 
 class Shelf(Protocol):
@@ -120,6 +121,16 @@ def a_transfer(id: str = "1234abcd", **changes: Any) -> Transfer:
 
 def a_reason(text: str = "Withdraw request failed.", **changes: Any) -> Reason:
     return Reason(text=text, **{"source": Source.GAME, "category": "withdraw_failed", "at": NOW, **changes})
+
+
+def a_change(key: Key, to: State, **changes: Any) -> Change:
+    """A change to this state from every state that it may follow."""
+    return Change(key=key, to=to, **{"allowed": tuple(sorted(PREDECESSORS[to])), "at": NOW, **changes})
+
+
+async def put(journal: CopyableJournal, transfer: Transfer, *reasons: Reason) -> None:
+    """Writes a transfer in whatever state it is, as a copy of a journal does: an insert takes first states only."""
+    await journal.import_timeline(Timeline(transfer=transfer, attempts=[], reasons=list(reasons)))
 
 
 def an_attempt(**changes: Any) -> Attempt:

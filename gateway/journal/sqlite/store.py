@@ -148,15 +148,21 @@ class SqliteStore:
         return apsw.SQLITE_OK
 
     def _insert(self, write: Insert) -> Inserted:
-        transfer = write.transfer
-        self._connection.execute(SQL["insert_transfer"], self._rows.of_transfer(transfer))
-        if not self._connection.changes():
-            return Inserted(self._find_existing(transfer.key), created=False)
-        row_id = self._connection.last_insert_rowid()
-        self._row_ids.put(transfer.key, row_id)
+        row_id = self._insert_transfer(write.transfer)
+        if row_id is None:
+            return Inserted(self._find_existing(write.transfer.key), created=False)
         if write.reason is not None:
             self._insert_reason(row_id, write.reason)
-        return Inserted(transfer, created=True)
+        return Inserted(write.transfer, created=True)
+
+    def _insert_transfer(self, transfer: Transfer) -> int | None:
+        """The row id; None if the key is taken."""
+        self._connection.execute(SQL["insert_transfer"], self._rows.of_transfer(transfer))
+        if not self._connection.changes():
+            return None
+        row_id = self._connection.last_insert_rowid()
+        self._row_ids.put(transfer.key, row_id)
+        return row_id
 
     def _find_existing(self, key: Key) -> Transfer:
         found = self.reads.find(key)
@@ -278,14 +284,14 @@ class SqliteStore:
 
     def _import(self, write: Import) -> Inserted:
         timeline = write.timeline
-        inserted = self._insert(Insert(transfer=timeline.transfer))
-        if inserted.created:
-            row_id = self._connection.last_insert_rowid()
-            for attempt in timeline.attempts:
-                self._insert_attempt(row_id, attempt)
-            for reason in timeline.reasons:
-                self._insert_reason(row_id, reason)
-        return inserted
+        row_id = self._insert_transfer(timeline.transfer)
+        if row_id is None:
+            return Inserted(self._find_existing(timeline.transfer.key), created=False)
+        for attempt in timeline.attempts:
+            self._insert_attempt(row_id, attempt)
+        for reason in timeline.reasons:
+            self._insert_reason(row_id, reason)
+        return Inserted(timeline.transfer, created=True)
 
     def _check_writable(self, _write: CheckWritable) -> None:
         # A page is written and synced, and its content stays: the version is set to what it is.

@@ -21,7 +21,7 @@ from gateway.reasons import Source
 from gateway.records import Decision, Direction, Reason, State, Transfer, Verdict
 from gateway.settings import DeliverySettings
 from gateway.transfers import rules
-from tests.support.journals import ACME, NOW, SHELVES, Journals, a_transfer, an_attempt, key_of
+from tests.support.journals import ACME, NOW, SHELVES, Journals, a_transfer, an_attempt, key_of, put
 
 RATE = 4
 MANY = 10
@@ -50,7 +50,7 @@ def undelivered(id: str, **changes: Any) -> Transfer:
 
 
 async def keep(journal: CopyableJournal, *transfers: Transfer) -> None:
-    await asyncio.gather(*(journal.insert(transfer) for transfer in transfers))
+    await asyncio.gather(*(put(journal, transfer) for transfer in transfers))
 
 
 async def hastened(journal: CopyableJournal, of: TransferFilter = OF) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal.interface import Journal
+from gateway.journal.copy import CopyableJournal
 from tests.support.journals import SHELVES, Journals
 
 
@@ -22,5 +22,5 @@ async def journals(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 
 @pytest.fixture
-async def journal(journals: Journals) -> Journal:
+async def journal(journals: Journals) -> CopyableJournal:
     return await journals.open()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from gateway.journal.interface import Journal
+from gateway.journal.copy import CopyableJournal
 from gateway.journal.writes import Change, Claim
 from gateway.records import State
-from tests.support.journals import ACME, ANY, NOW, Journals, a_transfer, key_of
+from tests.support.journals import ACME, NOW, Journals, a_change, a_transfer, key_of, put
 
 ROWS = 20_000
 WORKERS = 8
@@ -19,7 +19,7 @@ def a_claim(owner: str = "b", now: float = NOW, limit: int = 10, operator: str =
     return Claim(operator=operator, owner=owner, now=now, lease_until=now + 30, limit=limit)
 
 
-async def test_a_claim_takes_what_is_due_oldest_first(journal: Journal) -> None:
+async def test_a_claim_takes_what_is_due_oldest_first(journal: CopyableJournal) -> None:
     for id_, state, due_at in (
         ("third", State.CONFIRMING, NOW - 1),
         ("first", State.ROLLING_BACK, NOW - 3),
@@ -32,13 +32,13 @@ async def test_a_claim_takes_what_is_due_oldest_first(journal: Journal) -> None:
         ("over", State.CONFIRMED, NOW - 9),
         ("undone", State.ROLLED_BACK, NOW - 9),
     ):
-        await journal.insert(a_transfer(id_, state=state, due_at=due_at))
+        await put(journal, a_transfer(id_, state=state, due_at=due_at))
     await journal.insert(a_transfer("elsewhere", operator="globex", due_at=NOW - 5))
     claimed = await journal.claim(a_claim())
     assert [transfer.id for transfer in claimed] == ["first", "second", "third", "now"]
 
 
-async def test_what_is_claimed_has_its_owner_its_lease_and_the_next_revision(journal: Journal) -> None:
+async def test_what_is_claimed_has_its_owner_its_lease_and_the_next_revision(journal: CopyableJournal) -> None:
     await journal.insert(a_transfer(revision=4, owner="a", due_at=NOW))
     expected = a_transfer(revision=5, owner="b", due_at=NOW + 30)
     assert await journal.claim(a_claim()) == [expected]
@@ -46,7 +46,7 @@ async def test_what_is_claimed_has_its_owner_its_lease_and_the_next_revision(jou
     assert await journal.next_due(ACME) == NOW + 30
 
 
-async def test_a_claim_takes_no_more_than_its_limit(journal: Journal) -> None:
+async def test_a_claim_takes_no_more_than_its_limit(journal: CopyableJournal) -> None:
     for number in range(5):
         await journal.insert(a_transfer(str(number), due_at=NOW - number))
     assert [transfer.id for transfer in await journal.claim(a_claim(limit=2))] == ["4", "3"]
@@ -54,7 +54,7 @@ async def test_a_claim_takes_no_more_than_its_limit(journal: Journal) -> None:
     assert await journal.claim(a_claim()) == []
 
 
-async def test_a_lease_that_is_over_lets_others_claim(journal: Journal) -> None:
+async def test_a_lease_that_is_over_lets_others_claim(journal: CopyableJournal) -> None:
     await journal.insert(a_transfer(due_at=NOW))
     await journal.claim(a_claim("a"))
     assert await journal.claim(a_claim("b", now=NOW + 29)) == []
@@ -63,20 +63,20 @@ async def test_a_lease_that_is_over_lets_others_claim(journal: Journal) -> None:
     assert again.revision == 2
 
 
-async def test_who_lost_a_claim_cannot_move_the_transfer(journal: Journal) -> None:
+async def test_who_lost_a_claim_cannot_move_the_transfer(journal: CopyableJournal) -> None:
     await journal.insert(a_transfer(state=State.ROLLING_BACK, due_at=NOW))
     (lost,) = await journal.claim(a_claim("slept"))
     (taken,) = await journal.claim(a_claim("awake", now=NOW + 60))
-    late = await journal.change(Change(key=lost.key, allowed=ANY, to=State.ROLLED_BACK, at=NOW + 61, found=lost))
+    late = await journal.change(a_change(lost.key, State.ROLLED_BACK, at=NOW + 61, found=lost))
     assert not late.moved
     assert late.transfer == taken
-    done = await journal.change(Change(key=taken.key, allowed=ANY, to=State.ROLLED_BACK, at=NOW + 62, found=taken))
+    done = await journal.change(a_change(taken.key, State.ROLLED_BACK, at=NOW + 62, found=taken))
     assert done.moved
 
 
-async def test_next_due_is_the_earliest_that_can_be_claimed(journal: Journal) -> None:
+async def test_next_due_is_the_earliest_that_can_be_claimed(journal: CopyableJournal) -> None:
     assert await journal.next_due(ACME) is None
-    await journal.insert(a_transfer("1", state=State.HELD, due_at=NOW - 50))
+    await put(journal, a_transfer("1", state=State.HELD, due_at=NOW - 50))
     await journal.insert(a_transfer("2", state=State.SENDING))
     assert await journal.next_due(ACME) is None
     await journal.insert(a_transfer("3", state=State.ROLLING_BACK, due_at=NOW + 7))
@@ -85,8 +85,8 @@ async def test_next_due_is_the_earliest_that_can_be_claimed(journal: Journal) ->
     assert await journal.next_due(ACME) == NOW + 5
 
 
-async def test_of_two_that_confirm_and_roll_back_at_once_one_wins(journal: Journal) -> None:
-    await journal.insert(a_transfer(state=State.HELD))
+async def test_of_two_that_confirm_and_roll_back_at_once_one_wins(journal: CopyableJournal) -> None:
+    await put(journal, a_transfer(state=State.HELD))
     changes = [
         Change(key=key_of("1234abcd"), allowed=(State.HELD,), to=to, at=NOW)
         for to in (State.CONFIRMING, State.ROLLING_BACK)
@@ -96,13 +96,13 @@ async def test_of_two_that_confirm_and_roll_back_at_once_one_wins(journal: Journ
     assert second.transfer == first.transfer
 
 
-async def test_of_a_hundred_that_open_one_key_one_creates_it(journal: Journal) -> None:
+async def test_of_a_hundred_that_open_one_key_one_creates_it(journal: CopyableJournal) -> None:
     opened = await asyncio.gather(*(journal.insert(a_transfer(description=f"try {number}")) for number in range(100)))
     assert [each.created for each in opened] == [True] + [False] * 99
     assert {each.transfer.description for each in opened} == {"try 0"}
 
 
-async def test_writes_of_one_turn_are_applied_in_their_order(journal: Journal) -> None:
+async def test_writes_of_one_turn_are_applied_in_their_order(journal: CopyableJournal) -> None:
     transfer = a_transfer(due_at=NOW)
     opened, taken, again, moved, found = await asyncio.gather(
         journal.insert(transfer),
@@ -134,7 +134,7 @@ async def test_eight_workers_claim_each_of_twenty_thousand_due_transfers_once(jo
         await asyncio.gather(*(first.insert(row) for row in rows))
     others = [await journals.open() for _ in range(WORKERS - 1)]
 
-    async def work(journal: Journal, owner: str) -> list[str]:
+    async def work(journal: CopyableJournal, owner: str) -> list[str]:
         taken: list[str] = []
         while claimed := await journal.claim(a_claim(owner, limit=CLAIM_ROWS)):
             taken += [transfer.id for transfer in claimed]

@@ -11,15 +11,14 @@ import pytest
 
 from gateway.journal import copy
 from gateway.journal.copy import CopyableJournal, CopyError, Progress, copy_journal
-from gateway.journal.writes import Change
 from gateway.records import RowCounts, State
 from tests.support.journals import (
     ACME,
-    ANY,
     KEY,
     NOW,
     SHELVES,
     Journals,
+    a_change,
     a_reason,
     a_session,
     a_transfer,
@@ -57,7 +56,12 @@ async def source(journals: Journals, monkeypatch: pytest.MonkeyPatch) -> Copyabl
             await journal.add_reason(transfer.key, a_reason(str(number), at=NOW + again))
         for _ in range(number % 3):
             await journal.change(
-                Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, attempt=tried, reason=a_reason())
+                a_change(
+                    transfer.key,
+                    State.HELD,
+                    attempt=tried,
+                    reason=a_reason(),
+                )
             )
     for number in range(SESSIONS):
         await journal.save_session(a_session(f"token {number}", memory={"a": str(number)}), NOW + number)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from gateway.journal.copy import CopyableJournal
 from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
 from gateway.reasons import Source
 from gateway.records import Decision, Direction, KeyedReason, ReasonTotal, State, UnfinishedCount
-from tests.support.journals import ACME, NOW, a_reason, a_session, a_transfer, key_of
+from tests.support.journals import ACME, NOW, a_reason, a_session, a_transfer, key_of, put
 
 TRANSFERS = [
     a_transfer("1", opened_at=NOW, state=State.CONFIRMED),
@@ -45,23 +46,23 @@ TRANSFERS = [
     ],
 )
 async def test_transfers_are_listed_newest_first_and_narrowed(
-    journal: Journal, where: dict[str, Any], ids: str
+    journal: CopyableJournal, where: dict[str, Any], ids: str
 ) -> None:
     for transfer in TRANSFERS:
-        await journal.insert(transfer)
+        await put(journal, transfer)
     listed = await journal.list_transfers(TransferFilter(**where), limit=10)
     assert "".join(transfer.id for transfer in listed) == ids
     assert all(transfer in TRANSFERS for transfer in listed)
 
 
-async def test_transfers_are_listed_page_by_page(journal: Journal) -> None:
+async def test_transfers_are_listed_page_by_page(journal: CopyableJournal) -> None:
     for transfer in TRANSFERS:
-        await journal.insert(transfer)
+        await put(journal, transfer)
     pages = [await journal.list_transfers(TransferFilter(), limit=2, offset=offset) for offset in (0, 2, 4, 6)]
     assert [[transfer.id for transfer in page] for page in pages] == [["5", "4"], ["3", "2"], ["1"], []]
 
 
-async def test_transfers_opened_at_the_same_time_are_listed_last_written_first(journal: Journal) -> None:
+async def test_transfers_opened_at_the_same_time_are_listed_last_written_first(journal: CopyableJournal) -> None:
     for id_ in "bca":
         await journal.insert(a_transfer(id_))
     assert [transfer.id for transfer in await journal.list_transfers(TransferFilter(), limit=3)] == ["a", "c", "b"]
@@ -76,9 +77,9 @@ REASONS = [
 
 
 @pytest.fixture
-async def reasoned(journal: Journal) -> Journal:
+async def reasoned(journal: CopyableJournal) -> Journal:
     for transfer in TRANSFERS[:3]:
-        await journal.insert(transfer)
+        await put(journal, transfer)
     await journal.insert(a_transfer("1", operator="globex"), a_reason(at=NOW - 1))
     for id_, reason in REASONS:
         await journal.add_reason(key_of(id_, direction=Direction.DEPOSIT if id_ == "3" else Direction.WITHDRAW), reason)
@@ -128,10 +129,10 @@ async def test_reasons_are_summed_by_operator_source_and_category(reasoned: Jour
     assert await reasoned.count_reasons(ReasonFilter(text="no such text")) == []
 
 
-async def test_unfinished_transfers_are_tallied_finished_ones_are_not(journal: Journal) -> None:
+async def test_unfinished_transfers_are_tallied_finished_ones_are_not(journal: CopyableJournal) -> None:
     for transfer in TRANSFERS:
-        await journal.insert(transfer)
-    await journal.insert(a_transfer("6", opened_at=NOW + 9, state=State.PARKED))
+        await put(journal, transfer)
+    await put(journal, a_transfer("6", opened_at=NOW + 9, state=State.PARKED))
     tallies = await journal.count_unfinished(abandoned_before=NOW + 2)
 
     def tally(
@@ -153,5 +154,5 @@ async def test_unfinished_transfers_are_tallied_finished_ones_are_not(journal: J
     ]
 
 
-async def test_an_empty_journal_tallies_nothing(journal: Journal) -> None:
+async def test_an_empty_journal_tallies_nothing(journal: CopyableJournal) -> None:
     assert await journal.count_unfinished(NOW) == []

@@ -17,16 +17,15 @@ from gateway.journal.postgres import schema as postgres
 from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite import connection as sqlite
-from gateway.journal.writes import Change
 from gateway.records import Fate, RowCounts, State, Timeline, Verdict
 from gateway.settings import JournalSettings
 from tests.support.journals import (
     ACME,
-    ANY,
     NOW,
     SHELVES,
     Journals,
     Shelf,
+    a_change,
     a_reason,
     a_session,
     a_transfer,
@@ -144,11 +143,9 @@ async def test_an_old_row_takes_what_the_new_schema_adds(old: Journals) -> None:
     journal = await migrated(old)
     transfer = EXPECTED.transfer
     spare, attempt = a_session("spare"), an_attempt(player="player-1", session="own")
-    change = Change(
-        key=transfer.key,
-        allowed=ANY,
-        to=State.ROLLING_BACK,
-        at=NOW,
+    change = a_change(
+        transfer.key,
+        State.ROLLING_BACK,
         found=transfer,
         session=SESSION,
         spare_session=spare,

@@ -10,7 +10,7 @@ from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
 from gateway.journal.writes import Change
 from gateway.money import Money, money
 from gateway.records import State
-from tests.support.journals import ACME, ANY, NOW, a_reason, a_session, a_transfer, an_attempt, key_of, verified
+from tests.support.journals import ACME, NOW, a_change, a_reason, a_session, a_transfer, an_attempt, key_of, verified
 
 TEXTS = [
     pytest.param("", id="empty"),
@@ -66,7 +66,7 @@ async def test_money_comes_back_digit_for_digit(journal: Journal, amount: str) -
     assert found is not None
     assert found.amount is not None
     assert str(found.amount) == f"{Decimal(amount).normalize():f} XAG"
-    same = Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, amount=money(amount, "XAG"))
+    same = a_change(transfer.key, State.HELD, amount=money(amount, "XAG"))
     assert (await journal.change(same)).moved
 
 
@@ -74,7 +74,7 @@ async def test_a_cent_that_a_binary_float_would_lose_makes_another_amount(journa
     transfer = a_transfer(amount=money("1234567890123456.78", "XAG"))
     await journal.insert(transfer)
     other = money("1234567890123456.77", "XAG")
-    changed = await journal.change(Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, amount=other))
+    changed = await journal.change(a_change(transfer.key, State.HELD, amount=other))
     assert not changed.moved
 
 

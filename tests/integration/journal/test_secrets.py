@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.journal.interface import JournalMisconfigured
-from gateway.journal.writes import Change
 from gateway.records import State
-from tests.support.journals import ACME, ANY, KEY, NOW, Journals, a_session, a_transfer, verified
+from tests.support.journals import ACME, KEY, NOW, Journals, a_change, a_session, a_transfer, verified
 
 TOKEN = "very-secret-token-0001"
 MEMORY = "very-secret-memory-0002"
@@ -28,9 +27,7 @@ async def written(journals: Journals, **settings: Any) -> None:
     transfer = a_transfer(session=session, spare_session=a_session(SPARE_TOKEN))
     await journal.insert(transfer)
     renewed, spare = a_session(NEW_TOKEN), a_session(SPARE_TOKEN, memory={"key": MEMORY})
-    await journal.change(
-        Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, session=renewed, spare_session=spare)
-    )
+    await journal.change(a_change(transfer.key, State.HELD, session=renewed, spare_session=spare))
     assert await journal.find_session(ACME, TOKEN) == verified(session)
     found = await journal.find(transfer.key)
     assert found is not None

@@ -9,15 +9,27 @@ from typing import Any
 
 import pytest
 
-from gateway.journal.interface import Journal, ReasonFilter
+from gateway.journal.copy import CopyableJournal
+from gateway.journal.interface import ReasonFilter
 from gateway.journal.writes import Change, Claim
 from gateway.money import Money, money
 from gateway.reasons import Source
 from gateway.records import Decision, Direction, Fate, Instance, Reason, Session, State, Verdict
-from tests.support.journals import ACME, ANY, NOW, a_reason, a_session, a_transfer, an_attempt, key_of, verified
+from tests.support.journals import (
+    ACME,
+    NOW,
+    a_change,
+    a_reason,
+    a_session,
+    a_transfer,
+    an_attempt,
+    key_of,
+    put,
+    verified,
+)
 
 
-async def test_an_opened_transfer_is_found_as_it_was_written(journal: Journal) -> None:
+async def test_an_opened_transfer_is_found_as_it_was_written(journal: CopyableJournal) -> None:
     transfer = a_transfer(
         operator="globex",
         direction=Direction.DEPOSIT,
@@ -44,12 +56,12 @@ async def test_an_opened_transfer_is_found_as_it_was_written(journal: Journal) -
     assert await journal.find(transfer.key) == transfer
 
 
-async def test_a_transfer_that_was_never_opened_is_not_found(journal: Journal) -> None:
+async def test_a_transfer_that_was_never_opened_is_not_found(journal: CopyableJournal) -> None:
     assert await journal.find(key_of("1")) is None
     assert await journal.timeline(key_of("1")) is None
 
 
-async def test_a_taken_key_answers_the_row_that_is_there(journal: Journal) -> None:
+async def test_a_taken_key_answers_the_row_that_is_there(journal: CopyableJournal) -> None:
     first, second = a_transfer(), a_transfer(amount=money("1", "XAG"), description="Another")
     await journal.insert(first)
     opened = await journal.insert(second, a_reason())
@@ -60,12 +72,14 @@ async def test_a_taken_key_answers_the_row_that_is_there(journal: Journal) -> No
     assert timeline.reasons == []
 
 
-async def test_the_same_id_in_another_direction_or_at_another_operator_is_another_transfer(journal: Journal) -> None:
+async def test_the_same_id_in_another_direction_or_at_another_operator_is_another_transfer(
+    journal: CopyableJournal,
+) -> None:
     for transfer in (a_transfer(), a_transfer(direction=Direction.DEPOSIT), a_transfer(operator="globex")):
         assert (await journal.insert(transfer)).created
 
 
-async def test_an_adopted_transfer_keeps_its_reason(journal: Journal) -> None:
+async def test_an_adopted_transfer_keeps_its_reason(journal: CopyableJournal) -> None:
     transfer = a_transfer(state=State.ROLLING_BACK, adopted=True)
     await journal.insert(transfer, a_reason())
     timeline = await journal.timeline(transfer.key)
@@ -73,7 +87,7 @@ async def test_an_adopted_transfer_keeps_its_reason(journal: Journal) -> None:
     assert timeline.reasons == [a_reason()]
 
 
-async def test_a_change_moves_an_allowed_state_and_answers_the_row(journal: Journal) -> None:
+async def test_a_change_moves_an_allowed_state_and_answers_the_row(journal: CopyableJournal) -> None:
     await journal.insert(a_transfer(owner="a", due_at=NOW, tries=4, wants=Decision.CONFIRM))
     changed = await journal.change(
         Change(
@@ -94,7 +108,7 @@ async def test_a_change_moves_an_allowed_state_and_answers_the_row(journal: Jour
     assert await journal.find(expected.key) == expected
 
 
-async def test_a_change_keeps_what_it_does_not_name(journal: Journal) -> None:
+async def test_a_change_keeps_what_it_does_not_name(journal: CopyableJournal) -> None:
     transfer = a_transfer(
         state=State.ROLLING_BACK,
         decided_at=NOW,
@@ -104,7 +118,7 @@ async def test_a_change_keeps_what_it_does_not_name(journal: Journal) -> None:
         end_balance=money("4", "XAG"),
     )
     await journal.insert(transfer)
-    changed = await journal.change(Change(key=transfer.key, allowed=ANY, to=State.ROLLED_BACK, at=NOW + 9))
+    changed = await journal.change(a_change(transfer.key, State.ROLLED_BACK, at=NOW + 9))
     expected = a_transfer(
         state=State.ROLLED_BACK,
         decided_at=NOW,
@@ -118,7 +132,7 @@ async def test_a_change_keeps_what_it_does_not_name(journal: Journal) -> None:
     assert changed.transfer == expected
 
 
-async def test_a_change_sets_all_that_it_names(journal: Journal) -> None:
+async def test_a_change_sets_all_that_it_names(journal: CopyableJournal) -> None:
     await journal.insert(a_transfer(state=State.CONFIRMING))
     session = a_session("another", player_id="player-2", memory={"a": "b"})
     changed = await journal.change(
@@ -162,29 +176,29 @@ async def test_a_change_sets_all_that_it_names(journal: Journal) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(Change(key=key_of("1"), allowed=(State.SENDING,), to=State.HELD, at=NOW), id="another state"),
-        pytest.param(Change(key=key_of("1"), allowed=(), to=State.HELD, at=NOW), id="no state allowed"),
         pytest.param(
-            Change(
-                key=key_of("1"),
-                allowed=ANY,
-                to=State.HELD,
-                at=NOW,
+            Change(key=key_of("1"), allowed=(State.ROLLING_BACK,), to=State.PARKED, at=NOW), id="another state"
+        ),
+        pytest.param(Change(key=key_of("1"), allowed=(), to=State.PARKED, at=NOW), id="no state allowed"),
+        pytest.param(
+            a_change(
+                key_of("1"),
+                State.PARKED,
                 found=a_transfer("1", state=State.CONFIRMING, revision=4),
             ),
             id="another revision",
         ),
         pytest.param(
-            Change(key=key_of("1"), allowed=ANY, to=State.HELD, at=NOW, amount=money("231", "XAG")),
+            a_change(key_of("1"), State.PARKED, amount=money("231", "XAG")),
             id="another amount",
         ),
         pytest.param(
-            Change(key=key_of("1"), allowed=ANY, to=State.HELD, at=NOW, amount=money("230", "EUR")),
+            a_change(key_of("1"), State.PARKED, amount=money("230", "EUR")),
             id="another currency",
         ),
     ],
 )
-async def test_a_change_moves_nothing_but_what_it_compares_with(journal: Journal, change: Change) -> None:
+async def test_a_change_moves_nothing_but_what_it_compares_with(journal: CopyableJournal, change: Change) -> None:
     transfer = a_transfer("1", state=State.CONFIRMING, revision=3)
     await journal.insert(transfer)
     changed = await journal.change(change)
@@ -193,24 +207,20 @@ async def test_a_change_moves_nothing_but_what_it_compares_with(journal: Journal
     assert await journal.find(transfer.key) == transfer
 
 
-async def test_an_amount_is_compared_only_with_one_that_is_known(journal: Journal) -> None:
+async def test_an_amount_is_compared_only_with_one_that_is_known(journal: CopyableJournal) -> None:
     transfer = a_transfer(state=State.ROLLING_BACK, amount=None, adopted=True)
     await journal.insert(transfer)
-    changed = await journal.change(
-        Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, amount=money("1", "XAG"))
-    )
+    changed = await journal.change(a_change(transfer.key, State.PARKED, amount=money("1", "XAG")))
     assert not changed.moved
 
 
-async def test_the_first_reason_to_roll_back_stays_with_the_transfer(journal: Journal) -> None:
+async def test_the_first_reason_to_roll_back_stays_with_the_transfer(journal: CopyableJournal) -> None:
     transfer = a_transfer(state=State.HELD)
-    await journal.insert(transfer)
-    changes = [(State.CONFIRMING, "not yet"), (State.ROLLING_BACK, "no stock"), (State.ROLLING_BACK, "asked again")]
+    await put(journal, transfer)
+    changes = [(State.HELD, "not yet"), (State.ROLLING_BACK, "no stock"), (State.ROLLING_BACK, "asked again")]
     kept = []
     for state, text in changes:
-        changed = await journal.change(
-            Change(key=transfer.key, allowed=tuple(State), to=state, at=NOW, due_at=NOW, reason=a_reason(text))
-        )
+        changed = await journal.change(a_change(transfer.key, state, due_at=NOW, reason=a_reason(text)))
         assert changed.transfer is not None
         kept.append(changed.transfer.rollback_reason)
     assert kept == [None, "no stock", "no stock"]
@@ -218,7 +228,9 @@ async def test_the_first_reason_to_roll_back_stays_with_the_transfer(journal: Jo
     assert claimed.rollback_reason == "no stock"
 
 
-async def test_a_try_is_kept_even_if_the_transfer_did_not_move_its_reason_only_if_it_did(journal: Journal) -> None:
+async def test_a_try_is_kept_even_if_the_transfer_did_not_move_its_reason_only_if_it_did(
+    journal: CopyableJournal,
+) -> None:
     transfer = a_transfer(state=State.ROLLED_BACK)
     await journal.insert(transfer)
     late = an_attempt(verdict=Verdict.DECLINED, kind="funds", detail="insufficient", instance="a")
@@ -231,24 +243,20 @@ async def test_a_try_is_kept_even_if_the_transfer_did_not_move_its_reason_only_i
     assert timeline.reasons == []
 
 
-async def test_a_change_of_a_transfer_that_is_not_there_answers_so(journal: Journal) -> None:
-    changed = await journal.change(
-        Change(key=key_of("1"), allowed=ANY, to=State.HELD, at=NOW, attempt=an_attempt(), reason=a_reason())
-    )
+async def test_a_change_of_a_transfer_that_is_not_there_answers_so(journal: CopyableJournal) -> None:
+    changed = await journal.change(a_change(key_of("1"), State.HELD, attempt=an_attempt(), reason=a_reason()))
     assert changed.transfer is None
     assert not changed.moved
 
 
-async def test_tries_and_reasons_come_in_the_order_in_which_they_were_written(journal: Journal) -> None:
+async def test_tries_and_reasons_come_in_the_order_in_which_they_were_written(journal: CopyableJournal) -> None:
     transfer = a_transfer(state=State.ROLLING_BACK)
     await journal.insert(transfer)
     for second in range(3):
         await journal.change(
-            Change(
-                key=transfer.key,
-                allowed=ANY,
-                to=State.ROLLING_BACK,
-                at=NOW,
+            a_change(
+                transfer.key,
+                State.ROLLING_BACK,
                 attempt=an_attempt(took_s=float(second)),
                 reason=a_reason(f"reason {second}"),
             )
@@ -263,7 +271,7 @@ async def test_tries_and_reasons_come_in_the_order_in_which_they_were_written(jo
     )
 
 
-async def test_a_reason_that_is_noted_again_is_counted(journal: Journal) -> None:
+async def test_a_reason_that_is_noted_again_is_counted(journal: CopyableJournal) -> None:
     transfer = a_transfer(state=State.ROLLING_BACK)
     await journal.insert(transfer, a_reason())
     for second in range(1, 4):
@@ -282,7 +290,7 @@ async def test_a_reason_that_is_noted_again_is_counted(journal: Journal) -> None
     "other", [{"text": "withdraw request failed."}, {"source": Source.PERSON}, {"who": "ann"}], ids=str
 )
 async def test_only_the_same_text_of_the_same_source_and_person_is_the_same_reason(
-    journal: Journal, other: dict[str, Any]
+    journal: CopyableJournal, other: dict[str, Any]
 ) -> None:
     transfer = a_transfer(state=State.ROLLING_BACK)
     await journal.insert(transfer, a_reason())
@@ -292,12 +300,12 @@ async def test_only_the_same_text_of_the_same_source_and_person_is_the_same_reas
     assert timeline.reasons == [a_reason(), a_reason(**other)]
 
 
-async def test_a_reason_is_counted_where_it_stands_last_and_at_its_own_transfer_alone(journal: Journal) -> None:
+async def test_a_reason_is_counted_where_it_stands_last_and_at_its_own_transfer_alone(journal: CopyableJournal) -> None:
     """A person may give the same reason with several changes, of which each is told."""
     transfers = [a_transfer(id_, state=State.ROLLING_BACK) for id_ in "12"]
     for transfer in transfers:
         await journal.insert(transfer, a_reason())
-    change = Change(key=key_of("1"), allowed=ANY, to=State.ROLLING_BACK, at=NOW, reason=a_reason(at=NOW + 1))
+    change = a_change(key_of("1"), State.ROLLING_BACK, reason=a_reason(at=NOW + 1))
     await journal.change(change)
     await journal.add_reason(key_of("1"), a_reason(at=NOW + 2))
     one, other = [await journal.timeline(transfer.key) for transfer in transfers]
@@ -307,7 +315,7 @@ async def test_a_reason_is_counted_where_it_stands_last_and_at_its_own_transfer_
     assert other.reasons == [a_reason()]
 
 
-async def test_notes_on_several_transfers_at_once_are_each_kept(journal: Journal) -> None:
+async def test_notes_on_several_transfers_at_once_are_each_kept(journal: CopyableJournal) -> None:
     ids = [str(number) for number in range(20)]
     for id_ in ids[1:]:
         await journal.insert(a_transfer(id_, state=State.ROLLING_BACK))
@@ -318,7 +326,7 @@ async def test_notes_on_several_transfers_at_once_are_each_kept(journal: Journal
     assert {each.reason for each in listed} == {a_reason(times=3, last_at=NOW + 2)}
 
 
-async def test_a_session_and_its_spare_are_written_together(journal: Journal) -> None:
+async def test_a_session_and_its_spare_are_written_together(journal: CopyableJournal) -> None:
     first, second, third = (a_session(token) for token in ("first", "second", "third"))
     transfer = a_transfer(session=first)
     await journal.insert(transfer)
@@ -326,7 +334,12 @@ async def test_a_session_and_its_spare_are_written_together(journal: Journal) ->
     kept = []
     for session, spare in steps:
         changed = await journal.change(
-            Change(key=transfer.key, allowed=ANY, to=State.CONFIRMING, at=NOW, session=session, spare_session=spare)
+            a_change(
+                transfer.key,
+                State.ROLLING_BACK,
+                session=session,
+                spare_session=spare,
+            )
         )
         assert changed.transfer is not None
         assert await journal.find(transfer.key) == changed.transfer
@@ -334,15 +347,13 @@ async def test_a_session_and_its_spare_are_written_together(journal: Journal) ->
     assert kept == [(second, first), (second, first), (second, first), (third, None)]
 
 
-async def test_a_writer_that_knows_the_row_gets_the_spare_session_that_is_written(journal: Journal) -> None:
+async def test_a_writer_that_knows_the_row_gets_the_spare_session_that_is_written(journal: CopyableJournal) -> None:
     first, second = a_session("first"), a_session("second", memory={"a": "b"})
     transfer = a_transfer(state=State.CONFIRMING, session=first)
     await journal.insert(transfer)
-    change = Change(
-        key=transfer.key,
-        allowed=ANY,
-        to=State.CONFIRMING,
-        at=NOW,
+    change = a_change(
+        transfer.key,
+        State.CONFIRMING,
         found=transfer,
         due_at=NOW,
         session=second,
@@ -355,22 +366,22 @@ async def test_a_writer_that_knows_the_row_gets_the_spare_session_that_is_writte
     assert (claimed.session, claimed.spare_session) == (second, first)
 
 
-async def test_a_try_tells_whose_session_it_was_made_with(journal: Journal) -> None:
+async def test_a_try_tells_whose_session_it_was_made_with(journal: CopyableJournal) -> None:
     transfer = a_transfer()
     await journal.insert(transfer)
     attempt = an_attempt(player="player-4", session="later")
-    await journal.change(Change(key=transfer.key, allowed=ANY, to=State.HELD, at=NOW, attempt=attempt))
+    await journal.change(a_change(transfer.key, State.HELD, attempt=attempt))
     timeline = await journal.timeline(transfer.key)
     assert timeline is not None
     assert timeline.attempts == [attempt]
 
 
-async def test_a_note_on_a_transfer_that_is_not_there_is_nothing(journal: Journal) -> None:
+async def test_a_note_on_a_transfer_that_is_not_there_is_nothing(journal: CopyableJournal) -> None:
     await journal.add_reason(key_of("1"), a_reason())
     assert await journal.timeline(key_of("1")) is None
 
 
-async def test_a_remembered_session_is_found_by_its_token_and_replaced_by_the_next(journal: Journal) -> None:
+async def test_a_remembered_session_is_found_by_its_token_and_replaced_by_the_next(journal: CopyableJournal) -> None:
     session = a_session(memory={"currency": "EUR"})
     await journal.save_session(session, NOW)
     assert await journal.find_session(ACME, session.token) == verified(session)
@@ -379,13 +390,13 @@ async def test_a_remembered_session_is_found_by_its_token_and_replaced_by_the_ne
     assert await journal.find_session(ACME, session.token) == verified(replaced, NOW + 1)
 
 
-async def test_a_session_belongs_to_one_operator(journal: Journal) -> None:
+async def test_a_session_belongs_to_one_operator(journal: CopyableJournal) -> None:
     await journal.save_session(a_session("t"), NOW)
     assert await journal.find_session("globex", "t") is None
     assert await journal.find_session(ACME, "other") is None
 
 
-async def test_what_a_dead_instance_owned_is_due_at_once(journal: Journal) -> None:
+async def test_what_a_dead_instance_owned_is_due_at_once(journal: CopyableJournal) -> None:
     await journal.renew_lease(Instance(id="dead", started_at=NOW, lease_until=NOW + 15))
     await journal.renew_lease(Instance(id="alive", started_at=NOW, lease_until=NOW + 15))
     await journal.renew_lease(Instance(id="alive", started_at=NOW, lease_until=NOW + 90))
@@ -396,7 +407,7 @@ async def test_what_a_dead_instance_owned_is_due_at_once(journal: Journal) -> No
         a_transfer("4", due_at=NOW + 500),
     ]
     for transfer in transfers:
-        await journal.insert(transfer)
+        await put(journal, transfer)
     assert await journal.release_orphans(NOW + 15) == 0
     assert await journal.release_orphans(NOW + 15.5) == 1
     assert await journal.release_orphans(NOW + 15.5) == 0
@@ -405,7 +416,7 @@ async def test_what_a_dead_instance_owned_is_due_at_once(journal: Journal) -> No
         assert await journal.find(transfer.key) == transfer
 
 
-async def test_nobody_else_alive_means_that_everything_owned_is_due(journal: Journal) -> None:
+async def test_nobody_else_alive_means_that_everything_owned_is_due(journal: CopyableJournal) -> None:
     for name in ("a", "b"):
         await journal.renew_lease(Instance(id=name, started_at=NOW, lease_until=NOW + 1e9))
         await journal.insert(a_transfer(name, owner=name, due_at=NOW + 1e9))
@@ -414,6 +425,6 @@ async def test_nobody_else_alive_means_that_everything_owned_is_due(journal: Jou
     assert {transfer.id for transfer in await journal.claim(claim)} == {"a", "b"}
 
 
-async def test_check_returns_nothing_while_writes_are_durable(journal: Journal) -> None:
+async def test_check_returns_nothing_while_writes_are_durable(journal: CopyableJournal) -> None:
     checked: object = await journal.check_writable()  # type: ignore[func-returns-value]  # that it returns is the point
     assert checked is None

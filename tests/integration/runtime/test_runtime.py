@@ -21,7 +21,7 @@ from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall
 from tests.support.doors import request
-from tests.support.journals import a_transfer, key_of
+from tests.support.journals import a_transfer, key_of, put
 from tests.support.runtimes import FarOperator, message, operator_to, running, settings_for
 
 
@@ -52,7 +52,7 @@ async def test_settings_that_nobody_checked_do_not_make_a_journal_forget_too_ear
     now, url = time.time(), f"sqlite:///{tmp_path / 'journal.db'}"
     journal = await open_journal("default", JournalSettings(url=url), Metrics(), SystemClock())
     for id_, days in (("old", 3), ("young", 1)):
-        await journal.insert(a_transfer(id_, state=State.CONFIRMED, changed_at=now - days * 86400))
+        await put(journal, a_transfer(id_, state=State.CONFIRMED, changed_at=now - days * 86400))
     await journal.close()
     async with running(
         settings_for(tmp_path, {"acme": operator_to(far)}, journal={"url": url, "keep": 1.0})

@@ -12,7 +12,7 @@ from gateway.journal.group_commit import GATHER_TURNS
 from gateway.journal.interface import JournalUnavailable, ReasonFilter
 from gateway.journal.writes import Change, Claim
 from gateway.records import Instance, State
-from tests.support.journals import ACME, ANY, NOW, Journals, a_reason, a_session, a_transfer, key_of
+from tests.support.journals import ACME, NOW, Journals, a_change, a_reason, a_session, a_transfer, key_of, put
 
 INSTANCES = 4
 KEYS = 12
@@ -52,7 +52,7 @@ async def test_instances_that_write_to_the_same_transfers_never_deadlock(journal
             await asyncio.gather(
                 *(journal.insert(a_transfer(id_, due_at=NOW)) for id_ in chance.sample(keys, 4)),
                 *(
-                    journal.change(Change(key=key_of(id_), allowed=ANY, to=State.CONFIRMING, at=at, due_at=at))
+                    journal.change(a_change(key_of(id_), State.ROLLING_BACK, at=at, due_at=at))
                     for id_ in chance.sample(keys, 8)
                 ),
                 *(journal.add_reason(key_of(id_), a_reason()) for id_ in chance.sample(keys, 2)),
@@ -82,7 +82,7 @@ async def test_a_confirm_and_a_rollback_on_different_instances_exclude_each_othe
     one, other = await journals.open(), await journals.open()
     for number in range(50):
         key = key_of(str(number))
-        await one.insert(a_transfer(key.id, state=State.HELD))
+        await put(one, a_transfer(key.id, state=State.HELD))
         confirm, rollback = await asyncio.gather(
             one.change(Change(key=key, allowed=(State.HELD,), to=State.CONFIRMING, at=NOW)),
             other.change(Change(key=key, allowed=(State.HELD,), to=State.ROLLING_BACK, at=NOW)),
@@ -150,7 +150,7 @@ async def test_a_reason_never_outlives_its_transfer_however_they_meet(journals: 
     ids = [str(number) for number in range(20)]
     for number in range(20):
         for id_ in ids:
-            await journal.insert(a_transfer(id_, state=State.CONFIRMED, changed_at=NOW), a_reason())
+            await put(journal, a_transfer(id_, state=State.CONFIRMED, changed_at=NOW), a_reason())
         await asyncio.gather(
             *(one.add_reason(key_of(id_), a_reason(at=NOW + number)) for id_ in ids for one in (journal, other)),
             journal.prune(NOW + 1, 9),
@@ -175,8 +175,8 @@ async def test_a_reason_that_two_instances_note_at_once_is_counted_twice(journal
 async def test_the_key_of_a_pruned_transfer_may_be_in_use_again_at_once(journals: Journals) -> None:
     journal, other = await journals.open(), await journals.open()
     for number in range(50):
-        await journal.insert(a_transfer(state=State.CONFIRMED, changed_at=NOW))
+        await put(journal, a_transfer(state=State.CONFIRMED, changed_at=NOW))
         answers = await asyncio.gather(journal.insert(a_transfer()), other.prune(NOW + 1, 10))
         assert answers[0].transfer.key == key_of("1234abcd"), number
-        await journal.change(Change(key=key_of("1234abcd"), allowed=ANY, to=State.CONFIRMED, at=NOW))
+        await journal.change(a_change(key_of("1234abcd"), State.CONFIRMED))
         await other.prune(NOW + 1, 10)

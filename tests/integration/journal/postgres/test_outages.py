@@ -13,9 +13,8 @@ import asyncpg
 import pytest
 
 from gateway.journal.interface import Journal, JournalUnavailable, TransferFilter
-from gateway.journal.writes import Change
 from gateway.records import State
-from tests.support.journals import ACME, ANY, NOW, Journals, a_transfer, key_of
+from tests.support.journals import ACME, Journals, a_change, a_transfer, key_of, put
 from tests.support.postgres import PostgresServer
 from tests.support.postgres_proxy import FaultyProxy, faulty_proxy
 
@@ -266,8 +265,8 @@ async def test_a_full_disk_refuses_writes_until_there_is_space(journals: Journal
 
 async def test_a_lock_that_somebody_keeps_is_waited_for_in_bounds(journals: Journals) -> None:
     journal = await journals.open(**QUICK)
-    await journal.insert(a_transfer(state=State.HELD))
-    change = Change(key=key_of("1234abcd"), allowed=ANY, to=State.CONFIRMING, at=NOW)
+    await put(journal, a_transfer(state=State.HELD))
+    change = a_change(key_of("1234abcd"), State.CONFIRMING)
     somebody = await asyncpg.connect(journals.shelf.url)
     try:
         async with somebody.transaction():

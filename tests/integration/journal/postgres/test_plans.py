@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from typing import Any
 
 import asyncpg
 import msgspec
@@ -13,9 +12,9 @@ import pytest
 
 from gateway.journal.postgres.schema import MIGRATIONS
 from gateway.journal.postgres.statements import SQL
-from gateway.journal.writes import Change, Claim
+from gateway.journal.writes import Claim
 from gateway.records import Instance, State
-from tests.support.journals import ACME, ANY, NOW, Journals, a_reason, a_session, a_transfer, an_attempt
+from tests.support.journals import ACME, NOW, Journals, a_change, a_reason, a_session, a_transfer, an_attempt
 
 FINISHED = 5000
 
@@ -137,11 +136,11 @@ async def test_no_call_has_ever_read_a_table_from_end_to_end(journals: Journals,
         await journal.save_session(transfer.session, NOW)
         await journal.insert(transfer, a_reason())
         await journal.insert(transfer)
-        change: dict[str, Any] = {"key": transfer.key, "allowed": ANY, "at": NOW, "due_at": NOW}
-        await journal.change(Change(to=State.CONFIRMING, attempt=an_attempt(), reason=a_reason(), **change))
+        stale = msgspec.structs.replace(transfer, revision=99)
         await journal.change(
-            Change(to=State.CONFIRMING, found=msgspec.structs.replace(transfer, revision=99), **change)
+            a_change(transfer.key, State.ROLLING_BACK, due_at=NOW, attempt=an_attempt(), reason=a_reason())
         )
+        await journal.change(a_change(transfer.key, State.ROLLING_BACK, due_at=NOW, found=stale))
         await journal.add_reason(transfer.key, a_reason())
         await journal.find(transfer.key)
         await journal.timeline(transfer.key)

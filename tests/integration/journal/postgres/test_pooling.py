@@ -10,9 +10,9 @@ import pytest
 from gateway.journal import migrate_journal
 from gateway.journal.copy import CopyableJournal
 from gateway.journal.interface import ReasonFilter, TransferFilter
-from gateway.journal.writes import Change, Claim
+from gateway.journal.writes import Claim
 from gateway.records import Instance, State
-from tests.support.journals import ANY, NOW, Journals, a_reason, a_session, a_transfer, an_attempt, verified
+from tests.support.journals import NOW, Journals, a_change, a_reason, a_session, a_transfer, an_attempt, verified
 from tests.support.postgres import PostgresServer
 from tests.support.postgres_pooler import Pooler, pooler
 
@@ -42,11 +42,9 @@ async def life(journal: CopyableJournal, id_: str) -> None:
     assert await journal.find_session(id_, id_) == verified(transfer.session)
     assert await journal.next_due(id_) == NOW
     (claimed,) = await journal.claim(Claim(operator=id_, owner=id_, now=NOW, lease_until=NOW + 9, limit=9))
-    change = Change(
-        key=transfer.key,
-        allowed=ANY,
-        to=State.ROLLED_BACK,
-        at=NOW,
+    change = a_change(
+        transfer.key,
+        State.ROLLED_BACK,
         found=claimed,
         attempt=an_attempt(),
         reason=a_reason(),

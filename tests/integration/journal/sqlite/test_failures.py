@@ -20,11 +20,11 @@ from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.journal import SqliteJournal
 from gateway.journal.sqlite.store import CHECKPOINT_PAGES, SqliteStore
 from gateway.journal.sqlite.threads import WritingThread
-from gateway.journal.writes import Change, Insert, Write
+from gateway.journal.writes import Insert, Write
 from gateway.records import State
 from gateway.telemetry.metrics import Metrics
 from tests.support.failing_disk import FailingDisk
-from tests.support.journals import ANY, NOW, a_transfer, key_of
+from tests.support.journals import NOW, a_change, a_transfer, key_of
 
 FAILURES = [
     pytest.param("on_write", apsw.FullError("disk full"), id="disk full"),
@@ -166,7 +166,7 @@ async def test_every_commit_is_synced_before_its_callers_wake(journal: SqliteJou
     await journal.insert(a_transfer())
     for number in range(5):
         before = disk.syncs
-        await journal.change(Change(key=key_of("1234abcd"), allowed=ANY, to=State.HELD, at=NOW + number))
+        await journal.change(a_change(key_of("1234abcd"), State.HELD, at=NOW + number))
         assert disk.syncs > before
 
 
