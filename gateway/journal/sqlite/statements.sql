@@ -78,7 +78,9 @@ SELECT id FROM instances WHERE lease_until < ?
 -- name: release_orphans
 -- The rows are found in the index alone, before any of them is changed.
 UPDATE transfers SET owner = NULL, due_at = min(due_at, changed_at)
-WHERE number IN (SELECT number FROM transfers WHERE {is_unfinished} AND {is_claimable} AND owner = ?)
+WHERE number IN (
+    SELECT number FROM transfers WHERE {is_unfinished} AND {is_claimable} AND due_at IS NOT NULL AND owner = ?
+)
 
 -- name: delete_instance
 DELETE FROM instances WHERE id = ?
