@@ -23,7 +23,7 @@ class Direction(StrEnum):
 
 
 class State(StrEnum):
-    """How far a transfer is. What may follow what: `gateway.transfers.states`."""
+    """How far a transfer is. What may follow what: `gateway.transitions`."""
 
     SENDING = "sending"
     HELD = "held"
@@ -60,7 +60,7 @@ class Verdict(StrEnum):
 
 
 FINAL: Final = (State.CONFIRMED, State.ROLLED_BACK)
-"""States in which a transfer has ended. Only a late arrival leaves one of them (see `states.TRANSITIONS`)."""
+"""States in which a transfer has ended. Only a late arrival leaves one of them (see `gateway.transitions`)."""
 
 CLAIMABLE: Final = (State.SENDING, State.CONFIRMING, State.ROLLING_BACK)
 """States in which some instance must act once `due_at` has come."""

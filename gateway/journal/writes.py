@@ -37,7 +37,10 @@ class IllegalTransition(AssertionError):
 
 
 class Insert(msgspec.Struct, frozen=True, kw_only=True):
-    """Insert `transfer` unless its key is taken. `reason` is kept only if it was inserted. Answers `Inserted`."""
+    """Insert `transfer` unless its key is taken. `reason` is kept only if it was inserted. Answers `Inserted`.
+
+    Making one raises `IllegalTransition` for a state in which no transfer begins.
+    """
 
     transfer: Transfer
     reason: Reason | None = None
@@ -70,7 +73,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     `attempt` is kept whether the row moved or not, if there is such a row: the attempt was made.
 
-    Times (`at`, `due_at`, `decided_at`, `missing_at`) are Unix seconds.
+    Times (`at`, `due_at`, `decided_at`, `missing_at`) are Unix seconds. Making one raises `IllegalTransition` where
+    `to` may not follow each of `allowed`.
     """
 
     key: Key
