@@ -198,7 +198,7 @@ class Arguments:
     def _add_latest(self, kind: str, order: Any, fields: object) -> None:
         """Adds an object in place of an earlier one with the same key."""
         # The last one counts, and an INSERT … ON CONFLICT DO UPDATE may not meet a row twice
-        # (postgresql.org/docs/current/sql-insert.html, ON CONFLICT clause).
+        # (PostgreSQL manual, page INSERT, "ON CONFLICT Clause").
         earlier = self._arrays.get(kind, [])
         self._arrays[kind] = [entry for entry in earlier if entry[0] != order] + [(order, fields)]
 

@@ -1,7 +1,7 @@
 -- Every statement that reads the PostgreSQL journal. {transfer}, {attempt} and {reason} are filled in once, by `statements.py`:
 -- lists of columns. {where} and {page} are filled in at each call. `number` is the row id; where it is selected it comes first.
 -- What reads unfinished transfers repeats the condition of their partial index, so that the planner may use it
--- (postgresql.org/docs/current/indexes-partial.html; tests/integration/journal/postgres/test_plans.py).
+-- (PostgreSQL manual, section 11.8 "Partial Indexes"; tests/integration/journal/postgres/test_plans.py).
 
 -- name: find
 SELECT {transfer} FROM transfers WHERE id = $1 AND operator = $2 AND direction = $3
