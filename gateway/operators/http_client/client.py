@@ -11,13 +11,14 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from gateway.deadlines import Deadlines
 from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Unsent
 from gateway.operators.http_client.connection import OperatorConnection
 from gateway.operators.http_client.dns_cache import DnsCache
+from gateway.operators.http_client.happy_eyeballs import first_to_connect
 from gateway.operators.http_client.pool import ConnectionPool
 from gateway.operators.http_client.request import Origin, request_of, target_of
 from gateway.operators.http_client.wire_use import note_answer
@@ -35,7 +36,7 @@ class HttpClient:
         self, *, timeout_s: float, connect_timeout_s: float, idle_s: float, max_answer: int, tls: ssl.SSLContext
     ) -> None:
         self._timeout_s = timeout_s
-        self._connect_timeout_s = connect_timeout_s
+        self._connect_timeout_s = min(connect_timeout_s, timeout_s)
         self._idle_s = idle_s
         self._max_answer = max_answer
         self._tls = tls
@@ -78,7 +79,7 @@ class HttpClient:
     async def _connect(self, origin: Origin) -> OperatorConnection:
         """A new connection within the time for it. Raises `Unsent`."""
         try:
-            async with asyncio.timeout(min(self._connect_timeout_s, self._timeout_s)):
+            async with asyncio.timeout(self._connect_timeout_s):
                 connection = await self._connect_to_any(origin)
         except TimeoutError:
             raise Unsent("no connection to the operator in time") from None
@@ -91,13 +92,11 @@ class HttpClient:
 
     async def _connect_to_any(self, origin: Origin) -> OperatorConnection:
         """The first of the origin's addresses that accepts. Raises what the last one raised."""
-        *others, last = await self._resolver.addresses(origin)
-        for address in others:
-            try:
-                return await self._connect_to(address, origin)
-            except OSError:
-                continue
-        return await self._connect_to(last, origin)
+        addresses = await self._resolver.addresses(origin)
+        if len(addresses) == 1:
+            return await self._connect_to(addresses[0], origin)
+        attempts = [partial(self._connect_to, address, origin) for address in addresses]
+        return await first_to_connect(attempts, self._connect_timeout_s)
 
     async def _connect_to(self, address: str, origin: Origin) -> OperatorConnection:
         loop = asyncio.get_running_loop()
