@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib import import_module
+from importlib import import_module, metadata
 from io import TextIOWrapper
 from traceback import extract_tb
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from typer.exceptions import TyperException
 
+from gateway.cli.debug import traceback_of, without_debug
 from gateway.cli.errors import FAILED, MISUSED, CommandFailed, CommandMisused
 from gateway.journal.interface import JournalError, JournalMisconfigured
 from gateway.settings import SettingsError
 
 PROGRAM: Final = "mm-gateway"
+DISTRIBUTION: Final = "mm-wallet-gateway"
 INTERRUPTED: Final = 130
+REPORTING: Final = "CONTRIBUTING.md"
 
 HELP: Final = "The wallet gateway: between a game and the operators whose wallets hold its players' money."
 
@@ -41,7 +44,7 @@ COMMANDS: Final = {
 def main() -> None:
     """Runs the command that the command line names, and ends the process with its status."""
     _speak_utf_8()
-    sys.exit(_status())
+    sys.exit(_status(*without_debug(sys.argv[1:])))
 
 
 def application(words: Sequence[str]) -> typer.Typer:
@@ -59,8 +62,28 @@ def application(words: Sequence[str]) -> typer.Typer:
     return app
 
 
-def _program() -> None:
-    """Does nothing. With a callback typer expects a command's name even if there is only one command."""
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
+    if wanted:
+        sys.stdout.write(f"{PROGRAM} {metadata.version(DISTRIBUTION)}\n")
+        raise typer.Exit
+
+
+def _program(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Which version this is.")
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            help="Of an unexpected error also print the traceback: frames only, without values and without the error's "
+            "message, which may hold secrets. May stand after the command too; MM_GATEWAY_DEBUG=1 does the same.",
+        ),
+    ] = False,
+) -> None:
+    """With a callback typer expects a command's name even if there is only one command. `--debug` is here for its help:
+    `main` has already taken it."""
 
 
 def _speak_utf_8() -> None:
@@ -71,10 +94,10 @@ def _speak_utf_8() -> None:
             stream.reconfigure(encoding="utf-8", errors=errors)
 
 
-def _status() -> int:
+def _status(words: list[str], debug: bool) -> int:  # noqa: FBT001 - as `without_debug` gives it
     try:
-        app = application(sys.argv[1:])
-        returned = typer.main.get_command(app)(prog_name=PROGRAM, standalone_mode=False)
+        app = application(words)
+        returned = typer.main.get_command(app)(words, prog_name=PROGRAM, standalone_mode=False)
         return returned if isinstance(returned, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -82,14 +105,14 @@ def _status() -> int:
         sys.stdout = None  # the reader is gone, and flushing at exit would raise again
         return FAILED
     except Exception as error:  # noqa: BLE001 - the last place that can make one line of it
-        text, status = _told(error)
+        text, status = _describe(error, debug=debug)
         sys.stderr.write(
             text if text.startswith("Usage:") else "".join(f"{PROGRAM}: {line}\n" for line in text.split("\n"))
         )
         return status
 
 
-def _told(error: Exception) -> tuple[str, int]:
+def _describe(error: Exception, *, debug: bool) -> tuple[str, int]:
     """The error's text and the exit status."""
     if isinstance(error, TyperException):
         return error.format_message(), error.exit_code
@@ -97,5 +120,12 @@ def _told(error: Exception) -> tuple[str, int]:
         return str(error), MISUSED
     if isinstance(error, JournalError | CommandFailed):
         return str(error), FAILED
+    return _unexpected(error, debug=debug), FAILED
+
+
+def _unexpected(error: Exception, *, debug: bool) -> str:
     frame = extract_tb(error.__traceback__)[-1]
-    return f"unexpected {type(error).__name__} in {frame.name} (line {frame.lineno}); please report it", FAILED
+    what = f"unexpected {type(error).__name__} in {frame.name} (line {frame.lineno})"
+    if debug:
+        return f"{''.join(traceback_of(error))}{what}; please report all of this on the issue tracker ({REPORTING})"
+    return f"{what}; --debug shows where it came from; please report that on the issue tracker ({REPORTING})"
