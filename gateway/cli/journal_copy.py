@@ -13,6 +13,7 @@ import typer
 from gateway.cli.all_journals import require_file
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandMisused
+from gateway.cli.groups import OptionsAnywhere
 from gateway.cli.options import Config
 from gateway.cli.printing import print_line
 from gateway.clock import SystemClock
@@ -22,7 +23,7 @@ from gateway.records import RowCounts
 from gateway.settings import DEFAULT_JOURNAL, Settings
 from gateway.telemetry.metrics import Metrics
 
-app = typer.Typer(help="Work on journals as a whole.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(cls=OptionsAnywhere, help="Work on journals as a whole.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()

@@ -9,6 +9,7 @@ import typer
 from gateway.cli.all_journals import with_journals
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed
+from gateway.cli.groups import OptionsAnywhere
 from gateway.cli.options import LISTED, AsJson, Config, DirectionName, Limit, OperatorName, Since, Until
 from gateway.cli.printing import print_json, print_line, print_shown, print_table
 from gateway.cli.views import events, state_text, timeline_view, transfer_view
@@ -18,7 +19,7 @@ from gateway.records import State, Timeline
 COLUMNS: Final = ("opened_at", "operator", "direction", "id", "state", "amount", "player", "tries", "due_at")
 FACTS: Final = ("operator", "direction", "id", "state", "amount", "player", "fate", "tries", "due_at")
 
-app = typer.Typer(help="Find transfers, and see what happened to one.", rich_markup_mode=None)
+app = typer.Typer(cls=OptionsAnywhere, help="Find transfers, and see what happened to one.", rich_markup_mode=None)
 
 
 @app.callback(invoke_without_command=True)

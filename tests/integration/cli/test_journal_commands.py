@@ -131,6 +131,27 @@ def test_a_reason_that_was_given_again_tells_how_often_and_when_last(deployment:
     assert [each["count"] for each in sums] == [6]
 
 
+@pytest.mark.parametrize("filtered", [[], ["--operator", "acme"], ["--direction", "withdraw"]])
+def test_options_of_show_may_stand_before_and_after_it(deployment: Deployment, filtered: list[str]) -> None:
+    config, options = ["--config", str(deployment.config)], [*filtered, "--json"]
+    after = run("transfers", "show", "old", *options, *config)
+    assert [each["transfer"]["id"] for each in after.json] == ["old"]
+    assert run("transfers", *config, *options, "show", "old") == after
+    assert run("transfers", *options, "show", "old", *config) == after
+    elsewhere = run("transfers", *config, "show", "old", environ={"MM_GATEWAY_CONFIG": "/no/such.yaml"})
+    assert elsewhere.status == 0, "what is written goes before what the environment says"
+
+
+def test_an_option_before_show_that_show_does_not_have_is_refused(deployment: Deployment) -> None:
+    config = ["--config", str(deployment.config)]
+    refused = (2, "", "mm-gateway: No such option: --state\n")
+    assert run("transfers", *config, "--state", "parked", "show", "old") == refused
+
+
+def test_a_value_that_is_called_like_a_command_is_a_value(deployment: Deployment) -> None:
+    assert deployment.run("transfers", "--player", "show", "--json").json == []
+
+
 def test_a_transfer_that_is_nowhere_is_a_failure_in_one_line(deployment: Deployment) -> None:
     assert deployment.run("transfers", "show", "none") == (1, "", "mm-gateway: there is no transfer none\n")
 
