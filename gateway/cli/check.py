@@ -24,12 +24,18 @@ from gateway.telemetry.metrics import Metrics
 
 PROBE_TOKEN: Final = "mm-gateway-probe"  # noqa: S105 - a session that no player has
 
+ACCEPTED: Final = (
+    "it accepted a made-up session token: either it is not the environment that you mean (a test system or a stub "
+    "behind base_url), or it checks no sessions. Compare the URL and the credentials with the operator's, and ask the "
+    "operator before a player plays."
+)
+
 
 class ProbeResult(NamedTuple):
     """The result of one probe."""
 
     what: str
-    well: bool
+    ok: bool
     text: str
 
 
@@ -50,11 +56,9 @@ def check(
 
 
 def _report(findings: list[ProbeResult]) -> None:
-    rows = [
-        {"probed": each.what, "result": "well" if each.well else "FAILED", "detail": each.text} for each in findings
-    ]
+    rows = [{"probed": each.what, "result": "ok" if each.ok else "FAILED", "detail": each.text} for each in findings]
     print_table(rows, ("probed", "result", "detail"))
-    if failed := sum(not each.well for each in findings):
+    if failed := sum(not each.ok for each in findings):
         raise CommandFailed(f"{failed} of {len(findings)} probes failed")
 
 
@@ -67,18 +71,18 @@ async def _probed(settings: Settings) -> list[ProbeResult]:
 async def _journal(name: str, settings: JournalSettings) -> ProbeResult:
     what = f"journal {name}"
     if (file := missing_file(settings)) is not None:
-        return ProbeResult(what, well=True, text=f"there is no file {file} yet; the gateway will create it")
+        return ProbeResult(what, ok=True, text=f"there is no file {file} yet; the gateway will create it")
     try:
         journal = await open_journal(name, settings, Metrics(), SystemClock(), beside=True)
     except JournalError as error:
-        return ProbeResult(what, well=False, text=str(error))
+        return ProbeResult(what, ok=False, text=str(error))
     try:
         await journal.check_writable()
     except JournalError as error:
-        return ProbeResult(what, well=False, text=str(error))
+        return ProbeResult(what, ok=False, text=str(error))
     finally:
         await journal.close()
-    return ProbeResult(what, well=True, text="writes are durable")
+    return ProbeResult(what, ok=True, text="writes are durable")
 
 
 async def _operator(name: str, settings: OperatorSettings) -> ProbeResult:
@@ -88,11 +92,11 @@ async def _operator(name: str, settings: OperatorSettings) -> ProbeResult:
     try:
         await operator.verify_session(Session(operator=name, token=PROBE_TOKEN))
     except Declined as declined:
-        return ProbeResult(what, well=True, text=f"reached; declined a session that nobody has: {declined.text}")
+        return ProbeResult(what, ok=True, text=f"reached; declined a session that nobody has: {declined.text}")
     except Unsent as unsent:
-        return ProbeResult(what, well=False, text=f"not reached: {unsent.text}")
+        return ProbeResult(what, ok=False, text=f"not reached: {unsent.text}")
     except OperatorError as error:
-        return ProbeResult(what, well=False, text=f"reached, but gave no clear answer: {error.text}")
+        return ProbeResult(what, ok=False, text=f"reached, but gave no clear answer: {error.text}")
     finally:
         await operator.close()
-    return ProbeResult(what, well=True, text="reached; it took a session that nobody has")
+    return ProbeResult(what, ok=False, text=ACCEPTED)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import metadata
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
@@ -29,6 +33,29 @@ def running(*arguments: str, lines: int = 1) -> Iterator[str]:
         process.terminate()
         assert process.wait(timeout=30) == 0
         process.stdout.close()
+
+
+class Credulous(BaseHTTPRequestHandler):
+    """Takes every session for that of one player."""
+
+    def do_POST(self) -> None:
+        body = json.dumps({"playerId": "p1", "balance": {"amount": 1, "currencyCode": "XAG"}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def credulous_operator() -> Iterator[str]:
+    """The base URL of an operator that checks no sessions."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Credulous) as server:
+        Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/wallet/"
+        server.shutdown()
 
 
 def test_check_says_that_a_configuration_can_be_used(tmp_path: Path) -> None:
@@ -73,14 +100,36 @@ def test_a_probe_tells_who_cannot_be_reached_and_moves_nothing(tmp_path: Path) -
     ran = deployment.run("check", "--probe")
     assert ran.status == 1
     probes = [" ".join(words) for words in ran.table]
-    assert "journal default well writes are durable" in probes
-    assert f"journal big well there is no file {tmp_path}/big.db yet; the gateway will create it" in probes
+    assert "journal default ok writes are durable" in probes
+    assert f"journal big ok there is no file {tmp_path}/big.db yet; the gateway will create it" in probes
     assert [line[:34] for line in probes if "not reached" in line] == [
         "operator acme FAILED not reached: ",
         "operator beta FAILED not reached: ",
     ]
     assert ran.err.endswith("mm-gateway: 2 of 5 probes failed\n")
     assert "far-secret" not in ran.out + ran.err
+
+
+def test_a_probe_is_content_with_an_operator_that_declines_a_made_up_session(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    with running("sandbox", "--port", "0", "--players", "1", lines=2) as sandbox:
+        deployment.configure(journals={}, operators={"acme": operator("JohnDoe", **yaml.safe_load(sandbox))})
+        ran = deployment.run("check", "--probe")
+    assert (ran.status, ran.err) == (0, "")
+    assert "operator acme ok reached; declined" in " ".join(ran.out.split())
+
+
+def test_a_probe_fails_at_an_operator_that_accepts_a_made_up_session(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    with credulous_operator() as base_url:
+        far = {"base_url": base_url, "username": "mm", "password": "far-secret"}
+        deployment.configure(journals={}, operators={"acme": operator("JohnDoe", settings=far)})
+        ran = deployment.run("check", "--probe")
+    assert ran.status == 1
+    (told,) = [line for line in ran.out.splitlines() if "made-up session" in line]
+    assert told.split()[:3] == ["operator", "acme", "FAILED"]
+    assert "Compare the URL and the credentials" in told
+    assert ran.err.endswith("mm-gateway: 1 of 2 probes failed\n")
 
 
 def test_a_probe_of_a_journal_that_is_none_fails(tmp_path: Path) -> None:
@@ -129,6 +178,16 @@ def test_a_misused_command_says_so_in_one_line_with_status_2(arguments: list[str
     assert said in ran.err
     assert ran.err.startswith("mm-gateway: ")
     assert ran.err.count("\n") == 1
+
+
+def test_options_of_copy_may_stand_before_and_after_it() -> None:
+    said = (2, "", "mm-gateway: /no/such.yaml:1:1: cannot be read: No such file or directory\n")
+    assert run("journal", "--config", "/no/such.yaml", "--to", "big", "copy") == said
+    assert run("journal", "--to", "big", "copy", "--config", "/no/such.yaml") == said
+
+
+def test_the_program_tells_its_version() -> None:
+    assert run("--version") == (0, f"mm-gateway {metadata.version('mm-wallet-gateway')}\n", "")
 
 
 def test_a_sandbox_that_does_not_exist_is_a_failure() -> None:
