@@ -17,6 +17,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 BENCH := .venv-bench/.installed
 FUZZ := .venv-fuzz/.installed
+FLOOR := .venv-floor/.installed
 
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
 	--no-annotate --no-header
@@ -102,6 +103,20 @@ canaries: $(DEV)  ## break the gateway on purpose, and see whether the simulator
 fuzz: $(DEV) $(FUZZ)  ## every parser, the door and its description under fuzzers; RUNS=1000000 inputs a parser, TARGET=calls
 	@$(BIN)/python -m tests.fuzz --runs $(or $(RUNS),100000) $(TARGET)
 
+$(FLOOR): requirements/floor.txt pyproject.toml $(DEV)
+	@echo "setting up .venv-floor"
+	@test -x .venv-floor/bin/python || $(PYTHON) -m venv .venv-floor
+	@.venv-floor/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r requirements/floor.txt
+	@.venv-floor/bin/python -m pip --quiet --disable-pip-version-check --no-input install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: floor
+floor: export PYTHONUTF8 := 1
+floor: $(FLOOR)  ## run the tests of listeners, operators, SQLite and commands on the lowest versions that run.in declares
+	@.venv-floor/bin/python -m pytest -n $(WORKERS) --dist worksteal tests/unit tests/integration/http tests/integration/operators \
+		tests/integration/transfers tests/integration/journal/sqlite tests/integration/cli $(PYTEST_ARGS)
+	@echo "make floor: all passed"
+
 .PHONY: chaos
 chaos: $(DEV)  ## gateways and their database are killed over and over: SEED, TRANSFERS, INSTANCES, KILL_EVERY, RESTART_DATABASE_EVERY
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(TRANSFERS),--transfers $(TRANSFERS)) \
@@ -133,11 +148,14 @@ lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
 	$(LOCK) requirements/run.in -o requirements/run.txt
 	$(LOCK) requirements/build.in -o requirements/build.txt
 	$(LOCK) requirements/dev.in -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt
+	@mkdir -p build
+	$(LOCK) requirements/run.in --resolution lowest-direct -o build/floor.txt
+	$(LOCK) requirements/dev.in -c build/floor.txt -c requirements/build.txt -o requirements/floor.txt
 	$(LOCK) bench/requirements.in -o bench/requirements.txt
 	$(LOCK) tests/fuzz/requirements.in -c requirements/run.txt -c requirements/build.txt -o tests/fuzz/requirements.txt
 	@echo "make lock: requirements/*.txt are up to date"
 
 .PHONY: clean
 clean:  ## remove what make has set up and measured
-	rm -rf $(VENV) .venv-bench .bench .venv-fuzz .fuzz build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .bench .venv-floor .venv-fuzz .fuzz build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find gateway adapters tests -name __pycache__ -prune -exec rm -rf {} +
