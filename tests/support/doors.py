@@ -140,8 +140,16 @@ class Client:
 class Game:
     """The door under test, and what a game does with it."""
 
-    def __init__(self, door: WalletHandler, coordinator: ScriptedCoordinator, metrics: Metrics, port: int) -> None:
+    def __init__(
+        self,
+        door: WalletHandler,
+        coordinator: ScriptedCoordinator,
+        metrics: Metrics,
+        port: int,
+        server: GameServer,
+    ) -> None:
         self.door = door
+        self.server = server
         self.coordinator = coordinator
         self.metrics = metrics
         self.port = port
@@ -214,7 +222,7 @@ async def wallet_door(
     connections = GameServer(door.handle, settings, door.admits)
     listener = Listener.bind("127.0.0.1", 0)
     await listener.serve(connections, tls, settings.read_timeout)
-    game = Game(door, coordinator, metrics, listener.port)
+    game = Game(door, coordinator, metrics, listener.port, connections)
     try:
         yield game
     finally:

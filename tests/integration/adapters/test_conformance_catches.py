@@ -126,8 +126,8 @@ def test_an_adapter_that_misreads_answers_is_caught(broken: type[Quantum], fault
 
 
 def test_credentials_that_an_adapter_quotes_do_not_come_out() -> None:
-    check = suite(TellsItsPassword).test_an_answer_that_proves_nothing_is_unknown
-    check(OUT, WalletCall.WITHDRAW, Fault.ERROR_AFTER)  # asserts that the outcome tells no secret
+    """The suite's own test asserts that the outcome tells no secret."""
+    suite(TellsItsPassword).test_an_answer_that_proves_nothing_is_unknown(OUT, WalletCall.WITHDRAW, Fault.ERROR_AFTER)
 
 
 def test_an_adapter_that_finds_nothing_to_undo_whenever_in_doubt_is_caught() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -10,10 +9,11 @@ from pathlib import Path
 import pytest
 import structlog
 
-from gateway.http.access_log import FLUSH_AFTER_S, AccessLog
+from gateway.http.access_log import AccessLog
 from gateway.settings import LogSettings
 from gateway.telemetry import logs
 from tests.support.doors import ROLLBACK, Game
+from tests.support.waiting import until
 
 CALL = "/wallet/rollbackWithdrawal"
 
@@ -23,7 +23,7 @@ async def logged(game: Game, capsys: pytest.CaptureFixture[str], settings: LogSe
     game.door.access = AccessLog(settings)
     await game.post(CALL, ROLLBACK)
     await game.post(CALL, ROLLBACK, "JohnDoe:hunter2")
-    await asyncio.sleep(2 * FLUSH_AFTER_S)
+    game.door.access.flush()
     return capsys.readouterr().err.splitlines()
 
 
@@ -45,6 +45,12 @@ async def test_every_call_leaves_a_line_that_says_whose_it_was_and_how_it_ended_
     }
     assert (refused["operator"], refused["outcome"], refused["status"]) == ("", "unauthorized", 401)
     assert not any(secret in "".join(lines) for secret in ("MyPass", "hunter2", "Sm9obkRvZ", '"t"'))
+
+
+async def test_lines_are_written_without_being_asked_for(game: Game, capsys: pytest.CaptureFixture[str]) -> None:
+    game.door.access = AccessLog(LogSettings())
+    await game.post(CALL, ROLLBACK)
+    assert '"outcome":"ok"' in await until(lambda: capsys.readouterr().err)
 
 
 async def test_the_last_lines_are_written_when_the_door_closes(game: Game, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from gateway.operators import Unclear, Unsent
 from gateway.operators.http_client.client import HttpClient
 from tests.support.rude_operator import ANSWER, Behaviour, Line, polite, rude_operator
+from tests.support.waiting import until
 
 MakeClient = Callable[..., HttpClient]
 BODY = b'{"mmTransactionId":"1234abcd"}'
@@ -135,10 +136,14 @@ async def test_a_call_in_time_is_not_hurt_by_another_one_that_is_not(make_client
         await line.send(ANSWER)
 
     async with rude_operator(answer_the_second_later) as operator:
-        client = make_client(timeout_s=0.3)
+        client = make_client(timeout_s=60)
         slow = asyncio.ensure_future(client.post(operator.url, b"slow", JSON))
-        await asyncio.sleep(0.15)
+        await until(lambda: operator.requests)
+        (connection,) = client._deadlines._due
         quick = asyncio.ensure_future(client.post(operator.url, b"quick", JSON))
+        await until(lambda: len(operator.requests) == 2)
+        loop = asyncio.get_running_loop()
+        client._deadlines.set(connection, loop.time(), loop)
         with pytest.raises(Unclear):
             await slow
         released.set()

@@ -133,6 +133,8 @@ async def test_a_journal_is_closed_though_its_server_hangs(own_journals: Journal
     try:
         async with asyncio.timeout(PATIENCE_S):
             await journal.close()
+        with pytest.raises(JournalUnavailable, match="closed"):
+            await journal.check_writable()
     finally:
         server.unpause()
 
