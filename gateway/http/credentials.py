@@ -80,7 +80,7 @@ NO_GRANT: Final = Grant()
 
 
 class Credentials:
-    """All operators' credentials. `close` ends the threads that check them."""
+    """All operators' credentials, and the threads that check them until `retire` or `close`."""
 
     def __init__(self, holders: Iterable[OperatorCredentials]) -> None:
         """Raises `ValueError` for a `password_hash` that is not an Argon2 hash."""
@@ -124,19 +124,27 @@ class Credentials:
         # Shielded: others wait for the same check, and its result is worth keeping.
         return await asyncio.shield(check)
 
+    def retire(self) -> None:
+        """Other credentials are in force: checks that have begun end as they would have."""
+        self._threads.shutdown(wait=False)
+
     def close(self) -> None:
+        """The process stops: checks that have begun are cancelled."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _start_check(self, digest: bytes, pair: tuple[bytes, bytes], source: str) -> asyncio.Task[Grant]:
         if self._waiting[source] >= WAITING_PER_SOURCE or len(self._checks) >= WAITING:
             raise TooManyChecks
         self._waiting[source] += 1
-        check = self._checks[digest] = asyncio.create_task(self._run_check(digest, pair, source))
+        # Handed to a thread now, not in the task's first step: a reload may come between, and take no more work
+        # (test_checks_that_have_begun_end_though_a_reload_replaces_the_credentials).
+        verified = asyncio.get_running_loop().run_in_executor(self._threads, self._verify, *pair)
+        check = self._checks[digest] = asyncio.create_task(self._run_check(digest, verified, source))
         return check
 
-    async def _run_check(self, digest: bytes, pair: tuple[bytes, bytes], source: str) -> Grant:
+    async def _run_check(self, digest: bytes, verified: asyncio.Future[Grant], source: str) -> Grant:
         try:
-            grant = await asyncio.get_running_loop().run_in_executor(self._threads, self._verify, *pair)
+            grant = await verified
         finally:
             del self._checks[digest]
             self._waiting[source] -= 1

@@ -94,7 +94,7 @@ class WalletHandler:
 
     def apply_routing(self, routing: RoutingTable) -> None:
         """Uses this table from the next request on. Running calls finish with the table that they began with."""
-        self._routing.credentials.close()
+        self._routing.credentials.retire()
         self._routing = routing
         self._bodies = BodyReader(routing.server.max_body)
 
@@ -148,13 +148,19 @@ class WalletHandler:
             raise _STOPPING
         if route.call is None or request.method != hdrs.METH_POST:
             raise _NO_SUCH_CALL
-        until = (call.connection.began_at or self._loop.time()) + routing.server.read_timeout
-        body = await self._bodies.read(request, until, allow_large=route.call in ROLLBACKS)
-        crash_point("http.read")
-        self._request_timeouts.set(call, self._loop.time() + routing.server.request_timeout, self._loop)
+        # Running from here on, while its body still arrives: a reload must not close the operator that it will call
+        # (test_a_call_whose_body_is_still_arriving_keeps_its_operator). aiohttp leaves this task alone when the client
+        # goes, so money that moves is followed to its end (test_a_client_that_leaves_does_not_stop_its_call).
+        task = cast("asyncio.Task[object]", asyncio.current_task(self._loop))
+        self._running[task] = access.operator
         try:
+            until = (call.connection.began_at or self._loop.time()) + routing.server.read_timeout
+            body = await self._bodies.read(request, until, allow_large=route.call in ROLLBACKS)
+            crash_point("http.read")
+            self._request_timeouts.set(call, self._loop.time() + routing.server.request_timeout, self._loop)
             return await self._run_handler(access.operator, route.call, body)
         finally:
+            del self._running[task]
             self._request_timeouts.drop(call)
 
     async def _authorize(
@@ -180,10 +186,6 @@ class WalletHandler:
 
     async def _run_handler(self, operator: Operator, call: WalletCall, body: bytes) -> CallResult:
         """Runs the call in the request's own task (docs/decisions/054-a-call-is-its-own-task.md)."""
-        # aiohttp leaves that task alone when the client goes, so money that moves is followed to its end:
-        # test_a_client_that_leaves_does_not_stop_its_call. Stop and reload wait for the tasks kept here.
-        task = cast("asyncio.Task[object]", asyncio.current_task(self._loop))
-        self._running[task] = operator
         try:
             return CallResult(200, await HANDLERS[call](self._coordinator, operator, body), OK)
         except WalletError as error:
@@ -191,8 +193,6 @@ class WalletHandler:
         except Exception:
             log.exception("a call failed unexpectedly", operator=operator.name, call=call)
             return _error_result(_UNEXPECTED)
-        finally:
-            del self._running[task]
 
     def _on_request_timeout(self, call: GameCall) -> None:
         """Answers PENDING and closes the connection. The call keeps running, so no second response could follow."""

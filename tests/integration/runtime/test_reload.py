@@ -15,6 +15,7 @@ from gateway.wire.calls import WalletCall
 from tests.support.certificates import Authority
 from tests.support.doors import request
 from tests.support.runtimes import FarOperator, far_operator, message, operator_to, running, settings_for
+from tests.support.waiting import until
 
 
 async def test_calls_under_way_finish_by_the_old_configuration_and_new_ones_go_by_the_new(
@@ -38,6 +39,22 @@ async def test_calls_under_way_finish_by_the_old_configuration_and_new_ones_go_b
         assert (
             await client.asked(request("/wallet/confirmWithdrawal", message(WalletCall.CONFIRM_WITHDRAWAL, "new")))
         ).status == 200
+        await client.close()
+
+
+async def test_a_call_whose_body_is_still_arriving_keeps_its_operator(tmp_path: Path, far: FarOperator) -> None:
+    async with far_operator() as other, running(settings_for(tmp_path, {"acme": operator_to(far)})) as gateway:
+        client = await gateway.connect()
+        sent = request("/wallet/withdraw", message(WalletCall.WITHDRAW, "slow"))
+        await client.send(sent[:-10])
+        await until(lambda: gateway.runtime._wallet._running)
+        await gateway.runtime.reload(settings_for(tmp_path, {"acme": operator_to(other)}))
+        (closing,) = gateway.runtime._operators.closing
+        await client.send(sent[-10:])
+        assert (await client.answer()).status == 200
+        assert (other.state_of("slow"), far.state_of("slow")) == (None, HoldState.HELD)
+        async with asyncio.timeout(5):
+            await closing
         await client.close()
 
 

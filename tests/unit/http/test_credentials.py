@@ -68,6 +68,14 @@ async def test_no_source_and_no_crowd_of_them_may_have_checks_without_end(monkey
     keeper.close()
 
 
+async def test_checks_that_have_begun_end_though_a_reload_replaces_the_credentials() -> None:
+    keeper = hashed("p")
+    running = [asyncio.ensure_future(keeper.check(basic(f"u:{password}"), "here")) for password in "pqrst"]
+    await asyncio.sleep(0)
+    keeper.retire()
+    assert await asyncio.gather(*running) == [ACME, *[NO_GRANT] * 4]
+
+
 async def test_a_hash_that_is_none_is_refused_at_once() -> None:
     broken = CredentialSettings(username="u", password_hash=SecretStr("$argon2id$broken"))
     with pytest.raises(InvalidHashError):
