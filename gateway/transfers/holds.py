@@ -207,10 +207,16 @@ class Holds:
     ) -> Money | None:
         """The answer to a hold whose key is in use already: what the table says for the row that is found."""
         watch = Watch(self._context, operator, command.key)
-        transfer = await watch.look()
         waited = False
         while True:
-            if transfer is not None:
+            # Asked before the look, which may begin before the other call inserts its row and return after that call
+            # has ended (test_a_repeat_whose_look_came_before_the_row_is_not_told_that_nothing_was_sent).
+            was_in_progress = command.key in self._context.single_flight
+            transfer = await watch.look()
+            if transfer is None:
+                if not was_in_progress:
+                    raise refusals.not_sent("the same call failed before it could be recorded")
+            else:
                 _require_same_content(command, transfer)
                 match states.hold_action(transfer):
                     case HoldAction.WAIT:
@@ -228,10 +234,8 @@ class Holds:
                         raise AssertionError("only a key without a row is sent")
                     case action:
                         assert_never(action)
-            elif command.key not in self._context.single_flight:
-                raise refusals.not_sent("the same call failed before it could be recorded")
             waited = True
-            transfer = await watch.look_again()
+            await watch.wait()
 
     async def _pin_receipt(self, operator: Operator, key: Key) -> bool:
         """Whether the receipt may be repeated: the row is still held, and its revision has grown."""

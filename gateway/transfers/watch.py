@@ -32,13 +32,14 @@ class Watch:
 
     async def look_again(self) -> Transfer | None:
         """The row once it may have changed. Raises `WalletError`, also when the call has waited for too long."""
+        await self.wait()
+        return await self.look()
+
+    async def wait(self) -> None:
+        """Returns once the row may have changed. Raises `WalletError` when the call has waited for too long."""
         left_s = self._until - self._context.clock.monotonic()
         if left_s <= 0:
             raise refusals.still_waiting(self._key.id)
-        await self._pause(left_s)
-        return await self.look()
-
-    async def _pause(self, left_s: float) -> None:
         # Work in this process wakes us when it is done; of another instance's nobody tells, so the row is polled.
         if self._key in self._context.single_flight:
             await self._wait_until_done(left_s)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.journal.writes import Claim
-from gateway.money import money
+from gateway.money import Money, money
 from gateway.operators.adapter import Receipt
 from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
@@ -149,6 +149,32 @@ def test_a_hundred_at_once_are_sent_once_and_get_the_same_answer(tmp_path: Path,
         assert world.far_side.calls(WITHDRAW) == 1
         assert {str(answer) for answer in answers} == {str(answers[0])}
         assert (answers[0] == BALANCE) is (failure is None)
+
+    play(tmp_path, scenario)
+
+
+def test_a_repeat_whose_look_came_before_the_row_is_not_told_that_nothing_was_sent(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        find, done = world.journal.find, asyncio.Event()
+
+        async def find_slowly(key: Key) -> Transfer | None:
+            """The look that began before the row was there, and is answered after all is over."""
+            world.journal.find = find  # type: ignore[method-assign]  # once
+            await done.wait()
+            return None
+
+        async def hold(_: Transfer) -> Receipt:
+            world.journal.find = find_slowly  # type: ignore[method-assign]  # as a slow disk does
+            repeated.append(asyncio.ensure_future(gateway.withdraw()))
+            await asyncio.sleep(1)
+            return Receipt(BALANCE)
+
+        repeated: list[asyncio.Future[Money | None]] = []
+        world.far_side.then(WalletCall.WITHDRAW, hold)
+        assert await gateway.withdraw() == BALANCE
+        done.set()
+        assert await repeated[0] == BALANCE
 
     play(tmp_path, scenario)
 
