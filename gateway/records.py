@@ -141,7 +141,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     `kind` says why the operator declined (a value of `gateway.operators.errors.Kind`), empty where it did not.
     `player` is the id of the player whose session the try was made with, as far as it was known; `session` says which
     session that was: "own" is the one of the hold, "later" one that a later call of the same player named, and empty
-    stands for tries that were made before this was written down.
+    for adopted transfers, and for tries made before this was written down.
     """
 
     call: str

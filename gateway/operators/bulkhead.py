@@ -46,10 +46,10 @@ _Waiter = asyncio.Future[Refused | None]
 
 
 class Bulkhead:
-    """`enter` before a call, `leave` after it, `record` what came of it. `Operator.admit` does the first two.
+    """`enter` before a call, `leave` after it, `record` what came of it. `Admission` does the first two.
 
-    All groups share the slots, which are given in the order in which they were asked for. `wait_limit_s` bounds the
-    wait for one.
+    All groups share the slots, which are given in the order in which they were asked for (a probe does not queue).
+    `wait_limit_s` bounds the wait for one.
     """
 
     def __init__(self, limits: LimitSettings, breaker: BreakerSettings, wait_limit_s: float, clock: Clock) -> None:
@@ -129,7 +129,7 @@ class Bulkhead:
                 with suppress(ValueError):  # `leave` may have passed over it already
                     self._queue.remove((group, waiter))
             elif waiter.result() is None:
-                self.leave()  # the slot was given in the very moment of the cancellation: it must not be lost
+                self.leave()  # the slot was granted just as the call was cancelled: it must not be lost
             raise
         finally:
             timer.cancel()
@@ -154,7 +154,7 @@ class Bulkhead:
 
     def _breaker_refusal(self, group: CallGroup) -> Refused:
         wait_s = self._breakers[group].wait_s()
-        text = f"the operator did not answer several times in a row; the circuit breaker ({group}) is open"
+        text = f"several calls in a row got no answer of the operator's protocol; the circuit breaker ({group}) is open"
         return self._refusal(text, wait_s)
 
     def _refusal(self, text: str, retry_s: float) -> Refused:

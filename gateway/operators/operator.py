@@ -27,12 +27,12 @@ from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import HOLDS, WalletCall
 
 _PROVING: Final = frozenset({Verdict.UNSENT, Verdict.DECLINED})
-"""Verdicts by which an adapter or the client says that nothing was sent, if nothing was written."""
+"""If nothing was written, these verdicts prove that nothing was sent."""
 
 _BUSY: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 
 OVERTIME_S: Final = 1.0
-"""How long after the client's own time budget an adapter that makes several requests is cut off."""
+"""An adapter is cut off this long after `timeout`: it may make several requests, and the client limits each alone."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +77,8 @@ class Admission:
 
 
 class Operator:
-    """One operator: its adapter, its bulkhead and its settings. Every call goes through `admit`."""
+    """One operator: its adapter, its bulkhead and its settings. Every call goes through `admit`; a look-up of the
+    player uses the slot of the call that needs it."""
 
     def __init__(
         self,
@@ -150,7 +151,7 @@ class Operator:
                 use,
             )
         except OperatorError as error:
-            if not use.over:  # the player was not found, and the call itself was not made
+            if not use.over:  # the look-up failed, so that the adapter's method never ran
                 self.bulkhead.record(GROUP_OF[call], ok=None)
             verdict, usable = verdict_of(error, call), UsableBalance(None, error.text)
             kind = error.kind if isinstance(error, Declined) else None
@@ -195,16 +196,16 @@ class Operator:
         call: WalletCall,
         method: Method[A],
         argument: A,
-        checked: Callable[[Any], T],
+        check: Callable[[Any], T],
         session: Session,
         use: WireUse,
     ) -> T:
         """One call of an adapter's method, measured and recorded. Raises `OperatorError`, and nothing else but a
-        cancellation. `checked` makes of what the method returned what is returned here."""
+        cancellation. `check` turns the adapter's answer into the result."""
         begun = self._clock.monotonic()
         answer, failure = None, None
         try:
-            answer = checked(await self._run_within_time(method, argument, use))
+            answer = check(await self._run_within_time(method, argument, use))
             alive = True if use.written else None
         except OperatorError as error:
             failure = self._redact(error, session)
@@ -245,7 +246,7 @@ class Operator:
             self._overtime.drop(task)
             self._overdue.discard(task)
             CURRENT_USE.reset(token)
-            # A task that the adapter left running must not write after "nothing was written" has been said of this call
+            # A task that the adapter left running must not write after "nothing was written" has been reported
             # (`note_write` refuses then).
             use.over = True
 

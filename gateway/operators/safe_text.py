@@ -27,12 +27,12 @@ _HIDDEN: Final = "[hidden]"
 _UNPRINTABLE: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+"
 )
+"""What ends a line, turns the direction of writing or cannot be seen, and halves of surrogate pairs."""
+
 _INVISIBLE: Final = re.compile(
     r"[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u206f\ufe00-\ufe0f\ufeff]+"
 )
 """What cannot be seen between two letters, and is left out when the text is copied by hand."""
-
-"""What ends a line, turns the direction of writing or cannot be seen, and halves of surrogate pairs."""
 
 _SPACE: Final = re.compile(r"\s+")
 _MARKUP: Final = re.compile(

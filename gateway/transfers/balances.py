@@ -15,7 +15,7 @@ from gateway.operators.outcome import match_currency
 from gateway.records import Session, Transfer
 
 ASK_S: Final = 1.0
-"""How long the operator is asked for a balance that it did not give with its yes: the game waits for the yes."""
+"""How long the operator is asked for a balance that it did not give with its yes: the game is waiting."""
 
 REMEMBERED: Final = 100_000
 

@@ -34,8 +34,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     `wake(operator, due_at)`: tells that operator's delivery loop that something falls due (Unix seconds).
     `random_share()`: a random number from 0 to 1, for jitter.
     `wait_limit_s`: how long a call waits for another one about the same transfer.
-    `opened_here`: the transfers whose rows this process made, each with the session it was made with. It only saves
-    work: it guesses which of two writes is worth trying first.
+    `opened_here`: transfers whose holds or ends began in this process, each with the session of their row. A guess of
+    which write to try first; it also spares an end with that very token the question whose session it is.
     `unsent`: holds that this process did not send because it could not write a row for them, each with its session.
     """
 

@@ -64,13 +64,13 @@ class DeliveryLoop:
             await asyncio.wait(self.in_progress)
 
     async def _round(self) -> float:
-        """Claims as many as may be tried now. Returns for how many seconds nothing more can be done."""
+        """Claims as many as may be tried now. Returns how many seconds to sleep."""
         operator = self._operator()
         now = self._context.clock.now()
         probe_at = operator.bulkhead.probe_at(CallGroup.ENDS)
         if probe_at is not None and probe_at > now:
             return min(POLL_S, probe_at - now)
-        # With the breaker half open one try is the probe; the others would only be refused.
+        # The breaker is open and a probe may be sent: one try is the probe, others would only be refused.
         free = await self._wait_for_slots(operator) if probe_at is None else 1
         claimed = await self._claim(operator, free)
         for transfer in claimed:
@@ -116,7 +116,7 @@ class DeliveryLoop:
             log.exception("delivery failed", operator=operator.name, id=transfer.id)
 
     async def _sleep(self, wait_s: float) -> None:
-        if wait_s <= 0:
+        if wait_s <= 0:  # the tries just started must reach the bulkhead before the next round asks for the breaker
             await asyncio.sleep(0)
             return
         self._wakes_at = self._context.clock.now() + wait_s

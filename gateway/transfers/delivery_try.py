@@ -17,7 +17,7 @@ from gateway.transfers.context import Context
 from gateway.wire.calls import END_CALL
 
 PROBE_SPREAD_S: Final = 1.0
-"""Postponed tries come back within so many seconds of each other: all at once, they would fill the bulkhead again."""
+"""Random spread, in seconds, of postponed tries: without it all would return at once and fill the bulkhead again."""
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class DeliveryTry:
             self._count(change)
         if change.due_at is not None:
             self._context.wake(operator.name, change.due_at)
-        # Not moved: the lease was over, and another instance has moved the row. Its word counts, and ours is dropped
+        # Not moved: another instance or a person has changed the row meanwhile. That change stays, ours is not written
         # (test_a_delivery_whose_lease_was_lost_changes_nothing).
         return changed.transfer or transfer
 
@@ -69,7 +69,7 @@ class DeliveryTry:
             async with operator.admit(CallGroup.ENDS) as admission:
                 crash_point("delivery.admitted")
                 outcome = await admission.attempt(call, transfer)
-        except Refused as refused:  # only `admit` raises it: nothing was sent, so that no try is used up
+        except Refused as refused:  # only entering the block raises it: nothing was sent, so no try is used up
             crash_point("delivery.postponed")
             until = refused.retry_at + PROBE_SPREAD_S * self._context.random_share()
             return rules.postpone(transfer, until, now(), resume_at)

@@ -42,7 +42,7 @@ class EndCommand(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Step(NamedTuple):
-    """The row after a step. `is_ours`: the step made it this call's to deliver. `has_ended`: only an answer is left."""
+    """The row after a step. `is_ours`: this call must now deliver it. `has_ended`: only an answer is left."""
 
     transfer: Transfer | None
     is_ours: bool = False
@@ -50,7 +50,7 @@ class Step(NamedTuple):
 
 
 class _Progress(msgspec.Struct):
-    """What a call has done so far that it does once. `caller`: its session, if that is of the transfer's player."""
+    """What a call has already done that it does only once. `caller`: its session, if it is the transfer's player's."""
 
     caller: Session | None = None
     is_identified: bool = False
@@ -78,11 +78,14 @@ class Ends:
             first = await self._write_first(operator, command)
             if first.is_ours and first.transfer is not None:
                 return await self._deliver(operator, command, first.transfer)
+        # Outside the block above: `_follow` waits for whoever is working on the transfer, and would wait for itself.
         return await self._follow(operator, command, first.transfer)
 
     async def _end_unsent(self, operator: Operator, command: EndCommand) -> Transfer | None:
-        """The row, ended, of a hold for which this process could not write one and which it did not send. None: it is
-        not such a hold, or somebody else has written its row."""
+        """If this process did not send the hold because it could not write a row for it: writes it as ended, and
+        returns the row. None: it is not such a hold, or somebody else has written its row. Raises `WalletError` where
+        the call is another player's, or a confirm."""
+        # The entry stays after its row is written: the next call then finds the row by the insert.
         session = self._context.unsent.get(command.key)
         if session is None:
             return None
@@ -92,7 +95,7 @@ class Ends:
         adopted = rules.adopt(command.key, Decision.ROLLBACK, session, lease, now, amount=None, reason=reason)
         transfer = rules.end_unsent(adopted, reason, now)
         try:
-            await self._identify_caller(operator, command, transfer)
+            await self.identify_caller(operator, command, transfer)
         except WalletError:
             # Another gateway may have sent a hold of this id for another player: its row says whose it is
             # (test_a_row_that_another_gateway_writes_meanwhile_says_whose_a_hold_is).
@@ -110,8 +113,9 @@ class Ends:
         return inserted.transfer
 
     async def _write_first(self, operator: Operator, command: EndCommand) -> Step:
-        """The write that is most likely to make the transfer this call's to deliver: it saves a look, and the journal's
-        compare-and-set decides whether the guess was right (test_an_end_takes_two_commits)."""
+        """Writes the most probable change without reading first; if it applies, this call delivers. The journal's
+        compare-and-set decides whether the guess was right (test_an_end_takes_two_commits). Where nothing can be
+        guessed it only looks."""
         session = self._context.opened_here.get(command.key)
         # Nothing is decided before it is known whose transfer it is. Only the very token with which this process
         # opened it needs no look (test_whose_an_unverified_session_is_is_asked_before_anything_is_decided).
@@ -175,15 +179,15 @@ class Ends:
     async def _identify_once(
         self, operator: Operator, command: EndCommand, transfer: Transfer, progress: _Progress
     ) -> None:
-        # Once for a call: an answer that comes while the call waits must not change whose it is half way
+        # Once for a call: an answer that comes while the call waits must not change the owner in the middle of it
         # (test_whose_a_session_is_is_asked_once_for_a_call_however_long_that_waits).
         if not progress.is_identified:
-            progress.caller = await self._identify_caller(operator, command, transfer)
+            progress.caller = await self.identify_caller(operator, command, transfer)
             progress.is_identified = True
 
-    async def _identify_caller(self, operator: Operator, command: EndCommand, transfer: Transfer) -> Session | None:
-        """The session that the call names, if it is known to be of the transfer's player; the operator is asked whose
-        it is where that is not known. None: nobody can say, and the end goes out with the transfer's own session.
+    async def identify_caller(self, operator: Operator, command: EndCommand, transfer: Transfer) -> Session | None:
+        """The session that the call names, if it is another one of the transfer's player; the operator is asked whose
+        it is where that is not known. None: it is the transfer's own, or nobody can say; then the own one is used.
 
         Raises `WalletError` if it is another player's: a transfer's end is its own player's to ask for
         (docs/decisions/090-whose-transfer-it-is.md).
@@ -248,7 +252,7 @@ class Ends:
         return Step(inserted.transfer, is_ours=inserted.created)
 
     async def _insert(self, operator: Operator, transfer: Transfer, reason: Reason | None) -> Inserted:
-        """The row of a transfer whose hold has none, unless somebody has made one."""
+        """Inserts a row for a transfer without one; if another call was faster, gives that one's."""
         inserted = await await_journal(
             self._context.journal(operator).insert(transfer, reason), "the decision may not be recorded; send it again"
         )
@@ -326,10 +330,10 @@ def _require_same_amount(command: EndCommand, transfer: Transfer) -> None:
 
 
 def _resume_at(transfer: Transfer | None) -> float | None:
-    """When the schedule goes on if this call's own try fails: tries at the game's request use up none of the schedule
-    (test_a_game_that_asks_often_uses_up_no_scheduled_try), and what was parked is parked again."""
+    """When the schedule goes on if this call's own try fails, since tries at the game's request use up none of it
+    (test_a_game_that_asks_often_uses_up_no_scheduled_try). `STAYS_PARKED`: it was parked. None: no schedule yet."""
     if transfer is None:
         return None
     if transfer.state is State.PARKED:
-        return rules.NEVER
+        return rules.STAYS_PARKED
     return transfer.due_at if transfer.state in rules.DECISION_OF_DELIVERY else None

@@ -62,12 +62,12 @@ class Holds:
         except WalletError:
             self._remember_unsent(command, Session(operator=operator.name, token=command.token))
             raise
-        if command.key in self._context.single_flight:
+        if command.key in self._context.single_flight:  # before a slot is taken: a repeat needs none
             return await self._answer_repeat(operator, command)
         try:
             async with operator.admit(CallGroup.HOLDS) as admission:
                 return await self._hold_admitted(operator, command, session, admission)
-        except Refused as refused:  # only `admit` raises it
+        except Refused as refused:  # only entering the block raises it
             return await self._record_refused(operator, command, session, refused)
 
     async def _hold_admitted(
@@ -81,11 +81,12 @@ class Holds:
                 outcome = await self._send(admission, inserted.transfer)
                 admission.leave()  # the journal's commit must not keep the operator's slot
                 return await self._record(operator, inserted.transfer, outcome)
+        # Outside the block above: this waits for whoever is working on the transfer, and would wait for itself.
         admission.leave()
         return await self._answer_repeat(operator, command)
 
     async def _insert(self, operator: Operator, command: HoldCommand, session: Session) -> Inserted:
-        """Nothing is sent before this row is durable, and only who made it sends."""
+        """Inserts the row. Nothing is sent before it is durable, and only the call that created it may send."""
         transfer = self._build_row(operator, command, session)
         try:
             inserted = await self._context.journal(operator).insert(transfer)
@@ -93,7 +94,7 @@ class Holds:
             self._remember_unsent(command, session)
             raise refusals.journal_unavailable("nothing was sent for this call") from error
         crash_point("hold.durable")
-        if inserted.created:  # somebody else's transfer of this id is not this session's
+        if inserted.created:  # a row that was there may be another player's: it must not be remembered as ours
             self._context.opened_here.put(command.key, session)
         return inserted
 
@@ -239,8 +240,8 @@ class Holds:
 
     async def _pin_receipt(self, operator: Operator, key: Key) -> bool:
         """Whether the receipt may be repeated: the row is still held, and its revision has grown."""
-        # The hold's own sender may have lost the answer to its commit, and rolls back what it finds with the revision
-        # that its commit gave. Once that has grown it cannot, so that a yes is never followed by a rollback of ours
+        # If the hold's sender did not get its commit's answer, it rolls the row back at that commit's revision. A
+        # higher revision stops it, so that a yes is never followed by a rollback of ours
         # (test_a_success_that_a_repeat_was_told_is_not_taken_back).
         pin = rules.pin_receipt(key, self._context.clock.now())
         changed = await await_journal(self._context.journal(operator).change(pin), "ask again")
@@ -250,7 +251,7 @@ class Holds:
         return await self._balances.after_step(operator, transfer, transfer.session, transfer.hold_balance)
 
     async def _same_refusal(self, operator: Operator, transfer: Transfer) -> WalletError:
-        """Who waited for another call's hold is told what that one was told."""
+        """A call that waited for another call's hold gets the answer of that call."""
         timeline = await await_journal(
             self._context.journal(operator).timeline(transfer.key),
             "what came of an earlier call cannot be looked up; ask again",
@@ -259,7 +260,7 @@ class Holds:
         sent = next((attempt for attempt in tries if attempt.call == HOLD_CALL[transfer.direction]), None)
         if sent is None:
             return refusals.rolled_back(transfer)
-        # It ended without a rollback being sent only where nothing of it had been written.
+        # Ended after one attempt: nothing had been written, so that no rollback was sent.
         unwritten = transfer.state is State.ROLLED_BACK and len(tries) == 1
         return refusals.failed_hold(transfer, sent, unwritten=unwritten)
 

@@ -44,7 +44,7 @@ def operator_error(error: OperatorError) -> WalletError:
 
 
 def not_sent(why: str) -> WalletError:
-    """The gateway itself would not send."""
+    """The gateway decided not to send."""
     return WalletError(ErrorCode.NOT_SENT, f"Nothing was sent to the operator: {why}.")
 
 
@@ -114,12 +114,12 @@ def other_player(transfer: Transfer) -> WalletError:
 
 
 def rolled_back(transfer: Transfer) -> WalletError:
-    """The call needs a transfer that is not, and will not be, rolled back."""
+    """Refused: the transfer is rolled back, or going to be."""
     return WalletError(ErrorCode.ROLLED_BACK, f"The {transfer.direction} {transfer.id} is {_state_words(transfer)}.")
 
 
 def confirmed(transfer: Transfer) -> WalletError:
-    """The call needs a transfer that is not, and will not be, confirmed."""
+    """Refused: the transfer is confirmed, or going to be."""
     return WalletError(ErrorCode.CONFIRMED, f"The {transfer.direction} {transfer.id} is {_state_words(transfer)}.")
 
 

@@ -1,4 +1,5 @@
-"""What is written after each step of a transfer: pure functions from what was found and what happened to a `Change`.
+"""What is written after each step of a transfer. Pure functions: given the row that was found and what happened, they
+give the `Change` to write (or, for a row that begins, the `Transfer`).
 
 Times are Unix seconds. Two fields make the changes safe without a lock: `found` (its revision is the fence: the change
 applies only if nobody has written the row since) and `allowed` (the states that the change may start from).
@@ -45,8 +46,8 @@ _FATE_OF: Final = {
 }
 
 
-NEVER: Final = math.inf
-"""When the schedule of what was parked goes on by itself."""
+STAYS_PARKED: Final = math.inf
+"""Given as `resume_at` for a try of a parked transfer: its schedule does not go on by itself."""
 
 
 class SessionOwner(StrEnum):
@@ -75,8 +76,8 @@ def is_undone(transfer: Transfer) -> bool:
 
 
 def is_held(transfer: Transfer) -> bool:
-    """Whether its hold was recorded as taken and is not rolled back. A row that is still `sending` never becomes held
-    once its sender has given it up."""
+    """Whether its hold was recorded as taken and nothing rolls it back. After its sender has given up, a `sending` row
+    can only be rolled back, so that it does not count."""
     return transfer.state is not State.SENDING and not is_undone(transfer)
 
 
@@ -97,9 +98,9 @@ def session_owner(own: Session, named: Session) -> SessionOwner:
 
 
 def add_session(transfer: Transfer, named: Session, known: Sequence[Session]) -> Transfer:
-    """The transfer with one more session of its own player to try, the one that worked last first.
+    """The transfer with the caller's session, if that is one of the two that worked last; the latest comes first.
 
-    Two are kept: those that worked last, which means that the operator verified them or took the hold with them.
+    A session has worked when the operator verified it or took the hold with it.
     `known` are the transfer's own sessions as the journal knows them, with the time of their verification.
     """
     if named.token == transfer.session.token:
@@ -134,7 +135,7 @@ def _is_of_hold(session: Session, transfer: Transfer) -> bool:
 
 def _session_label(transfer: Transfer) -> str:
     """Which session a try is made with, for the timeline: `own` is the hold's, `later` one that a later call named.
-    Empty where the hold was never seen here, so that nobody can say."""
+    Empty for adopted transfers: nobody knows the hold's."""
     if not transfer.fingerprint:
         return ""
     return "own" if transfer.spare_session is None or _is_of_hold(transfer.session, transfer) else "later"
@@ -179,6 +180,8 @@ def end_unsent(transfer: Transfer, reason: Reason, now: float) -> Transfer:
 
 def mark_held(transfer: Transfer, outcome: Outcome, attempt: Attempt, now: float) -> Change:
     """`sending` → `held`: the operator clearly took the hold."""
+    # Without a fence, as in `roll_back_failed`: the release of an orphan raises the revision while the hold is out, but a
+    # row that is still `sending` is decided by nobody yet, so that its sender's answer counts.
     return Change(
         key=transfer.key,
         allowed=(State.SENDING,),
@@ -250,6 +253,7 @@ def roll_back_unrecorded(found: Transfer, outcome: Outcome, reason: Reason, now:
 def roll_back_late(transfer: Transfer, outcome: Outcome, reason: Reason, now: float) -> Change:
     """→ `rolling_back`, due at once: a hold went out although others had already begun to roll it back. The rollback is
     sent once more, after the hold, and the window in which the hold may still arrive starts again (`missing_at`)."""
+    # Without a fence: whatever others have written meanwhile, the hold went out after their rollback was decided.
     return Change(
         key=transfer.key,
         allowed=(State.ROLLING_BACK, State.ROLLED_BACK, State.PARKED),
@@ -346,8 +350,7 @@ def retry(transfer: Transfer, reason: Reason, now: float, due_at: float | None =
 
 
 def hasten(transfer: Transfer, reason: Reason, now: float, due_at: float) -> Change:
-    """A person has an end that is due later sent at `due_at`. Only this wait is shortened: the schedule goes on from
-    there, and the transfer is parked when it would have been."""
+    """A person moves the next try forward to `due_at`. The schedule and the time of parking stay as they are."""
     assert transfer.state in DECISION_OF_DELIVERY
     return Change(
         key=transfer.key,
@@ -362,8 +365,8 @@ def hasten(transfer: Transfer, reason: Reason, now: float, due_at: float) -> Cha
 
 
 def resolve(transfer: Transfer, reason: Reason, now: float) -> Change:
-    """→ `confirmed` or `rolled_back`: a person states that the operator has ended the transfer as it was to end. A try
-    that has begun since it was found raises the revision, and then nothing is written."""
+    """→ `confirmed` or `rolled_back`: a person states that the operator has ended the transfer as decided. Not written
+    if a try has begun since it was found: that raises the revision."""
     return Change(
         key=transfer.key,
         allowed=(transfer.state,),
@@ -381,7 +384,7 @@ def postpone(transfer: Transfer, until: float, now: float, resume_at: float | No
 
     `resume_at`: see `after_try`.
     """
-    if resume_at == NEVER:
+    if resume_at == STAYS_PARKED:
         return _park(transfer, None, transfer.tries, now)
     if resume_at is not None:
         until = max(until, resume_at)
@@ -410,7 +413,7 @@ def after_try(
     """What follows one try to deliver: the end, another try, or parking.
 
     `resume_at` is given for a try at the game's request, which comes between two of the schedule and uses up none of
-    it: when the schedule goes on, or `NEVER` for what was parked before.
+    it: when the schedule goes on, or `STAYS_PARKED` for what was parked before. After "not found" it does not count.
     """
     if outcome.session is not None:  # the player was looked up for this try, and is kept
         transfer = msgspec.structs.replace(transfer, session=outcome.session)
@@ -422,7 +425,7 @@ def after_try(
         and transfer.fate is not Fate.TAKEN
     ):
         return _after_not_found(transfer, attempt, outcome, plan, now)
-    if resume_at == NEVER:
+    if resume_at == STAYS_PARKED:
         return _park(transfer, attempt, transfer.tries + 1, now)
     if resume_at is not None:
         return _try_again(transfer, attempt, now, due_at=resume_at, tries=transfer.tries)
@@ -456,7 +459,8 @@ def _finish(transfer: Transfer, attempt: Attempt, outcome: Outcome, now: float) 
 def _after_not_found(
     transfer: Transfer, attempt: Attempt, outcome: Outcome, plan: DeliverySettings, now: float
 ) -> Change:
-    """The operator never heard of the hold, whose fate is not known to be "taken": it may still be on its way."""
+    """The operator does not know the hold: it may still be on its way. The late arrival window alone decides when the
+    rollback is sent again, whoever asked for this try."""
     # Only a rollback that was *sent* after the window counts as the end: one that was sent before it, and answered
     # after it, may have been overtaken by the hold
     # (test_a_withdraw_that_may_still_be_on_its_way_is_rolled_back_again_after_the_window).

@@ -20,10 +20,11 @@ from gateway.wire.errors import WalletError
 REMEMBERED: Final = 100_000
 
 REFRESH_S: Final = 3600.0
-"""How old the journal's copy of a session may be before another verification renews it: pruning spares what is used."""
+"""How old the journal's copy of a session may be before another verification renews it,
+so that sessions in use are not pruned."""
 
 LOOK_UP_S: Final = 1.0
-"""How long the operator is asked whose session one is, before a call goes on without knowing."""
+"""Time limit for asking the operator who owns a session; then the call goes on without knowing."""
 
 
 class _Kept(NamedTuple):

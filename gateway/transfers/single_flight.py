@@ -11,7 +11,7 @@ from gateway.records import Key
 
 
 class SingleFlight:
-    """The keys of the transfers that are in progress in this process."""
+    """The keys of the transfers that are in progress in this process. Of blocks that overlap, the first one counts."""
 
     def __init__(self) -> None:
         # A future is made only where somebody waits: most transfers end without anybody waiting for them.

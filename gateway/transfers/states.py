@@ -1,9 +1,8 @@
 """The rules of a transfer, as data: which call does what in which state, and what may follow what.
 
-They stand here alone, but for what may follow what, which the journal checks (`gateway.transitions`). `holds` and
-`ends` match on the action that is found here and decide nothing by the state; every change that is written is checked
-against `TRANSITIONS`; docs/architecture.md shows both, and a test holds it to them
-(tests/unit/transfers/test_states.py).
+What a call does is decided here and nowhere else: `holds` and `ends` match on the action that they find. What may
+follow what is in `gateway.transitions`, since the journal checks every change against it. docs/architecture.md shows
+both (tests/tidy/test_architecture.py).
 """
 
 from __future__ import annotations

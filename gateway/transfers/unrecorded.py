@@ -1,7 +1,8 @@
 """Outcomes that a call could not record: written until the journal takes them, so that no money is forgotten.
 
-Only for the two cases in which the journal's own rows cannot tell later what has to be done. The game is answered when
-the write is durable, not before: a gateway that dies in between has told nothing.
+Two cases need it, since the journal's own rows cannot tell later what has to be done: the write of a hold's outcome
+failed, or a hold went out after its rollback had begun. The game is answered when the write is durable, not before: a
+gateway that dies in between has told nothing.
 """
 
 from __future__ import annotations
@@ -28,15 +29,16 @@ log = structlog.get_logger(__name__)
 
 
 class UnrecordedOutcomes:
-    """Writes that the call which needs them waits for, and that go on without it if it is cancelled."""
+    """Writes for which a call waits. If the call is cancelled, the write still goes on."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._in_progress: set[asyncio.Task[Transfer | None]] = set()
 
     async def roll_back_unrecorded(self, operator: Operator, transfer: Transfer, outcome: Outcome) -> Transfer | None:
-        """The answer to the commit of a hold's outcome was lost, so that the row may be `sending` or `held`. Rolls it
-        back, unless a repeated call has been answered from it. Returns the row as it ends up, None if it is gone."""
+        """A hold's outcome was not recorded, or the answer to its commit was lost: the row may be `sending` or `held`.
+        Rolls it back, unless a repeated call has been answered from it or its end is decided. Returns the row as it
+        ends up, None if it is gone."""
         reason = self._context.reasons.from_gateway(f"{transfer.direction} failed: its outcome was not recorded")
         return await self._run_detached(self._roll_back_unrecorded(operator, transfer, outcome, reason))
 
@@ -60,7 +62,7 @@ class UnrecordedOutcomes:
     async def _roll_back_unrecorded(
         self, operator: Operator, transfer: Transfer, outcome: Outcome, reason: Reason
     ) -> Transfer | None:
-        """First as the row was when the hold was sent; else as it was found."""
+        """Tries first on the revision that was sent, then on the row that was found."""
         change = rules.roll_back_unrecorded(transfer, outcome, reason, self._context.clock.now())
         changed = await self._write(operator, change)
         found = changed.transfer
@@ -84,7 +86,7 @@ class UnrecordedOutcomes:
 
     async def _write(self, operator: Operator, change: Change) -> Changed:
         crash_point("unrecorded.begun")
-        # In progress meanwhile, so that the game's own rollback waits for this one instead of racing it.
+        # In progress meanwhile: calls that wait for the hold go on as soon as this is written.
         with self._context.single_flight.begin(change.key):
             changed = await self._write_until_durable(operator, change)
         crash_point("unrecorded.recorded")

@@ -284,7 +284,7 @@ CANARIES: Final = (
         "an end that nobody can say whose it is goes out as it came",
         (
             Edit(
-                "gateway.transfers.ends:Ends._identify_caller",
+                "gateway.transfers.ends:Ends.identify_caller",
                 "return named if owner is SessionOwner.SAME else None",
                 "return named",
             ),
@@ -294,7 +294,7 @@ CANARIES: Final = (
         "a stranger's reason is kept before the stranger is refused",
         (
             Edit(
-                "gateway.transfers.ends:Ends._identify_caller",
+                "gateway.transfers.ends:Ends.identify_caller",
                 "if owner is SessionOwner.OTHER:\n",
                 "if owner is SessionOwner.OTHER:\n"
                 "        if command.reason is not None:\n"

@@ -50,10 +50,11 @@ class OperatorConnection(asyncio.Protocol):
         return self._poll is None or not self._poll.poll(0)
 
     async def exchange(self, request: bytes, loop: asyncio.AbstractEventLoop) -> HttpResponse:
-        """Writes the request and waits for the answer, or for `give_up`. Raises `Unclear`.
+        """Writes the request and waits for the response, or for `give_up`. Raises `Unclear`, or `Unsent` if its call
+        has ended already.
 
-        Only for a connection that is `usable`. Whatever ends it but a response, a cancelled caller included, closes
-        the connection: a late response can never be taken for the next request's.
+        Only for a connection that is `usable`. Anything except a response, cancellation included, closes the
+        connection: a late response can never be taken for the next request's.
         """
         # The outcome is a result of the future even where it is an error: an exception would stay unretrieved if the
         # caller is cancelled at the same moment, and be logged as lost.
