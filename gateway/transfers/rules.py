@@ -180,8 +180,8 @@ def end_unsent(transfer: Transfer, reason: Reason, now: float) -> Transfer:
 
 def mark_held(transfer: Transfer, outcome: Outcome, attempt: Attempt, now: float) -> Change:
     """`sending` → `held`: the operator clearly took the hold."""
-    # Without a fence, as in `roll_back_failed`: the release of an orphan raises the revision while the hold is out, but a
-    # row that is still `sending` is decided by nobody yet, so that its sender's answer counts.
+    # Without a fence, as in `roll_back_failed`: another instance's claim raises the revision while the hold is out, but
+    # while the row is `sending` nothing is decided yet, so that the operator's answer counts.
     return Change(
         key=transfer.key,
         allowed=(State.SENDING,),
