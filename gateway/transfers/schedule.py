@@ -1,8 +1,6 @@
-"""When a confirm or rollback is sent again: the contract's pattern, as pure functions of its settings."""
+"""When a confirm or rollback is sent again: the contract's pattern (two days of tries), as a pure function."""
 
 from __future__ import annotations
-
-from itertools import accumulate
 
 from gateway.settings import DeliverySettings
 
@@ -16,13 +14,3 @@ def next_try(plan: DeliverySettings, tries: int, decided_at: float, now: float, 
     wait_s = plan.schedule[tries] if tries < len(plan.schedule) else plan.then_every
     at = now + wait_s * (1 + plan.jitter * (2 * random_share - 1))
     return at if at <= decided_at + plan.until else None
-
-
-def offsets(plan: DeliverySettings) -> list[float]:
-    """Every try's seconds after the decision, if tries took no time and nothing were jittered."""
-    made = [offset for offset in accumulate(plan.schedule) if offset <= plan.until]
-    following = made[-1] + plan.then_every
-    while following <= plan.until:
-        made.append(following)
-        following += plan.then_every
-    return made

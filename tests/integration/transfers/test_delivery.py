@@ -16,10 +16,9 @@ from gateway.records import Decision, Direction, Key, State, Transfer, Verdict
 from gateway.settings import DeliverySettings
 from gateway.transfers import delivery_loop, housekeeping, rules
 from gateway.transfers.delivery_loop import CLAIM_LIMIT
-from gateway.transfers.schedule import offsets
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
-from tests.support.transfers import BALANCE, OPERATOR, a_reason
+from tests.support.transfers import BALANCE, OPERATOR, a_reason, offsets
 from tests.support.world import Instance, World, code, play, refusal
 
 CONFIRM, ROLLBACK = WalletCall.CONFIRM_WITHDRAWAL, WalletCall.ROLLBACK_WITHDRAWAL

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.settings import DeliverySettings
-from gateway.transfers.schedule import next_try, offsets
+from gateway.transfers.schedule import next_try
+from tests.support.transfers import offsets
 
 PLAN = DeliverySettings(jitter=0)
 MIDDLE = 0.5
