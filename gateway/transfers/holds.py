@@ -203,9 +203,7 @@ class Holds:
         self._context.reasons.count(operator.name, reason)
         raise refusals.not_sent(refused.text)
 
-    async def _answer_repeat(  # noqa: C901 - one branch for each action of the table
-        self, operator: Operator, command: HoldCommand
-    ) -> Money | None:
+    async def _answer_repeat(self, operator: Operator, command: HoldCommand) -> Money | None:
         """The answer to a hold whose key is in use already: what the table says for the row that is found."""
         watch = Watch(self._context, operator, command.key)
         waited = False
@@ -219,7 +217,9 @@ class Holds:
                     raise refusals.not_sent("the same call failed before it could be recorded")
             else:
                 _require_same_content(command, transfer)
-                match states.hold_action(transfer):
+                action = states.hold_action(transfer)
+                assert action is not HoldAction.SEND  # that is for a key without a row
+                match action:
                     case HoldAction.WAIT:
                         pass
                     case HoldAction.PIN_AND_REPLAY:
@@ -231,9 +231,7 @@ class Holds:
                         raise refusals.hold_after_confirm(transfer)
                     case HoldAction.REFUSE_ROLLED_BACK:
                         raise await self._same_refusal(operator, transfer) if waited else refusals.rolled_back(transfer)
-                    case HoldAction.SEND:
-                        raise AssertionError("only a key without a row is sent")
-                    case action:
+                    case _:
                         assert_never(action)
             waited = True
             await watch.wait()
