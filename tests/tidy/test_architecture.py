@@ -55,3 +55,10 @@ def test_every_file_that_the_page_names_is_there() -> None:
     named = {match["path"] for match in FILE.finditer(PAGE.read_text(encoding="utf-8"))}
     assert len(named) > 20
     assert sorted(path for path in named if not (ROOT / path).exists()) == []
+
+
+def test_no_drawing_holds_a_semicolon() -> None:
+    """Mermaid ends a statement there, and the rest of the sentence breaks the drawing."""
+    drawings = re.findall(r"```mermaid\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(drawings) > 5
+    assert [drawing for drawing in drawings if ";" in drawing] == []
