@@ -40,7 +40,7 @@ class Categories:
         return next((name for match, name in self._rules if match in folded), OTHER)
 
 
-def kept_text(text: object) -> str:
+def limit_text(text: object) -> str:
     """The text of a reason that is kept: any value as text, at most `TEXT_LIMIT` characters, empty for None.
 
     It never raises: a rollback is never refused because of its reason (docs/architecture.md, promise 7).

@@ -54,12 +54,12 @@ def copy(
 
 async def _copy(settings: Settings, source: str, target: str) -> RowCounts:
     require_file(source, settings.every_journal[source])
-    async with _opened(settings, source) as origin, _opened(settings, target) as goal:
+    async with _open(settings, source) as origin, _open(settings, target) as goal:
         return await copy_journal(origin, goal, _Reporter())
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, name: str) -> AsyncIterator[CopyableJournal]:
+async def _open(settings: Settings, name: str) -> AsyncIterator[CopyableJournal]:
     journal = await open_journal(name, settings.every_journal[name], Metrics(), SystemClock())
     try:
         yield journal

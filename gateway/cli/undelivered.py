@@ -8,7 +8,7 @@ from gateway.cli.all_journals import AllJournals
 from gateway.cli.errors import CommandFailed
 from gateway.journal.interface import TransferFilter
 from gateway.journal.writes import Change
-from gateway.reasons import Categories, Category, Source, kept_text
+from gateway.reasons import Categories, Category, Source, limit_text
 from gateway.records import Direction, Reason, State, Transfer
 from gateway.settings import Settings
 from gateway.transfers import rules
@@ -16,10 +16,10 @@ from gateway.transfers import rules
 
 def persons_reason(settings: Settings, who: str, why: str) -> Reason:
     """The reason to keep with the transfer: cut to the kept length, with its category, at the present time."""
-    text = kept_text(why)
+    text = limit_text(why)
     categories = settings.rollback_reasons.categories
     category = Categories(Category(rule.name, rule.match) for rule in categories).of(text)
-    return Reason(text=text, source=Source.PERSON, category=category, at=time.time(), who=kept_text(who))
+    return Reason(text=text, source=Source.PERSON, category=category, at=time.time(), who=limit_text(who))
 
 
 async def find_undelivered(

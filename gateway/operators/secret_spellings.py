@@ -42,7 +42,7 @@ class _Escape(NamedTuple):
 def spans_of(text: str, secrets: Iterable[str]) -> list[Span]:
     """Where in the text these secrets stand, in order and without overlap; of one that is cut off, its beginning."""
     forms = [form for secret in set(secrets) if len(secret) >= SHORTEST_SECRET for form in _forms(secret)]
-    return _merged(sorted(span for reading in _readings(text) for span in _spans_in(reading, forms))) if forms else []
+    return _merge(sorted(span for reading in _readings(text) for span in _spans_in(reading, forms))) if forms else []
 
 
 class _Form(NamedTuple):
@@ -137,7 +137,7 @@ def _readings(text: str) -> Iterator[_DecodedText]:
         fresh = {}
         for escape in _ESCAPES:
             for each in latest:
-                read = _unescaped(each, escape)
+                read = _unescape(each, escape)
                 if read.plain not in seen:
                     fresh[read.plain] = read
         yield from fresh.values()
@@ -145,7 +145,7 @@ def _readings(text: str) -> Iterator[_DecodedText]:
         latest = [*fresh.values()]
 
 
-def _unescaped(reading: _DecodedText, escape: _Escape) -> _DecodedText:
+def _unescape(reading: _DecodedText, escape: _Escape) -> _DecodedText:
     """The same read once more; it is the same where nothing is escaped so."""
     if escape.sign not in reading.plain:
         return reading
@@ -207,7 +207,7 @@ _ESCAPES: Final = (
 )
 
 
-def _merged(spans: list[Span]) -> list[Span]:
+def _merge(spans: list[Span]) -> list[Span]:
     """The same characters in spans that do not touch."""
     merged: list[Span] = []
     for start, end in spans:

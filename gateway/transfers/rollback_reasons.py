@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.clock import Clock
-from gateway.reasons import Categories, Source, kept_text
+from gateway.reasons import Categories, Source, limit_text
 from gateway.records import Reason
 from gateway.telemetry.metrics import Metrics
 
@@ -18,11 +18,11 @@ class RollbackReasons:
 
     def from_game(self, text: object) -> Reason:
         """The game's reason, whatever it sent."""
-        return self._build(kept_text(text), Source.GAME)
+        return self._build(limit_text(text), Source.GAME)
 
     def from_gateway(self, text: str) -> Reason:
         """The gateway's own."""
-        return self._build(kept_text(text), Source.GATEWAY)
+        return self._build(limit_text(text), Source.GATEWAY)
 
     def count(self, operator: str, reason: Reason) -> None:
         self._metrics.rollback_reason(operator, reason.source, reason.category)

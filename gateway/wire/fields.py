@@ -78,7 +78,7 @@ def as_meant(raw: bytes) -> str:
     return _HALF_PAIR.sub("\ufffd", decoded) if isinstance(decoded, str) else written
 
 
-def shown_description(value: object) -> str:
+def clean_description(value: object) -> str:
     """A description that is safe to forward: one line of at most `DESCRIPTION_LIMIT` characters. It never fails."""
     clean = _CONTROL.sub(" ", informing_text(value) or "")
     return clean if len(clean) <= DESCRIPTION_LIMIT else clean[: DESCRIPTION_LIMIT - 1] + "…"
@@ -111,7 +111,7 @@ ExactAmount = Annotated[
 ]
 Description = Annotated[
     str,
-    BeforeValidator(shown_description),
+    BeforeValidator(clean_description),
     WithJsonSchema(
         {"description": "Any value: it only informs, so it is cut and cleaned, never refused.", "examples": ["A sword"]}
     ),

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.money import FRACTION_DIGITS, INTEGER_DIGITS, Money
-from gateway.reasons import TEXT_LIMIT, kept_text
+from gateway.reasons import TEXT_LIMIT, limit_text
 from gateway.wire import replies
 from gateway.wire.errors import ErrorCode, WalletError
 from gateway.wire.fields import DESCRIPTION_LIMIT
@@ -169,7 +169,7 @@ def _holds_what_was_sent(id: str, amount: Money, content: Any) -> None:
 
 
 def _can_be_kept(request: RollbackRequest) -> None:
-    kept = kept_text(request.reason)
+    kept = limit_text(request.reason)
     assert len(kept) <= TEXT_LIMIT
     assert "\x00" not in kept
     assert kept.encode().decode() == kept
