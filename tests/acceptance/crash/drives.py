@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -119,8 +120,10 @@ async def forget(stage: Stage) -> None:
     """Finished transfers grow older than the journal keeps them."""
     await stage.wave()
     await stage.game.finish(wait_limit_s=5)
+    begun = time.monotonic()
     await stage.remember()
-    await stage.age()
+    # Only what had ended before: a rollback that ends meanwhile would be forgotten, and remembered as it was before.
+    await stage.age(ended_s=time.monotonic() - begun)
     await stage.reconfigure(keep=KEEP)
 
 
