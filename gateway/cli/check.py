@@ -52,7 +52,7 @@ def check(
     counts = f"{len(settings.operators)} operators, {len(settings.every_journal)} journals"
     print_line(f"the configuration can be used: {counts}")
     if probe:
-        _report(asyncio.run(_probed(settings)))
+        _report(asyncio.run(_probe_all(settings)))
 
 
 def _report(findings: list[ProbeResult]) -> None:
@@ -62,13 +62,13 @@ def _report(findings: list[ProbeResult]) -> None:
         raise CommandFailed(f"{failed} of {len(findings)} probes failed")
 
 
-async def _probed(settings: Settings) -> list[ProbeResult]:
-    journals = [_journal(name, journal) for name, journal in settings.every_journal.items()]
-    operators = [_operator(name, operator) for name, operator in settings.operators.items()]
+async def _probe_all(settings: Settings) -> list[ProbeResult]:
+    journals = [_probe_journal(name, journal) for name, journal in settings.every_journal.items()]
+    operators = [_probe_operator(name, operator) for name, operator in settings.operators.items()]
     return list(await asyncio.gather(*journals, *operators))
 
 
-async def _journal(name: str, settings: JournalSettings) -> ProbeResult:
+async def _probe_journal(name: str, settings: JournalSettings) -> ProbeResult:
     what = f"journal {name}"
     if (file := missing_file(settings)) is not None:
         return ProbeResult(what, ok=True, text=f"there is no file {file} yet; the gateway will create it")
@@ -85,14 +85,14 @@ async def _journal(name: str, settings: JournalSettings) -> ProbeResult:
     return ProbeResult(what, ok=True, text="writes are durable")
 
 
-async def _operator(name: str, settings: OperatorSettings) -> ProbeResult:
+async def _probe_operator(name: str, settings: OperatorSettings) -> ProbeResult:
     """Verifies a made-up session token: a clear decline proves that the operator is reached and speaks the protocol."""
     what = f"operator {name}"
     operator = build_operator(name, settings, Metrics(), SystemClock())
     try:
         await operator.verify_session(Session(operator=name, token=PROBE_TOKEN))
     except Declined as declined:
-        return ProbeResult(what, ok=True, text=f"reached; declined a session that nobody has: {declined.text}")
+        return ProbeResult(what, ok=True, text=f"reached; declined a made-up session token: {declined.text}")
     except Unsent as unsent:
         return ProbeResult(what, ok=False, text=f"not reached: {unsent.text}")
     except OperatorError as error:
