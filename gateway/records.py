@@ -104,6 +104,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     `missing_at` is when the operator first answered the rollback with "never heard of it", None if it never did.
     `hold_balance` and `end_balance` are the operator's recorded answers to the hold and to its end.
     `rollback_reason` is the first reason to roll it back: what every try tells the operator, where it wants one.
+    `memory` is what the operator gave with its receipts and the adapter needs again, such as its own transaction id.
     """
 
     operator: str
@@ -129,6 +130,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     end_balance: Money | None = None
     rollback_reason: str | None = None
     spare_session: Session | None = None
+    memory: Mapping[str, str] = {}
 
     @property
     def key(self) -> Key:

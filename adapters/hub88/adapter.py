@@ -32,8 +32,8 @@ from gateway.operators import (
     Unclear,
     Unmapped,
     encode,
-    http_error,
 )
+from gateway.toolbox import http_error
 
 OK: Final = 200
 
@@ -46,6 +46,7 @@ class Hub88(Adapter):
     `adapters.hub88.meanings` says what another status means; a status outside the table, or an HTTP error, is unknown.
     """
 
+    interface = 1
     Settings = Hub88Settings
     settings: Hub88Settings
 

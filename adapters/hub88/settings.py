@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from adapters.hub88.signing import read_key
-from gateway.operators import AdapterSettings, BaseUrl
+from gateway.operators import AdapterSettings
+from gateway.toolbox import BaseUrl
 
 
 class Confirm(StrEnum):

@@ -34,11 +34,10 @@ from gateway.operators import (
     Transfer,
     Unclear,
     Unmapped,
-    basic_auth,
     encode,
     excerpt_of,
-    http_error,
 )
+from gateway.toolbox import basic_auth, http_error
 
 OK: Final = 200
 
@@ -55,6 +54,7 @@ class Quantum(Adapter):
     `docs/decisions/040-quantum-errors-are-unknown.md`.
     """
 
+    interface = 1
     Settings = QuantumSettings
     settings: QuantumSettings
 

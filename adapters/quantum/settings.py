@@ -11,7 +11,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from gateway.operators import AdapterSettings, BaseUrl, Kind
+from gateway.operators import AdapterSettings, Kind
+from gateway.toolbox import BaseUrl
 
 
 class Already(StrEnum):

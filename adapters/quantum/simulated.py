@@ -12,9 +12,10 @@ import msgspec
 
 from adapters.quantum.messages import WireMoney, wire_money
 from gateway.money import Money, MoneyError
-from gateway.operators import Direction, HttpResponse, Kind, Unclear, basic_auth, decode, encode
+from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, encode
 from gateway.sandbox.ledger import Account
 from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Simulated, Unknown
+from gateway.toolbox import basic_auth
 
 USERNAME: Final = "gateway"
 PASSWORD: Final = "sandbox"  # noqa: S105 - the sandbox's own, known to all

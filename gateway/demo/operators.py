@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from gateway.demo.plan import Purchase
 from gateway.money import parse
-from gateway.operators.toolkit import basic_auth
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.server import SandboxServer
 from gateway.sandbox.simulated import Simulated, Unknown, simulated_operators
 from gateway.sandbox.stores import FileStore
+from gateway.toolbox.http import basic_auth
 
 HOST: Final = "127.0.0.1"
 PASSWORD: Final = "demo"  # noqa: S105 - of a game and a gateway that live for a minute

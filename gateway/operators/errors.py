@@ -1,16 +1,22 @@
 """What can go wrong at an operator, named for what the caller can do about it.
 
 OperatorError
-├── Declined     the operator clearly said no, and nothing was taken or given
-├── Unclear      nobody can say what the operator did
-│   ├── Unmapped … but it answered in its own protocol: it is alive, and the circuit breaker need not open
-│   └── Unsent   … but the request provably never left: it did nothing
-└── Refused      the gateway itself would not send: breaker open, too many calls waiting; nothing left
+├── Declined        the operator clearly said no, and nothing was taken or given
+├── Unclear         nobody can say what the operator did
+│   ├── Unmapped    … but it answered in its own protocol: it is alive, and the circuit breaker need not open
+│   │   └── ParkNow … and no later try of this end can succeed: a person must look
+│   ├── RetryLater  … but it says when it wants to be asked again
+│   └── Unsent      … but the request provably never left: it did nothing
+└── Refused         the gateway itself would not send: breaker open, too many calls waiting; nothing left
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+MAX_RETRY_AFTER_S: Final = 3600.0
+"""The longest that an operator can put a try off: what it says may be a mistake, and money waits for the try."""
 
 
 class Kind(StrEnum):
@@ -53,6 +59,24 @@ class Unclear(OperatorError):
 
 class Unmapped(Unclear):
     """A well-formed error of the operator's protocol that does not prove whether anything was booked."""
+
+
+class ParkNow(Unmapped):
+    """The operator's clear word that this end can never succeed (a rollback of what it has paid out, say). An end is
+    parked at once instead of being tried for days, so that a person is told. Of a hold it says no more than
+    `Unmapped`."""
+
+
+class RetryLater(Unclear):
+    """The operator is busy and says for how long: HTTP 429 or 503 with Retry-After, or the protocol's own way.
+
+    The next try of an end, or the rollback of a hold, is due no sooner than `after_s` seconds from now, at most
+    `MAX_RETRY_AFTER_S`.
+    """
+
+    def __init__(self, text: str, after_s: float) -> None:
+        super().__init__(text)
+        self.after_s = after_s
 
 
 class Unsent(Unclear):

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
 from gateway.clock import Clock
-from gateway.operators.adapter import Adapter, AdapterSettings
+from gateway.operators.adapter import INTERFACE_VERSION, Adapter, AdapterSettings
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
@@ -71,6 +71,7 @@ def build_operator(name: str, settings: OperatorSettings, metrics: Metrics, cloc
         idle_s=settings.connections.idle,
         max_answer=settings.max_answer,
         tls=tls_context(settings.tls.ca_file, settings.tls.cert_file, settings.tls.key_file),
+        clock=clock.now,
     )
     return Operator(name, settings, adapter(settings.adapter)(adapter_settings, client), client, metrics, clock)
 
@@ -98,6 +99,14 @@ def _what_is_wrong(found: Any) -> str | None:
         return "is not an Adapter; derive it from gateway.operators.Adapter"
     if found.__abstractmethods__:
         return f"lacks {', '.join(sorted(found.__abstractmethods__))}"
+    written_for: Any = getattr(found, "interface", None)
+    if written_for is None:
+        return f"does not say which interface it was written for; declare `interface = {INTERFACE_VERSION}`"
+    if written_for != INTERFACE_VERSION:
+        return (
+            f"was written for version {written_for} of the interface, and this gateway has {INTERFACE_VERSION}; "
+            f"install the release of the adapter that is made for it"
+        )
     settings: Any = found.Settings
     if not isinstance(settings, type) or not issubclass(settings, AdapterSettings):
         return "has Settings that do not derive from gateway.operators.AdapterSettings"

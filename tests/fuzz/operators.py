@@ -7,7 +7,7 @@ is given to every further request.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from adapters.quantum import Quantum
 from adapters.quantum.simulated import SimulatedQuantum
 from gateway.clock import SystemClock
 from gateway.money import Money
-from gateway.operators import Adapter, Declined, Http, HttpResponse, OperatorError, Player
+from gateway.operators import Adapter, Declined, Headers, Http, HttpResponse, OperatorError, Player
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
@@ -32,7 +32,7 @@ from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall
 from tests.fuzz.documented import DOCUMENTED, ROLLBACKS, TOKEN, Exchange
-from tests.support.adapters import Posted
+from tests.support.adapters import NONCE, NOW, Posted
 from tests.support.transfers import BALANCE, SESSION, a_transfer
 
 CALLS: Final = tuple(WalletCall)
@@ -94,7 +94,7 @@ HUB88_WORDS: Final = (
 )
 
 
-class AnythingHttp:
+class AnythingHttp(Http):
     """An `Http` behind which somebody answers as the input says."""
 
     def __init__(self) -> None:
@@ -105,13 +105,16 @@ class AnythingHttp:
         self.exchanges = []
         self._answers = answers
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
+    async def request(self, method: str, url: str, *, headers: Headers = (), body: bytes | None = None) -> HttpResponse:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        self.exchanges.append(Exchange(Posted(url, body, headers), answer))
+        self.exchanges.append(Exchange(Posted(url, body or b"", dict(headers), method), answer))
         return answer
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
-        raise AssertionError(f"nobody gets {url}")
+    def now(self) -> float:
+        return NOW
+
+    def nonce(self) -> str:
+        return NONCE
 
 
 class Table:

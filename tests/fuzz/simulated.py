@@ -13,10 +13,11 @@ from unittest.mock import patch
 from adapters.hub88 import simulated as hub88
 from adapters.quantum import simulated as quantum
 from gateway.money import money
-from gateway.operators import HttpResponse, basic_auth
+from gateway.operators import HttpResponse
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.simulated import Request, Simulated
 from gateway.sandbox.stores import MemoryStore
+from gateway.toolbox import basic_auth
 from tests.fuzz.documented import CURRENCY, content_of
 from tests.fuzz.operators import BETWEEN, HUB88_WORDS, QUANTUM_WORDS
 

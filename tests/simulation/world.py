@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from gateway.money import money
 from gateway.operators.registry import adapter, validate
-from gateway.operators.toolkit import basic_auth
 from gateway.records import Direction, Key, Session, State, Transfer
 from gateway.sandbox.faults import FaultRule
 from gateway.settings import Settings
 from gateway.telemetry.metrics import Metrics
+from gateway.toolbox.http import basic_auth
 from gateway.wire.calls import WalletCall
 from tests.simulation.database import Database, Mishaps, SimulatedJournal
 from tests.simulation.dice import Dice

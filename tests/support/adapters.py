@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from gateway.operators import HttpResponse
+from gateway.operators import Headers, Http, HttpResponse
+
+NOW: Final = 1_700_000_000.25
+NONCE: Final = "e115cf0be2ec5a12e115cf0be2ec5a12"
 
 
 class Posted(NamedTuple):
     url: str
     body: bytes
     headers: Mapping[str, str]
+    method: str = "POST"
 
     @property
     def json(self) -> dict[str, Any]:
@@ -20,19 +24,22 @@ class Posted(NamedTuple):
         return members
 
 
-class ScriptedHttp:
+class ScriptedHttp(Http):
     """An `Http` that gives these answers, one a request, and keeps what was posted."""
 
     def __init__(self, *answers: HttpResponse) -> None:
         self._answers = list(answers)
         self.posted: list[Posted] = []
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
-        self.posted.append(Posted(url, body, headers))
+    async def request(self, method: str, url: str, *, headers: Headers = (), body: bytes | None = None) -> HttpResponse:
+        self.posted.append(Posted(url, body or b"", dict(headers), method))
         return self._answers.pop(0)
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
-        raise AssertionError(f"nobody gets {url}")
+    def now(self) -> float:
+        return NOW
+
+    def nonce(self) -> str:
+        return NONCE
 
 
 def answer(body: object, status: int = 200) -> HttpResponse:

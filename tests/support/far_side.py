@@ -113,6 +113,8 @@ def _again(error: Exception) -> Exception:
 class ScriptedAdapter(Adapter):
     """Hands every call to a `FarSide`."""
 
+    interface = 1
+
     def __init__(self, far_side: FarSide) -> None:
         super().__init__(AdapterSettings(), cast("Any", None))
         self._far_side = far_side

@@ -18,8 +18,8 @@ import aiohttp
 import msgspec
 
 from gateway.money import Money
-from gateway.operators import basic_auth
 from gateway.records import Decision, Direction
+from gateway.toolbox import basic_auth
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
 from tests.support.far_operators import PASSWORD, FarOperator

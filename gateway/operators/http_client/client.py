@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable
 from functools import lru_cache, partial
+from uuid import uuid4
 
 from gateway.deadlines import Deadlines
-from gateway.operators.adapter import HttpResponse
+from gateway.operators.adapter import Headers, Http, HttpResponse
 from gateway.operators.errors import Unsent
 from gateway.operators.http_client.connection import OperatorConnection
 from gateway.operators.http_client.dns_cache import DnsCache
@@ -24,42 +26,43 @@ from gateway.operators.http_client.request import Origin, request_of, target_of
 from gateway.operators.http_client.wire_use import note_answer
 
 
-class HttpClient:
-    """Implements `gateway.operators.adapter.Http`.
+class HttpClient(Http):
+    """An operator's client on sockets.
 
     `timeout_s` bounds a whole call, `connect_timeout_s` within it the way to a connection (name, TCP, TLS).
     `idle_s` is how long a connection is kept for the next call, 0 for not at all. `tls` is used for https URLs. A
-    response's body may have `max_answer` bytes.
+    response's body may have `max_answer` bytes. `clock` gives the time of a try in Unix seconds.
     """
 
     def __init__(
-        self, *, timeout_s: float, connect_timeout_s: float, idle_s: float, max_answer: int, tls: ssl.SSLContext
+        self,
+        *,
+        timeout_s: float,
+        connect_timeout_s: float,
+        idle_s: float,
+        max_answer: int,
+        tls: ssl.SSLContext,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._timeout_s = timeout_s
         self._connect_timeout_s = min(connect_timeout_s, timeout_s)
         self._idle_s = idle_s
         self._max_answer = max_answer
         self._tls = tls
+        self._clock = clock
         self._pool = ConnectionPool()
         self._deadlines = Deadlines(OperatorConnection.give_up)
         self._resolver = DnsCache()
         self._target = lru_cache(maxsize=1024)(target_of)
         self._closed = False
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
-        return await self._call("POST", url, headers, body)
+    def now(self) -> float:
+        return self._clock()
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> HttpResponse:
-        return await self._call("GET", url, headers, None)
+    def nonce(self) -> str:
+        return uuid4().hex
 
-    async def close(self) -> None:
-        """Closes every connection. Later calls are `Unsent`; one under way is `Unclear`."""
-        self._closed = True
-        self._resolver.close()
-        await self._pool.close()
-        self._deadlines.close()
-
-    async def _call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> HttpResponse:
+    async def request(self, method: str, url: str, *, headers: Headers = (), body: bytes | None = None) -> HttpResponse:
         if self._closed:
             raise Unsent("the operator's client is closed")
         target = self._target(method, url)
@@ -75,6 +78,13 @@ class HttpClient:
         note_answer(answer)
         self._pool.give(connection, loop, connection.reusable_for_s(answer, self._idle_s))
         return answer
+
+    async def close(self) -> None:
+        """Closes every connection. Later calls are `Unsent`; one under way is `Unclear`."""
+        self._closed = True
+        self._resolver.close()
+        await self._pool.close()
+        self._deadlines.close()
 
     async def _connect(self, origin: Origin) -> OperatorConnection:
         """A new connection within the time for it. Raises `Unsent`."""

@@ -10,6 +10,7 @@ from typing import Final
 import httptools
 import msgspec
 
+from gateway.operators.adapter import Headers
 from gateway.operators.errors import Unsent
 
 _STATIC: Final = "User-Agent: mm-wallet-gateway\r\nAccept-Encoding: identity\r\n"
@@ -32,6 +33,11 @@ _RESERVED: Final = frozenset(
 """Headers on which the framing of a request and its response depends, or that the client writes itself."""
 
 
+_METHOD: Final = re.compile("[A-Z]+")
+_UNREADABLE: Final = frozenset({"HEAD", "CONNECT"})
+"""Methods whose responses are framed in another way (RFC 9112, 6.3)."""
+
+
 class Origin(msgspec.Struct, frozen=True):
     """Where a connection leads. `host` is a name or an address, without brackets."""
 
@@ -49,6 +55,8 @@ class Target(msgspec.Struct, frozen=True):
 
 def target_of(method: str, url: str) -> Target:
     """A target. Raises `Unsent` for what is not an absolute http(s) URL in ASCII. The path is sent exactly as given."""
+    if _METHOD.fullmatch(method) is None or method in _UNREADABLE:
+        raise Unsent(f"{method!r} is not a method that an operator can be called with")
     try:
         parts = httptools.parse_url(url.encode("ascii"))
     except (UnicodeEncodeError, httptools.HttpParserInvalidURLError):
@@ -64,9 +72,10 @@ def target_of(method: str, url: str) -> Target:
     return Target(origin, head.encode())
 
 
-def request_of(head: bytes, headers: Mapping[str, str], body: bytes | None) -> bytes:
+def request_of(head: bytes, headers: Headers, body: bytes | None) -> bytes:
     """The whole request. Raises `Unsent` for a header that would break out of its line or change the framing."""
-    lines = [_line(name, value) for name, value in headers.items()]
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    lines = [_line(name, value) for name, value in pairs]
     if body is not None:
         lines.append(f"Content-Length: {len(body)}\r\n")
     lines.append("\r\n")

@@ -12,11 +12,11 @@ import pytest
 
 from adapters.quantum.simulated import PASSWORD, USERNAME, SimulatedQuantum
 from gateway.money import money
-from gateway.operators import basic_auth
 from gateway.sandbox.faults import HUGE
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.server import SandboxServer
 from gateway.sandbox.stores import FileStore, MemoryStore
+from gateway.toolbox import basic_auth
 
 HEADERS = {"Authorization": basic_auth(USERNAME, PASSWORD)}
 

@@ -12,9 +12,9 @@ import pytest
 
 from adapters.quantum.simulated import PASSWORD, USERNAME
 from gateway.money import money
-from gateway.operators import basic_auth
 from gateway.sandbox import SandboxError, serve
 from gateway.sandbox.server import SandboxServer
+from gateway.toolbox import basic_auth
 
 PROGRAM = """
 import asyncio, sys

@@ -14,7 +14,18 @@ from adapters.hub88 import Hub88, Hub88Settings
 from adapters.hub88.sandbox_key import SANDBOX_KEY
 from adapters.hub88.signing import HASH, PADDING, read_key, sign, sign_async
 from gateway.money import Money, money
-from gateway.operators import Declined, Direction, HttpResponse, Kind, Player, Receipt, Session, Unclear, Unmapped
+from gateway.operators import (
+    Declined,
+    Direction,
+    Headers,
+    HttpResponse,
+    Kind,
+    Player,
+    Receipt,
+    Session,
+    Unclear,
+    Unmapped,
+)
 from tests.support.adapters import ScriptedHttp, answer
 from tests.support.transfers import SESSION, TOKEN, a_transfer
 from tests.support.vectors import HUB88_PUBLIC_KEY, HUB88_SIGNATURES
@@ -40,10 +51,10 @@ class Operator(ScriptedHttp):
         super().__init__()
         self._said = list(said)
 
-    async def post(self, url: str, body: bytes, headers: Any) -> HttpResponse:
-        echo = {"request_uuid": json.loads(body)["request_uuid"]}
+    async def request(self, method: str, url: str, *, headers: Headers = (), body: bytes | None = None) -> HttpResponse:
+        echo = {"request_uuid": json.loads(body or b"")["request_uuid"]}
         self._answers.append(HttpResponse(200, {}, json.dumps({**echo, **self._said.pop(0)}).encode()))
-        return await super().post(url, body, headers)
+        return await super().request(method, url, headers=headers, body=body)
 
     @property
     def endpoints(self) -> list[str]:
@@ -53,8 +64,8 @@ class Operator(ScriptedHttp):
 class Loud(Operator):
     """Says every id in large letters."""
 
-    async def post(self, url: str, body: bytes, headers: Any) -> HttpResponse:
-        said = json.loads((await super().post(url, body, headers)).body)
+    async def request(self, method: str, url: str, *, headers: Headers = (), body: bytes | None = None) -> HttpResponse:
+        said = json.loads((await super().request(method, url, headers=headers, body=body)).body)
         return answer({**said, "request_uuid": said["request_uuid"].upper()})
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.operators import Unclear, basic_auth, decode, decode_members, encode
+from gateway.operators import Unclear, decode, decode_members, encode
+from gateway.toolbox import basic_auth
 
 
 @pytest.mark.parametrize("number", ["0.1", "230.00", "1234567890123456.78", "99999999999999999999.99999999", "-0.5"])

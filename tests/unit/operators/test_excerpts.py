@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.operators import HttpResponse, Unclear, Unmapped, excerpt_of, http_error
+from gateway.operators import HttpResponse, RetryLater, Unclear, Unmapped, excerpt_of
 from gateway.operators.safe_text import EXCERPT_LIMIT
+from gateway.toolbox import http_error
 
 PAGE = b"""<!DOCTYPE html>
 <html><head><title>502 Bad Gateway</title><style>body { color: red; }</style><script>
@@ -66,3 +67,18 @@ def test_any_other_status_shows_no_operator_that_can_answer(status: int) -> None
     error = http_error(HttpResponse(status, {}, b""))
     assert type(error) is Unclear
     assert error.text == f"HTTP {status}"
+
+
+@pytest.mark.parametrize("status, value, after_s", [(429, "7", 7.0), (503, "120", 120.0)])
+def test_an_operator_that_says_when_to_come_back_is_heard(status: int, value: str, after_s: float) -> None:
+    error = http_error(HttpResponse(status, {"retry-after": value}, b""))
+    assert isinstance(error, RetryLater)
+    assert error.after_s == after_s
+
+
+@pytest.mark.parametrize(
+    "status, value",
+    [(429, "Wed, 21 Oct 2026 07:28:00 GMT"), (429, "-1"), (429, "1e3"), (429, "٣"), (500, "7"), (429, "9" * 12)],
+)
+def test_what_is_not_a_number_of_seconds_is_left_to_the_schedule(status: int, value: str) -> None:
+    assert type(http_error(HttpResponse(status, {"retry-after": value}, b""))) is Unclear

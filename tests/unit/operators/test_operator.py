@@ -53,6 +53,8 @@ class SecretSettings(AdapterSettings):
 class Puppet(Adapter):
     """Every call does the same: what the test says."""
 
+    interface = 1
+
     def __init__(self, answer: Answering) -> None:
         super().__init__(SecretSettings(), cast("Any", None))
         self._answer = answer

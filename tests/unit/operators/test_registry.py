@@ -20,6 +20,8 @@ from gateway.telemetry.metrics import Metrics
 
 
 class Works(Adapter):
+    interface = 1
+
     class Settings(AdapterSettings):
         port: int
 
@@ -40,19 +42,30 @@ class OddSettings(Works):
 
 
 class Unfinished(Adapter):
-    pass
+    interface = 1
+
+
+class Undeclared(Works):
+    interface: ClassVar[Any] = None
+
+
+class Newer(Works):
+    interface = 2
 
 
 @pytest.fixture
 def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     module = ModuleType("some_plugins")
-    vars(module).update(Works=Works, OddSettings=OddSettings, Unfinished=Unfinished, number=7, NoAdapter=dict)
+    plugins = (Works, OddSettings, Unfinished, Undeclared, Newer)
+    vars(module).update({plugin.__name__: plugin for plugin in plugins}, number=7, NoAdapter=dict)
     monkeypatch.setitem(sys.modules, "some_plugins", module)
     places = [
         ("works", "some_plugins:Works"),
         ("works", "some_plugins:Works"),  # an editable install is listed twice
         ("odd_settings", "some_plugins:OddSettings"),
         ("unfinished", "some_plugins:Unfinished"),
+        ("undeclared", "some_plugins:Undeclared"),
+        ("newer", "some_plugins:Newer"),
         ("number", "some_plugins:number"),
         ("no_adapter", "some_plugins:NoAdapter"),
         ("no_module", "some_plugins_that_are_not_there:Works"),
@@ -90,13 +103,15 @@ def test_only_what_works_is_an_adapter_and_all_else_is_a_problem() -> None:
     "name, says",
     [
         ("odd_settings", "has Settings that do not derive"),
-        ("unfinished", "lacks confirm_deposit, confirm_withdrawal, deposit, get_balance"),
+        ("unfinished", "lacks confirm_withdrawal, get_balance, rollback_withdrawal"),
+        ("undeclared", "does not say which interface it was written for; declare `interface = 1`"),
+        ("newer", "was written for version 2 of the interface, and this gateway has 1"),
         ("number", "is not an Adapter"),
         ("no_adapter", "is not an Adapter"),
         ("no_module", "does not load: ModuleNotFoundError"),
         ("no_name", "does not load: AttributeError"),
         ("twice", "several plugins call themselves 'twice': some_plugins:Unfinished, some_plugins:Works"),
-        ("quantm", "there is no adapter 'quantm'; installed are: no_adapter, no_module, no_name, number"),
+        ("quantm", "there is no adapter 'quantm'; installed are: newer, no_adapter, no_module, no_name, number"),
     ],
 )
 def test_what_is_wrong_is_said_when_it_is_used(name: str, says: str) -> None:

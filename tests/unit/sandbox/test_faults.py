@@ -8,11 +8,12 @@ import pytest
 
 from adapters.quantum.simulated import PASSWORD, USERNAME, SimulatedQuantum
 from gateway.money import money
-from gateway.operators import HttpResponse, Unclear, basic_auth
+from gateway.operators import HttpResponse, Unclear
 from gateway.sandbox.faults import BALANCE_FAULTS, HUGE, Ending, Fault, FaultRule, FaultyOperator
 from gateway.sandbox.ledger import HoldState, Ledger
 from gateway.sandbox.simulated import PLAIN, Manner, Request, Unknown
 from gateway.sandbox.stores import MemoryStore
+from gateway.toolbox import basic_auth
 from gateway.wire.calls import WalletCall
 from tests.support.memory_http import MAX_ANSWER, MemoryHttp
 

@@ -48,3 +48,21 @@ def test_no_header_adds_a_line_or_changes_the_framing(headers: dict[str, str], b
     assert rest == (body or b"")
     assert head.count(b"\r\n") == len(headers) + (body is not None)
     assert b"\n" not in head.replace(b"\r\n", b"")
+
+
+def test_a_header_may_come_several_times_and_a_get_may_have_a_body() -> None:
+    head = target_of("GET", "http://a.example/x").head
+    request = request_of(head, [("X-Scope", "a"), ("X-Scope", "b")], b"{}")
+    assert request.startswith(b"GET /x HTTP/1.1\r\n")
+    assert request.endswith(b"X-Scope: a\r\nX-Scope: b\r\nContent-Length: 2\r\n\r\n{}")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_every_method_whose_answer_can_be_read_may_be_used(method: str) -> None:
+    assert target_of(method, "http://a.example/").head.startswith(method.encode() + b" / HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "CONNECT", "get", "", "GET /x HTTP/1.1\r\nX: y\r\n"])
+def test_another_method_is_never_sent(method: str) -> None:
+    with pytest.raises(Unsent, match="is not a method"):
+        target_of(method, "http://a.example/")

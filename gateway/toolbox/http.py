@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -9,11 +10,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from gateway.operators.adapter import HttpResponse
-from gateway.operators.errors import Unclear, Unmapped
+from gateway.operators.errors import RetryLater, Unclear, Unmapped
 from gateway.operators.safe_text import excerpt_of
 
 _CLIENT_ERRORS: Final = range(400, 500)
 _CANNOT_KEEP_UP: Final = frozenset({408, 429})
+_NAME_A_TIME: Final = frozenset({429, 503})
+_SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 def basic_auth(username: str, password: str) -> str:
@@ -25,13 +28,21 @@ def http_error(answer: HttpResponse) -> Unclear:
     """The error to raise for such a status, with an excerpt of the body. It never proves that nothing was booked.
 
     4xx is `Unmapped`, since who refuses a request is alive. 408 and 429 say that the operator cannot keep up: they
-    count as every other status, as no answer.
+    count as every other status, as no answer. Where 429 or 503 names a time (Retry-After, in seconds), that is kept.
     """
     excerpt = excerpt_of(answer.body)
     text = f"HTTP {answer.status}: {excerpt}" if excerpt else f"HTTP {answer.status}"
     if answer.status in _CLIENT_ERRORS and answer.status not in _CANNOT_KEEP_UP:
         return Unmapped(text)
-    return Unclear(text)
+    after_s = _retry_after_s(answer)
+    return Unclear(text) if after_s is None else RetryLater(text, after_s)
+
+
+def _retry_after_s(answer: HttpResponse) -> float | None:
+    # As a date (RFC 9110, 10.2.3) it would need this machine's clock to agree with the operator's; then the schedule
+    # decides alone.
+    value = answer.headers.get("retry-after", "")
+    return float(value) if answer.status in _NAME_A_TIME and _SECONDS.fullmatch(value) else None
 
 
 def _require_base_url(url: str) -> str:
