@@ -11,6 +11,8 @@ one table of cases is played through both (tests/integration/journal/test_change
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from gateway.money import Money
@@ -94,6 +96,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     end_balance: Money | None = None
     session: Session | None = None
     spare_session: Session | None = None
+    memory: Mapping[str, str] | None = None
     reason: Reason | None = None
     attempt: Attempt | None = None
 

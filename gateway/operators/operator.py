@@ -14,12 +14,30 @@ import structlog
 from gateway.clock import Clock
 from gateway.deadlines import Deadlines
 from gateway.money import Money
-from gateway.operators.adapter import Adapter, HttpResponse, Player
+from gateway.operators.adapter import Adapter, HttpResponse, Player, TransferStatus
 from gateway.operators.bulkhead import GROUP_OF, Bulkhead, CallGroup
-from gateway.operators.errors import Declined, OperatorError, Unclear, Unmapped, Unsent
+from gateway.operators.errors import (
+    MAX_RETRY_AFTER_S,
+    Declined,
+    OperatorError,
+    ParkNow,
+    RetryLater,
+    Unclear,
+    Unmapped,
+    Unsent,
+)
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.wire_use import CURRENT_USE, WireUse
-from gateway.operators.outcome import Outcome, UsableBalance, require_money, require_player, require_receipt, verdict_of
+from gateway.operators.outcome import (
+    NO_ANSWER,
+    Outcome,
+    require_money,
+    require_player,
+    require_receipt,
+    require_status,
+    verdict_of,
+    verdict_of_status,
+)
 from gateway.operators.safe_text import excerpt_of, fit_text, secrets_of
 from gateway.records import Session, Transfer, Verdict
 from gateway.settings import OperatorSettings
@@ -33,6 +51,9 @@ _BUSY: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUES
 
 OVERTIME_S: Final = 1.0
 """An adapter is cut off this long after `timeout`: it may make several requests, and the client limits each alone."""
+
+LOOK_UP: Final = "lookUp"
+"""The name under which asking what became of a transfer is measured, beside the names of the game's calls."""
 
 log = structlog.get_logger(__name__)
 
@@ -136,13 +157,12 @@ class Operator:
         Raises nothing that the adapter throws: whatever is not a clear yes, no or "not sent" is unknown.
         """
         at, begun = self._clock.now(), self._clock.monotonic()
-        use, kind, verdict = WireUse(), None, Verdict.SUCCESS
-        found = None
+        use, failure, found, receipt = WireUse(), None, None, NO_ANSWER
         try:
             if self.adapter.needs_player and not transfer.session.player_id:
                 found = await self._look_up_player(call, transfer.session)
                 transfer = msgspec.structs.replace(transfer, session=found or transfer.session)
-            usable = await self._call(
+            receipt = await self._call(
                 call,
                 self._methods[call],
                 transfer,
@@ -153,23 +173,49 @@ class Operator:
         except OperatorError as error:
             if not use.over:  # the look-up failed, so that the adapter's method never ran
                 self.bulkhead.record(GROUP_OF[call], ok=None)
-            verdict, usable = verdict_of(error, call), UsableBalance(None, error.text)
-            kind = error.kind if isinstance(error, Declined) else None
-        if usable.note and verdict is Verdict.SUCCESS:
-            usable = UsableBalance(usable.balance, fit_text(usable.note, self._secrets_of(transfer.session)))
-            log.warning("balance not usable", operator=self.name, call=call, id=transfer.id, why=usable.note)
+            failure = error
+        verdict, text = Verdict.SUCCESS, ""
+        if failure is not None:
+            verdict, text = verdict_of(failure, call), failure.text
+            if use.written and self._settles_by_look_up(failure, verdict, call):
+                verdict, text = await self._settle_by_look_up(call, transfer, text)
+        elif receipt.note:
+            text = fit_text(receipt.note, self._secrets_of(transfer.session))
+            log.warning("receipt not wholly usable", operator=self.name, call=call, id=transfer.id, why=text)
         return Outcome(
             verdict=verdict,
             at=at,
             took_s=self._clock.monotonic() - begun,
-            text=usable.note,
-            balance=usable.balance,
-            kind=kind,
+            text=text,
+            balance=receipt.balance,
+            kind=failure.kind if isinstance(failure, Declined) else None,
             # An unknown outcome proves nothing even if our client wrote nothing: an adapter may have sockets of its own
             # (test_an_adapter_that_fails_before_it_sends_proves_nothing).
             unwritten=not use.written and verdict in _PROVING,
             session=found,
+            memory=receipt.memory,
+            retry_after_s=_retry_after_s(failure) if isinstance(failure, RetryLater) else None,
+            park=isinstance(failure, ParkNow),
         )
+
+    def _settles_by_look_up(self, failure: OperatorError, verdict: Verdict, call: WalletCall) -> bool:
+        """Whether the operator is asked what became of an end whose answer was unclear. Not where it has just said that
+        it wants to be left alone, or that no try can succeed."""
+        if verdict is not Verdict.UNKNOWN or call in HOLDS or isinstance(failure, RetryLater | ParkNow):
+            return False
+        return self.adapter.can_look_up()
+
+    async def _settle_by_look_up(self, call: WalletCall, transfer: Transfer, text: str) -> tuple[Verdict, str]:
+        """The verdict on an unclear end after the operator was asked, and the text that tells both. Only a status that
+        is the wanted end counts as a yes (test_only_the_wanted_end_is_a_yes_when_the_operator_is_asked)."""
+        try:
+            status: TransferStatus = await self._call(
+                call, self.adapter.look_up, transfer, require_status, transfer.session, WireUse(), LOOK_UP
+            )
+        except OperatorError as error:
+            return Verdict.UNKNOWN, fit_text(f"{text}; asked what became of it: {error.text}")
+        text = fit_text(f"{text}; asked what became of it, the operator says: {status}")
+        return verdict_of_status(status, call), text
 
     async def _verify(self, session: Session) -> Player:
         return await self._call(
@@ -199,9 +245,10 @@ class Operator:
         check: Callable[[Any], T],
         session: Session,
         use: WireUse,
+        name: str = "",
     ) -> T:
-        """One call of an adapter's method, measured and recorded. Raises `OperatorError`, and nothing else but a
-        cancellation. `check` turns the adapter's answer into the result."""
+        """One call of an adapter's method, measured (under `name`, else the call's own) and recorded. Raises
+        `OperatorError`, and nothing else but a cancellation. `check` turns the adapter's answer into the result."""
         begun = self._clock.monotonic()
         answer, failure = None, None
         try:
@@ -216,7 +263,7 @@ class Operator:
             failure = self._redact(_unreadable(error, use), session)
             alive = None if use.answer is None else _is_in_protocol(use.answer)
         verdict = Verdict.SUCCESS if failure is None else verdict_of(failure, call)
-        self._metrics.operator_call(self.name, call, verdict, self._clock.monotonic() - begun)
+        self._metrics.operator_call(self.name, name or call, verdict, self._clock.monotonic() - begun)
         self.bulkhead.record(GROUP_OF[call], ok=alive)
         if failure is not None:
             raise failure
@@ -262,6 +309,12 @@ class Operator:
 
     def _secrets_of(self, session: Session) -> tuple[str, ...]:
         return (session.token, *session.memory.values(), *self._secrets)
+
+
+def _retry_after_s(error: RetryLater) -> float:
+    """How long the operator is left alone: what it says, as far as that makes sense."""
+    after_s = error.after_s
+    return min(after_s, MAX_RETRY_AFTER_S) if after_s > 0 else 0.0  # NaN is not above 0 either
 
 
 def _is_alive(failure: OperatorError, use: WireUse) -> bool | None:

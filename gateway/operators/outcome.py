@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from gateway.money import BALANCE_FRACTION_DIGITS, Money, MoneyError, canonical
-from gateway.operators.adapter import Player, Receipt
+from gateway.operators.adapter import MEMORY_CHARACTERS, MEMORY_ENTRIES, Player, Receipt, TransferStatus
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
 from gateway.records import Session, Transfer, Verdict
 from gateway.wire.calls import HOLDS, ROLLBACKS, WalletCall
@@ -26,7 +27,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     decline.
     `text` says what happened in words fit for the game, the log and the journal: it holds no secrets.
     `unwritten`: it is proven that no byte of this call went out, and none will. `session` is the transfer's with what
-    was looked up for this try, None if nothing was.
+    was looked up for this try, None if nothing was. `memory` is what the operator's receipt gave for later calls.
+    `retry_after_s` is how long the operator wants to be left alone, None if it did not say. `park`: the operator
+    clearly said that no try of this end can succeed.
     """
 
     verdict: Verdict
@@ -37,13 +40,21 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind | None = None
     unwritten: bool = False
     session: Session | None = None
+    memory: Mapping[str, str] = {}
+    retry_after_s: float | None = None
+    park: bool = False
 
 
-class UsableBalance(NamedTuple):
-    """The balance that can be passed on after a clear yes; where the operator's own cannot be, `note` says why."""
+class UsableAnswer(NamedTuple):
+    """What can be used of a clear yes: its balance, and the `memory` that its receipt gave for later calls. Where
+    something cannot be used, `note` says why."""
 
     balance: Money | None
     note: str = ""
+    memory: Mapping[str, str] = {}
+
+
+NO_ANSWER: Final = UsableAnswer(None)
 
 
 def verdict_of(error: OperatorError, call: WalletCall) -> Verdict:
@@ -53,13 +64,40 @@ def verdict_of(error: OperatorError, call: WalletCall) -> Verdict:
     return Verdict.UNSENT if isinstance(error, Unsent) else Verdict.UNKNOWN
 
 
-def require_receipt(answer: Any, call: WalletCall, transfer: Transfer) -> UsableBalance:
-    """The balance of what must be a `Receipt`. Raises `Unclear` for anything else.
+def verdict_of_status(status: TransferStatus, call: WalletCall) -> Verdict:
+    """What the operator's word on a transfer is worth as the answer to this end: a yes if it is the wanted end."""
+    if status is TransferStatus.NOT_FOUND and call in ROLLBACKS:
+        return Verdict.NOT_FOUND
+    wanted = TransferStatus.ROLLED_BACK if call in ROLLBACKS else TransferStatus.CONFIRMED
+    return Verdict.SUCCESS if status is wanted else Verdict.UNKNOWN
 
-    A balance in another currency than the transfer's makes a hold unclear. At an end the yes counts all the same.
+
+def require_status(answer: Any) -> TransferStatus:
+    """The same, if it is a status. Raises `Unclear`."""
+    if not isinstance(answer, TransferStatus):
+        raise Unclear(f"the adapter returned no status ({type(answer).__name__})")
+    return answer
+
+
+def require_receipt(answer: Any, call: WalletCall, transfer: Transfer) -> UsableAnswer:
+    """The balance and memory of what must be a `Receipt`. Raises `Unclear` for anything else.
+
+    A balance in another currency than the transfer's makes a hold unclear, and so does a memory that cannot be kept:
+    its later calls would lack it. At an end the yes counts all the same.
     """
     if not isinstance(answer, Receipt):
         raise Unclear(f"the adapter returned no receipt ({type(answer).__name__})")
+    if not answer.memory:
+        return _usable_for(answer, call, transfer)
+    wrong = _why_not_kept(answer.memory)
+    if wrong is None:
+        return _usable_for(answer, call, transfer)._replace(memory=answer.memory)
+    if call in HOLDS:
+        raise Unclear(wrong)
+    return _usable_for(answer, call, transfer)._replace(note=wrong)
+
+
+def _usable_for(answer: Receipt, call: WalletCall, transfer: Transfer) -> UsableAnswer:
     usable = _usable(answer.balance)
     if usable.balance is None or transfer.amount is None:
         return usable
@@ -67,13 +105,13 @@ def require_receipt(answer: Any, call: WalletCall, transfer: Transfer) -> Usable
         return usable
     balance = match_currency(usable.balance, transfer.amount.currency)
     if balance is not None:
-        return UsableBalance(balance)
+        return UsableAnswer(balance)
     note = f"the answer's balance is in another currency ({usable.balance.currency})"
     # Perhaps another account was charged. A hold can be rolled back, so it is; an end cannot be taken back
     # (test_a_balance_in_another_currency_makes_a_hold_unclear, test_a_balance_in_another_currency_blocks_no_end).
     if call in HOLDS:
         raise Unclear(note)
-    return UsableBalance(None, note)
+    return UsableAnswer(None, note)
 
 
 def match_currency(balance: Money, currency: str) -> Money | None:
@@ -103,18 +141,27 @@ def require_player(answer: Any) -> Player:
     return msgspec.structs.replace(answer, balance=_usable(answer.balance).balance)
 
 
-def _usable(balance: Any) -> UsableBalance:
+def _usable(balance: Any) -> UsableAnswer:
     if balance is None:
-        return UsableBalance(None)
+        return UsableAnswer(None)
     # Annotations are not enforced and adapters are third-party code: the value is checked (see `_is_a`).
     if not (isinstance(balance, Money) and isinstance(balance.amount, Decimal) and isinstance(balance.currency, str)):  # type: ignore[redundant-expr]  # see above
-        return UsableBalance(None, "the adapter returned a balance that is not money")
+        return UsableAnswer(None, "the adapter returned a balance that is not money")
     if not balance.currency:
-        return UsableBalance(None, "the balance has no currency")
+        return UsableAnswer(None, "the balance has no currency")
     try:
-        return UsableBalance(Money(canonical(balance.amount, BALANCE_FRACTION_DIGITS), balance.currency))
+        return UsableAnswer(Money(canonical(balance.amount, BALANCE_FRACTION_DIGITS), balance.currency))
     except MoneyError as error:
-        return UsableBalance(None, f"the balance cannot be used: {error}")
+        return UsableAnswer(None, f"the balance cannot be used: {error}")
+
+
+def _why_not_kept(memory: Any) -> str | None:
+    """Why this cannot be remembered with a transfer, None if it can."""
+    if not _is_a(memory, Mapping) or not all(_is_a(text, str) for entry in memory.items() for text in entry):
+        return "the adapter wants something remembered that is not text"
+    if len(memory) > MEMORY_ENTRIES or sum(map(len, chain.from_iterable(memory.items()))) > MEMORY_CHARACTERS:
+        return f"the adapter wants more remembered than {MEMORY_ENTRIES} texts of {MEMORY_CHARACTERS} characters in all"
+    return None
 
 
 def _is_a(value: object, kind: type) -> bool:

@@ -57,9 +57,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
     def lease(self, operator: Operator) -> Lease:
         """A lease that is long enough for one try."""
-        # A try waits for a slot and is sent, perhaps after a look-up of the player: each takes up to the operator's
-        # timeout. The margin is for writing it down, and for clocks that differ.
-        steps = 3 if operator.adapter.needs_player else 2
+        # A try waits for a slot and is sent, perhaps after a look-up of the player, and perhaps before one of what
+        # became of the transfer: each takes up to the operator's timeout. The margin is for writing it down, and for
+        # clocks that differ.
+        steps = 2 + operator.adapter.needs_player + operator.adapter.can_look_up()
         return Lease(self.instance, self.clock.now() + steps * operator.settings.timeout + LEASE_MARGIN_S)
 
 

@@ -8,7 +8,7 @@ applies only if nobody has written the row since) and `allowed` (the states that
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Final
@@ -190,19 +190,26 @@ def mark_held(transfer: Transfer, outcome: Outcome, attempt: Attempt, now: float
         fate=Fate.TAKEN,
         hold_balance=outcome.balance,
         session=outcome.session,
+        memory=_new_memory(transfer, outcome),
         attempt=attempt,
     )
 
 
+def _new_memory(transfer: Transfer, outcome: Outcome) -> Mapping[str, str] | None:
+    """What is remembered with the transfer from now on; None: as before. Written with the receipt that gave it, so
+    that no later call can lack it (test_what_a_receipt_gave_comes_back_with_every_later_call)."""
+    return {**transfer.memory, **outcome.memory} if outcome.memory else None
+
+
 def roll_back_failed(transfer: Transfer, outcome: Outcome, attempt: Attempt, reason: Reason, now: float) -> Change:
-    """`sending` → `rolling_back`, due at once: the hold did not clearly succeed. Where it is proven that nothing was
-    written to the operator, → `rolled_back`: it has ended."""
+    """`sending` → `rolling_back`: the hold did not clearly succeed. Due at once, or when the operator wants to be asked
+    again. Where it is proven that nothing was written to the operator, → `rolled_back`: it has ended."""
     return Change(
         key=transfer.key,
         allowed=(State.SENDING,),
         to=State.ROLLED_BACK if outcome.unwritten else State.ROLLING_BACK,
         at=now,
-        due_at=None if outcome.unwritten else now,
+        due_at=None if outcome.unwritten else now + (outcome.retry_after_s or 0.0),
         decided_at=now,
         fate=_FATE_OF[outcome.verdict],
         session=outcome.session,
@@ -246,6 +253,7 @@ def roll_back_unrecorded(found: Transfer, outcome: Outcome, reason: Reason, now:
         decided_at=now,
         fate=None if may_have_moved(outcome) else Fate.REFUSED,
         session=outcome.session,
+        memory=_new_memory(found, outcome),
         reason=reason,
     )
 
@@ -263,6 +271,7 @@ def roll_back_late(transfer: Transfer, outcome: Outcome, reason: Reason, now: fl
         decided_at=now,
         missing_at=now,
         fate=_FATE_OF[outcome.verdict],
+        memory=_new_memory(transfer, outcome),
         reason=reason,
     )
 
@@ -410,7 +419,7 @@ def after_try(
     random_share: float,
     resume_at: float | None = None,
 ) -> Change:
-    """What follows one try to deliver: the end, another try, or parking.
+    """What follows one try to deliver: the end, another try (no sooner than the operator wants it), or parking.
 
     `resume_at` is given for a try at the game's request, which comes between two of the schedule and uses up none of
     it: when the schedule goes on, or `STAYS_PARKED` for what was parked before. After "not found" it does not count.
@@ -425,11 +434,14 @@ def after_try(
         and transfer.fate is not Fate.TAKEN
     ):
         return _after_not_found(transfer, attempt, outcome, plan, now)
-    if resume_at == STAYS_PARKED:
+    # The operator's clear word that no later try can succeed: a person is told now, not after days
+    # (test_an_end_that_can_never_succeed_is_parked_at_once).
+    if outcome.park or resume_at == STAYS_PARKED:
         return _park(transfer, attempt, transfer.tries + 1, now)
+    not_before = now + (outcome.retry_after_s or 0.0)
     if resume_at is not None:
-        return _try_again(transfer, attempt, now, due_at=resume_at, tries=transfer.tries)
-    return _retry_or_park(transfer, attempt, plan, now, random_share)
+        return _try_again(transfer, attempt, now, due_at=max(resume_at, not_before), tries=transfer.tries)
+    return _retry_or_park(transfer, attempt, plan, now, random_share, not_before)
 
 
 def _refused_twice(transfer: Transfer, attempt: Attempt) -> bool:
@@ -452,6 +464,7 @@ def _finish(transfer: Transfer, attempt: Attempt, outcome: Outcome, now: float) 
         end_balance=outcome.balance,
         session=outcome.session,
         spare_session=transfer.spare_session,
+        memory=_new_memory(transfer, outcome),
         attempt=attempt,
     )
 
@@ -472,14 +485,14 @@ def _after_not_found(
 
 
 def _retry_or_park(
-    transfer: Transfer, attempt: Attempt, plan: DeliverySettings, now: float, random_share: float
+    transfer: Transfer, attempt: Attempt, plan: DeliverySettings, now: float, random_share: float, not_before: float
 ) -> Change:
     tries = transfer.tries + 1
     decided_at = transfer.opened_at if transfer.decided_at is None else transfer.decided_at
     due_at = next_try(plan, tries, decided_at, now, random_share)
     if due_at is None:
         return _park(transfer, attempt, tries, now)
-    return _try_again(transfer, attempt, now, due_at=due_at, tries=tries)
+    return _try_again(transfer, attempt, now, due_at=max(due_at, not_before), tries=tries)
 
 
 def _try_again(

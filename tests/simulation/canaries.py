@@ -344,7 +344,7 @@ CANARIES: Final = (
     ),
     Canary(
         "a yes whose balance cannot be told is unclear",
-        (Edit("gateway.operators.outcome:_usable", "return UsableBalance(None, f", "raise Unclear(f"),),
+        (Edit("gateway.operators.outcome:_usable", "return UsableAnswer(None, f", "raise Unclear(f"),),
     ),
     Canary(
         "a balance in another currency blocks an end",

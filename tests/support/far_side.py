@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, cast
 
 from gateway.clock import Clock
 from gateway.money import Money
-from gateway.operators.adapter import Adapter, AdapterSettings, Player, Receipt
-from gateway.operators.errors import Declined, Kind, OperatorError, Refused, Unsent
+from gateway.operators.adapter import Adapter, AdapterSettings, Player, Receipt, TransferStatus
+from gateway.operators.errors import Declined, Kind, OperatorError, Refused, RetryLater, Unsent
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.wire_use import note_write
 from gateway.operators.operator import Operator
@@ -34,7 +34,8 @@ class FarSide:
     """What the operator does: `then` queues behaviours of a call, `always` sets what follows them (a success).
 
     `sent` is what reached it, in order; `tokens` are those of the same calls. `players` are the players of tokens, p1
-    of those that are not named; `ended` are tokens that it does not take any more.
+    of those that are not named; `ended` are tokens that it does not take any more. `status` is what it says of every
+    transfer, `looked_up` are the ids that it was asked for.
     """
 
     def __init__(self) -> None:
@@ -44,6 +45,8 @@ class FarSide:
         self.balance: Money | OperatorError = BALANCE
         self.players: dict[str, str] = {}
         self.ended: set[str] = set()
+        self.status: TransferStatus | OperatorError = TransferStatus.HELD
+        self.looked_up: list[str] = []
         self.verified: list[str] = []
         self._next: defaultdict[WalletCall, deque[Behaviour]] = defaultdict(deque)
         self._always: dict[WalletCall, Behaviour] = {}
@@ -85,6 +88,13 @@ class FarSide:
             raise _again(self.balance)
         return self.balance
 
+    def status_of(self, transfer: Transfer) -> TransferStatus:
+        note_write()
+        self.looked_up.append(transfer.id)
+        if isinstance(self.status, OperatorError):
+            raise _again(self.status)
+        return self.status
+
     async def _answer(self, behaviour: Behaviour | None, transfer: Transfer) -> Receipt:
         if transfer.session.token in self.ended:
             behaviour = Declined(Kind.SESSION, "no such session")
@@ -106,7 +116,11 @@ def _again(error: Exception) -> Exception:
     """The same, as new: an error that was raised before has a history."""
     if not isinstance(error, OperatorError):
         return error
-    given = {Declined: ("kind", "text"), Refused: ("text", "retry_at")}.get(type(error), ("text",))
+    given = {
+        Declined: ("kind", "text"),
+        Refused: ("text", "retry_at"),
+        RetryLater: ("text", "after_s"),
+    }.get(type(error), ("text",))
     return type(error)(*(getattr(error, name) for name in given))
 
 
@@ -144,6 +158,14 @@ class ScriptedAdapter(Adapter):
         return await self._far_side.receive(WalletCall.ROLLBACK_DEPOSIT, transfer)
 
 
+class AskableAdapter(ScriptedAdapter):
+    """One whose operator can be asked what became of a transfer."""
+
+    async def look_up(self, transfer: Transfer) -> TransferStatus:
+        return self._far_side.status_of(transfer)
+
+
 def scripted_operator(far_side: FarSide, settings: OperatorSettings, metrics: Metrics, clock: Clock) -> Operator:
     client = HttpClient(timeout_s=1, connect_timeout_s=1, idle_s=1, max_answer=1, tls=ssl.create_default_context())
-    return Operator(OPERATOR, settings, ScriptedAdapter(far_side), client, metrics, clock)
+    adapter = AskableAdapter if settings.adapter == "askable" else ScriptedAdapter
+    return Operator(OPERATOR, settings, adapter(far_side), client, metrics, clock)

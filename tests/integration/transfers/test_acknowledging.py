@@ -138,7 +138,7 @@ def test_what_was_wrong_with_a_balance_is_in_the_timeline_and_the_log(tmp_path: 
             await gateway.withdraw()
         (attempt,) = (await world.timeline()).attempts
         assert "more than 26 digits before the point" in attempt.detail
-        assert [entry["why"] for entry in logs if entry["event"] == "balance not usable"] == [attempt.detail]
+        assert [entry["why"] for entry in logs if entry["event"] == "receipt not wholly usable"] == [attempt.detail]
 
     play(tmp_path, scenario)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from gateway.journal.interface import JournalUnavailable
-from gateway.operators.adapter import Receipt
+from gateway.operators.adapter import Receipt, TransferStatus
 from gateway.operators.bulkhead import CallGroup
-from gateway.operators.errors import Unclear
+from gateway.operators.errors import ParkNow, RetryLater, Unclear
 from gateway.reasons import Source
-from gateway.records import Decision, Direction, Key, State, Transfer, Verdict
+from gateway.records import FINAL, Decision, Direction, Key, State, Transfer, Verdict
 from gateway.settings import DeliverySettings
 from gateway.transfers import delivery_loop, housekeeping, rules
 from gateway.transfers.delivery_loop import CLAIM_LIMIT
@@ -350,3 +350,72 @@ def test_what_is_under_way_at_a_stop_is_finished(tmp_path: Path) -> None:
 
 async def _succeeds(transfer: Transfer) -> Receipt:
     return Receipt(BALANCE)
+
+
+@pytest.mark.parametrize(
+    "end, call, status",
+    [
+        ("confirm", CONFIRM, TransferStatus.CONFIRMED),
+        ("roll_back", ROLLBACK, TransferStatus.ROLLED_BACK),
+    ],
+)
+def test_an_end_whose_answer_is_lost_ends_by_the_operators_own_word(
+    tmp_path: Path, end: str, call: WalletCall, status: TransferStatus
+) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(adapter="askable")
+        await gateway.withdraw()
+        world.far_side.then(call, Unclear("timed out"))
+        world.far_side.status = status
+        await getattr(gateway, end)()
+        assert (await world.row()).state in FINAL
+        (_, attempt) = (await world.timeline()).attempts
+        assert (attempt.verdict, attempt.detail) == (
+            Verdict.SUCCESS,
+            f"timed out; asked what became of it, the operator says: {status}",
+        )
+        assert world.far_side.calls(call) == len(world.far_side.looked_up) == 1
+
+    play(tmp_path, scenario)
+
+
+def test_an_end_that_stands_otherwise_at_the_operator_is_sent_again(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(adapter="askable")
+        await gateway.withdraw()
+        world.far_side.then(ROLLBACK, Unclear("timed out"), Unclear("timed out"))
+        assert await code(gateway.roll_back()) == ErrorCode.PENDING
+        await world.reaches(State.ROLLED_BACK)
+        assert world.far_side.calls(ROLLBACK) == 3
+        assert len(world.far_side.looked_up) == 2
+
+    play(tmp_path, scenario)
+
+
+def test_what_the_operator_rules_out_is_parked_at_once_and_a_person_can_still_retry(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        await gateway.withdraw()
+        world.far_side.then(CONFIRM, ParkNow("paid out already"))
+        await refusal(gateway.confirm())
+        row = await world.row()
+        assert (row.state, row.wants, row.due_at) == (State.PARKED, Decision.CONFIRM, None)
+        assert gateway.metric("parked_total", decision="confirm") == 1
+        await gateway.confirm()
+        assert (await world.row()).state is State.CONFIRMED
+
+    play(tmp_path, scenario)
+
+
+def test_a_busy_operator_gets_the_next_try_when_it_wants_it(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        await gateway.withdraw()
+        world.far_side.then(ROLLBACK, RetryLater("HTTP 429", 600.0))
+        begun = gateway.clock.now()
+        await refusal(gateway.roll_back())
+        await world.reaches(State.ROLLED_BACK)
+        (_, _, last) = (await world.timeline()).attempts
+        assert 600 <= last.at - begun <= 615
+
+    play(tmp_path, scenario)

@@ -19,14 +19,17 @@ from gateway.operators import (
     Declined,
     HttpResponse,
     Kind,
+    ParkNow,
     Player,
     Receipt,
+    RetryLater,
+    TransferStatus,
     Unclear,
     Unmapped,
     Unsent,
 )
 from gateway.operators.bulkhead import CallGroup
-from gateway.operators.errors import OperatorError, Refused
+from gateway.operators.errors import MAX_RETRY_AFTER_S, OperatorError, Refused
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.http_client.wire_use import note_answer, note_write
@@ -89,6 +92,19 @@ class Puppet(Adapter):
         return cast("Receipt", await self._do("rollbackDeposit", transfer))
 
 
+class Askable(Puppet):
+    """Its ends do what the test says, and so does asking what became of them."""
+
+    def __init__(self, answer: Answering, status: Answering) -> None:
+        super().__init__(answer)
+        self._status = status
+
+    async def look_up(self, transfer: Transfer) -> TransferStatus:
+        self.seen.append(("lookUp", transfer))
+        note_write()
+        return cast("TransferStatus", await self._status())
+
+
 def returning(answer: object) -> Answering:
     async def do() -> object:
         return answer
@@ -103,7 +119,9 @@ def raising(error: BaseException) -> Answering:
     return do
 
 
-def operator(answer: Answering, metrics: Metrics | None = None, *, failures: int = 3) -> Operator:
+def operator(
+    answer: Answering, metrics: Metrics | None = None, *, failures: int = 3, status: Answering | None = None
+) -> Operator:
     client = HttpClient(
         timeout_s=5.0, connect_timeout_s=1.0, idle_s=1.0, max_answer=1000, tls=tls_context(None, None, None)
     )
@@ -114,12 +132,18 @@ def operator(answer: Answering, metrics: Metrics | None = None, *, failures: int
         breaker=BreakerSettings(failures=failures, open_for=5.0),
     )
     clock = VirtualClock(asyncio.get_running_loop())
-    return Operator("acme", settings, Puppet(answer), client, metrics or Metrics(), clock)
+    adapter = Puppet(answer) if status is None else Askable(answer, status)
+    return Operator("acme", settings, adapter, client, metrics or Metrics(), clock)
 
 
-def attempted(answer: Answering, call: WalletCall = WalletCall.WITHDRAW, transfer: Transfer | None = None) -> Outcome:
+def attempted(
+    answer: Answering,
+    call: WalletCall = WalletCall.WITHDRAW,
+    transfer: Transfer | None = None,
+    status: Answering | None = None,
+) -> Outcome:
     async def scenario() -> Outcome:
-        return await operator(answer)._attempt(call, transfer or a_transfer())
+        return await operator(answer, status=status)._attempt(call, transfer or a_transfer())
 
     return run(scenario)
 
@@ -532,3 +556,116 @@ def test_an_error_of_a_read_is_fit_to_be_shown() -> None:
         assert TOKEN not in str(unclear.value)
 
     run(scenario)
+
+
+CONFIRM, ROLLBACK = WalletCall.CONFIRM_WITHDRAWAL, WalletCall.ROLLBACK_WITHDRAWAL
+
+
+@pytest.mark.parametrize(
+    "call, status, verdict",
+    [
+        (CONFIRM, TransferStatus.CONFIRMED, Verdict.SUCCESS),
+        (CONFIRM, TransferStatus.ROLLED_BACK, Verdict.UNKNOWN),
+        (CONFIRM, TransferStatus.HELD, Verdict.UNKNOWN),
+        (CONFIRM, TransferStatus.NOT_FOUND, Verdict.UNKNOWN),
+        (ROLLBACK, TransferStatus.ROLLED_BACK, Verdict.SUCCESS),
+        (ROLLBACK, TransferStatus.CONFIRMED, Verdict.UNKNOWN),
+        (ROLLBACK, TransferStatus.HELD, Verdict.UNKNOWN),
+        (ROLLBACK, TransferStatus.NOT_FOUND, Verdict.NOT_FOUND),
+        (ROLLBACK, "rolled_back", Verdict.UNKNOWN),
+        (ROLLBACK, None, Verdict.UNKNOWN),
+    ],
+)
+def test_only_the_wanted_end_is_a_yes_when_the_operator_is_asked(
+    call: WalletCall, status: object, verdict: Verdict
+) -> None:
+    outcome = attempted(writing(raising(Unclear("timed out"))), call, status=returning(status))
+    assert outcome.verdict is verdict
+    assert outcome.text.startswith("timed out; asked what became of it")
+
+
+@pytest.mark.parametrize("error", [Unclear("cut"), Declined(Kind.SESSION, "ended"), ValueError(TOKEN)])
+def test_an_unclear_answer_to_the_question_leaves_the_end_unclear(error: Exception) -> None:
+    outcome = attempted(writing(raising(Unclear("timed out"))), ROLLBACK, status=writing(raising(error)))
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert outcome.text.startswith("timed out; asked what became of it: ")
+    assert TOKEN not in outcome.text
+
+
+@pytest.mark.parametrize(
+    "call, answer",
+    [
+        (WalletCall.WITHDRAW, writing(raising(Unclear("timed out")))),
+        (ROLLBACK, returning(Receipt())),
+        (ROLLBACK, writing(raising(Declined(Kind.OTHER, "no")))),
+        (ROLLBACK, writing(raising(RetryLater("busy", 5.0)))),
+        (ROLLBACK, writing(raising(ParkNow("paid out")))),
+        (ROLLBACK, raising(Unclear("never sent"))),
+    ],
+)
+def test_the_operator_is_asked_only_what_became_of_an_end_that_went_out_and_is_unclear(
+    call: WalletCall, answer: Answering
+) -> None:
+    async def scenario() -> list[str]:
+        ours = operator(answer, status=returning(TransferStatus.ROLLED_BACK))
+        await ours._attempt(call, a_transfer())
+        return [seen for seen, _ in cast("Puppet", ours.adapter).seen]
+
+    assert run(scenario) == [call]
+
+
+def test_the_question_is_measured_under_a_name_of_its_own() -> None:
+    metrics = Metrics()
+
+    async def scenario() -> None:
+        ours = operator(writing(raising(Unclear("cut"))), metrics, status=returning(TransferStatus.ROLLED_BACK))
+        await ours._attempt(ROLLBACK, a_transfer())
+
+    run(scenario)
+    count = metrics.registry.get_sample_value
+    for call, verdict in (("lookUp", "success"), (str(ROLLBACK), "unknown")):
+        labels = {"operator": "acme", "call": call, "verdict": verdict}
+        assert count("mm_gateway_operator_call_seconds_count", labels) == 1
+
+
+@pytest.mark.parametrize(
+    "after_s, kept", [(30.0, 30.0), (-1.0, 0.0), (1e9, MAX_RETRY_AFTER_S), (float("nan"), 0.0), (float("inf"), 3600.0)]
+)
+def test_an_operator_puts_a_try_off_for_as_long_as_makes_sense(after_s: float, kept: float) -> None:
+    outcome = attempted(writing(raising(RetryLater("busy", after_s))), CONFIRM)
+    assert (outcome.verdict, outcome.retry_after_s, outcome.park) == (Verdict.UNKNOWN, kept, False)
+
+
+def test_an_operator_that_rules_an_end_out_is_believed() -> None:
+    outcome = attempted(writing(raising(ParkNow("paid out already"))), ROLLBACK)
+    assert (outcome.verdict, outcome.park, outcome.text) == (Verdict.UNKNOWN, True, "paid out already")
+
+
+TOO_MUCH: list[Any] = [
+    {str(number): "" for number in range(17)},
+    {"id": "1" * 2047},
+    {"id": 1},
+    {1: "id"},
+    ["id"],
+    "id",
+]
+
+
+@pytest.mark.parametrize("call", MOVES)
+def test_what_a_receipt_gives_for_later_comes_with_the_outcome(call: WalletCall) -> None:
+    outcome = attempted(returning(Receipt(BALANCE, {"id": "1" * 2046})), call)
+    assert (outcome.verdict, outcome.memory, outcome.balance) == (Verdict.SUCCESS, {"id": "1" * 2046}, BALANCE)
+
+
+@pytest.mark.parametrize("memory", TOO_MUCH)
+def test_a_hold_whose_later_calls_would_lack_something_is_unclear(memory: Any) -> None:
+    outcome = attempted(returning(Receipt(BALANCE, memory)))
+    assert (outcome.verdict, outcome.memory) == (Verdict.UNKNOWN, {})
+    assert "remembered" in outcome.text
+
+
+@pytest.mark.parametrize("memory", TOO_MUCH)
+def test_an_end_is_a_yes_whatever_the_adapter_wants_remembered(memory: Any) -> None:
+    outcome = attempted(returning(Receipt(BALANCE, memory)), CONFIRM)
+    assert (outcome.verdict, outcome.memory, outcome.balance) == (Verdict.SUCCESS, {}, BALANCE)
+    assert "remembered" in outcome.text

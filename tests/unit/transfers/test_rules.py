@@ -242,3 +242,59 @@ def test_a_session_that_is_one_of_the_two_already_changes_nothing() -> None:
     transfer = a_transfer(State.CONFIRMING, spare_session=spare)
     assert rules.add_session(transfer, spare, []) is transfer
     assert rules.add_session(transfer, SESSION, []) is transfer
+
+
+RECEIPT = {"transactionId": "T-1"}
+
+
+@pytest.mark.parametrize("memory, kept", [(RECEIPT, RECEIPT), ({}, None)])
+def test_what_a_holds_receipt_gave_is_written_with_it(memory: dict[str, str], kept: object) -> None:
+    held = rules.mark_held(
+        a_transfer(State.SENDING), outcome(Verdict.SUCCESS, memory=memory), an_attempt(Verdict.SUCCESS), NOW
+    )
+    assert held.memory == kept
+
+
+def test_what_a_receipt_gave_is_kept_where_its_hold_must_be_undone() -> None:
+    taken = outcome(Verdict.SUCCESS, memory=RECEIPT)
+    sending = a_transfer(State.SENDING)
+    assert rules.roll_back_unrecorded(sending, taken, a_reason(), NOW).memory == RECEIPT
+    assert rules.roll_back_late(sending, taken, a_reason(), NOW).memory == RECEIPT
+
+
+def test_the_receipt_of_an_end_adds_to_what_is_remembered() -> None:
+    ended = rules.after_try(
+        a_transfer(State.CONFIRMING, memory=RECEIPT),
+        an_attempt(Verdict.SUCCESS),
+        outcome(Verdict.SUCCESS, memory={"closedAs": "T-2"}),
+        PLAN,
+        NOW,
+        0.5,
+    )
+    assert ended.memory == {"transactionId": "T-1", "closedAs": "T-2"}
+
+
+@pytest.mark.parametrize("resume_at", [None, NOW + 60, rules.STAYS_PARKED])
+@pytest.mark.parametrize("state", [State.CONFIRMING, State.ROLLING_BACK])
+def test_an_end_that_can_never_succeed_is_parked_at_once(state: State, resume_at: float | None) -> None:
+    never = outcome(Verdict.UNKNOWN, park=True)
+    parked = rules.after_try(a_transfer(state), an_attempt(Verdict.UNKNOWN), never, PLAN, NOW, 0.5, resume_at)
+    assert (parked.to, parked.due_at, parked.tries) == (State.PARKED, None, 1)
+    assert parked.wants is rules.DECISION_OF_DELIVERY[state]
+
+
+@pytest.mark.parametrize("after_s, due_in_s", [(300.0, 300.0), (0.0, 20.0), (5.0, 20.0)])
+def test_an_operator_that_wants_to_be_left_alone_is_for_so_long(after_s: float, due_in_s: float) -> None:
+    busy = outcome(Verdict.UNKNOWN, retry_after_s=after_s)
+    again = rules.after_try(a_transfer(State.CONFIRMING, tries=2), an_attempt(Verdict.UNKNOWN), busy, PLAN, NOW, 0.5)
+    assert (again.to, again.due_at, again.tries) == (State.CONFIRMING, NOW + due_in_s, 3)
+    asked = rules.after_try(
+        a_transfer(State.CONFIRMING, tries=2), an_attempt(Verdict.UNKNOWN), busy, PLAN, NOW, 0.5, NOW + 20
+    )
+    assert (asked.due_at, asked.tries) == (NOW + due_in_s, 2)
+
+
+def test_the_rollback_of_a_hold_waits_as_long_as_its_operator_wants() -> None:
+    busy = outcome(Verdict.UNKNOWN, retry_after_s=7.0)
+    change = rules.roll_back_failed(a_transfer(State.SENDING), busy, an_attempt(Verdict.UNKNOWN), a_reason(), NOW)
+    assert (change.to, change.due_at, change.decided_at) == (State.ROLLING_BACK, NOW + 7.0, NOW)
