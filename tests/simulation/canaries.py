@@ -142,7 +142,7 @@ CANARIES: Final = (
     ),
     Canary(
         "a delivery that failed is not tried again",
-        (Edit("gateway.transfers.rules:_retry_or_park", "due_at=due_at", "due_at=due_at + 1e6"),),
+        (Edit("gateway.transfers.rules:_retry_or_park", "max(due_at, not_before)", "due_at + 1e6"),),
     ),
     Canary(
         "a reused id is not noticed",

@@ -3,149 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, cast
+from typing import cast
 
 import pytest
 import structlog
 from prometheus_client import generate_latest
-from pydantic import SecretStr
 
 from gateway.money import Money, money
 from gateway.operators import (
-    Adapter,
-    AdapterSettings,
     Declined,
     HttpResponse,
     Kind,
-    ParkNow,
     Player,
     Receipt,
-    RetryLater,
-    TransferStatus,
     Unclear,
     Unmapped,
     Unsent,
 )
 from gateway.operators.bulkhead import CallGroup
-from gateway.operators.errors import MAX_RETRY_AFTER_S, OperatorError, Refused
-from gateway.operators.http_client.client import HttpClient
-from gateway.operators.http_client.tls import tls_context
+from gateway.operators.errors import OperatorError, Refused
 from gateway.operators.http_client.wire_use import note_answer, note_write
-from gateway.operators.operator import Operator
-from gateway.operators.outcome import Outcome
-from gateway.records import Session, Transfer, Verdict
-from gateway.settings import BreakerSettings, LimitSettings, OperatorSettings
+from gateway.records import Session, Verdict
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall
+from tests.support.puppet import MOVES, PASSWORD, Answering, Puppet, attempted, operator, raising, returning, writing
 from tests.support.transfers import BALANCE, SESSION, TOKEN, a_transfer
-from tests.support.virtual_time import EPOCH, VirtualClock, run
+from tests.support.virtual_time import EPOCH, run
 
-PASSWORD = "correct horse"
-MOVES = [call for call in WalletCall if call not in {WalletCall.VERIFY_SESSION, WalletCall.GET_BALANCE}]
 ROLLBACKS = [WalletCall.ROLLBACK_WITHDRAWAL, WalletCall.ROLLBACK_DEPOSIT]
-
-Answering = Callable[[], Awaitable[Any]]
-
-
-class SecretSettings(AdapterSettings):
-    password: SecretStr = SecretStr(PASSWORD)
-
-
-class Puppet(Adapter):
-    """Every call does the same: what the test says."""
-
-    interface = 1
-
-    def __init__(self, answer: Answering) -> None:
-        super().__init__(SecretSettings(), cast("Any", None))
-        self._answer = answer
-        self.seen: list[tuple[str, object]] = []
-
-    async def _do(self, call: str, argument: object) -> Any:
-        self.seen.append((call, argument))
-        return await self._answer()
-
-    async def verify_session(self, session: Session) -> Player:
-        return cast("Player", await self._do("verifySession", session))
-
-    async def get_balance(self, session: Session) -> Money:
-        return cast("Money", await self._do("getBalance", session))
-
-    async def withdraw(self, transfer: Transfer) -> Receipt:
-        return cast("Receipt", await self._do("withdraw", transfer))
-
-    async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
-        return cast("Receipt", await self._do("confirmWithdrawal", transfer))
-
-    async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
-        return cast("Receipt", await self._do("rollbackWithdrawal", transfer))
-
-    async def deposit(self, transfer: Transfer) -> Receipt:
-        return cast("Receipt", await self._do("deposit", transfer))
-
-    async def confirm_deposit(self, transfer: Transfer) -> Receipt:
-        return cast("Receipt", await self._do("confirmDeposit", transfer))
-
-    async def rollback_deposit(self, transfer: Transfer) -> Receipt:
-        return cast("Receipt", await self._do("rollbackDeposit", transfer))
-
-
-class Askable(Puppet):
-    """Its ends do what the test says, and so does asking what became of them."""
-
-    def __init__(self, answer: Answering, status: Answering) -> None:
-        super().__init__(answer)
-        self._status = status
-
-    async def look_up(self, transfer: Transfer) -> TransferStatus:
-        self.seen.append(("lookUp", transfer))
-        note_write()
-        return cast("TransferStatus", await self._status())
-
-
-def returning(answer: object) -> Answering:
-    async def do() -> object:
-        return answer
-
-    return do
-
-
-def raising(error: BaseException) -> Answering:
-    async def do() -> object:
-        raise error
-
-    return do
-
-
-def operator(
-    answer: Answering, metrics: Metrics | None = None, *, failures: int = 3, status: Answering | None = None
-) -> Operator:
-    client = HttpClient(
-        timeout_s=5.0, connect_timeout_s=1.0, idle_s=1.0, max_answer=1000, tls=tls_context(None, None, None)
-    )
-    settings = OperatorSettings(
-        adapter="puppet",
-        timeout=5.0,
-        limits=LimitSettings(concurrency=2, waiting=1),
-        breaker=BreakerSettings(failures=failures, open_for=5.0),
-    )
-    clock = VirtualClock(asyncio.get_running_loop())
-    adapter = Puppet(answer) if status is None else Askable(answer, status)
-    return Operator("acme", settings, adapter, client, metrics or Metrics(), clock)
-
-
-def attempted(
-    answer: Answering,
-    call: WalletCall = WalletCall.WITHDRAW,
-    transfer: Transfer | None = None,
-    status: Answering | None = None,
-) -> Outcome:
-    async def scenario() -> Outcome:
-        return await operator(answer, status=status)._attempt(call, transfer or a_transfer())
-
-    return run(scenario)
 
 
 @pytest.mark.parametrize("call", MOVES)
@@ -342,18 +229,6 @@ async def two_requests() -> object:
     note_answer(HttpResponse(200, {}, b"{}"))
     note_write()
     raise Unclear("timed out")
-
-
-def writing(answer: Answering, status: int | None = 200, body: bytes = b'{"error": "what they said"}') -> Answering:
-    """After a request and, where there is a status, a whole answer."""
-
-    async def do() -> object:
-        note_write()
-        if status is not None:
-            note_answer(HttpResponse(status, {}, body))
-        return await answer()
-
-    return do
 
 
 @pytest.mark.parametrize(
@@ -556,116 +431,3 @@ def test_an_error_of_a_read_is_fit_to_be_shown() -> None:
         assert TOKEN not in str(unclear.value)
 
     run(scenario)
-
-
-CONFIRM, ROLLBACK = WalletCall.CONFIRM_WITHDRAWAL, WalletCall.ROLLBACK_WITHDRAWAL
-
-
-@pytest.mark.parametrize(
-    "call, status, verdict",
-    [
-        (CONFIRM, TransferStatus.CONFIRMED, Verdict.SUCCESS),
-        (CONFIRM, TransferStatus.ROLLED_BACK, Verdict.UNKNOWN),
-        (CONFIRM, TransferStatus.HELD, Verdict.UNKNOWN),
-        (CONFIRM, TransferStatus.NOT_FOUND, Verdict.UNKNOWN),
-        (ROLLBACK, TransferStatus.ROLLED_BACK, Verdict.SUCCESS),
-        (ROLLBACK, TransferStatus.CONFIRMED, Verdict.UNKNOWN),
-        (ROLLBACK, TransferStatus.HELD, Verdict.UNKNOWN),
-        (ROLLBACK, TransferStatus.NOT_FOUND, Verdict.NOT_FOUND),
-        (ROLLBACK, "rolled_back", Verdict.UNKNOWN),
-        (ROLLBACK, None, Verdict.UNKNOWN),
-    ],
-)
-def test_only_the_wanted_end_is_a_yes_when_the_operator_is_asked(
-    call: WalletCall, status: object, verdict: Verdict
-) -> None:
-    outcome = attempted(writing(raising(Unclear("timed out"))), call, status=returning(status))
-    assert outcome.verdict is verdict
-    assert outcome.text.startswith("timed out; asked what became of it")
-
-
-@pytest.mark.parametrize("error", [Unclear("cut"), Declined(Kind.SESSION, "ended"), ValueError(TOKEN)])
-def test_an_unclear_answer_to_the_question_leaves_the_end_unclear(error: Exception) -> None:
-    outcome = attempted(writing(raising(Unclear("timed out"))), ROLLBACK, status=writing(raising(error)))
-    assert outcome.verdict is Verdict.UNKNOWN
-    assert outcome.text.startswith("timed out; asked what became of it: ")
-    assert TOKEN not in outcome.text
-
-
-@pytest.mark.parametrize(
-    "call, answer",
-    [
-        (WalletCall.WITHDRAW, writing(raising(Unclear("timed out")))),
-        (ROLLBACK, returning(Receipt())),
-        (ROLLBACK, writing(raising(Declined(Kind.OTHER, "no")))),
-        (ROLLBACK, writing(raising(RetryLater("busy", 5.0)))),
-        (ROLLBACK, writing(raising(ParkNow("paid out")))),
-        (ROLLBACK, raising(Unclear("never sent"))),
-    ],
-)
-def test_the_operator_is_asked_only_what_became_of_an_end_that_went_out_and_is_unclear(
-    call: WalletCall, answer: Answering
-) -> None:
-    async def scenario() -> list[str]:
-        ours = operator(answer, status=returning(TransferStatus.ROLLED_BACK))
-        await ours._attempt(call, a_transfer())
-        return [seen for seen, _ in cast("Puppet", ours.adapter).seen]
-
-    assert run(scenario) == [call]
-
-
-def test_the_question_is_measured_under_a_name_of_its_own() -> None:
-    metrics = Metrics()
-
-    async def scenario() -> None:
-        ours = operator(writing(raising(Unclear("cut"))), metrics, status=returning(TransferStatus.ROLLED_BACK))
-        await ours._attempt(ROLLBACK, a_transfer())
-
-    run(scenario)
-    count = metrics.registry.get_sample_value
-    for call, verdict in (("lookUp", "success"), (str(ROLLBACK), "unknown")):
-        labels = {"operator": "acme", "call": call, "verdict": verdict}
-        assert count("mm_gateway_operator_call_seconds_count", labels) == 1
-
-
-@pytest.mark.parametrize(
-    "after_s, kept", [(30.0, 30.0), (-1.0, 0.0), (1e9, MAX_RETRY_AFTER_S), (float("nan"), 0.0), (float("inf"), 3600.0)]
-)
-def test_an_operator_puts_a_try_off_for_as_long_as_makes_sense(after_s: float, kept: float) -> None:
-    outcome = attempted(writing(raising(RetryLater("busy", after_s))), CONFIRM)
-    assert (outcome.verdict, outcome.retry_after_s, outcome.park) == (Verdict.UNKNOWN, kept, False)
-
-
-def test_an_operator_that_rules_an_end_out_is_believed() -> None:
-    outcome = attempted(writing(raising(ParkNow("paid out already"))), ROLLBACK)
-    assert (outcome.verdict, outcome.park, outcome.text) == (Verdict.UNKNOWN, True, "paid out already")
-
-
-TOO_MUCH: list[Any] = [
-    {str(number): "" for number in range(17)},
-    {"id": "1" * 2047},
-    {"id": 1},
-    {1: "id"},
-    ["id"],
-    "id",
-]
-
-
-@pytest.mark.parametrize("call", MOVES)
-def test_what_a_receipt_gives_for_later_comes_with_the_outcome(call: WalletCall) -> None:
-    outcome = attempted(returning(Receipt(BALANCE, {"id": "1" * 2046})), call)
-    assert (outcome.verdict, outcome.memory, outcome.balance) == (Verdict.SUCCESS, {"id": "1" * 2046}, BALANCE)
-
-
-@pytest.mark.parametrize("memory", TOO_MUCH)
-def test_a_hold_whose_later_calls_would_lack_something_is_unclear(memory: Any) -> None:
-    outcome = attempted(returning(Receipt(BALANCE, memory)))
-    assert (outcome.verdict, outcome.memory) == (Verdict.UNKNOWN, {})
-    assert "remembered" in outcome.text
-
-
-@pytest.mark.parametrize("memory", TOO_MUCH)
-def test_an_end_is_a_yes_whatever_the_adapter_wants_remembered(memory: Any) -> None:
-    outcome = attempted(returning(Receipt(BALANCE, memory)), CONFIRM)
-    assert (outcome.verdict, outcome.memory, outcome.balance) == (Verdict.SUCCESS, {}, BALANCE)
-    assert "remembered" in outcome.text
