@@ -1,0 +1,92 @@
+"""The parts of `docs/operators.md` and `docs/operators/` that the adapters themselves know.
+
+``python -m tests.support.operator_pages`` writes them into the pages.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.operators import Adapter
+from gateway.operators.registry import adapter, adapters
+
+DOCS: Final = Path(__file__).parents[2] / "docs"
+INDEX: Final = DOCS / "operators.md"
+PAGES: Final = DOCS / "operators"
+
+Schema = dict[str, Any]
+
+
+def page_of(name: str) -> Path:
+    """The page of the contract that this adapter speaks."""
+    return PAGES / f"{name}.md"
+
+
+def index() -> str:
+    """The table of the adapters that ship, as `docs/operators.md` shows it."""
+    table = "| adapter | contract | deposits | look-up |\n|---|---|---|---|\n"
+    for name, kind in sorted(adapters().items()):
+        capabilities = f"{_yes(_has_deposits(kind))} | {_yes(kind.can_look_up())}"
+        table += f"| [`{name}`](operators/{name}.md) | {_title(name)} | {capabilities} |\n"
+    return table
+
+
+def settings(name: str) -> str:
+    """The table of an adapter's settings."""
+    schema = adapter(name).Settings.model_json_schema()
+    return "| setting | default | what it is |\n|---|---|---|\n" + "".join(_rows("", schema, schema.get("$defs", {})))
+
+
+def filled(page: str, part: str, text: str) -> str:
+    """The page with this text between the marks of the part."""
+    begin, end = f"<!-- begin {part} -->\n", f"<!-- end {part} -->\n"
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}{text}{end}{after}"
+
+
+def _rows(path: str, section: Schema, definitions: Schema) -> list[str]:
+    rows = []
+    for key, field in section["properties"].items():
+        inner = definitions.get(str(field.get("$ref", "")).removeprefix("#/$defs/"), {})
+        if "properties" in inner:
+            rows += _rows(f"{path}{key}.", inner, definitions)
+        else:
+            said = str(field.get("description", inner.get("description", ""))).replace("|", "\\|").replace("\n", " ")
+            rows.append(f"| `{path}{key}` | {_default(key, field, section)} | {said} |\n")
+    return rows
+
+
+def _default(key: str, field: Schema, section: Schema) -> str:
+    if key in section.get("required", ()):
+        return "*needed*"
+    default = field.get("default")
+    if default in (None, "", [], {}):
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def _title(name: str) -> str:
+    first_line = page_of(name).read_text(encoding="utf-8").partition("\n")[0]
+    return first_line.removeprefix(f"# {name}: ")
+
+
+def _has_deposits(kind: type[Adapter]) -> bool:
+    return kind.deposit is not Adapter.deposit
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"
+
+
+def write() -> None:
+    """Brings all the pages up to date."""
+    for name in adapters():
+        page = page_of(name)
+        page.write_text(filled(page.read_text(encoding="utf-8"), "settings", settings(name)), encoding="utf-8")
+    INDEX.write_text(filled(INDEX.read_text(encoding="utf-8"), "adapters", index()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()
