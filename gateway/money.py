@@ -11,7 +11,9 @@ from typing import Final
 import msgspec
 
 INTEGER_DIGITS: Final = 26
+"""The most digits that an amount may have before the point."""
 FRACTION_DIGITS: Final = 12
+"""The most digits that an amount may have after the point."""
 BALANCE_FRACTION_DIGITS: Final = 26
 """A balance only informs, so it may have more digits: an operator that computes in floats sends 0.30000000000000004."""
 _DIGITS: Final = INTEGER_DIGITS + FRACTION_DIGITS

@@ -22,6 +22,7 @@ from gateway.sandbox.ledger import Account, HoldState, Ledger, Refusal
 from gateway.wire.calls import END_CALL, HOLD_CALL, WalletCall
 
 ENTRY_POINTS: Final = "mm_gateway.simulated"
+"""The group of entry points under which simulated operators are found."""
 
 
 class Act(StrEnum):
@@ -105,6 +106,7 @@ class Misunderstood(Exception):
 
 
 PLAIN: Final = Manner()
+"""An operator that does what its contract says."""
 
 
 class Simulated(ABC):
