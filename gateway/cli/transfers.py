@@ -14,7 +14,7 @@ from gateway.cli.options import LISTED, AsJson, Config, DirectionName, Limit, Op
 from gateway.cli.printing import print_json, print_line, print_shown, print_table
 from gateway.cli.views import events, state_text, timeline_view, transfer_view
 from gateway.journal.interface import TransferFilter
-from gateway.records import State, Timeline
+from gateway.records import State, Timeline, Transfer
 
 COLUMNS: Final = ("opened_at", "operator", "direction", "id", "state", "amount", "player", "tries", "due_at")
 FACTS: Final = ("operator", "direction", "id", "state", "amount", "player", "fate", "tries", "due_at")
@@ -84,5 +84,15 @@ def _print_timeline(timeline: Timeline) -> None:
     facts = {**transfer_view(timeline.transfer), "state": state_text(timeline.transfer)}
     print_table([facts], FACTS)
     print_line("")
+    _print_memory(timeline.transfer)
     print_table(events(timeline), ("at", "what", "detail"))
+    print_line("")
+
+
+def _print_memory(transfer: Transfer) -> None:
+    if not transfer.memory:
+        return
+    print_line("memory")
+    for name, text in transfer.memory.items():
+        print_line(f"{name}={text}")
     print_line("")

@@ -36,6 +36,7 @@ def transfer_view(transfer: Transfer) -> View:
         "due_at": time_text(transfer.due_at) or None,
         "balance_after_hold": _text_or_none(transfer.hold_balance),
         "balance_after_end": _text_or_none(transfer.end_balance),
+        "memory": dict(transfer.memory),
     }
 
 

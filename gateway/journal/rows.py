@@ -1,7 +1,8 @@
 """Records as rows: the columns and values that both stores write and read, so that `copy` can move a journal as it is.
 
 Amounts are exact decimal text; times are Unix seconds; enums are their text. A session's token and memory are sealed
-together in one value (`sealing`); texts that people or operators chose are escaped (`text_escaping`).
+together in one value (`sealing`); texts that people or operators chose are escaped (`text_escaping`). A transfer's own
+memory is not sealed: it is a JSON object, NULL where it is empty.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ TRANSFER_COLUMNS: Final = (
     "end_currency",
     "rollback_reason",
     "spare_session",
+    "memory",
 )
 ATTEMPT_COLUMNS: Final = ("call", "at", "took_s", "verdict", "kind", "detail", "instance", "player", "session")
 REASON_COLUMNS: Final = ("text", "source", "category", "at", "who", "times", "last_at")
@@ -71,7 +73,8 @@ _WANTS: Final = {None: None} | {str(decision): decision for decision in Decision
 _NO_MONEY: Final = (None, None)
 
 _decode_secrets: Final = msgspec.json.Decoder(tuple[str, dict[str, str]]).decode
-_encode_secrets: Final = msgspec.json.Encoder().encode
+_decode_memory: Final = msgspec.json.Decoder(dict[str, str]).decode
+_encode: Final = msgspec.json.Encoder().encode
 
 log = structlog.get_logger(__name__)
 
@@ -110,6 +113,7 @@ class Rows:
             *of_money(transfer.end_balance),
             of_text(transfer.rollback_reason),
             self.of_spare(transfer.spare_session),
+            of_memory(transfer.memory) if transfer.memory else None,
         )
 
     def transfer(self, row: Sequence[Any]) -> Transfer:
@@ -142,6 +146,7 @@ class Rows:
             end_currency,
             rollback_reason,
             spare_session,
+            memory,
         ) = row
         return Transfer(
             operator=operator,
@@ -167,11 +172,12 @@ class Rows:
             end_balance=_money(end_balance, end_currency),
             rollback_reason=None if rollback_reason is None else unescape(rollback_reason),
             spare_session=None if spare_session is None else self._spare_session(operator, player_id, spare_session),
+            memory={} if memory is None else _memory(operator, id_, memory),
         )
 
     def of_session(self, session: Session) -> bytes:
         """The session's token and memory, sealed. They open for the same operator only."""
-        secrets = _encode_secrets((escape(session.token), _map_texts(escape, session.memory)))
+        secrets = _encode((escape(session.token), _map_texts(escape, session.memory)))
         return self._sealer.seal(secrets, session.operator.encode())
 
     def of_spare(self, session: Session | None) -> bytes | None:
@@ -288,12 +294,28 @@ def of_money(amount: Money | None) -> tuple[str | None, str | None]:
     return _NO_MONEY if amount is None else (f"{amount.amount:f}", escape(amount.currency))
 
 
+def of_memory(memory: Mapping[str, str]) -> str:
+    """A transfer's memory as a JSON object."""
+    return _encode(_map_texts(escape, memory)).decode()
+
+
+def _memory(operator: str, id_: str, text: str) -> Mapping[str, str]:
+    try:
+        return _map_texts(unescape, _decode_memory(text))
+    except msgspec.DecodeError as error:
+        # Not raised, for the same reason as with a session. The text stays in the row until a change brings a memory.
+        log.error(  # noqa: TRY400 - the text says all
+            "memory of a transfer not readable", operator=operator, id=unescape(id_), error=str(error)
+        )
+        return {}
+
+
 def _money(amount: str | None, currency: str) -> Money | None:
     return None if amount is None else Money(Decimal(amount), unescape(currency))
 
 
-def _map_texts(convert: Callable[[str], str], texts: Mapping[str, str]) -> Mapping[str, str]:
-    return {convert(name): convert(text) for name, text in texts.items()} if texts else texts
+def _map_texts(convert: Callable[[str], str], texts: Mapping[str, str]) -> dict[str, str]:
+    return {convert(name): convert(text) for name, text in texts.items()} if texts else {}
 
 
 def _token_bytes(token: str) -> bytes:

@@ -71,6 +71,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     - `rollback_reason` is set to the text of `reason` if `to` is rolling back, unless the row has one: the first stays.
     - `session` and `spare_session` are written together: where `session` is None both stay, and where it is given, a
       `spare_session` of None means that there is none. Replacing `found.session` writes nothing; set `session`.
+    - `memory` is replaced whole where given, an empty one included; None keeps the row's. Merge before.
     - `reason` is kept.
 
     `attempt` is kept whether the row moved or not, if there is such a row: the attempt was made.
@@ -222,4 +223,5 @@ def apply_change(transfer: Transfer, change: Change) -> Transfer | None:
         rollback_reason=change.rollback_reason if transfer.rollback_reason is None else transfer.rollback_reason,
         session=change.session or transfer.session,
         spare_session=transfer.spare_session if change.session is None else change.spare_session,
+        memory=transfer.memory if change.memory is None else change.memory,
     )

@@ -16,6 +16,7 @@ import msgspec
 from gateway.clock import SystemClock
 from gateway.journal import migrate_journal, open_journal
 from gateway.journal.copy import CopyableJournal
+from gateway.journal.sqlite.connection import SqliteFile, connect
 from gateway.journal.writes import Change
 from gateway.money import money
 from gateway.reasons import Source
@@ -39,6 +40,9 @@ class Shelf(Protocol):
     async def contents(self) -> bytes:
         """Everything the store keeps, as it lies there."""
 
+    async def query(self, statement: str) -> list[Any]:
+        """Runs one statement of plain SQL beside the journals. Returns its rows."""
+
     async def discard(self) -> None: ...
 
 
@@ -54,6 +58,13 @@ class SqliteShelf:
 
     async def contents(self) -> bytes:
         return b"".join(file.read_bytes() for file in self.path.parent.glob("journal.db*"))
+
+    async def query(self, statement: str) -> list[Any]:
+        connection = connect(SqliteFile(str(self.path)))
+        try:
+            return connection.execute(statement).fetchall()
+        finally:
+            connection.close()
 
     async def discard(self) -> None:
         """The folder goes with the test."""

@@ -11,7 +11,7 @@ import os
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -57,6 +57,13 @@ class PostgresShelf:
         finally:
             await connection.close()
         return copy.getvalue()
+
+    async def query(self, statement: str) -> list[Any]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            return [tuple(record) for record in await connection.fetch(statement)]
+        finally:
+            await connection.close()
 
     async def discard(self) -> None:
         await drop_schema(self.url)

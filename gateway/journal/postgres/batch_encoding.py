@@ -20,6 +20,7 @@ from gateway.journal.rows import (
     Rows,
     of_attempt,
     of_key,
+    of_memory,
     of_money,
     of_reason,
     of_text,
@@ -53,6 +54,7 @@ _LAST_COLUMN: Final = _FIRST_COLUMN + len(TRANSFER_COLUMNS)
 _OPTIONAL_OF_CHANGE: Final = (
     "fence", "amount", "currency", "due_at", "owner", "wants", "decided_at", "fate", "missing_at", "hold_balance",
     "hold_currency", "end_balance", "end_currency", "rollback_reason", "player_id", "session", "spare_session",
+    "memory",
 )  # fmt: skip
 
 Record = Sequence[Any]
@@ -166,6 +168,7 @@ class Arguments:
             None if session is None else escape(session.player_id),
             None if session is None else self._rows.of_session(session),
             None if session is None else self._rows.of_spare(write.spare_session),
+            None if write.memory is None else of_memory(write.memory),
         )
         self._add("changes", key, fields)
         if write.attempt is not None:

@@ -29,11 +29,12 @@ SELECT operator, session FROM transfers ORDER BY number DESC LIMIT 1
 
 -- name: change
 -- Found by its row id. The key is compared as well, since a remembered row id may be that of another row by now.
+-- The memory '{}' is a given one that is empty.
 UPDATE transfers SET
     state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = ?, decided_at = ?, fate = ?,
     missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, rollback_reason = ?,
     player_id = coalesce(?, player_id), session = coalesce(?, session),
-    spare_session = CASE WHEN ? THEN ? ELSE spare_session END
+    spare_session = CASE WHEN ? THEN ? ELSE spare_session END, memory = nullif(coalesce(?, memory), '{}')
 WHERE number = ? AND revision = ? AND {by_key}
 
 -- name: save_session

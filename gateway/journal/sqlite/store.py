@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.bounded import BoundedMap
 from gateway.crashpoints import crash_point
-from gateway.journal.rows import Rows, of_attempt, of_key, of_money, of_reason, of_text
+from gateway.journal.rows import Rows, of_attempt, of_key, of_memory, of_money, of_reason, of_text
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import (
     SqliteFile,
@@ -205,7 +205,7 @@ class SqliteStore:
         self._connection.execute(SQL["insert_reason"], (row_id, *of_reason(reason)))
 
     def _changed_columns(self, moved: Transfer, write: Change) -> tuple[Any, ...]:
-        """The values of the columns that a change writes; NULL for a session that stays."""
+        """The values of the columns that a change writes; NULL for a session or memory that stays."""
         session = write.session
         return (
             moved.state,
@@ -225,6 +225,7 @@ class SqliteStore:
             None if session is None else self._rows.of_session(session),
             session is not None,
             None if session is None else self._rows.of_spare(write.spare_session),
+            None if write.memory is None else of_memory(write.memory),
         )
 
     def _add_reason(self, write: AddReason) -> None:

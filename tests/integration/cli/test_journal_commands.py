@@ -109,6 +109,19 @@ def test_a_try_tells_whose_session_it_was_made_with(deployment: Deployment) -> N
     ]
 
 
+def test_a_transfer_tells_what_the_operator_gave_for_later_calls(deployment: Deployment) -> None:
+    timeline = a_timeline("known")
+    memory = {"transaction": "t-77", "note": "two\nlines"}
+    transfer = msgspec.structs.replace(timeline.transfer, memory=memory)
+    deployment.keep("default", msgspec.structs.replace(timeline, transfer=transfer))
+    lines = deployment.run("transfers", "show", "known").out.splitlines()
+    start = lines.index("memory")
+    assert lines[start : start + 4] == ["memory", "transaction=t-77", r"note=two\nlines", ""]
+    assert "memory" not in deployment.run("transfers", "show", "old").out
+    (shown,) = deployment.run("transfers", "show", "known", "--json").json
+    assert shown["transfer"]["memory"] == memory
+
+
 def test_a_reason_that_was_given_again_tells_how_often_and_when_last(deployment: Deployment) -> None:
     timeline = a_timeline("again", operator="beta")
     timeline.reasons[:] = [msgspec.structs.replace(timeline.reasons[0], times=5, last_at=OPENED_AT + 60)]

@@ -45,6 +45,7 @@ SEED: Final = 20
 
 FIRST, SECOND, THIRD = (a_session(token, memory={"made": token}) for token in ("first", "second", "third"))
 OTHER_PLAYER = a_session("fourth", player_id="player-2")
+MEMORY, OTHER_MEMORY = {"transaction": "t-1", "round": "r-1"}, {"transaction": "t-2"}
 BALANCE, OTHER_BALANCE = money("51800", "XAG"), money("0.1", "EUR")
 
 
@@ -76,6 +77,7 @@ FULL: Final = {
     "rollback_reason": "the first reason",
     "session": FIRST,
     "spare_session": SECOND,
+    "memory": MEMORY,
 }
 """A row in which every field that may be empty is not."""
 
@@ -124,6 +126,7 @@ CASES: Final = {
         end_balance=OTHER_BALANCE,
         session=THIRD,
         spare_session=FIRST,
+        memory=OTHER_MEMORY,
     ),
     "the time 0 is a time": a_case(FULL, due_at=0.0, decided_at=0.0, missing_at=0.0),
     "a balance of 0 is a balance": a_case(FULL, hold_balance=money("0", "XAG"), end_balance=money("0", "XAG")),
@@ -136,6 +139,32 @@ CASES: Final = {
     "a spare session alone is not written where there is none": a_case(spare_session=THIRD),
     "the session of another player brings its player": a_case(FULL, session=OTHER_PLAYER),
     "replacing the session of what was found writes nothing": a_case(FULL, found={"session": THIRD}),
+    # Memory.
+    "a memory comes with the hold": a_case(
+        {"state": State.SENDING},
+        State.HELD,
+        found={},
+        fate=Fate.TAKEN,
+        hold_balance=BALANCE,
+        memory=MEMORY,
+        attempt=an_attempt(),
+    ),
+    "a memory that is not given stays": a_case({"memory": MEMORY}, found={}),
+    "a memory that is not given stays, to the end": a_case({"memory": MEMORY}, State.ROLLED_BACK, end_balance=BALANCE),
+    "a memory that comes with the end replaces the one of the hold": a_case(
+        {"memory": MEMORY}, State.ROLLED_BACK, found={}, end_balance=BALANCE, memory=OTHER_MEMORY, attempt=an_attempt()
+    ),
+    "a memory with a confirm": a_case({"state": State.CONFIRMING}, State.CONFIRMED, memory=MEMORY),
+    "an empty memory is given, not kept": a_case({"memory": MEMORY}, memory={}),
+    "an empty memory where there is none": a_case(memory={}),
+    "a memory with a change that moves nothing is not written": a_case(
+        {"memory": MEMORY}, allowed=(), memory=OTHER_MEMORY
+    ),
+    "a memory with an older revision is not written": a_case(found={"revision": 2}, memory=MEMORY),
+    "a memory that was not found stays": a_case({"memory": MEMORY}, found={"memory": {}}),
+    "an odd memory is kept as it is": a_case(
+        memory={"": "", "\x00'\"\\": "\ud800 \ufdd0", "é": "{}", "null": "\u2028"}
+    ),
     # Reasons and attempts.
     "the first reason to roll back stays": a_case({"rollback_reason": "no stock"}, reason=a_reason("another")),
     "a reason to roll back is kept in the row": a_case({"state": State.HELD}, reason=a_reason("no stock")),
@@ -183,6 +212,7 @@ def generated() -> dict[str, Case]:
             "end_balance": some(BALANCE, OTHER_BALANCE),
             "session": some(FIRST, THIRD, OTHER_PLAYER),
             "spare_session": some(SECOND, THIRD),
+            "memory": some({}, MEMORY, OTHER_MEMORY),
             "reason": some(a_reason(), a_reason("another", source=Source.PERSON, who="ann")),
             "attempt": some(an_attempt(), an_attempt(kind="funds", player="player-1", session="own")),
         }
@@ -280,11 +310,15 @@ LIMITED: Final = msgspec.structs.replace(CLAIM, limit=2)
 EARLY, LATE, LATER = due("1", NOW - 3), due("2", NOW - 2), due("3", NOW - 1)
 DEAD, ALIVE = owned("1", "dead"), owned("2", "alive")
 ENDED, YOUNG = a_transfer("1", state=State.CONFIRMED), a_transfer("2", state=State.CONFIRMED, changed_at=NOW + 5)
-TAKEN = a_transfer("1", state=State.HELD, revision=2)
+TAKEN = a_transfer("1", state=State.HELD, revision=2, memory=MEMORY)
+REMEMBERED = due("1", NOW, memory=MEMORY)
 
 PLAYS: Final = {
     "an insert of a new key": Play(
         [], Insert(transfer=a_transfer("1")), Inserted(a_transfer("1"), created=True), {"1": a_transfer("1")}
+    ),
+    "an insert with a memory": Play(
+        [], Insert(transfer=REMEMBERED), Inserted(REMEMBERED, created=True), {"1": REMEMBERED}
     ),
     "an insert with a reason": Play(
         [],
@@ -307,6 +341,7 @@ PLAYS: Final = {
         f"a claim of a {state}": Play([due("1", NOW, state)], CLAIM, [])
         for state in sorted(set(State) - set(CLAIMABLE))
     },
+    "a claim of a row with a memory": Play([REMEMBERED], CLAIM, [claimed(REMEMBERED)], {"1": claimed(REMEMBERED)}),
     "a claim of what is due later": Play([due("1", NOW + 0.001)], CLAIM, []),
     "a claim of what is never due": Play([a_transfer("1")], CLAIM, []),
     "a claim at another operator": Play([due("1", NOW, operator="globex")], CLAIM, []),

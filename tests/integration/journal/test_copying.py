@@ -50,7 +50,8 @@ async def source(journals: Journals, monkeypatch: pytest.MonkeyPatch) -> Copyabl
     for number in range(TRANSFERS):
         operator = f"operator {number % 3}"
         spare = a_session("spare", operator) if number % 2 else None
-        transfer = a_transfer(f"{number} \x00", operator=operator, revision=number, spare_session=spare)
+        memory = {"transaction": f"{number} \x00"} if number % 3 else {}
+        transfer = a_transfer(f"{number} \x00", operator=operator, revision=number, spare_session=spare, memory=memory)
         await journal.insert(transfer, a_reason(str(number)))
         for again in range(number % 4):
             await journal.add_reason(transfer.key, a_reason(str(number), at=NOW + again))

@@ -1,4 +1,4 @@
-"""A journal of the first schema, with rows in it, as the programs that followed find it."""
+"""A journal of an earlier schema, with rows of the first one in it, as this program finds it."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ EXPECTED = Timeline(
 )
 
 
-async def fill_sqlite(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+async def fill_sqlite(shelf: Shelf, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(sqlite, "MIGRATIONS", sqlite.MIGRATIONS[:1])
+        patched.setattr(sqlite, "MIGRATIONS", sqlite.MIGRATIONS[:version])
         await migrate_journal(JournalSettings(url=shelf.url))
     connection = sqlite.connect(sqlite.SqliteFile(shelf.url.removeprefix("sqlite:///")))
     literals = {"session": f"x'{SEALED}'", "digest": f"x'{DIGEST}'", "false": "0", "now": NOW}
@@ -90,11 +90,11 @@ async def fill_sqlite(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     connection.close()
 
 
-async def fill_postgres(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+async def fill_postgres(shelf: Shelf, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(shelf, PostgresShelf)
     shelf.url = await create_schema(server_url())
     with monkeypatch.context() as patched:
-        patched.setattr(postgres, "MIGRATIONS", postgres.MIGRATIONS[:1])
+        patched.setattr(postgres, "MIGRATIONS", postgres.MIGRATIONS[:version])
         await migrate_journal(JournalSettings(url=shelf.url))
     connection = await asyncpg.connect(shelf.url)
     literals = {"session": f"'\\x{SEALED}'", "digest": f"'\\x{DIGEST}'", "false": "false", "now": NOW}
@@ -102,19 +102,26 @@ async def fill_postgres(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     await connection.close()
 
 
-FILLED: dict[str, Callable[[Shelf, pytest.MonkeyPatch], Awaitable[None]]] = {
+FILLED: dict[str, Callable[[Shelf, int, pytest.MonkeyPatch], Awaitable[None]]] = {
     "sqlite": fill_sqlite,
     "postgres": fill_postgres,
 }
 
 
+@pytest.fixture(params=range(1, len(sqlite.MIGRATIONS)), ids="schema {}".format)
+def version(request: pytest.FixtureRequest) -> int:
+    """An earlier schema."""
+    number: int = request.param
+    return number
+
+
 @pytest.fixture(params=sorted(SHELVES))
 async def old(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Journals]:
-    """A journal of schema 1."""
+    """A journal of that schema."""
     shelf = SHELVES[request.param](tmp_path)
-    await FILLED[request.param](shelf, monkeypatch)
+    await FILLED[request.param](shelf, version, monkeypatch)
     try:
         async with AsyncExitStack() as stack:
             yield Journals(shelf, stack)
@@ -123,14 +130,21 @@ async def old(
 
 
 async def migrated(old: Journals) -> CopyableJournal:
-    applied = await migrate_journal(old.settings())
-    assert applied == ["0002_sessions_and_repeats.sql"]
+    await migrate_journal(old.settings())
     return await old.open()
 
 
-async def test_an_old_journal_is_refused_with_what_to_do(old: Journals) -> None:
-    with pytest.raises(SchemaMismatch, match=r"version 1, older than this gateway's 2: run `mm-gateway migrate`"):
+async def test_an_old_journal_is_refused_with_what_to_do(old: Journals, version: int) -> None:
+    with pytest.raises(
+        SchemaMismatch, match=rf"version {version}, older than this gateway's 3: run `mm-gateway migrate`"
+    ):
         await old.open()
+
+
+async def test_the_missing_migrations_are_applied_in_order(old: Journals, version: int) -> None:
+    names = ["0001_journal.sql", "0002_sessions_and_repeats.sql", "0003_transfer_memory.sql"]
+    assert await migrate_journal(old.settings()) == names[version:]
+    assert await migrate_journal(old.settings()) == []
 
 
 async def test_after_the_migration_everything_is_there_as_it_was(old: Journals) -> None:
@@ -143,12 +157,14 @@ async def test_an_old_row_takes_what_the_new_schema_adds(old: Journals) -> None:
     journal = await migrated(old)
     transfer = EXPECTED.transfer
     spare, attempt = a_session("spare"), an_attempt(player="player-1", session="own")
+    memory = {"transaction": "t-1"}
     change = a_change(
         transfer.key,
         State.ROLLING_BACK,
         found=transfer,
         session=SESSION,
         spare_session=spare,
+        memory=memory,
         attempt=attempt,
     )
     assert (await journal.change(change)).moved
@@ -156,6 +172,7 @@ async def test_an_old_row_takes_what_the_new_schema_adds(old: Journals) -> None:
     timeline = await journal.timeline(transfer.key)
     assert timeline is not None
     assert timeline.transfer.spare_session == spare
+    assert timeline.transfer.memory == memory
     assert timeline.attempts == [*EXPECTED.attempts, attempt]
     assert timeline.reasons == [msgspec.structs.replace(EXPECTED.reasons[0], times=2, last_at=NOW + 1)]
 

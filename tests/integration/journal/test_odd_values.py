@@ -9,6 +9,7 @@ import pytest
 from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
 from gateway.journal.writes import Change
 from gateway.money import Money, money
+from gateway.operators.adapter import MEMORY_CHARACTERS, MEMORY_ENTRIES
 from gateway.records import State
 from tests.support.journals import ACME, NOW, a_change, a_reason, a_session, a_transfer, an_attempt, key_of, verified
 
@@ -29,7 +30,7 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 async def test_every_text_comes_back_as_it_was_written(journal: Journal, text: str) -> None:
     session = a_session(text, player_id=text, memory={text: text})
-    transfer = a_transfer(text, description=text, session=session)
+    transfer = a_transfer(text, description=text, session=session, memory={text: text})
     reason = a_reason(text, who=text)
     attempt = an_attempt(detail=text, player=text)
     await journal.insert(transfer, reason)
@@ -43,6 +44,19 @@ async def test_every_text_comes_back_as_it_was_written(journal: Journal, text: s
     assert await journal.find_session(ACME, text) == verified(session)
     assert await journal.list_transfers(TransferFilter(id=text, player_id=text), limit=9) == [transfer]
     assert [each.reason for each in await journal.list_reasons(ReasonFilter(text=text), limit=9)] == [reason]
+
+
+@pytest.mark.parametrize("letter", ["x", "\x00", "\ud800", "'", '"', "\\", "\U0001f600"])
+async def test_the_longest_memory_comes_back_from_a_change(journal: Journal, letter: str) -> None:
+    lengths = range(1, MEMORY_ENTRIES)
+    memory = {letter * length: "" for length in lengths}
+    memory[""] = letter * (MEMORY_CHARACTERS - sum(lengths))
+    transfer = a_transfer()
+    await journal.insert(transfer)
+    await journal.change(a_change(transfer.key, State.HELD, memory=memory))
+    found = await journal.find(transfer.key)
+    assert found is not None
+    assert found.memory == memory
 
 
 async def test_ids_that_only_look_alike_are_different(journal: Journal) -> None:

@@ -49,6 +49,7 @@ async def test_an_opened_transfer_is_found_as_it_was_written(journal: CopyableJo
         end_balance=Money(Decimal("-12.5"), "EUR"),
         rollback_reason="no stock\x00",
         spare_session=a_session("spare", operator="globex", memory={"key": "geheim"}),
+        memory={"transaction": "t-1\x00"},
     )
     opened = await journal.insert(transfer)
     assert opened.created

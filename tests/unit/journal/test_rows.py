@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from gateway.journal import rows
 from gateway.journal.interface import JournalMisconfigured
@@ -56,6 +58,7 @@ def transfers(draw: st.DrawFn) -> Transfer:
         "end_balance": st.none() | MONEY,
         "rollback_reason": st.none() | TEXT,
         "spare_session": st.none() | sessions(TEXT.filter(bool)),
+        "memory": st.dictionaries(TEXT, TEXT, max_size=3),
     }
     return Transfer(operator=operator, **{name: draw(strategy) for name, strategy in fields.items()})
 
@@ -129,6 +132,30 @@ def test_a_spare_session_whose_key_is_gone_is_none() -> None:
     row = Rows(Sealer([b"o" * 32])).of_transfer(transfer)
     unreadable = Rows(Sealer([b"n" * 32])).transfer(row)
     assert (unreadable.session.token, unreadable.spare_session) == ("", None)
+
+
+def test_a_memory_is_plain_json_and_an_empty_one_nothing() -> None:
+    kept = Rows(Sealer([b"k" * 32]))
+    assert kept.of_transfer(a_transfer(memory={"transaction": "t-1"}))[-1] == '{"transaction":"t-1"}'
+    assert kept.of_transfer(a_transfer())[-1] is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[]", '"t-1"', '{"transaction":1}', '{"transaction":"\\ud800"}'])
+def test_a_memory_that_was_overwritten_by_something_else_is_empty_and_said(text: str) -> None:
+    kept = Rows(Sealer())
+    row = (*kept.of_transfer(a_transfer("1\x00", memory={"transaction": "t-1"}))[:-1], text)
+    with capture_logs() as logs:
+        assert kept.transfer(row) == a_transfer("1\x00")
+    assert [(log["event"], log["operator"], log["id"]) for log in logs] == [
+        ("memory of a transfer not readable", "acme", "1\x00")
+    ]
+
+
+def test_an_empty_memory_of_any_kind_is_written() -> None:
+    kept, nothing = Rows(Sealer()), MappingProxyType[str, str]({})
+    assert rows.of_memory(nothing) == "{}"
+    session = Session(operator="acme", token="secret", player_id="player-1", memory=nothing)
+    assert kept.session("acme", "player-1", kept.of_session(session)).memory == {}
 
 
 def test_a_listed_session_tells_when_it_was_verified() -> None:
