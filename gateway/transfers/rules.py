@@ -197,7 +197,7 @@ def mark_held(transfer: Transfer, outcome: Outcome, attempt: Attempt, now: float
 
 def _new_memory(transfer: Transfer, outcome: Outcome) -> Mapping[str, str] | None:
     """What is remembered with the transfer from now on; None: as before. Written with the receipt that gave it, so
-    that no later call can lack it (test_what_a_holds_receipt_gave_is_written_with_it)."""
+    that no later call can lack it (test_what_a_receipt_gave_comes_back_with_every_later_call)."""
     return {**transfer.memory, **outcome.memory} if outcome.memory else None
 
 

@@ -419,3 +419,31 @@ def test_a_busy_operator_gets_the_next_try_when_it_wants_it(tmp_path: Path) -> N
         assert 600 <= last.at - begun <= 615
 
     play(tmp_path, scenario)
+
+
+RECEIPT = {"transactionId": "T-1", "round": '\ud83d half an emoji, "quotes" and \x00'}
+
+
+@pytest.mark.parametrize("end, call", [("confirm", CONFIRM), ("roll_back", ROLLBACK)])
+def test_what_a_receipt_gave_comes_back_with_every_later_call(tmp_path: Path, end: str, call: WalletCall) -> None:
+    remembered: list[object] = []
+
+    async def note(transfer: Transfer) -> Receipt:
+        remembered.append(transfer.memory)
+        if len(remembered) < 3:
+            raise Unclear("cut")
+        return Receipt(BALANCE, {"endedAs": "T-2"})
+
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        world.far_side.then(WalletCall.WITHDRAW, Receipt(BALANCE, RECEIPT))
+        world.far_side.then(call, note, note, note)
+        await gateway.withdraw()
+        await refusal(getattr(gateway, end)())
+        await gateway.kill()
+        world.instance()
+        ended = await world.reaches(State.CONFIRMED if end == "confirm" else State.ROLLED_BACK)
+        assert remembered == [RECEIPT] * 3
+        assert ended.memory == {**RECEIPT, "endedAs": "T-2"}
+
+    play(tmp_path, scenario)
