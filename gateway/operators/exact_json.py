@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from decimal import Decimal
 from typing import Any, Final
 
 import jiter
@@ -72,5 +73,42 @@ def _parse(body: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """JSON in UTF-8, without spaces; `Decimal` becomes a number, digit for digit."""
-    return _encoder.encode(value)
+    """JSON in UTF-8, without spaces; a `Decimal` becomes a number, digit for digit and never with an exponent.
+
+    Raises `ValueError` for a `Decimal` whose plain digits would be longer than `MAX_PLAIN_DIGITS`.
+    """
+    written = _encoder.encode(value)
+    # Small and large decimals come out as 1E-7 and 1E+2, which a reader of money may refuse. They are rare, and looking
+    # for their mark is cheap; a text with the same mark comes out the same either way.
+    if b"E-" in written or b"E+" in written:
+        return _encoder.encode(_in_plain_digits(value))
+    return written
+
+
+MAX_PLAIN_DIGITS: Final = 1000
+"""Far more than any amount has. Without it, 1E+999999999 would take a gigabyte."""
+
+
+def _in_plain_digits(value: Any) -> Any:
+    """The same value, each `Decimal` in it replaced by its digits."""
+    match value:
+        case Decimal():
+            return _digits_of(value)
+        case dict():
+            return {name: _in_plain_digits(member) for name, member in value.items()}
+        case list() | tuple():
+            return [_in_plain_digits(member) for member in value]
+        case msgspec.Struct():
+            return _in_plain_digits(_parse(_encoder.encode(value)))
+        case _:
+            return value
+
+
+def _digits_of(number: Decimal) -> Any:
+    if not number.is_finite():
+        return number
+    _, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)
+    if len(digits) + abs(exponent) > MAX_PLAIN_DIGITS:
+        raise ValueError(f"the number has more than {MAX_PLAIN_DIGITS} digits")
+    return msgspec.Raw(f"{number:f}".encode())

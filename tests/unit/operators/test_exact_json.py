@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.money import BALANCE_FRACTION_DIGITS, INTEGER_DIGITS
 from gateway.operators import Unclear, decode, decode_members, encode
 from gateway.toolbox import basic_auth
 
@@ -29,9 +33,43 @@ def test_a_whole_number_is_an_int_and_an_exponent_a_decimal() -> None:
     assert decode(b"[51800, 12345678901234567890, 1e2]") == [51800, 12345678901234567890, Decimal(100)]
 
 
-@given(st.decimals(allow_nan=False, allow_infinity=False))
+AMOUNTS = st.builds(
+    Decimal,
+    st.tuples(
+        st.sampled_from((0, 1)),
+        st.lists(st.integers(0, 9), min_size=1, max_size=40).map(tuple),
+        st.integers(-BALANCE_FRACTION_DIGITS, INTEGER_DIGITS),
+    ),
+)
+
+
+class Priced(msgspec.Struct):
+    price: object
+
+
+@given(
+    AMOUNTS.filter(bool),
+    st.sampled_from((lambda n: n, lambda n: [{"a": (n,)}], lambda n: {"a": Priced(n), "E+": "E-"})),
+)
+def test_every_decimal_is_written_in_plain_digits_wherever_it_stands(number: Decimal, place: Any) -> None:
+    written = encode(place(number))
+    assert f"{number:f}".encode() in written
+    assert re.search(rb"[0-9][eE]", written) is None
+
+
+@given(AMOUNTS)
 def test_every_decimal_survives_being_written_and_read(number: Decimal) -> None:
     assert Decimal(decode(encode(number))) == number
+
+
+@pytest.mark.parametrize("number", ["1E+999999999", "1E-999999999"])
+def test_a_number_that_would_fill_the_memory_is_not_written(number: str) -> None:
+    with pytest.raises(ValueError, match="digits"):
+        encode([Decimal(number)])
+
+
+def test_what_is_written_already_stays_as_it_is_beside_a_small_number() -> None:
+    assert encode({"a": msgspec.Raw(b"[ 1.10 ]"), "b": Decimal("1E-7")}) == b'{"a":[ 1.10 ],"b":0.0000001}'
 
 
 @pytest.mark.parametrize(
