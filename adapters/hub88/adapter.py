@@ -18,7 +18,6 @@ from adapters.hub88.meanings import MEANINGS, Already, Operation
 from adapters.hub88.messages import Answer, Status, read
 from adapters.hub88.requests import DECIMAL_PLACES, Body
 from adapters.hub88.settings import Confirm, Hub88Settings
-from adapters.hub88.signing import SIGNING_POOL, read_key, sign_async
 from gateway.money import Money, unchecked_money
 from gateway.operators import (
     Adapter,
@@ -33,7 +32,7 @@ from gateway.operators import (
     Unmapped,
     encode,
 )
-from gateway.toolbox import http_error
+from gateway.toolbox import SIGNING_POOL, http_error, read_rsa_key, rsa_sha256_base64_async
 
 OK: Final = 200
 
@@ -57,7 +56,7 @@ class Hub88(Adapter):
 
     def __init__(self, settings: Hub88Settings, http: Http) -> None:
         super().__init__(settings, http)
-        self._key = read_key(settings.private_key.get_secret_value())
+        self._key = read_rsa_key(settings.private_key.get_secret_value())
 
     async def verify_session(self, session: Session) -> Player:
         answer = await self._ask_balance(session)
@@ -104,7 +103,7 @@ class Hub88(Adapter):
         # Serialised once: the signature is over the exact bytes that are sent (Hub88, "Auth"). Held by
         # test_every_request_is_signed_over_the_bytes_that_are_sent.
         sent = encode(body)
-        signature = await sign_async(self._key, sent, self.signer)
+        signature = await rsa_sha256_base64_async(self._key, sent, self.signer)
         headers = {"Content-Type": "application/json", "X-Hub88-Signature": signature}
         response = await self.http.post(self.settings.base_url + operation.endpoint, sent, headers)
         if response.status != OK:

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from adapters.hub88.messages import Step, balance_request_uuid, request_uuid, transaction_uuid
 from adapters.hub88.settings import Hub88Settings
-from gateway.money import MoneyError, scaled
-from gateway.operators import Declined, Kind, Session, Transfer
+from gateway.operators import Session, Transfer
+from gateway.toolbox import minor_units
 
 DECIMAL_PLACES: Final = 5
 """An amount of 1 is 0.00001 of the currency ("Money")."""
@@ -24,13 +24,7 @@ Body = dict[str, Any]
 def units(transfer: Transfer) -> int:
     """The held amount in 0.00001 of the currency. Raises `Declined` if it has more digits or is too large."""
     assert transfer.amount is not None
-    try:
-        count = scaled(transfer.amount.amount, DECIMAL_PLACES)
-    except MoneyError as error:
-        raise Declined(Kind.AMOUNT, f"{error}; nothing was sent") from None
-    if count > MAX_UNITS:
-        raise Declined(Kind.AMOUNT, "the amount is larger than the operator can count; nothing was sent")
-    return count
+    return minor_units(transfer.amount, DECIMAL_PLACES, MAX_UNITS)
 
 
 def balance(session: Session, settings: Hub88Settings) -> Body:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr
 
-from adapters.hub88.signing import read_key
 from gateway.operators import AdapterSettings
-from gateway.toolbox import BaseUrl
+from gateway.toolbox import BaseUrl, CurrencyCodes, games_code, operators_code, read_rsa_key
 
 
 class Confirm(StrEnum):
@@ -20,7 +19,7 @@ class Confirm(StrEnum):
 
 
 def _require_readable_key(pem: SecretStr) -> SecretStr:
-    read_key(pem.get_secret_value())
+    read_rsa_key(pem.get_secret_value())
     return pem
 
 
@@ -36,25 +35,14 @@ class Hub88Settings(AdapterSettings):
         default=Confirm.ZERO_WIN,
         description="`zero_win` closes the bet's round with a win of 0; `none` sends nothing, since a bet is final.",
     )
-    currencies: dict[str, str] = Field(
+    currencies: CurrencyCodes = Field(
         default={}, description="The operator's code for each of the game's currencies; those not named are the same."
     )
 
-    @field_validator("currencies")
-    @classmethod
-    def _require_distinct_codes(cls, currencies: dict[str, str]) -> dict[str, str]:
-        # Operators answer with currencies in any case (test_a_currency_is_the_same_in_any_case), so codes that differ
-        # only in case would be one.
-        if len({code.casefold() for code in currencies.values()}) < len(currencies):
-            raise ValueError("gives two of the game's currencies the same code")
-        if len({ours.casefold() for ours in currencies}) < len(currencies):
-            raise ValueError("names one of the game's currencies twice; upper and lower case are the same")
-        return currencies
-
     def operators_currency(self, ours: str) -> str:
         """The operator's code for one of the game's currencies, in any case."""
-        return next((code for name, code in self.currencies.items() if name.casefold() == ours.casefold()), ours)
+        return operators_code(self.currencies, ours)
 
     def games_currency(self, theirs: str) -> str:
         """The game's code for one of the operator's currencies, in any case."""
-        return next((name for name, code in self.currencies.items() if code.casefold() == theirs.casefold()), theirs)
+        return games_code(self.currencies, theirs)

@@ -5,22 +5,20 @@ Source: Hub88's public documentation of the operator API, sections "Response", "
 
 from __future__ import annotations
 
-from base64 import b64decode
 from typing import Any, Final
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
 
 from adapters.hub88.messages import Status
 from adapters.hub88.requests import DECIMAL_PLACES
 from adapters.hub88.sandbox_key import SANDBOX_KEY
-from adapters.hub88.signing import HASH, PADDING, read_key
 from gateway.money import Money, scaled, unscaled
 from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, encode
 from gateway.sandbox.ledger import Account
 from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Simulated
+from gateway.toolbox import is_rsa_sha256_base64, read_rsa_key
 
-KEY: Final = read_key(SANDBOX_KEY).public_key()
+KEY: Final = read_rsa_key(SANDBOX_KEY).public_key()
 
 STATUSES: Final = {
     Kind.SESSION: Status.INVALID_TOKEN,
@@ -60,10 +58,8 @@ class SimulatedHub88(Simulated):
         return {"base_url": base_url, "private_key": SANDBOX_KEY, "game_code": "sandbox_game"}
 
     def understand(self, request: Request) -> Order:
-        try:
-            KEY.verify(b64decode(request.headers.get("x-hub88-signature", "")), request.body, PADDING, HASH)
-        except (InvalidSignature, ValueError):
-            raise Misunderstood(_response({"status": "RS_ERROR_INVALID_SIGNATURE"})) from None
+        if not is_rsa_sha256_base64(KEY, request.body, request.headers.get("x-hub88-signature", "")):
+            raise Misunderstood(_response({"status": "RS_ERROR_INVALID_SIGNATURE"}))
         endpoint = request.path.removeprefix(self.base_path)
         if endpoint not in _ORDERS or request.method != "POST":
             raise Misunderstood(HttpResponse(404, {}, b""))

@@ -6,13 +6,14 @@ Source: wallet contract, "Transport" (the error body), "Money" and "Calls".
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
-from gateway.money import Money, MoneyError, money, unchecked_money
+from gateway.money import Money, MoneyError, money
 from gateway.operators import HttpResponse, Unclear, decode_members, excerpt_of
+from gateway.toolbox import from_decimal
 
 ERROR_CODE: Final = "errorCode"
 """The member that makes an answer an error, unless it is null."""
@@ -27,8 +28,6 @@ _KNOWN_MEMBERS: Final = TRANSFER_MEMBERS | SESSION_MEMBERS | {"balance"}
 _FAILURE_MEMBERS: Final = frozenset({"error", "errors", "errorcode", "errordescription", "errormessage"})
 """Other names, in lower case, under which operators report a failure."""
 
-# Decimal() would also read "NaN", "1_000" and the digits of other scripts, which no balance holds.
-_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _MAX_CODE_DIGITS: Final = 18
 _CODE_TEXT: Final = re.compile(rf"-?[0-9]{{1,{_MAX_CODE_DIGITS}}}", re.ASCII)
 
@@ -102,12 +101,7 @@ def balance_of(answer: dict[str, Any]) -> Money | None:
     if not isinstance(balance, dict):
         return None
     amount, currency = balance.get("amount"), balance.get("currencyCode")
-    if isinstance(amount, str):
-        amount = _parse_decimal(amount.strip())
-    if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or not isinstance(currency, str):
-        return None
-    currency = currency.strip()
-    return unchecked_money(amount, currency) if currency else None
+    return from_decimal(amount, currency.strip()) if isinstance(currency, str) else None
 
 
 def text_of(answer: dict[str, Any], name: str) -> str | None:
@@ -119,13 +113,6 @@ def text_of(answer: dict[str, Any], name: str) -> str | None:
 def wire_money(value: Money) -> dict[str, Any]:
     """Money as it is sent: every digit, no exponent."""
     return {"amount": msgspec.Raw(f"{value.amount:f}".encode()), "currencyCode": value.currency}
-
-
-def _parse_decimal(text: str) -> Decimal | None:
-    try:
-        return Decimal(text) if _NUMBER.fullmatch(text) else None
-    except InvalidOperation:  # an exponent too large for Decimal
-        return None
 
 
 def _code_number(code: Any) -> int | None:

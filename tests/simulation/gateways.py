@@ -14,12 +14,12 @@ from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
 
-import adapters.hub88.signing
 import gateway.journal.sqlite.store
 import gateway.operators.registry
 import gateway.runtime.listeners
 import gateway.runtime.open_journals
 import gateway.runtime.runtime
+import gateway.toolbox.rsa
 import gateway.transfers.delivery_loop
 import gateway.transfers.housekeeping
 from adapters.hub88 import Hub88
@@ -118,7 +118,7 @@ class Gateway:
         self.stopped = True
 
 
-SIGN: Final = lru_cache(maxsize=50_000)(adapters.hub88.signing.sign)
+SIGN: Final = lru_cache(maxsize=50_000)(gateway.toolbox.rsa.rsa_sha256_base64)
 """A signature costs more than all the rest of a call; the same bytes always get the same."""
 
 HERE: Final[contextvars.ContextVar[Gateway]] = contextvars.ContextVar("here")
@@ -157,7 +157,7 @@ def simulated(seed: int, pace: Pace) -> Iterator[None]:
             (gateway.transfers.housekeeping, "INSTANCE_LEASE_S", pace.instance_lease_s),
             (gateway.journal.sqlite.store, "CHECKPOINT_PAGES", pace.checkpoint_pages),
             (Hub88, "signer", None),
-            (adapters.hub88.signing, "sign", SIGN),
+            (gateway.toolbox.rsa, "rsa_sha256_base64", SIGN),
         ):
             stack.enter_context(patch.object(place, name, value))
         yield

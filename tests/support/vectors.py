@@ -44,3 +44,103 @@ HUB88_SIGNATURES = (
     ),
 )
 """Messages, and the vendor's RSASSA-PKCS1-v1_5 signatures of them with SHA-256 in base64."""
+
+GROOVE_KEY = "test_key"
+
+GROOVE_SIGNATURES = (
+    (
+        {"accountid": "111", "apiversion": "1.2", "device": "desktop", "gamesessionid": "123_jdhdujdk"},
+        "be426d042cd71743970779cd6ee7881d71d1f0eb769cbe14a0081c29c8ef2a09",
+    ),
+    (
+        {
+            "accountid": "111",
+            "apiversion": "1.2",
+            "device": "desktop",
+            "gameid": "80102",
+            "gamesessionid": "123_jdhdujdk",
+        },
+        "434e2b4545299886c8891faadd86593ad8cbf79e5cd20a6755411d1d3822abba",
+    ),
+    (
+        {
+            "request": "wager",
+            "accountid": "111",
+            "apiversion": "1.2",
+            "betamount": "10.0",
+            "device": "desktop",
+            "gameid": "80102",
+            "gamesessionid": "123_jdhdujdk",
+            "roundid": "nc8n4nd87",
+            "transactionid": "trx_id",
+        },
+        "f6d980dfe7866b6676e6565ccca239f527979d702106233bb6f72a654931b3bc",
+    ),
+)
+"""Parameters, and the vendor's HMAC-SHA256 of their values in the order of their names. In the first two `request` is
+left out and `nogsgameid` counts as `gameid`; in the third `request` is signed too. The key is the one with which these
+published examples compute."""
+
+SOFTSWISS_SIGNATURE = (
+    "unit-test-secret",
+    '{"transactions":[{"type":"bet","id_provider":"tx-1","amount":"10.00"}],"round_id":"r-1","game_id":"dice","currency":"EUR","account_id":"player_1"}',
+    "dbfd6320f1982c5efb603da857e6c84267f297a7ea9157948091740a3fab65ce",
+)
+"""Key, body and HMAC-SHA256. The odd order of the members shows that the bytes are signed as they are."""
+
+PRAGMATIC_HASH = (
+    {"providerId": "pragmaticplay", "token": "5v93mto7jr"},
+    "pragmaticplay",
+    "e1467eb30743fb0a180ed141a26c58f7",
+)
+"""Parameters, secret and the vendor's MD5 of the sorted pairs with the secret behind them."""
+
+SLOTEGRATOR_KEY = "test-key"
+
+SLOTEGRATOR_SIGNATURES = (
+    (
+        {
+            "type": "bet",
+            "action": "bet",
+            "amount": "10.5000",
+            "currency": "EUR",
+            "game_uuid": "abcd12345",
+            "player_id": "123456",
+            "session_id": "s-1",
+            "transaction_id": "tx-1",
+            "X-Timestamp": "1700000000",
+            "X-Nonce": "e115cf0be2ec5a12",
+            "X-Merchant-Id": "test-merchant",
+        },
+        (
+            "X-Merchant-Id=test-merchant&X-Nonce=e115cf0be2ec5a12&X-Timestamp=1700000000&action=bet&amo"
+            "unt=10.5000&currency=EUR&game_uuid=abcd12345&player_id=123456&session_id=s-1&transaction_i"
+            "d=tx-1&type=bet"
+        ),
+        "441a32896218066e39c77a53ad974dc07d84f9d5",
+    ),
+    (
+        {
+            "X-Timestamp": "1700000000",
+            "X-Nonce": "e115cf0be2ec5a12",
+            "X-Merchant-Id": "test-merchant",
+            "action": "rollback",
+            "currency": "EUR",
+            "game_uuid": "abcd12345",
+            "player_id": "123456",
+            "rollback_transactions": [{"action": "bet", "amount": "10.5000", "transaction_id": "tx-1", "type": "bet"}],
+            "session_id": "s-1",
+            "transaction_id": "rb-1",
+            "type": "rollback",
+        },
+        (
+            "X-Merchant-Id=test-merchant&X-Nonce=e115cf0be2ec5a12&X-Timestamp=1700000000&action=rollbac"
+            "k&currency=EUR&game_uuid=abcd12345&player_id=123456&rollback_transactions%5B0%5D%5Baction%"
+            "5D=bet&rollback_transactions%5B0%5D%5Bamount%5D=10.5000&rollback_transactions%5B0%5D%5Btra"
+            "nsaction_id%5D=tx-1&rollback_transactions%5B0%5D%5Btype%5D=bet&session_id=s-1&transaction_"
+            "id=rb-1&type=rollback"
+        ),
+        "aa1bebadc152f765ba1345b0adc3ef918fa199cb",
+    ),
+)
+"""Parameters and headers, PHP's query of them, and its HMAC-SHA1. Made by ourselves: the vendor publishes none."""
