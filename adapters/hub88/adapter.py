@@ -14,14 +14,13 @@ from concurrent.futures import Executor
 from typing import ClassVar, Final
 
 from adapters.hub88 import requests
-from adapters.hub88.meanings import MEANINGS, Already, Operation
+from adapters.hub88.meanings import MEANINGS, Operation
 from adapters.hub88.messages import Answer, Status, read
 from adapters.hub88.requests import DECIMAL_PLACES, Body
 from adapters.hub88.settings import Confirm, Hub88Settings
 from gateway.money import Money, unchecked_money
 from gateway.operators import (
     Adapter,
-    Declined,
     Http,
     HttpResponse,
     Player,
@@ -32,7 +31,7 @@ from gateway.operators import (
     Unmapped,
     encode,
 )
-from gateway.toolbox import SIGNING_POOL, http_error, read_rsa_key, rsa_sha256_base64_async
+from gateway.toolbox import SIGNING_POOL, http_error, read_rsa_key, require_done, rsa_sha256_base64_async
 
 OK: Final = 200
 
@@ -110,12 +109,8 @@ class Hub88(Adapter):
             raise _http_status_error(response)
         answer = read(response)
         _require_same_request(answer, body)
-        meaning = MEANINGS[operation].get(answer.status)
-        # An error may leave out the request's id, a yes may not: this status is a yes.
-        if isinstance(meaning, Already) and not answer.request_uuid:
-            raise _unclear_error(answer)
-        if answer.status != Status.OK and not isinstance(meaning, Already):
-            raise Declined(meaning, answer.status) if meaning else _unclear_error(answer)
+        if answer.status != Status.OK:
+            _require_done_before(operation, answer)
         return answer
 
     def _balance(self, answer: Answer) -> Money | None:
@@ -148,6 +143,10 @@ def _http_status_error(response: HttpResponse) -> Unclear:
     return Unmapped(f"HTTP {response.status}, {status}") if status.startswith(ERROR) else http_error(response)
 
 
-def _unclear_error(answer: Answer) -> Unclear:
-    """The error for a status that proves nothing: `Unmapped` for one of the protocol's, since its sender is alive."""
-    return Unmapped(answer.status) if answer.status.startswith(ERROR) else Unclear(f"the status is {answer.status!r}")
+def _require_done_before(operation: Operation, answer: Answer) -> None:
+    """Returns if this error is a yes: an earlier try of the same request did it. Raises `Declined` or `Unclear`."""
+    if not answer.status.startswith(ERROR):
+        raise Unclear(f"the status is {answer.status!r}")
+    require_done(MEANINGS[operation], answer.status, answer.status)
+    if not answer.request_uuid:  # an error may leave it out, a yes may not
+        raise Unmapped(answer.status)

@@ -12,6 +12,7 @@ from typing import Final
 
 from adapters.hub88.messages import Status
 from gateway.operators import Kind
+from gateway.toolbox import Meanings, Means
 
 
 class Operation(StrEnum):
@@ -37,14 +38,6 @@ _ENDPOINT_OF: Final = {
     Operation.ROLLBACK: "transaction/rollback",
 }
 
-
-class Already(StrEnum):
-    """A status that is a yes: what it names was done before, by an earlier try of the same request."""
-
-    ROLLED_BACK = "rolled_back"
-
-
-Meanings = Mapping[str, Kind | Already]
 
 _CALLER_REFUSALS: Final[Meanings] = {
     Status.INVALID_TOKEN: Kind.SESSION,
@@ -75,7 +68,7 @@ MEANINGS: Final[Mapping[Operation, Meanings]] = {
     Operation.PROMOTION: _CALLER_REFUSALS,
     # Both are final: the operator has nothing under this id, or has undone it already.
     Operation.ROLLBACK: {
-        Status.ROLLED_BACK: Already.ROLLED_BACK,
+        Status.ROLLED_BACK: Means.DONE,
         Status.DOES_NOT_EXIST: Kind.NOT_FOUND,
         **_CALLER_REFUSALS,
     },

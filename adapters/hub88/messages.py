@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 
 from gateway.operators import HttpResponse, Session, Transfer, Unclear, decode_members, excerpt_of
+from gateway.toolbox import derived_uuid, transfer_uuid
 
 NAMESPACE: Final = UUID("9b6f5a0c-3f0e-5d0c-8f5c-0d5b8a1f6a57")
 """The UUID namespace of every id that the operator sees. It must never change: a transfer that is under way would get
@@ -88,19 +89,15 @@ def _units(value: object) -> int | None:
 def transaction_uuid(transfer: Transfer, step: Step) -> str:
     """The operator's id of this step of a transfer. The same on every try, so that a repeat is booked once
     ("Idempotency")."""
-    return _uuid(transfer.operator, transfer.direction, transfer.id, step)
+    return transfer_uuid(NAMESPACE, transfer, step)
 
 
 def request_uuid(transfer: Transfer, step: Step) -> str:
     """The id of the request itself, which the operator repeats in its answer. The same on every try."""
-    return _uuid(transfer.operator, transfer.direction, transfer.id, step, "request")
+    return transfer_uuid(NAMESPACE, transfer, step, "request")
 
 
 def balance_request_uuid(session: Session) -> str:
     """The id of a balance request. It may be the same each time: the operator answers it with the present balance
     ("Idempotency" excepts this request)."""
-    return _uuid(session.operator, session.token, "balance", "request")
-
-
-def _uuid(*parts: str) -> str:
-    return str(uuid5(NAMESPACE, "\n".join(parts)))
+    return derived_uuid(NAMESPACE, session.operator, session.token, "balance", "request")

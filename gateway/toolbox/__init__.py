@@ -13,7 +13,10 @@ from gateway.toolbox.amounts import (
     minor_units,
 )
 from gateway.toolbox.currencies import Currencies, CurrencyCodes, games_code, operators_code
+from gateway.toolbox.forms import encode_form, path_part, php_query, query_of
 from gateway.toolbox.http import BaseUrl, basic_auth, http_error
+from gateway.toolbox.ids import derived_uuid, safe_id, transfer_hex, transfer_number, transfer_uuid
+from gateway.toolbox.meanings import Meanings, Means, require_done
 from gateway.toolbox.rsa import (
     SIGNING_POOL,
     is_rsa_sha256_base64,
@@ -21,6 +24,7 @@ from gateway.toolbox.rsa import (
     rsa_sha256_base64,
     rsa_sha256_base64_async,
 )
+from gateway.toolbox.session_tokens import TokenParts, TokenTemplate
 from gateway.toolbox.signing import (
     hmac_base64,
     hmac_hex,
@@ -31,6 +35,8 @@ from gateway.toolbox.signing import (
     sorted_pairs,
     sorted_values,
 )
+from gateway.toolbox.tokens import ExpiringTokens, Token, client_credentials
+from gateway.toolbox.xml import XmlMember, build_xml, parse_xml, text_at
 
 __all__ = [
     "ISO_4217_PLACES",
@@ -38,9 +44,20 @@ __all__ = [
     "BaseUrl",
     "Currencies",
     "CurrencyCodes",
+    "ExpiringTokens",
+    "Meanings",
+    "Means",
+    "Token",
+    "TokenParts",
+    "TokenTemplate",
+    "XmlMember",
     "basic_auth",
+    "build_xml",
+    "client_credentials",
     "decimal_number",
     "decimal_text",
+    "derived_uuid",
+    "encode_form",
     "from_decimal",
     "from_minor_units",
     "games_code",
@@ -52,11 +69,21 @@ __all__ = [
     "md5_hex",
     "minor_units",
     "operators_code",
+    "parse_xml",
+    "path_part",
+    "php_query",
+    "query_of",
     "read_rsa_key",
+    "require_done",
     "rsa_sha256_base64",
     "rsa_sha256_base64_async",
+    "safe_id",
     "sha1_hex",
     "sha256_hex",
     "sorted_pairs",
     "sorted_values",
+    "text_at",
+    "transfer_hex",
+    "transfer_number",
+    "transfer_uuid",
 ]

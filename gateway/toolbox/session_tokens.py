@@ -1,0 +1,57 @@
+"""Session tokens that carry the player, for contracts without a call that tells whose session a token is.
+
+How the operator puts such a token together is agreed with it: a template such as ``{player}:{session}``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from string import Formatter
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
+
+from gateway.operators.errors import Declined, Kind
+
+_NAMES: Final = frozenset({"player", "session", "currency", "language"})
+
+
+@lru_cache(maxsize=64)
+def _pattern_of(template: str) -> re.Pattern[str]:
+    """What a token of this template looks like. Raises `ValueError` for a template that cannot be read in one way."""
+    pieces = [(literal, name) for literal, name, _, _ in Formatter().parse(template)]
+    names = [name for _, name in pieces if name is not None]
+    if "player" not in names or not _NAMES.issuperset(names) or len(set(names)) < len(names):
+        raise ValueError("is not a text with {player}, and at most once each {session}, {currency} and {language}")
+    separators = [literal for literal, name in pieces[1:] if name is not None]
+    if not all(separators):
+        raise ValueError("has two names with nothing between them")
+    # No part may hold the beginning of what separates parts, so that there is only one way to read a token.
+    part = "[^" + "".join(re.escape(separator[0]) for separator in separators) + "]+" if separators else "(?s:.+)"
+    return re.compile("".join(re.escape(literal) + (f"(?P<{name}>{part})" if name else "") for literal, name in pieces))
+
+
+def _require_template(template: str) -> str:
+    _pattern_of(template)
+    return template
+
+
+TokenTemplate = Annotated[str, AfterValidator(_require_template)]
+"""A setting: a text with ``{player}``, and if needed ``{session}``, ``{currency}`` and ``{language}``, with something
+between each two: ``{player}:{session}``."""
+
+
+class TokenParts:
+    """The parts of session tokens by their names."""
+
+    @staticmethod
+    def read(template: str, token: str) -> dict[str, str]:
+        """``{"player": "p1", "session": "0fab"}`` for ``p1:0fab`` and ``{player}:{session}``. No part is empty.
+
+        Raises `Declined` (session) for a token of another form, and `ValueError` for what is not a `TokenTemplate`.
+        """
+        found = _pattern_of(template).fullmatch(token)
+        if found is None:
+            raise Declined(Kind.SESSION, "the session token does not have the form agreed with the operator")
+        return found.groupdict()

@@ -1,0 +1,84 @@
+"""XML requests and answers as plain dictionaries. See `docs/decisions/046-xml-through-xmltodict.md`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, Final
+from xml.parsers import expat
+
+import xmltodict
+
+from gateway.operators.errors import Declined, Kind, Unclear
+
+XmlMember = str | None | Mapping[str, "XmlMember"] | Sequence["XmlMember"]
+"""A text, nothing (an empty element), elements by their names, or an element that is repeated."""
+
+# What XML 1.0 cannot carry (section 2.2), and the carriage return, which a reader turns into a line feed (2.11).
+_UNWRITABLE: Final = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def parse_xml(body: bytes) -> dict[str, Any]:
+    """The elements by their names, the root first: ``{"balance": {"real": "10.00", "currency": None}}``.
+
+    A text has no white space around it; an empty element is None, a repeated one a list. Attributes are left out. Read
+    what must be there once with `text_at`. Raises `Unclear` for what is not well-formed, and for a DTD.
+    """
+    try:
+        tree: dict[str, Any] = xmltodict.parse(body, expat=_STRICT_EXPAT, xml_attribs=False)
+    except (expat.ExpatError, ValueError, LookupError):
+        raise Unclear("the operator's answer is not XML that can be read in one way") from None
+    return tree
+
+
+def build_xml(root: str, members: Mapping[str, XmlMember]) -> bytes:
+    """An XML document in UTF-8, without white space between elements. Names must be XML names.
+
+    Raises `Declined` for a text with characters that XML cannot carry.
+    """
+    _require_writable(members)
+    document = xmltodict.unparse({root: members})
+    return document.replace("?>\n", "?>", 1).encode()
+
+
+def text_at(tree: Mapping[str, Any], *path: str) -> str | None:
+    """The text of the element at this path, empty for an empty element. None if any element of the path is missing or
+    stands there twice, and if the last one holds other elements."""
+    found: Any = tree
+    for name in path:
+        if not isinstance(found, Mapping) or name not in found:
+            return None
+        found = found[name]
+    if found is None:
+        return ""
+    return found if isinstance(found, str) else None
+
+
+def _strict_parser(encoding: str | None, namespace_separator: str | None) -> expat.XMLParserType:
+    parser = expat.ParserCreate(encoding, namespace_separator)
+    parser.StartDoctypeDeclHandler = _refuse_dtd
+    return parser
+
+
+def _refuse_dtd(*_: object) -> None:
+    # No wallet contract has one. Under a DTD an entity may be left out of a text, or come from elsewhere.
+    raise ValueError("a document type declaration")
+
+
+_STRICT_EXPAT: Final = SimpleNamespace(ParserCreate=_strict_parser)
+
+
+def _require_writable(value: XmlMember) -> None:
+    match value:
+        case str():
+            if _UNWRITABLE.search(value):
+                raise Declined(Kind.OTHER, "a text has characters that XML cannot carry; nothing was sent")
+        case Mapping():
+            for member in value.values():
+                _require_writable(member)
+        case None:
+            return
+        case _:
+            for member in value:
+                _require_writable(member)
