@@ -54,7 +54,7 @@ def require_done(meanings: Meanings, code: object, text: str, *, retry_after_s: 
 
 
 def _meaning_of(meanings: Meanings, code: object) -> Kind | Means:
-    # An answer may hold anything: true is not the code 1, and a list is no code at all.
+    # An answer may hold anything: true is not the code 1, and a list is not a code.
     if isinstance(code, bool) or not isinstance(code, str | int):
         return Means.UNKNOWN
     return meanings.get(code, Means.UNKNOWN)

@@ -27,7 +27,7 @@ from gateway.toolbox.http import basic_auth, http_error
 
 OK: Final = 200
 MARGIN_S: Final = 30.0
-"""How long before its end a token is fetched anew, so that it does not expire on its way."""
+"""How long before its end a token is renewed, so that it does not expire on its way."""
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class Token(msgspec.Struct, frozen=True):
 class ExpiringTokens:
     """The tokens of one adapter instance, by a key of its own choice (a player's session, say). For one event loop.
 
-    `fetch` asks the operator for the token of a key. `margin_s` is how long before its end a token is fetched anew; one
+    `fetch` asks the operator for the token of a key. `margin_s` is how long before its end a token is renewed; one
     that lives for less than twice as long is used for half its life.
     """
 
