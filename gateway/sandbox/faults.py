@@ -10,13 +10,12 @@ import random
 from collections.abc import Callable, Iterable
 from decimal import Decimal, localcontext
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
 from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Kind
-from gateway.operators.exact_json import decode, encode
 from gateway.sandbox.ledger import Seen
 from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Simulated
 from gateway.wire.calls import WalletCall
@@ -152,10 +151,14 @@ class FaultyOperator:
             order = self.simulated.understand(request)
         except Misunderstood as misunderstood:
             self._log_request(request)
+            self.simulated.ledger.log_answer(misunderstood.answer)
             return Reply(misunderstood.answer)
         rule = next((each.rule for each in self._active_rules if each.applies_to(order, self._chance)), None)
+        # Before it is carried out: what a killed process has booked must stand in the log.
         self._log_request(request, order, rule)
         reply = self._carry_out(order, rule)
+        if reply.answer is not None:
+            self.simulated.ledger.log_answer(reply.answer)
         # After the rollback has been answered: a late hold is one that the rollback did not find.
         if order.act is Act.ROLLBACK and reply.answer is not None:
             self._book_late_hold(order)
@@ -170,6 +173,8 @@ class FaultyOperator:
                 path=request.path,
                 body=request.body,
                 fault="" if rule is None else rule.fault,
+                method=request.method,
+                headers=request.headers,
             )
         )
 
@@ -196,8 +201,7 @@ class FaultyOperator:
         if rule.fault is Fault.DELAY:
             return Reply(self.simulated.carry_out(order), delay_s=rule.delay_s)
         if rule.fault in _BALANCE_REWRITES:
-            answer = self.simulated.carry_out(order)
-            return Reply(_with_balance(answer, self.simulated.balance_at, _BALANCE_REWRITES[rule.fault]))
+            return Reply(_with_balance(self.simulated, order, _BALANCE_REWRITES[rule.fault]))
         if rule.fault in _OTHER_ACTIONS:
             return Reply(_OTHER_ACTIONS[rule.fault](self.simulated, order))
         return _SPOILED_RESPONSES[rule.fault](self.simulated.carry_out(order))
@@ -213,31 +217,39 @@ def _other_error(simulated: Simulated, order: Order) -> HttpResponse:
     return simulated.no(order, Kind.OTHER)
 
 
-def _with_wrong_types(answer: HttpResponse) -> Reply:
+def _with_wrong_types(simulated: Simulated, order: Order) -> HttpResponse:
     """The same answer with each member's value in a list."""
-    members = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
-    body = msgspec.json.encode({name: [value] for name, value in members.items()})
-    return Reply(HttpResponse(answer.status, answer.headers, body))
+    answer = simulated.carry_out(order)
+    members = simulated.read_body(answer.body)
+    return _with_body(answer, simulated.write_body({name: [value] for name, value in members.items()}))
 
 
-def _with_balance(answer: HttpResponse, at: tuple[str, ...], rewrite: Callable[[Any], object]) -> HttpResponse:
+def _with_balance(simulated: Simulated, order: Order, rewrite: Callable[[Any], object]) -> HttpResponse:
     """The same answer with the balance's number rewritten. If `rewrite` gives None, the balance is left out whole."""
-    body = decode(answer.body)
-    place = body
-    for name in at[:-1]:
-        place = place.get(name, {})
-    if at[-1] not in place:
+    answer, at = simulated.carry_out(order), simulated.balance_at
+    members = simulated.read_body(answer.body)
+    place: Any = members
+    try:
+        for name in at[:-1]:
+            place = place[name]
+        place[at[-1]] = rewrite(place[at[-1]])
+    except (LookupError, TypeError):  # this answer has no balance
         return answer
-    place[at[-1]] = rewrite(place[at[-1]])
     if place[at[-1]] is None:
-        del body[at[0]]
-    return HttpResponse(answer.status, answer.headers, encode(body))
+        del members[cast("str", at[0])]
+    return _with_body(answer, simulated.write_body(members))
 
 
-def _add_digits(number: Decimal | int, extra: Decimal) -> msgspec.Raw:
+def _with_body(answer: HttpResponse, body: bytes) -> HttpResponse:
+    return HttpResponse(answer.status, answer.headers, body)
+
+
+def _add_digits(number: Decimal | int | str, extra: Decimal) -> Decimal | str:
+    """The sum, as a text if the number was one."""
     # The default precision of 28 digits would round the very digits that are added.
     with localcontext(prec=200):
-        return msgspec.Raw(f"{number + extra:f}".encode())
+        total = Decimal(number) + extra
+        return f"{total:f}" if isinstance(number, str) else total
 
 
 _BALANCE_REWRITES: Final[dict[Fault, Callable[[Any], object]]] = {
@@ -268,6 +280,7 @@ _OTHER_ACTIONS: Final[dict[Fault, Callable[[Simulated, Order], HttpResponse]]] =
     Fault.DECLINE: lambda simulated, order: simulated.no(order, Kind.LIMIT),
     Fault.DUPLICATE: _carry_out_twice,
     Fault.OTHER_ERROR: _other_error,
+    Fault.WRONG_TYPE: _with_wrong_types,
     Fault.WRONG_ID: lambda simulated, order: simulated.answer_for_another(order),
     Fault.OTHER_CASE: lambda simulated, order: simulated.in_currency(order, str.lower),
     Fault.OTHER_CURRENCY: lambda simulated, order: simulated.in_currency(order, lambda _: "XTS"),
@@ -283,7 +296,6 @@ _SPOILED_RESPONSES: Final[dict[Fault, Callable[[HttpResponse], Reply]]] = {
         HttpResponse(200, {"content-type": "text/html"}, b"<html><body>It works!</body></html>")
     ),
     Fault.WRONG_STATUS: lambda answer: Reply(HttpResponse(500, answer.headers, answer.body)),
-    Fault.WRONG_TYPE: _with_wrong_types,
     Fault.HUGE: lambda answer: Reply(HttpResponse(answer.status, answer.headers, answer.body + b" " * HUGE)),
 }
 """The operator does what it should, and this is what comes back of its answer."""

@@ -6,7 +6,7 @@ does no I/O, and uses no clock and no randomness.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import StrEnum
 from typing import Final, Protocol
@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import msgspec
 
 from gateway.money import Money
+from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Kind
 from gateway.records import Direction
 
@@ -92,7 +93,9 @@ class Seen(msgspec.Struct, frozen=True, tag=True):
     """An entry of the wire log: one request as it arrived.
 
     `at` is in Unix seconds. `call` is the wallet call that the request stands for, empty if the operator did not
-    understand it. `fault` is what the operator did wrong on purpose, empty for nothing.
+    understand it. `path` is as it was sent, with its query; header names are in lower case. `fault` is what the
+    operator did wrong on purpose, empty for nothing. `answer` is what came back, None for nothing: it is not part of
+    the event, but comes from the `Answered` that follows.
     """
 
     at: float
@@ -101,9 +104,22 @@ class Seen(msgspec.Struct, frozen=True, tag=True):
     path: str
     body: bytes
     fault: str = ""
+    method: str = ""
+    headers: Mapping[str, str] = {}
+    answer: HttpResponse | None = None
 
 
-Event = Enrolled | SessionOpened | SessionEnded | Booked | Ended | Buried | Seen
+class Answered(msgspec.Struct, frozen=True, tag=True):
+    """What came back for the request that was seen last, at most `KEPT_ANSWER` bytes of its body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+KEPT_ANSWER: Final = 64 * 1024
+
+Event = Enrolled | SessionOpened | SessionEnded | Booked | Ended | Buried | Seen | Answered
 
 
 class Store(Protocol):
@@ -185,9 +201,23 @@ class Ledger:
         """Adds a request to the wire log."""
         self._record(request)
 
+    def log_answer(self, answer: HttpResponse) -> None:
+        """Adds the answer to the request that was logged last."""
+        self._record(Answered(answer.status, answer.headers, answer.body[:KEPT_ANSWER]))
+
     def wire(self) -> Iterator[Seen]:
-        """The wire log: every request in the order of arrival."""
-        return (event for event in self._store.events() if isinstance(event, Seen))
+        """The wire log: every request in the order of arrival, with its answer."""
+        request: Seen | None = None
+        for event in self._store.events():
+            if isinstance(event, Answered) and request is not None:
+                yield msgspec.structs.replace(request, answer=HttpResponse(event.status, event.headers, event.body))
+                request = None
+            elif isinstance(event, Seen):
+                if request is not None:
+                    yield request
+                request = event
+        if request is not None:
+            yield request
 
     def session(self, token: str) -> Account:
         """The account of this open session. Raises `Refusal` (session)."""
@@ -199,6 +229,13 @@ class Ledger:
         """The account whose session this is or was; None if the token was never given out."""
         player_id = self._player_of.get(token)
         return None if player_id is None else self.accounts[player_id]
+
+    def account_of(self, reference: str) -> Account:
+        """The account of the player of this hold. Raises `Refusal` (not_found), for a buried one too."""
+        hold = self._find(reference)
+        if hold.state is HoldState.BURIED:
+            raise Refusal(Kind.NOT_FOUND)
+        return self.accounts[hold.player_id]
 
     def hold(self, account: Account, direction: Direction, reference: str, id: str, amount: Money) -> Account:
         """Takes or gives the amount. A repeat of the same hold changes nothing and gets the same answer.
@@ -298,7 +335,7 @@ class Ledger:
                 self._end(self.holds[reference], state, given_to)
             case Buried(reference, direction, id):
                 self.holds[reference] = Hold(reference, direction, id, HoldState.BURIED)
-            case Seen():
+            case Seen() | Answered():
                 pass
 
     def _end(self, hold: Hold, state: HoldState, given_to: str) -> None:

@@ -4,7 +4,7 @@ The admin side answers JSON under `/_sandbox/`:
 
 ======  ==========  ================================================================================
 GET     `ledger`    the players, the holds, and the balances that are wrong
-GET     `wire`      every request in the order of arrival, with its call and id
+GET     `wire`      every request in the order of arrival, with its call, id, headers and answer
 GET     `faults`    the rules in force
 PUT     `faults`    replace them: `[{"fault": "hang_after", "calls": ["withdraw"], "times": 1}]`
 POST    `players`   enrol a player: `{"player_id": "p", "token": "t", "balance": "100 XAG"}`
@@ -120,7 +120,11 @@ class SandboxServer:
 
     def _get_wire(self, _: bytes) -> Any:
         return [
-            {**msgspec.structs.asdict(request), "body": request.body.decode(errors="replace")}
+            {
+                **msgspec.structs.asdict(request),
+                "body": request.body.decode(errors="replace"),
+                "answer": None if request.answer is None else _shown_answer(request.answer),
+            }
             for request in self.ledger.wire()
         ]
 
@@ -171,6 +175,10 @@ async def _send_reply(reply: Reply, request: web.BaseRequest) -> web.StreamRespo
     if reply.ending is Ending.HALF:
         return _send_half(reply.answer, transport)
     return web.Response(body=reply.answer.body, status=reply.answer.status, headers=reply.answer.headers)
+
+
+def _shown_answer(answer: HttpResponse) -> dict[str, Any]:
+    return {"status": answer.status, "headers": answer.headers, "body": answer.body.decode(errors="replace")}
 
 
 def _reset_connection(transport: asyncio.Transport | None) -> web.Response:

@@ -17,6 +17,7 @@ import msgspec
 from gateway.money import Money
 from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Kind
+from gateway.operators.exact_json import decode, encode
 from gateway.records import Direction
 from gateway.sandbox.ledger import Account, HoldState, Ledger, Refusal
 from gateway.wire.calls import END_CALL, HOLD_CALL, WalletCall
@@ -33,7 +34,11 @@ class Act(StrEnum):
     HOLD = "hold"
     CONFIRM = "confirm"
     ROLLBACK = "rollback"
+    LOOK_UP = "look_up"
 
+
+LOOK_UP_CALL: Final = "lookUp"
+"""The name of a question what became of a transfer, beside those of the wallet calls."""
 
 CALLS: Final = {
     (Act.VERIFY, Direction.WITHDRAW): WalletCall.VERIFY_SESSION,
@@ -42,6 +47,14 @@ CALLS: Final = {
     **{(Act(decision), direction): call for (direction, decision), call in END_CALL.items()},
 }
 """The wallet call that an act stands for. Verify and balance have no direction; they stand under withdraw."""
+
+
+class Meaning(StrEnum):
+    """What an error code proves, where it is not a decline (that is a `Kind`)."""
+
+    UNKNOWN = "unknown"  # nothing: the operator may or may not have done it
+    DONE = "done"  # this very call was done before, so it is acknowledged
+    PARK = "park"  # no later try of this end can succeed
 
 
 class Unknown(StrEnum):
@@ -67,7 +80,7 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP request: header names in lower case."""
+    """One HTTP request: header names in lower case, `path` as it was sent, with its query."""
 
     method: str
     path: str
@@ -92,9 +105,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     echo: str = ""
 
     @property
-    def call(self) -> WalletCall:
-        """The wallet call that this request stands for."""
-        return CALLS[self.act, self.direction]
+    def call(self) -> str:
+        """The wallet call that this request stands for, or `LOOK_UP_CALL`."""
+        return CALLS.get((self.act, self.direction), LOOK_UP_CALL)
 
 
 class Misunderstood(Exception):
@@ -108,6 +121,9 @@ class Misunderstood(Exception):
 PLAIN: Final = Manner()
 """An operator that does what its contract says."""
 
+CURRENCIES: Final = ("XAG", "JPY", "EUR", "KWD")
+"""One of the game's own, and of ISO 4217 one with no places after the point, one with 2 and one with 3."""
+
 
 class Simulated(ABC):
     """One protocol, seen from the operator's side: a subclass says how requests are read and answers written.
@@ -118,10 +134,20 @@ class Simulated(ABC):
 
     base_path: ClassVar[str] = "/"
     unknown_rollback: ClassVar[Unknown] = Unknown.REPORT
-    balance_at: ClassVar[tuple[str, ...]] = ("balance",)
-    """The path of the balance's number in a JSON answer: the members' names, the outermost first."""
+    balance_at: ClassVar[tuple[str | int, ...]] = ("balance",)
+    """The path of the balance's number in what `read_body` gives: the members' names, and the places in lists, the
+    outermost first."""
     refusable_repeats: ClassVar[frozenset[Act]] = frozenset({Act.CONFIRM, Act.ROLLBACK})
     """The ends for whose repeat the protocol has an error that says "done before"."""
+
+    currencies: ClassVar[tuple[str, ...]] = CURRENCIES
+    """The currencies that the suite plays, the first most of all. Fewer than `CURRENCIES` need an exemption."""
+    success_statuses: ClassVar[frozenset[int]] = frozenset({200})
+    """The HTTP statuses under which the contract's yes comes."""
+    unnamed_code: ClassVar[str] = "987654"
+    """An error code that the protocol does not have."""
+    exemptions: ClassVar[Mapping[str, str]] = {}
+    """The behaviours of the suite that the contract does not allow, each with the reason."""
 
     def __init__(self, ledger: Ledger, unknown_rollback: Unknown | None = None, manner: Manner = PLAIN) -> None:
         self.ledger = ledger
@@ -137,13 +163,46 @@ class Simulated(ABC):
         """The same, as this operator's manner needs them."""
         return self.adapter_settings(base_url)
 
+    @classmethod
+    def other_settings(cls) -> list[dict[str, Any]]:
+        """Settings that change what is sent (how a confirm is made, say), each to replace some of `adapter_settings`:
+        the suite plays whole transfers under these too."""
+        return []
+
+    @classmethod
+    def read_body(cls, body: bytes) -> dict[str, Any]:
+        """An answer's body as members; lists and members may stand in it. JSON, unless the protocol has a form of its
+        own. Raises `Unclear` or `ValueError` for what cannot be read."""
+        members: dict[str, Any] = decode(body)
+        return members
+
+    @classmethod
+    def write_body(cls, members: dict[str, Any]) -> bytes:
+        """The inverse of `read_body`. A value may have become a list, or a `Decimal` with many digits."""
+        return encode(members)
+
+    @classmethod
+    def codes(cls) -> tuple[str, ...]:
+        """Every error code of the protocol's tables, as `answer_code` takes it."""
+        return ()
+
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - of the subclasses
+        """What the contract lets one conclude from this code in answer to such a request, under `adapter_settings`: a
+        decline of this kind, or something else. A code that is not of the protocol proves nothing."""
+        return Meaning.UNKNOWN
+
+    def answer_code(self, order: Order, code: str) -> HttpResponse:  # noqa: ARG002 - of the subclasses
+        """The error with this code, as the protocol answers it to this request, whatever was done."""
+        return self.no(order, Kind.OTHER)
+
     @abstractmethod
     def understand(self, request: Request) -> Order:
         """Checks the credentials and reads the request. Raises `Misunderstood`."""
 
     @abstractmethod
     def yes(self, order: Order, account: Account) -> HttpResponse:
-        """The answer to what was done; `account` is as it is after it."""
+        """The answer to what was done; `account` is as it is after it. To a look-up, it says what became of the hold
+        (`self.ledger.holds[order.reference].state`)."""
 
     @abstractmethod
     def no(self, order: Order, kind: Kind) -> HttpResponse:
@@ -185,6 +244,8 @@ class Simulated(ABC):
         match order.act:
             case Act.VERIFY | Act.BALANCE:
                 return self.ledger.session(order.token)
+            case Act.LOOK_UP:
+                return self.ledger.account_of(order.reference)
             case Act.HOLD:
                 return self._hold(order)
             case Act.CONFIRM:
