@@ -7,6 +7,7 @@ they are escaped before they are printed.
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -35,7 +36,12 @@ def print_table(rows: Iterable[Row], columns: Sequence[str], *, title: str | Non
 
 def print_json(value: Any) -> None:
     """Prints the value as indented JSON."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    try:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    except UnicodeEncodeError:
+        # Half of a surrogate pair, which a game or an operator may send: JSON can only escape it (RFC 8259, 8.2).
+        text = json.dumps(msgspec.to_builtins(value), indent=2)
+    sys.stdout.write(text + "\n")
 
 
 def print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:

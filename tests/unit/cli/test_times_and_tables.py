@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import time
+from decimal import Decimal
 
 import pytest
 import typer
@@ -59,3 +61,11 @@ def test_csv_quotes_what_needs_it(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json_is_indented(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"a": ["ä"]})
     assert capsys.readouterr().out == '{\n  "a": [\n    "ä"\n  ]\n}\n'
+
+
+def test_half_an_emoji_does_not_stop_json(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = [{"amount": Decimal("1.50"), "text": "half \ud83d of it"}]
+    print_json(shown)
+    text = capsys.readouterr().out
+    assert text.isascii()
+    assert json.loads(text) == [{"amount": "1.50", "text": "half \ud83d of it"}]
