@@ -15,7 +15,7 @@ from adapters.hub88.sandbox_key import SANDBOX_KEY
 from gateway.money import Money, scaled, unscaled
 from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, encode
 from gateway.sandbox.ledger import Account
-from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Simulated
+from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated
 from gateway.toolbox import is_rsa_sha256_base64, read_rsa_key
 
 KEY: Final = read_rsa_key(SANDBOX_KEY).public_key()
@@ -29,6 +29,40 @@ STATUSES: Final = {
     Kind.ROLLED_BACK: Status.ROLLED_BACK,
     Kind.NOT_FOUND: Status.DOES_NOT_EXIST,
 }
+
+
+OTHER_STATUSES: Final = (
+    "RS_ERROR_UNKNOWN",
+    "RS_ERROR_WRONG_CURRENCY",
+    "RS_ERROR_DUPLICATE_TRANSACTION",
+    "RS_ERROR_INVALID_GAME",
+    "RS_ERROR_WRONG_SYNTAX",
+    "RS_ERROR_INVALID_SIGNATURE",
+    "RS_ERROR_INVALID_PARTNER",
+)
+"""What else the contract has; none of these proves that nothing was booked."""
+
+REFUSALS: Final = {
+    "RS_ERROR_INVALID_TOKEN": Kind.SESSION,
+    "RS_ERROR_TOKEN_EXPIRED": Kind.SESSION,
+    "RS_ERROR_USER_DISABLED": Kind.PLAYER,
+}
+
+PROVEN: Final[dict[tuple[Act, Direction], dict[str, Kind | Meaning]]] = {
+    (Act.HOLD, Direction.WITHDRAW): {
+        "RS_ERROR_NOT_ENOUGH_MONEY": Kind.FUNDS,
+        "RS_ERROR_LIMIT_REACHED": Kind.LIMIT,
+    },
+    **{
+        (Act.ROLLBACK, direction): {
+            "RS_ERROR_TRANSACTION_DOES_NOT_EXIST": Kind.NOT_FOUND,
+            "RS_ERROR_TRANSACTION_ROLLED_BACK": Meaning.DONE,
+        }
+        for direction in Direction
+    },
+}
+"""What each status proves in answer to which request, beside the refusals. Source: the contract's section "Statuses"
+and "Timeout / retry duty of the caller"."""
 
 
 class _Body(msgspec.Struct, frozen=True):
@@ -56,6 +90,21 @@ class SimulatedHub88(Simulated):
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
         return {"base_url": base_url, "private_key": SANDBOX_KEY, "game_code": "sandbox_game"}
+
+    @classmethod
+    def other_settings(cls) -> list[dict[str, Any]]:
+        return [{"confirm": "none"}]
+
+    @classmethod
+    def codes(cls) -> tuple[str, ...]:
+        return (*(status for status in Status if status is not Status.OK), *OTHER_STATUSES)
+
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
+        proven = {**REFUSALS, **PROVEN.get((act, direction), {})}
+        return proven.get(code, Meaning.UNKNOWN)
+
+    def answer_code(self, order: Order, code: str) -> HttpResponse:
+        return _response({"status": code, "request_uuid": order.echo})
 
     def understand(self, request: Request) -> Order:
         if not is_rsa_sha256_base64(KEY, request.body, request.headers.get("x-hub88-signature", "")):

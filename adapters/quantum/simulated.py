@@ -14,7 +14,7 @@ from adapters.quantum.messages import WireMoney, wire_money
 from gateway.money import Money, MoneyError
 from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, encode
 from gateway.sandbox.ledger import Account
-from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Simulated, Unknown
+from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated, Unknown
 from gateway.toolbox import basic_auth
 
 USERNAME: Final = "gateway"
@@ -61,6 +61,7 @@ class SimulatedQuantum(Simulated):
     base_path = "/wallet/"
     balance_at = ("balance", "amount")
     unknown_rollback = Unknown.ACKNOWLEDGE
+    refusable_repeats = frozenset({Act.CONFIRM, Act.ROLLBACK})
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
@@ -74,6 +75,16 @@ class SimulatedQuantum(Simulated):
         if self.manner.refuses_repeats:
             settings["already"] = {ALREADY[Kind.DUPLICATE]: "confirmed", ALREADY[Kind.ROLLED_BACK]: "rolled_back"}
         return settings
+
+    @classmethod
+    def codes(cls) -> tuple[str, ...]:
+        return tuple(str(code) for code in (*ERROR_CODES.values(), *ALREADY.values(), OTHER_ERROR))
+
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the same for all
+        return next((kind for kind, number in ERROR_CODES.items() if str(number) == code), Meaning.UNKNOWN)
+
+    def answer_code(self, order: Order, code: str) -> HttpResponse:
+        return _error(order, int(code), f"code {code}")
 
     def understand(self, request: Request) -> Order:
         if request.headers.get("authorization") != basic_auth(USERNAME, PASSWORD):
@@ -95,8 +106,7 @@ class SimulatedQuantum(Simulated):
         return _response(200, {"mmTransactionId": order.id, "balance": balance})
 
     def no(self, order: Order, kind: Kind) -> HttpResponse:
-        description = f"{order.call} {order.id} under {order.token}: {kind}"
-        return _response(500, {"errorCode": self._code(kind), "errorDescription": description})
+        return _error(order, self._code(kind), kind)
 
     def _code(self, kind: Kind) -> int:
         if self.manner.refuses_repeats and kind in ALREADY:
@@ -116,6 +126,11 @@ def _order(endpoint: str, body: _Body) -> Order:
         id=body.mmTransactionId,
         amount=None if body.amount is None else body.amount.money(),
     )
+
+
+def _error(order: Order, code: int, why: str) -> HttpResponse:
+    description = f"{order.call} {order.id} under {order.token}: {why}"
+    return _response(500, {"errorCode": code, "errorDescription": description})
 
 
 def _response(status: int, body: dict[str, Any]) -> HttpResponse:

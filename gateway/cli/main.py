@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "journal": ("journal_copy", "app"),
     "demo": ("demo", "demo"),
     "sandbox": ("sandbox", "sandbox"),
+    "adapters": ("adapters", "app"),
     "hash-password": ("hash_password", "hash_password"),
 }
 """For each command, its module in this folder, and the name in it of the command or the group of commands."""

@@ -137,7 +137,7 @@ class Simulated(ABC):
     balance_at: ClassVar[tuple[str | int, ...]] = ("balance",)
     """The path of the balance's number in what `read_body` gives: the members' names, and the places in lists, the
     outermost first."""
-    refusable_repeats: ClassVar[frozenset[Act]] = frozenset({Act.CONFIRM, Act.ROLLBACK})
+    refusable_repeats: ClassVar[frozenset[Act]] = frozenset()
     """The ends for whose repeat the protocol has an error that says "done before"."""
 
     currencies: ClassVar[tuple[str, ...]] = CURRENCIES

@@ -1,0 +1,211 @@
+"""What is sent: the same bytes on every try, once for each try, every transfer under a name of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from itertools import product
+from typing import Final
+
+from msgspec.structs import replace
+
+from gateway.money import money
+from gateway.operators.outcome import Outcome
+from gateway.records import Direction, Session, Transfer, Verdict
+from gateway.sandbox.faults import Fault
+from gateway.sandbox.ledger import Hold, HoldState
+from gateway.testing.behaviours.fresh import fresh_values, masked
+from gateway.testing.behaviours.registry import Case, Grade, behaviour
+from gateway.testing.subject import CONFIRMS, HOLDS, ROLLBACKS, Move, Subject
+from gateway.testing.workbench import NOW, Workbench, remember
+
+LATER: Final = NOW + 3600.5
+"""Unix seconds: when a call is tried again."""
+
+SENT_ONCE: Final = (
+    *(Fault.ERROR_BEFORE, Fault.ERROR_AFTER, Fault.CLIENT_ERROR, Fault.OTHER_ERROR, Fault.REDIRECT),
+    *(Fault.CUT_BEFORE, Fault.CUT_AFTER, Fault.HALF, Fault.GARBAGE, Fault.DECLINE, Fault.WRONG_STATUS),
+)
+"""Faults after which an adapter may be tempted to send again."""
+
+ODD_NAMES: Final = (
+    *("with space", "a&b=c", "a/b", "a%2Fb", "a?b", "a#b", "a+b", 'say "hi"', "it's", "<b>", "back\\slash"),
+    *("größe-漢字-🎲", "..", "a;b,c:d|e", "x" * 255),
+)
+"""Ids that mean something else in a path, a query, a form, JSON or XML."""
+
+AT_ONCE: Final = 8
+
+
+@behaviour(Grade.BRONZE, again=True)
+def every_try_is_the_same(subject: Subject) -> Iterator[Case]:
+    """Method, path, query, headers and body are the same on every try, whichever process makes it, an hour later, and
+    whatever else has changed in the journal's row: the operator must recognise a repeat. Only what the adapter declares
+    as `fresh` may differ."""
+
+    async def play(move: Move, bench: Workbench) -> None:
+        transfer = await bench.before(move)
+        first, outcome = await _requests_of(bench, move, transfer)
+        again = replace(
+            remember(transfer, outcome) if move.is_hold else transfer,
+            tries=7,
+            changed_at=LATER,
+            revision=9,
+            owner="another",
+            due_at=LATER,
+            spare_session=Session(operator=transfer.operator, token="another-token"),  # noqa: S106 - not a secret
+        )
+        second, _ = await _requests_of(bench, move, again, now=LATER)
+        bench.expect(bool(first) or move.is_confirm, "a request", "nothing was sent")
+        bench.expect(second == first, f"the same as the first time: {first}", second)
+        bench.expect(len(bench.ledger.holds) == 1, "one hold", list(bench.ledger.holds))
+
+    return (Case(move.call, partial(play, move)) for move in subject.moves)
+
+
+async def _requests_of(
+    bench: Workbench, move: Move, transfer: Transfer, now: float = NOW
+) -> tuple[list[tuple[object, ...]], Outcome]:
+    """What one try by another process sends, without what is declared as fresh."""
+    sent_before = len(bench.wire(move.call))
+    outcome = await bench.attempt(move, transfer, bench.another_operator(now=now))
+    fresh = bench.subject.adapter.fresh
+    return [masked(seen, fresh) for seen in bench.wire(move.call)[sent_before:]], outcome
+
+
+@behaviour(Grade.SILVER)
+def what_is_declared_fresh_differs(subject: Subject) -> Iterator[Case]:
+    """Each part that the adapter declares as `fresh` is sent, and differs from try to try: else the declaration hides a
+    part that should be compared."""
+
+    async def play(bench: Workbench) -> None:
+        transfer = await bench.hold(Direction.WITHDRAW)
+        await bench.attempt(ROLLBACKS[Direction.WITHDRAW], transfer, bench.another_operator(now=NOW))
+        await bench.attempt(ROLLBACKS[Direction.WITHDRAW], transfer, bench.another_operator(now=LATER))
+        first, second = bench.wire(ROLLBACKS[Direction.WITHDRAW].call)[-2:]
+        for part in sorted(subject.adapter.fresh):
+            values = fresh_values(first, part), fresh_values(second, part)
+            sent = [value for seen in bench.wire() for value in fresh_values(seen, part)]
+            bench.expect(bool(sent), "is sent", "is in no request", part)
+            bench.expect(values == ([], []) or values[0] != values[1], "differs from try to try", values, part)
+
+    if subject.adapter.fresh:
+        yield Case("", play)
+
+
+@behaviour(Grade.BRONZE, again=True)
+def each_try_is_sent_once(subject: Subject) -> Iterator[Case]:
+    """One call makes at most one request that moves money, and follows no redirect, however it fails: the gateway alone
+    decides when to send again, after it has written that down. Counted on the wire."""
+
+    async def play(move: Move, bench: Workbench) -> None:
+        transfer = await bench.before(move)
+        for fault in SENT_ONCE:
+            bench.go_wrong(fault)
+            sent_before = len(bench.wire())
+            await bench.attempt(move, transfer)
+            sent = bench.wire()[sent_before:]
+            moving = [seen for seen in sent if seen.call in {each.call for each in subject.moves}]
+            bench.expect(len(moving) <= 1, "one request", f"{len(moving)} requests", f"{move.call}, {fault}")
+            followed = [seen.path for seen in sent if seen.path == "/elsewhere"]
+            bench.expect(followed == [], "a redirect is not followed", followed, f"{move.call}, {fault}")
+
+    return (Case(move.call, partial(play, move)) for move in subject.moves)
+
+
+@behaviour(Grade.BRONZE)
+def every_transfer_has_a_name_of_its_own(subject: Subject) -> Iterator[Case]:
+    """Ids that differ only by what quoting does to them, and a withdraw and a deposit with the same id, are different
+    transfers at the operator. If one were taken for a repeat of the other, its money would be lost."""
+
+    async def play(bench: Workbench) -> None:
+        await bench.verify()
+        for direction, id in product(subject.directions, ("a/b", "a%2Fb", "a b", "a+b", "a%20b", "A/B", "a/b ")):
+            holds_before = len(bench.ledger.holds)
+            outcome = await bench.attempt(HOLDS[direction], bench.transfer(direction, id=id))
+            taken = len(bench.ledger.holds) - holds_before
+            met = taken == 1 if outcome.verdict is Verdict.SUCCESS else outcome.verdict is Verdict.DECLINED
+            bench.expect(met, "one more hold, or a decline", f"{taken} more, {outcome}", f"{direction} {id!r}")
+        bench.expect_right_books()
+
+    yield Case("", play)
+
+
+@behaviour(Grade.BRONZE)
+def transfers_at_once_do_not_mix(subject: Subject) -> Iterator[Case]:
+    """Several transfers at once, each with an amount of its own, are each booked with their own amount, and the end of
+    each is of that one: an adapter keeps nothing between calls."""
+
+    async def play(direction: Direction, bench: Workbench) -> None:
+        await bench.verify()
+        amounts = [money(number, subject.currency) for number in range(1, AT_ONCE + 1)]
+        transfers = [bench.transfer(direction, amount, f"id-{amount.amount}") for amount in amounts]
+        holds = await asyncio.gather(*(bench.attempt(HOLDS[direction], transfer) for transfer in transfers))
+        bench.expect(all(each.verdict is Verdict.SUCCESS for each in holds), "success for each", holds)
+        booked = sorted(hold.amount.amount for hold in bench.ledger.holds.values() if hold.amount is not None)
+        bench.expect(booked == [amount.amount for amount in amounts], f"holds of {amounts}", booked)
+        ends = [
+            bench.attempt((CONFIRMS if number % 2 else ROLLBACKS)[direction], remember(transfer, held))
+            for number, (transfer, held) in enumerate(zip(transfers, holds, strict=True))
+        ]
+        outcomes = await asyncio.gather(*ends)
+        bench.expect(all(each.verdict is Verdict.SUCCESS for each in outcomes), "success for each", outcomes)
+        undone = sorted(hold.amount.amount for hold in _undone(bench) if hold.amount is not None)
+        bench.expect(undone == [each.amount for each in amounts[::2]], f"rolled back: {amounts[::2]}", undone)
+
+    return (Case(direction, partial(play, direction)) for direction in subject.directions)
+
+
+def _undone(bench: Workbench) -> list[Hold]:
+    return [hold for hold in bench.ledger.holds.values() if hold.state is HoldState.UNDONE]
+
+
+@behaviour(Grade.SILVER)
+def odd_ids_arrive_whole(subject: Subject) -> Iterator[Case]:
+    """An id that needs quoting (spaces, `&`, `/`, `%2F`, quotes, `<`, other scripts, 255 characters) arrives as it is:
+    the hold is confirmed or rolled back under the same id. One that the protocol cannot carry is declined unsent."""
+
+    async def play(end: Move, bench: Workbench) -> None:
+        await bench.verify()
+        for id in ODD_NAMES:
+            await _play_whole(bench, end, id)
+        bench.expect_right_books()
+
+    return (Case(end.call, partial(play, end)) for end in subject.ends)
+
+
+async def _play_whole(bench: Workbench, end: Move, id: str) -> None:
+    hold, case = HOLDS[end.direction], f"{end.direction} {id[:40]!r}"
+    sent_before, holds_before = len(bench.wire(hold.call)), set(bench.ledger.holds)
+    transfer = bench.transfer(end.direction, id=id)
+    held = await bench.attempt(hold, transfer)
+    if held.verdict is Verdict.DECLINED:
+        bench.expect(len(bench.wire(hold.call)) == sent_before, "success, or a decline unsent", held, case)
+        return
+    bench.expect(held.verdict is Verdict.SUCCESS, "success", held, case)
+    outcome = await bench.attempt(end, remember(transfer, held))
+    bench.expect(outcome.verdict is Verdict.SUCCESS, f"{end.call}: success", outcome, case)
+    states = [hold.state for reference, hold in bench.ledger.holds.items() if reference not in holds_before]
+    wanted = [HoldState.UNDONE] if end.is_rollback else [HoldState.CONFIRMED]
+    final = end.is_confirm and bench.sends_nothing(end, outcome)
+    bench.expect(states == wanted or final, f"the hold is {wanted[0]}", states, case)
+
+
+@behaviour(Grade.SILVER)
+def odd_players_and_tokens_arrive_whole(subject: Subject) -> Iterator[Case]:  # noqa: ARG001 - it is the same for all
+    """The same for a player's id and a session's token: the hold is the player's own."""
+
+    async def play(bench: Workbench) -> None:
+        full = bench.balance
+        player = await bench.verify()
+        bench.expect(player.player_id == bench.player, repr(bench.player), repr(player.player_id))
+        transfer = await bench.hold(Direction.WITHDRAW)
+        bench.expect(bench.balance != full, "the player's money is held", bench.balance)
+        outcome = await bench.attempt(ROLLBACKS[Direction.WITHDRAW], transfer)
+        bench.expect(outcome.verdict is Verdict.SUCCESS, "success", outcome)
+
+    for name in ODD_NAMES:
+        yield Case(f"player {name[:40]!r}", play, player=name)
+        if name.isascii():
+            yield Case(f"token {name[:40]!r}", play, token=f"token {name}")
