@@ -24,7 +24,7 @@ from gateway.toolbox.rsa import (
     rsa_sha256_base64,
     rsa_sha256_base64_async,
 )
-from gateway.toolbox.session_tokens import TokenParts, TokenTemplate
+from gateway.toolbox.session_tokens import TokenParts, TokenTemplate, known_player
 from gateway.toolbox.signing import (
     hmac_base64,
     hmac_hex,
@@ -65,6 +65,7 @@ __all__ = [
     "hmac_hex",
     "http_error",
     "is_rsa_sha256_base64",
+    "known_player",
     "listed_values",
     "md5_hex",
     "minor_units",

@@ -12,7 +12,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator
 
-from gateway.operators.errors import Declined, Kind
+from gateway.operators.errors import Declined, Kind, Unclear
+from gateway.records import Session
 
 _NAMES: Final = frozenset({"player", "session", "currency", "language"})
 
@@ -55,3 +56,14 @@ class TokenParts:
         if found is None:
             raise Declined(Kind.SESSION, "the session token does not have the form agreed with the operator")
         return found.groupdict()
+
+
+def known_player(session: Session) -> str:
+    """The session's player, for a contract whose requests must name them.
+
+    Raises `Unclear` where nobody knows the player: the end of a transfer that this gateway never saw, under a session
+    that the operator does not verify any more. Nothing is sent then, and the gateway asks again before its next try.
+    """
+    if not session.player_id:
+        raise Unclear("the player is not known, and every request to this operator must name them; nothing was sent")
+    return session.player_id

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.operators import Declined, Kind
-from gateway.toolbox import TokenParts, TokenTemplate
+from gateway.operators import Declined, Kind, Session, Unclear
+from gateway.toolbox import TokenParts, TokenTemplate, known_player
 
 PARTS = st.text(min_size=1, max_size=20).filter(lambda text: ":" not in text)
 
@@ -61,3 +61,9 @@ def test_a_template_that_cannot_be_read_in_one_way_is_refused(template: str) -> 
 
 def test_a_template_is_kept_as_it_is_written() -> None:
     assert TypeAdapter(TokenTemplate).validate_python("{player}:{session}") == "{player}:{session}"
+
+
+def test_a_request_that_must_name_its_player_is_not_made_without_one() -> None:
+    assert known_player(Session(operator="acme", token="t", player_id="p1")) == "p1"
+    with pytest.raises(Unclear, match="nothing was sent"):
+        known_player(Session(operator="acme", token="t"))
