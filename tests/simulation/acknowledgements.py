@@ -11,6 +11,7 @@ from tests.simulation.evidence import Evidence, Key, Violation
 from tests.simulation.games import CONFIRMS, HOLDS, Told
 from tests.simulation.hearing import is_no, is_word, is_yes
 from tests.simulation.operators import Handled
+from tests.simulation.protocols import asks_once
 from tests.support.virtual_time import EPOCH
 
 OK: Final = 200
@@ -215,8 +216,8 @@ def _silences(evidence: Evidence, told: Told, spoken: set[int]) -> int:
     of the requests that it answered in words."""
     operator = evidence.world.operators[told.asked.operator]
     acts = {"hold"} if told.asked.call in HOLDS else {"verify", "balance"}
-    if operator.protocol == "hub88":  # its holds may ask whose session it is first
-        acts |= {"balance"}
+    if not asks_once(operator.protocol):  # its holds may ask whose session it is first
+        acts |= {"verify", "balance"}
     silent = [
         sent
         for sent in operator.sent

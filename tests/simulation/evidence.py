@@ -15,6 +15,7 @@ from gateway.sandbox.ledger import Account, Hold
 from tests.simulation.database import Version
 from tests.simulation.games import Asked, Told
 from tests.simulation.operators import Handled, Sent
+from tests.simulation.protocols import is_final_at_once
 from tests.simulation.world import World
 
 OK: Final = 200
@@ -114,7 +115,7 @@ class Evidence:
         """Whether the operator's protocol has no word for the end of this transfer, so that nobody can know whether
         there is anything to end: a deposit of which the gateway never saw the beginning."""
         row = self.rows.get(key)
-        final_at_once = self.world.operators[key[0]].protocol == "hub88" and key[1] == "deposit"
+        final_at_once = is_final_at_once(self.world.operators[key[0]].protocol, key[1])
         return final_at_once and row is not None and bool(row["adopted"])
 
     def state_at(self, key: Key, at: float) -> str | None:

@@ -7,29 +7,10 @@ from typing import Final
 from gateway.sandbox.faults import BALANCE_FAULTS, Fault
 from tests.simulation.evidence import Evidence
 from tests.simulation.operators import YES, Handled
+from tests.simulation.protocols import refusals
 
 UNSPOILT: Final = frozenset({"", Fault.DELAY, Fault.DUPLICATE})
 """Faults that leave the operator's answer as it is."""
-
-NONE: Final[frozenset[str]] = frozenset()
-WHO_ASKS: Final = frozenset({"session", "player"})
-ANYTHING: Final = frozenset({*WHO_ASKS, "funds", "limit", "currency", "amount"})
-
-REFUSALS: Final = {
-    "quantum": {
-        ("hold", "withdraw"): ANYTHING,
-        ("hold", "deposit"): ANYTHING,
-        ("rollback", "withdraw"): ANYTHING | {"not_found"},
-        ("rollback", "deposit"): ANYTHING | {"not_found"},
-    },
-    "hub88": {
-        ("hold", "withdraw"): WHO_ASKS | {"funds", "limit"},
-        ("hold", "deposit"): WHO_ASKS,
-        ("rollback", "withdraw"): WHO_ASKS | {"not_found"},
-        ("rollback", "deposit"): WHO_ASKS | {"not_found"},
-    },
-}
-"""By protocol and request: the causes for a refusal which prove that nothing was booked."""
 
 ALREADY: Final = {"confirm": "duplicate", "rollback": "rolled_back"}
 """What an operator that refuses repeats says of an end that it has booked before."""
@@ -52,7 +33,7 @@ def is_no(evidence: Evidence, one: Handled) -> bool:
     operator = evidence.world.operators[one.operator]
     if one.heard_at is None or not operator.manner.says_why:
         return False
-    proofs = REFUSALS[operator.protocol].get((one.act, one.direction), NONE)
+    proofs = refusals(operator.protocol, one.act, one.direction)
     return one.said in proofs and one.fault in {*UNSPOILT, Fault.DECLINE}
 
 

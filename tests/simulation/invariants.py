@@ -12,9 +12,10 @@ from gateway.sandbox.ledger import HoldState
 from tests.simulation.database import Version
 from tests.simulation.evidence import Evidence, Key, Violation
 from tests.simulation.games import CONFIRMS, CURRENCY, HOLDS, ROLLBACKS, Told
-from tests.simulation.hearing import is_no, is_yes
+from tests.simulation.hearing import is_no, is_word, is_yes
 from tests.simulation.metrics import metrics_true
-from tests.simulation.operators import Sent
+from tests.simulation.operators import YES, Sent
+from tests.simulation.protocols import has_deposits, rules_ends_out
 from tests.support.virtual_time import EPOCH
 
 Invariant = Callable[[Evidence], Iterator[Violation]]
@@ -268,10 +269,21 @@ def _parked_too_soon(evidence: Evidence) -> Iterator[Violation]:
                 begun_at = _decided_at(evidence, version)
             tried_for_s = version.changed_at - EPOCH - begun_at  # by the clock of who gives it up
             if version.state == "parked":
-                if version.decided_at not in given_up and tried_for_s < until_s - 1.2 * every_s:
+                too_soon = tried_for_s < until_s - 1.2 * every_s and not _is_ruled_out(evidence, key, version.at)
+                if version.decided_at not in given_up and too_soon:
                     yield Violation("delivered_or_parked", f"parked after {tried_for_s:.1f} s", key)
                 given_up.add(version.decided_at)
             before = decision
+
+
+def _is_ruled_out(evidence: Evidence, key: Key, at: float) -> bool:
+    """Whether the gateway may know by then that this end can never succeed: the contract has no such transfers, or a
+    code that says so, and the operator has answered in words."""
+    protocol = evidence.world.operators[key[0]].protocol
+    if key[1] == "deposit" and not has_deposits(protocol):
+        return True
+    heard = (one for one in evidence.handled[key] if one.heard_at is not None and one.heard_at <= at)
+    return rules_ends_out(protocol) and any(is_word(one) and one.said != YES for one in heard)
 
 
 def _agree(evidence: Evidence, key: Key) -> bool:

@@ -9,6 +9,7 @@ from typing import Final
 from tests.simulation.database import Version
 from tests.simulation.evidence import Evidence, Violation
 from tests.simulation.gateways import Gateway
+from tests.simulation.protocols import asks_once
 
 Labels = tuple[str, ...]
 
@@ -118,7 +119,7 @@ def _calls_counted(evidence: Evidence) -> Iterator[Violation]:
         if answers < told or (gateway.stopped and answers != told):
             yield Violation("metrics_true", f"{gateway.name} counted {answers:g} answers of {told}")
         for operator in evidence.world.operators.values():
-            if operator.protocol == "quantum":  # others may ask more than one thing for one call
+            if asks_once(operator.protocol):
                 yield from _requests_counted(gateway, operator.name, _sent(evidence, gateway, operator.name))
 
 

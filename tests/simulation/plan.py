@@ -11,11 +11,9 @@ from gateway.sandbox.simulated import Manner, Unknown
 from tests.simulation.database import Mishaps
 from tests.simulation.dice import Dice
 from tests.simulation.network import Weather
+from tests.simulation.protocols import PROTOCOLS
 
 FAULTS: Final = tuple(fault for fault in Fault if fault is not Fault.HUGE)
-
-PROTOCOLS: Final = ("quantum", "quantum", "hub88")
-"""Every adapter that ships; the game's own format twice as often."""
 
 WINDOW_S: Final = 20.0
 """The late arrival window of short schedules."""

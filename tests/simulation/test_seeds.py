@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.sandbox.simulated import simulated_operators
-from tests.simulation.plan import PROTOCOLS
+from tests.simulation.protocols import PROTOCOLS
 from tests.simulation.report import outcome
 
 BLOCK = 25

@@ -1,0 +1,70 @@
+"""What the auditor has to know of each protocol that is played, read from the adapters and their simulated sides."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+from gateway.operators import Adapter
+from gateway.operators.registry import adapter
+from gateway.records import Direction
+from gateway.sandbox.ledger import Ledger
+from gateway.sandbox.simulated import Act, Meaning, Simulated, simulated_operators
+from gateway.sandbox.stores import MemoryStore
+
+PROTOCOLS: Final = (*("quantum",) * 8, *("hub88",) * 4, *sorted({*simulated_operators()} - {"quantum", "hub88"}))
+"""Every adapter that ships: the game's own format is played most often, then Hub88's, then the others by turns."""
+
+NONE: Final[frozenset[str]] = frozenset()
+WHO_ASKS: Final = frozenset({"session", "player"})
+ANYTHING: Final = frozenset({*WHO_ASKS, "funds", "limit", "currency", "amount"})
+
+REFUSALS: Final = {
+    "quantum": {
+        ("hold", "withdraw"): ANYTHING,
+        ("hold", "deposit"): ANYTHING,
+        ("rollback", "withdraw"): ANYTHING | {"not_found"},
+        ("rollback", "deposit"): ANYTHING | {"not_found"},
+    },
+    "hub88": {
+        ("hold", "withdraw"): WHO_ASKS | {"funds", "limit"},
+        ("hold", "deposit"): WHO_ASKS,
+        ("rollback", "withdraw"): WHO_ASKS | {"not_found"},
+        ("rollback", "deposit"): WHO_ASKS | {"not_found"},
+    },
+}
+"""By protocol and request: the causes for a refusal which prove that nothing was booked. Of the other protocols the
+auditor demands no more than that nothing is lost; what their codes prove is held by the suite for adapters."""
+
+
+def refusals(protocol: str, act: str, direction: str) -> frozenset[str]:
+    """The causes which prove that nothing was booked, as far as they are demanded."""
+    return REFUSALS.get(protocol, {}).get((act, direction), NONE)
+
+
+def is_final_at_once(protocol: str, direction: str) -> bool:
+    """Whether the protocol has no word for the confirm of this direction."""
+    return direction == "deposit" and (protocol == "hub88" or not has_deposits(protocol))
+
+
+def has_deposits(protocol: str) -> bool:
+    """Whether the contract has deposits."""
+    return adapter(protocol).deposit is not Adapter.deposit
+
+
+@cache
+def rules_ends_out(protocol: str) -> bool:
+    """Whether the contract has a code that says that an end can never succeed."""
+    kind: type[Simulated] = simulated_operators()[protocol].load()
+    simulated = kind(Ledger(MemoryStore()))
+    return any(
+        simulated.meaning(code, act, direction) is Meaning.PARK
+        for code in simulated.codes()
+        for act in (Act.CONFIRM, Act.ROLLBACK)
+        for direction in Direction
+    )
+
+
+def asks_once(protocol: str) -> bool:
+    """Whether the adapter makes one request for each call; others may look up a player or a transfer first."""
+    return not adapter(protocol).needs_player and not adapter(protocol).can_look_up()
