@@ -24,6 +24,10 @@ HUGE: Final = 8 * 1024 * 1024
 """Bytes of white space after the answer of the fault of that name."""
 
 
+BUSY_S: Final = 7
+"""The seconds that the fault of that name asks to be left alone."""
+
+
 class Fault(StrEnum):
     """What goes wrong, and whether the operator has done what it was asked to do."""
 
@@ -34,6 +38,7 @@ class Fault(StrEnum):
     ERROR_BEFORE = "error_before"  # not done - HTTP 503
     ERROR_AFTER = "error_after"  # done - HTTP 503
     CLIENT_ERROR = "client_error"  # not done - HTTP 404
+    BUSY = "busy"  # not done - HTTP 429, to be asked again after `BUSY_S` seconds
     REDIRECT = "redirect"  # not done - HTTP 307 to another address of this operator
     WRONG_STATUS = "wrong_status"  # done - the right answer under HTTP 500
     HANG_BEFORE = "hang_before"  # not done - no answer ever
@@ -269,6 +274,7 @@ _CUT: Final = Reply(None, Ending.CUT)
 _REPLIES_INSTEAD: Final[dict[Fault, Reply]] = {
     Fault.ERROR_BEFORE: _ERROR,
     Fault.CLIENT_ERROR: Reply(HttpResponse(404, {"content-type": "text/html"}, b"<html><body>Not Found</body></html>")),
+    Fault.BUSY: Reply(HttpResponse(429, {"retry-after": str(BUSY_S)}, b"")),
     Fault.REDIRECT: Reply(HttpResponse(307, {"location": "/elsewhere"}, b"")),
     Fault.HANG_BEFORE: _HANG,
     Fault.CUT_BEFORE: _CUT,

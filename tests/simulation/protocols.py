@@ -12,7 +12,7 @@ from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.simulated import Act, Meaning, Simulated, simulated_operators
 from gateway.sandbox.stores import MemoryStore
 
-PROTOCOLS: Final = (*("quantum",) * 8, *("hub88",) * 4, *sorted({*simulated_operators()} - {"quantum", "hub88"}))
+PROTOCOLS: Final = (*("quantum",) * 12, *("hub88",) * 6, *sorted({*simulated_operators()} - {"quantum", "hub88"}))
 """Every adapter that ships: the game's own format is played most often, then Hub88's, then the others by turns."""
 
 NONE: Final[frozenset[str]] = frozenset()

@@ -22,6 +22,7 @@ NOT_DONE = {
     Fault.ERROR_BEFORE,
     Fault.CLIENT_ERROR,
     Fault.REDIRECT,
+    Fault.BUSY,
     Fault.HANG_BEFORE,
     Fault.CUT_BEFORE,
     Fault.LATE,
