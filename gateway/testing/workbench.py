@@ -181,7 +181,7 @@ class Workbench:
 
 def remember(transfer: Transfer, outcome: Outcome) -> Transfer:
     """The transfer as the journal keeps it after this outcome."""
-    memory = {**transfer.memory, **getattr(outcome, "memory", {})}
+    memory = {**transfer.memory, **outcome.memory}
     return replace(transfer, session=outcome.session or transfer.session, memory=memory)
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from gateway.money import money
 from gateway.operators.outcome import Outcome
-from gateway.records import Direction, Session, Transfer, Verdict
+from gateway.records import Direction, Fate, Session, Transfer, Verdict
 from gateway.sandbox.faults import Fault
 from gateway.sandbox.ledger import Hold, HoldState
 from gateway.testing.behaviours.fresh import fresh_values, masked
@@ -49,11 +49,14 @@ def every_try_is_the_same(subject: Subject) -> Iterator[Case]:
         first, outcome = await _requests_of(bench, move, transfer)
         again = replace(
             remember(transfer, outcome) if move.is_hold else transfer,
+            fate=Fate.TAKEN,
             tries=7,
-            changed_at=LATER,
+            missing_at=LATER,
             revision=9,
             owner="another",
             due_at=LATER,
+            decided_at=LATER,
+            changed_at=LATER,
             spare_session=Session(operator=transfer.operator, token="another-token"),  # noqa: S106 - not a secret
         )
         second, _ = await _requests_of(bench, move, again, now=LATER)
