@@ -134,6 +134,9 @@ class Simulated(ABC):
 
     base_path: ClassVar[str] = "/"
     unknown_rollback: ClassVar[Unknown] = Unknown.REPORT
+    unknown_rollbacks: ClassVar[tuple[Unknown, ...]] = tuple(Unknown)
+    """What the protocol can express of the rollback of an unknown hold. Without an error that says "never heard of it",
+    only `ACKNOWLEDGE`."""
     balance_at: ClassVar[tuple[str | int, ...]] = ("balance",)
     """The path of the balance's number in what `read_body` gives: the members' names, and the places in lists, the
     outermost first."""
@@ -141,7 +144,8 @@ class Simulated(ABC):
     """The ends for whose repeat the protocol has an error that says "done before"."""
 
     currencies: ClassVar[tuple[str, ...]] = CURRENCIES
-    """The currencies that the suite plays, the first most of all. Fewer than `CURRENCIES` need an exemption."""
+    """The currencies that the suite plays, the first most of all. Without those of `CURRENCIES` that are of ISO 4217 it
+    needs an exemption."""
     success_statuses: ClassVar[frozenset[int]] = frozenset({200})
     """The HTTP statuses under which the contract's yes comes."""
     unnamed_code: ClassVar[str] = "987654"

@@ -152,7 +152,7 @@ def no_status_proves_anything_alone(subject: Subject) -> Iterator[Case]:
     async def play(move: Move, body: str, bench: Workbench) -> None:
         transfer = await bench.before(move)
         for status in _statuses_for(move) if body == WEB_PAGE else NAMED_STATUSES:
-            bench.answer(partial(bare_answer, status, WRONG_BODIES[body]))
+            bench.answer(partial(_no_yes, bench, status, WRONG_BODIES[body]))
             outcome = await bench.attempt(move, transfer)
             if bench.sends_nothing(move, outcome):
                 return
@@ -170,6 +170,12 @@ def _statuses_for(move: Move) -> Sequence[int]:
 def _yes_under(bench: Workbench, status: int, order: Order) -> HttpResponse:
     yes = bench.simulated.yes(order, bench.ledger.accounts[bench.player])
     return HttpResponse(status, yes.headers, yes.body)
+
+
+def _no_yes(bench: Workbench, status: int, body: bytes, order: Order) -> HttpResponse:
+    yes = bench.simulated.yes(order, bench.ledger.accounts[bench.player])
+    # A contract's yes may have an empty body; then that is not a wrong one.
+    return bare_answer(status, b"?" if body == yes.body else body, order)
 
 
 def bare_answer(status: int, body: bytes, _: Order) -> HttpResponse:

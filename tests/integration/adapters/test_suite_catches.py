@@ -32,7 +32,7 @@ from gateway.operators import (
 )
 from gateway.operators.adapter import Headers
 from gateway.sandbox.ledger import Account
-from gateway.sandbox.simulated import Act, Order, Request
+from gateway.sandbox.simulated import Act, Order, Request, Unknown
 from gateway.testing.behaviours import BEHAVIOURS
 from gateway.testing.subject import Subject
 from gateway.testing.suite import mismatches_of
@@ -68,6 +68,21 @@ class NeedsTheSessionToEnd(Quantum):
     async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
         await self.get_balance(transfer.session)
         return await super().confirm_withdrawal(transfer)
+
+
+class SendsOnlyWhatItRemembers(Quantum):
+    async def withdraw(self, transfer: Transfer) -> Receipt:
+        return replace(await super().withdraw(transfer), memory={"their_id": "7"})
+
+    async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
+        return await super().rollback_withdrawal(transfer) if transfer.memory else Receipt()
+
+
+class RefusesWhatItDoesNotRemember(SendsOnlyWhatItRemembers):
+    async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
+        if "their_id" not in transfer.memory:
+            raise Unclear("their id is not known")
+        return await super().rollback_withdrawal(transfer)
 
 
 class Retries(Quantum):
@@ -377,6 +392,7 @@ WRONG = [
     (TellsARefusedEndAsDone, "a_declined_call_never_counts_as_done", "confirmWithdrawal"),
     (TellsARefusedEndAsDone, "an_ended_session_ends_no_transfer", "confirmWithdrawal, refused"),
     (TellsARefusedSessionAsNotFound, "an_ended_session_ends_no_transfer", "rollbackWithdrawal, refused"),
+    (SendsOnlyWhatItRemembers, "an_end_is_told_as_done_only_if_it_is", "rollbackWithdrawal"),
     (NeedsTheSessionToEnd, "an_ended_session_ends_no_transfer", "confirmWithdrawal, booked"),
     (Retries, "each_try_is_sent_once", "withdraw, error_after"),
     (FollowsRedirects, "each_try_is_sent_once", "withdraw, redirect"),
@@ -449,6 +465,29 @@ def test_an_adapter_that_looks_up_rightly_passes() -> None:
         rollback_deposit = Adapter.rollback_deposit
 
     assert cases(Subject(WithdrawsOnly, LookedUp), "a_look_up_tells_what_became_of_a_transfer") == set()
+
+
+def test_an_adapter_that_needs_a_memory_gets_it_and_says_where_it_lacks_it() -> None:
+    subject = Subject(RefusesWhatItDoesNotRemember, SimulatedQuantum)
+    assert cases(subject, "a_rolled_back_transfer_has_moved_nothing") == set()
+    assert cases(subject, "an_end_is_told_as_done_only_if_it_is") == set()
+    assert cases(subject, "an_end_needs_nothing_that_only_the_hold_knew") == {"rollbackWithdrawal"}
+
+
+def test_an_operator_that_cannot_say_never_heard_of_it_is_not_asked_to() -> None:
+    class Acknowledging(SimulatedQuantum):
+        unknown_rollbacks = (Unknown.ACKNOWLEDGE,)
+
+    assert cases(Subject(TellsTheUnknownAsDeclined, Acknowledging), "a_decline_and_its_rollback_move_nothing") == set()
+
+
+def test_a_contract_whose_yes_is_an_empty_answer_has_the_behaviours() -> None:
+    class SaysNothing(SimulatedQuantum):
+        def yes(self, order: Order, account: Account) -> HttpResponse:
+            answer = super().yes(order, account)
+            return HttpResponse(200, {}, b"") if order.act is Act.CONFIRM else answer
+
+    assert cases(Subject(TakesAnEmptyAnswer, SaysNothing), "no_status_proves_anything_alone") == set()
 
 
 def test_what_is_declared_as_fresh_may_differ() -> None:

@@ -62,6 +62,8 @@ async def test_books_and_wire_can_be_read_while_it_runs(server: SandboxServer, c
         pass
     books = await read(client, server, "ledger")
     (seen,) = await read(client, server, "wire")
+    assert (seen["method"], seen["headers"]["content-type"]) == ("POST", "application/json")
+    assert (seen["answer"]["status"], '"amount":90' in seen["answer"]["body"]) == (200, True)
     assert books["accounts"][0]["balance"] == "90"
     assert (books["holds"][0]["id"], books["holds"][0]["state"], books["violations"]) == ("a", "held", [])
     assert (seen["call"], seen["id"], json.loads(seen["body"])) == ("withdraw", "a", withdraw())
