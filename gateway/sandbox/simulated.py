@@ -110,6 +110,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         return CALLS.get((self.act, self.direction), LOOK_UP_CALL)
 
 
+def as_another(order: Order) -> Order:
+    """The same with the names of another transfer, session and request."""
+    return msgspec.structs.replace(order, token=f"{order.token}-", id=f"{order.id}-", echo=f"{order.echo}-")
+
+
 class Misunderstood(Exception):
     """This operator cannot read the request, or does not let its sender in; `answer` says so."""
 
@@ -233,8 +238,7 @@ class Simulated(ABC):
             account = self._execute(order)
         except Refusal as refusal:
             return self.no(order, refusal.kind)
-        other = msgspec.structs.replace(order, token=f"{order.token}-", id=f"{order.id}-", echo=f"{order.echo}-")
-        return self.yes(other, account)
+        return self.yes(as_another(order), account)
 
     def in_currency(self, order: Order, rewrite: Callable[[str], str]) -> HttpResponse:
         """Carries it out, and answers as if the balance were in another currency."""

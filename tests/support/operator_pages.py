@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from gateway.operators import Adapter
 from gateway.operators.registry import adapter, adapters
+from gateway.sandbox.simulated import simulated_operators
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 INDEX: Final = DOCS / "operators.md"
@@ -25,10 +26,10 @@ def page_of(name: str) -> Path:
 
 def index() -> str:
     """The table of the adapters that ship, as `docs/operators.md` shows it."""
-    table = "| adapter | contract | deposits | look-up |\n|---|---|---|---|\n"
+    table = "| adapter | contract | deposits | look-up | suite |\n|---|---|---|---|---|\n"
     for name, kind in sorted(adapters().items()):
         capabilities = f"{_yes(_has_deposits(kind))} | {_yes(kind.can_look_up())}"
-        table += f"| [`{name}`](operators/{name}.md) | {_title(name)} | {capabilities} |\n"
+        table += f"| [`{name}`](operators/{name}.md) | {_title(name)} | {capabilities} | {_suite(name)} |\n"
     return table
 
 
@@ -70,6 +71,12 @@ def _default(key: str, field: Schema, section: Schema) -> str:
 def _title(name: str) -> str:
     first_line = page_of(name).read_text(encoding="utf-8").partition("\n")[0]
     return first_line.removeprefix(f"# {name}: ")
+
+
+def _suite(name: str) -> str:
+    """What it comes to in the suite; tests/integration/adapters/test_conformance.py fails for anything else."""
+    exempt = len(simulated_operators()[name].load().exemptions)
+    return f"gold, [exempt from {exempt}](adapters/suite.md#exemptions)" if exempt else "gold"
 
 
 def _has_deposits(kind: type[Adapter]) -> bool:

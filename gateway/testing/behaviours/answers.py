@@ -16,7 +16,7 @@ from gateway.operators.errors import Declined, Kind, Unmapped
 from gateway.records import Direction, Transfer, Verdict
 from gateway.sandbox.faults import BALANCE_FAULTS, Fault
 from gateway.sandbox.ledger import Account
-from gateway.sandbox.simulated import Meaning, Order
+from gateway.sandbox.simulated import Meaning, Order, as_another
 from gateway.testing.behaviours.registry import Case, Grade, behaviour
 from gateway.testing.subject import Move, Subject
 from gateway.testing.workbench import Workbench
@@ -59,7 +59,12 @@ WRONG_BODIES: Final = {
     WEB_PAGE: b"<!doctype html><html><body>It works!</body></html>",
     "nothing": b"",
     "an empty object": b"{}",
+    "null": b"null",
+    "a list": b"[]",
 }
+
+COMMON_STATUSES: Final = (200, 201, 202, 204, 206, 302, 400, 401, 403, 404, 409, 410, 422, 429, 500, 502, 503)
+"""With these every wrong body is played, with the others the web page alone."""
 
 
 @behaviour(Grade.BRONZE, again=True)
@@ -92,6 +97,30 @@ def an_answer_to_another_request_is_unknown(subject: Subject) -> Iterator[Case]:
             bench.expect(outcome.verdict is Verdict.UNKNOWN, "unknown", outcome)
 
     return (Case(move.call, partial(play, move)) for move in subject.moves)
+
+
+@behaviour(Grade.BRONZE, exemptible=True)
+def a_yes_that_names_nothing_is_unknown(subject: Subject) -> Iterator[Case]:
+    """A yes without the ids by which the contract binds it to its request may be anybody's: a proxy's, or a stub's. A
+    contract whose answers name nothing is exempt."""
+
+    async def play(move: Move, bench: Workbench) -> None:
+        transfer = await bench.before(move)
+        bench.answer(partial(_yes_without_names, bench))
+        outcome = await bench.attempt(move, transfer)
+        if not bench.sends_nothing(move, outcome):
+            bench.expect(outcome.verdict is Verdict.UNKNOWN, "unknown", outcome)
+
+    return (Case(move.call, partial(play, move)) for move in subject.moves)
+
+
+def _yes_without_names(bench: Workbench, order: Order) -> HttpResponse:
+    """A yes without the members that differ if another request is answered."""
+    simulated, account = bench.simulated, bench.ledger.accounts[bench.player]
+    yes, another = simulated.yes(order, account), simulated.yes(as_another(order), account)
+    members, others = simulated.read_body(yes.body), simulated.read_body(another.body)
+    common = {name: value for name, value in members.items() if others.get(name) == value}
+    return HttpResponse(yes.status, yes.headers, simulated.write_body(common))
 
 
 @behaviour(Grade.BRONZE, again=True)
@@ -151,7 +180,7 @@ def no_status_proves_anything_alone(subject: Subject) -> Iterator[Case]:
 
     async def play(move: Move, body: str, bench: Workbench) -> None:
         transfer = await bench.before(move)
-        for status in _statuses_for(move) if body == WEB_PAGE else NAMED_STATUSES:
+        for status in _statuses_for(move) if body == WEB_PAGE else COMMON_STATUSES:
             bench.answer(partial(_no_yes, bench, status, WRONG_BODIES[body]))
             outcome = await bench.attempt(move, transfer)
             if bench.sends_nothing(move, outcome):

@@ -14,11 +14,11 @@ from gateway.money import money
 from gateway.operators.outcome import Outcome
 from gateway.records import Direction, Fate, Session, Transfer, Verdict
 from gateway.sandbox.faults import Fault
-from gateway.sandbox.ledger import Hold, HoldState
+from gateway.sandbox.ledger import HoldState
 from gateway.testing.behaviours.fresh import fresh_values, masked
 from gateway.testing.behaviours.registry import Case, Grade, behaviour
 from gateway.testing.subject import CONFIRMS, HOLDS, ROLLBACKS, Move, Subject
-from gateway.testing.workbench import NOW, Workbench, remember
+from gateway.testing.workbench import NAME, NOW, Workbench, remember
 
 LATER: Final = NOW + 3600.5
 """Unix seconds: when a call is tried again."""
@@ -137,37 +137,45 @@ def every_transfer_has_a_name_of_its_own(subject: Subject) -> Iterator[Case]:
 
 @behaviour(Grade.BRONZE)
 def transfers_at_once_do_not_mix(subject: Subject) -> Iterator[Case]:
-    """Several transfers at once, each with an amount of its own, are each booked with their own amount, and the end of
-    each is of that one: an adapter keeps nothing between calls."""
+    """Several transfers of two players at once, each with an amount of its own, are each booked with their own amount
+    for their own player, and the end of each is of that one: an adapter keeps nothing between calls."""
 
     async def play(direction: Direction, bench: Workbench) -> None:
         await bench.verify()
         amounts = [money(number, subject.currency) for number in range(1, AT_ONCE + 1)]
         transfers = [bench.transfer(direction, amount, f"id-{amount.amount}") for amount in amounts]
+        other = await _another_session(bench)
+        transfers = [*(replace(each, session=other) for each in transfers[::2]), *transfers[1::2]]
+        amounts = [amount for each in transfers if (amount := each.amount) is not None]
         holds = await asyncio.gather(*(bench.attempt(HOLDS[direction], transfer) for transfer in transfers))
         bench.expect(all(each.verdict is Verdict.SUCCESS for each in holds), "success for each", holds)
-        booked = sorted(hold.amount.amount for hold in bench.ledger.holds.values() if hold.amount is not None)
-        bench.expect(booked == [amount.amount for amount in amounts], f"holds of {amounts}", booked)
+        booked = {(hold.player_id, str(hold.amount)) for hold in bench.ledger.holds.values()}
+        wanted = {(each.session.player_id, str(each.amount)) for each in transfers}
+        bench.expect(booked == wanted, f"holds of {sorted(wanted)}", sorted(booked))
         ends = [
             bench.attempt((CONFIRMS if number % 2 else ROLLBACKS)[direction], remember(transfer, held))
             for number, (transfer, held) in enumerate(zip(transfers, holds, strict=True))
         ]
         outcomes = await asyncio.gather(*ends)
         bench.expect(all(each.verdict is Verdict.SUCCESS for each in outcomes), "success for each", outcomes)
-        undone = sorted(hold.amount.amount for hold in _undone(bench) if hold.amount is not None)
-        bench.expect(undone == [each.amount for each in amounts[::2]], f"rolled back: {amounts[::2]}", undone)
+        undone = {str(hold.amount) for hold in bench.ledger.holds.values() if hold.state is HoldState.UNDONE}
+        bench.expect(undone == {str(each) for each in amounts[::2]}, f"rolled back: {amounts[::2]}", undone)
 
     return (Case(direction, partial(play, direction)) for direction in subject.directions)
 
 
-def _undone(bench: Workbench) -> list[Hold]:
-    return [hold for hold in bench.ledger.holds.values() if hold.state is HoldState.UNDONE]
+async def _another_session(bench: Workbench) -> Session:
+    """A verified session of one more player."""
+    bench.ledger.enrol("player-2", "token-of-player-2", bench.balance)
+    player = await bench.operator.verify_session(Session(operator=NAME, token="token-of-player-2"))  # noqa: S106 - of a simulated player
+    return Session(operator=NAME, token="token-of-player-2", player_id=player.player_id, memory=player.memory)  # noqa: S106 - the same
 
 
 @behaviour(Grade.SILVER)
 def odd_ids_arrive_whole(subject: Subject) -> Iterator[Case]:
     """An id that needs quoting (spaces, `&`, `/`, `%2F`, quotes, `<`, other scripts, 255 characters) arrives as it is:
-    the hold is confirmed or rolled back under the same id. One that the protocol cannot carry is declined unsent."""
+    the hold is confirmed or rolled back under the same id, whatever the game's text says. One that the protocol cannot
+    carry is declined unsent."""
 
     async def play(end: Move, bench: Workbench) -> None:
         await bench.verify()
@@ -181,7 +189,7 @@ def odd_ids_arrive_whole(subject: Subject) -> Iterator[Case]:
 async def _play_whole(bench: Workbench, end: Move, id: str) -> None:
     hold, case = HOLDS[end.direction], f"{end.direction} {id[:40]!r}"
     sent_before, holds_before = len(bench.wire(hold.call)), set(bench.ledger.holds)
-    transfer = bench.transfer(end.direction, id=id)
+    transfer = replace(bench.transfer(end.direction, id=id), description=id, rollback_reason=id)
     held = await bench.attempt(hold, transfer)
     if held.verdict is Verdict.DECLINED:
         bench.expect(len(bench.wire(hold.call)) == sent_before, "success, or a decline unsent", held, case)

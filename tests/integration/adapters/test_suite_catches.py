@@ -207,6 +207,29 @@ class KeepsTheLastTransfer(Quantum):
         return await super().withdraw(self.last)
 
 
+class KeepsTheFirstSession(Quantum):
+    first: Session | None = None
+
+    async def withdraw(self, transfer: Transfer) -> Receipt:
+        self.first = self.first or transfer.session
+        return await super().withdraw(replace(transfer, session=self.first))
+
+
+class TakesAYesWithoutItsId(Quantum):
+    def _require_success_of(self, response: HttpResponse, transfer: Transfer) -> dict[str, Any]:
+        answer = self._require_success(response, frozenset())
+        if answer.get("mmTransactionId", transfer.id) != transfer.id:
+            raise Unclear("another transaction")
+        return answer
+
+
+class DoesNotQuoteTexts(Quantum):
+    async def _post(self, endpoint: str, body: dict[str, Any]) -> HttpResponse:
+        text = body.pop("txDescription", None)
+        sent = encode(body) if text is None else encode(body)[:-1] + f',"txDescription":"{text}"}}'.encode()
+        return await self.http.post(self.settings.base_url + endpoint, sent, self._headers)
+
+
 class Unquotes(Quantum):
     async def withdraw(self, transfer: Transfer) -> Receipt:
         return await super().withdraw(replace(transfer, id=unquote(transfer.id)))
@@ -393,6 +416,9 @@ WRONG = [
     (TellsARefusedEndAsDone, "an_ended_session_ends_no_transfer", "confirmWithdrawal, refused"),
     (TellsARefusedSessionAsNotFound, "an_ended_session_ends_no_transfer", "rollbackWithdrawal, refused"),
     (SendsOnlyWhatItRemembers, "an_end_is_told_as_done_only_if_it_is", "rollbackWithdrawal"),
+    (TakesAYesWithoutItsId, "a_yes_that_names_nothing_is_unknown", "withdraw"),
+    (KeepsTheFirstSession, "transfers_at_once_do_not_mix", "withdraw"),
+    (DoesNotQuoteTexts, "odd_ids_arrive_whole", "withdraw 'say \"hi\"'"),
     (NeedsTheSessionToEnd, "an_ended_session_ends_no_transfer", "confirmWithdrawal, booked"),
     (Retries, "each_try_is_sent_once", "withdraw, error_after"),
     (FollowsRedirects, "each_try_is_sent_once", "withdraw, redirect"),

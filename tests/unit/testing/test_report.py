@@ -55,7 +55,11 @@ def test_nothing_is_exempt_from_what_loses_money() -> None:
     result = checked(SimulatedQuantum, "we are careful", "no_deposit_is_sent_to_a_contract_without_them")
     assert "no contract can be exempt" in result.text
     allowed = {each.name for each in BEHAVIOURS.values() if each.exemptible and each.grade is Grade.BRONZE}
-    assert allowed == {"an_answer_to_another_request_is_unknown", "an_end_needs_nothing_that_only_the_hold_knew"}
+    assert allowed == {
+        "an_answer_to_another_request_is_unknown",
+        "a_yes_that_names_nothing_is_unknown",
+        "an_end_needs_nothing_that_only_the_hold_knew",
+    }
 
 
 def test_an_exemption_from_what_does_not_exist_is_told() -> None:
