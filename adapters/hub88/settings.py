@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.operators import AdapterSettings
-from gateway.toolbox import BaseUrl, CurrencyCodes, games_code, operators_code, read_rsa_key
+from gateway.toolbox import BaseUrl, CurrencyCodes, read_rsa_key
 
 
 class Confirm(StrEnum):
@@ -38,11 +38,3 @@ class Hub88Settings(AdapterSettings):
     currencies: CurrencyCodes = Field(
         default={}, description="The operator's code for each of the game's currencies; those not named are the same."
     )
-
-    def operators_currency(self, ours: str) -> str:
-        """The operator's code for one of the game's currencies, in any case."""
-        return operators_code(self.currencies, ours)
-
-    def games_currency(self, theirs: str) -> str:
-        """The game's code for one of the operator's currencies, in any case."""
-        return games_code(self.currencies, theirs)

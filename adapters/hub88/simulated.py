@@ -9,8 +9,6 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.hub88.messages import Status
-from adapters.hub88.requests import DECIMAL_PLACES
 from adapters.hub88.sandbox_key import SANDBOX_KEY
 from gateway.money import Money, scaled, unscaled
 from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, encode
@@ -18,23 +16,22 @@ from gateway.sandbox.ledger import Account
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated
 from gateway.toolbox import is_rsa_sha256_base64, read_rsa_key
 
+DECIMAL_PLACES: Final = 5
 KEY: Final = read_rsa_key(SANDBOX_KEY).public_key()
 
 STATUSES: Final = {
-    Kind.SESSION: Status.INVALID_TOKEN,
-    Kind.FUNDS: Status.NOT_ENOUGH_MONEY,
-    Kind.LIMIT: Status.LIMIT_REACHED,
+    Kind.SESSION: "RS_ERROR_INVALID_TOKEN",
+    Kind.FUNDS: "RS_ERROR_NOT_ENOUGH_MONEY",
+    Kind.LIMIT: "RS_ERROR_LIMIT_REACHED",
     Kind.CURRENCY: "RS_ERROR_WRONG_CURRENCY",
     Kind.DUPLICATE: "RS_ERROR_DUPLICATE_TRANSACTION",
-    Kind.ROLLED_BACK: Status.ROLLED_BACK,
-    Kind.NOT_FOUND: Status.DOES_NOT_EXIST,
+    Kind.ROLLED_BACK: "RS_ERROR_TRANSACTION_ROLLED_BACK",
+    Kind.NOT_FOUND: "RS_ERROR_TRANSACTION_DOES_NOT_EXIST",
 }
 
 
 OTHER_STATUSES: Final = (
     "RS_ERROR_UNKNOWN",
-    "RS_ERROR_WRONG_CURRENCY",
-    "RS_ERROR_DUPLICATE_TRANSACTION",
     "RS_ERROR_INVALID_GAME",
     "RS_ERROR_WRONG_SYNTAX",
     "RS_ERROR_INVALID_SIGNATURE",
@@ -97,7 +94,7 @@ class SimulatedHub88(Simulated):
 
     @classmethod
     def codes(cls) -> tuple[str, ...]:
-        return (*(status for status in Status if status is not Status.OK), *OTHER_STATUSES)
+        return (*STATUSES.values(), "RS_ERROR_TOKEN_EXPIRED", "RS_ERROR_USER_DISABLED", *OTHER_STATUSES)
 
     def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         proven = {**REFUSALS, **PROVEN.get((act, direction), {})}
@@ -119,7 +116,7 @@ class SimulatedHub88(Simulated):
 
     def yes(self, order: Order, account: Account) -> HttpResponse:
         return _response(
-            {"status": Status.OK, "request_uuid": order.echo, "user": account.player_id, **_balance(account)}
+            {"status": "RS_OK", "request_uuid": order.echo, "user": account.player_id, **_balance(account)}
         )
 
     def no(self, order: Order, kind: Kind) -> HttpResponse:

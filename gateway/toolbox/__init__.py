@@ -14,7 +14,7 @@ from gateway.toolbox.amounts import (
 )
 from gateway.toolbox.currencies import Currencies, CurrencyCodes, games_code, operators_code
 from gateway.toolbox.forms import encode_form, path_part, php_query, query_of
-from gateway.toolbox.http import BaseUrl, basic_auth, http_error
+from gateway.toolbox.http import BaseUrl, answer_members, basic_auth, http_error
 from gateway.toolbox.ids import derived_uuid, safe_id, transfer_hex, transfer_number, transfer_uuid
 from gateway.toolbox.meanings import Meanings, Means, require_done
 from gateway.toolbox.rsa import (
@@ -51,6 +51,7 @@ __all__ = [
     "TokenParts",
     "TokenTemplate",
     "XmlMember",
+    "answer_members",
     "basic_auth",
     "build_xml",
     "client_credentials",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from typing import Annotated, Final
+from collections.abc import Collection
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
 from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import RetryLater, Unclear, Unmapped
+from gateway.operators.exact_json import decode_members
 from gateway.operators.safe_text import excerpt_of
 
 _CLIENT_ERRORS: Final = range(400, 500)
@@ -36,6 +38,15 @@ def http_error(answer: HttpResponse) -> Unclear:
         return Unmapped(text)
     after_s = _retry_after_s(answer)
     return Unclear(text) if after_s is None else RetryLater(text, after_s)
+
+
+def answer_members(answer: HttpResponse, needed: Collection[str]) -> dict[str, Any]:
+    """The members of a JSON object that is the answer's body (`decode_members`). Raises `Unclear`, with an excerpt of
+    what came instead."""
+    try:
+        return decode_members(answer.body, needed)
+    except Unclear as error:
+        raise Unclear(f"{error.text}: {excerpt_of(answer.body)}" if answer.body else "the answer is empty") from None
 
 
 def _retry_after_s(answer: HttpResponse) -> float | None:

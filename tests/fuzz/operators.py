@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 
 from adapters.hub88 import Hub88
-from adapters.hub88.messages import Step, balance_request_uuid, request_uuid
+from adapters.hub88.adapter import NAMESPACE
 from adapters.hub88.simulated import SimulatedHub88
 from adapters.quantum import Quantum
 from adapters.quantum.simulated import SimulatedQuantum
@@ -30,6 +30,7 @@ from gateway.records import Direction, State, Verdict
 from gateway.sandbox.simulated import Simulated
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
+from gateway.toolbox import derived_uuid, transfer_uuid
 from gateway.wire.calls import WalletCall
 from tests.fuzz.documented import DOCUMENTED, ROLLBACKS, TOKEN, Exchange
 from tests.support.adapters import NONCE, NOW, Posted
@@ -70,8 +71,10 @@ QUANTUM_WORDS: Final = (
 
 def _uuids() -> list[bytes]:
     transfers = [a_transfer(direction=direction) for direction in Direction]
-    asked = [request_uuid(transfer, step) for transfer in transfers for step in Step]
-    return [uuid.encode() for uuid in [*asked, balance_request_uuid(SESSION)]]
+    steps = ("hold", "confirm", "rollback")
+    asked = [transfer_uuid(NAMESPACE, transfer, step, "request") for transfer in transfers for step in steps]
+    balance = derived_uuid(NAMESPACE, SESSION.operator, SESSION.token, "balance", "request")
+    return [uuid.encode() for uuid in [*asked, balance]]
 
 
 HUB88_WORDS: Final = (
