@@ -19,7 +19,6 @@ from adapters.quantum.messages import (
     read,
     reports_failure,
     text_of,
-    wire_money,
 )
 from adapters.quantum.settings import Already, QuantumSettings
 from gateway.money import Money
@@ -195,4 +194,4 @@ def _transfer_body(transfer: Transfer, members: dict[str, Any]) -> dict[str, Any
 
 def _wire_amount(transfer: Transfer) -> object:
     assert transfer.amount is not None
-    return wire_money(transfer.amount)
+    return {"amount": transfer.amount.amount, "currencyCode": transfer.amount.currency}

@@ -1,4 +1,4 @@
-"""The game's own wallet format, as an operator answers it. Money is read and written digit for digit.
+"""The game's own wallet format, as an operator answers it. Money is read digit for digit.
 
 Source: wallet contract, "Transport" (the error body), "Money" and "Calls".
 """
@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.money import Money, MoneyError, money
-from gateway.operators import HttpResponse, Unclear, decode_members, excerpt_of
-from gateway.toolbox import from_decimal
+from gateway.money import Money
+from gateway.operators import HttpResponse, excerpt_of
+from gateway.toolbox import answer_members, from_decimal
 
 ERROR_CODE: Final = "errorCode"
 """The member that makes an answer an error, unless it is null."""
@@ -30,19 +30,6 @@ _FAILURE_MEMBERS: Final = frozenset({"error", "errors", "errorcode", "errordescr
 
 _MAX_CODE_DIGITS: Final = 18
 _CODE_TEXT: Final = re.compile(rf"-?[0-9]{{1,{_MAX_CODE_DIGITS}}}", re.ASCII)
-
-
-class WireMoney(msgspec.Struct, frozen=True):
-    """``{"amount": 230.00, "currencyCode": "XAG"}``; the amount comes as an int or a Decimal, never a float."""
-
-    amount: Any
-    currencyCode: str  # noqa: N815 - the contract's name
-
-    def money(self) -> Money:
-        """The same, checked. Raises `MoneyError`."""
-        if isinstance(self.amount, bool) or not isinstance(self.amount, int | Decimal) or not self.currencyCode:
-            raise MoneyError("not an amount of money: it needs a number and a currency code")
-        return money(self.amount, self.currencyCode)
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -62,15 +49,10 @@ class ErrorBody(msgspec.Struct, frozen=True):
 def read(response: HttpResponse, needed: frozenset[str] = TRANSFER_MEMBERS) -> dict[str, Any]:
     """The members of the answer in this response; an errorCode of null is left out. Raises `Unclear`, with an excerpt
     of what came, unless those in `needed` can be read."""
-    try:
-        answer = decode_members(response.body, needed)
-        if answer.get(ERROR_CODE, ERROR_CODE) is None:
-            del answer[ERROR_CODE]
-        return answer
-    except Unclear as error:
-        raise Unclear(
-            f"{error.text}: {excerpt_of(response.body)}" if response.body else "the answer is empty"
-        ) from None
+    answer = answer_members(response, needed)
+    if answer.get(ERROR_CODE, ERROR_CODE) is None:
+        del answer[ERROR_CODE]
+    return answer
 
 
 def error_body_of(answer: dict[str, Any]) -> ErrorBody:
@@ -108,11 +90,6 @@ def text_of(answer: dict[str, Any], name: str) -> str | None:
     """A member that only informs; None if it is not a text."""
     value = answer.get(name)
     return value if isinstance(value, str) else None
-
-
-def wire_money(value: Money) -> dict[str, Any]:
-    """Money as it is sent: every digit, no exponent."""
-    return {"amount": msgspec.Raw(f"{value.amount:f}".encode()), "currencyCode": value.currency}
 
 
 def _code_number(code: Any) -> int | None:

@@ -6,12 +6,12 @@ Source: wallet contract, "Transport" and "Calls". Its error codes above 100 are 
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
-from adapters.quantum.messages import WireMoney, wire_money
-from gateway.money import Money, MoneyError
+from gateway.money import Money, MoneyError, money
 from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, encode
 from gateway.sandbox.ledger import Account
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated, Unknown
@@ -48,10 +48,23 @@ ALREADY: Final = {Kind.ROLLED_BACK: 111, Kind.DUPLICATE: 112}
 OTHER_ERROR: Final = 100
 
 
+class _WireMoney(msgspec.Struct, frozen=True):
+    """``{"amount": 230.00, "currencyCode": "XAG"}``; the amount comes as an int or a Decimal, never a float."""
+
+    amount: Any
+    currencyCode: str  # noqa: N815 - the contract's name
+
+    def money(self) -> Money:
+        """The same, checked. Raises `MoneyError`."""
+        if isinstance(self.amount, bool) or not isinstance(self.amount, int | Decimal) or not self.currencyCode:
+            raise MoneyError("not an amount of money: it needs a number and a currency code")
+        return money(self.amount, self.currencyCode)
+
+
 class _Body(msgspec.Struct, frozen=True):
     token: str
     mmTransactionId: str = ""  # noqa: N815 - the contract's name
-    amount: WireMoney | None = None
+    amount: _WireMoney | None = None
 
 
 class SimulatedQuantum(Simulated):
@@ -98,7 +111,7 @@ class SimulatedQuantum(Simulated):
             raise Misunderstood(HttpResponse(400, {}, b"")) from None
 
     def yes(self, order: Order, account: Account) -> HttpResponse:
-        balance = wire_money(Money(account.balance, account.currency))
+        balance = {"amount": account.balance, "currencyCode": account.currency}
         if order.act is Act.VERIFY:
             return _response(200, {"token": order.token, "playerId": account.player_id, "balance": balance})
         if order.act is Act.BALANCE:
