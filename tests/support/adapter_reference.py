@@ -189,15 +189,29 @@ def _entry(module: ModuleType, public: str) -> str:
 
 def _members(kind: type) -> str:
     if issubclass(kind, StrEnum):
-        return ", ".join(f"`{member.name}`" for member in kind) + "\n\n"
+        return _enum_members(kind)
     rows = [f"- `{field.name}: {_type(field.type)}`\n" for field in _fields(kind)]
     rows += [f"- `{name}` {text}\n" for name, text in _attributes(kind).items() if text]
     rows += [
-        f"- `{name}{_signature(member)}` {_one_line(inspect.getdoc(member))}".rstrip() + "\n"
-        for name, member in vars(kind).items()
-        if inspect.isfunction(member) and not name.startswith("_")
+        f"- `{name}{_signature(method)}` {_one_line(inspect.getdoc(method))}".rstrip() + "\n"
+        for name, method in _methods(kind).items()
     ]
     return "".join(rows) + "\n" if rows else ""
+
+
+def _enum_members(kind: type[StrEnum]) -> str:
+    """The members in a list with what is said of each, behind it or below; in one line where nothing is said."""
+    behind = dict(re.findall(r'^ +(\w+) = "\w*"  # (.*)$', inspect.getsource(kind), re.MULTILINE))
+    said = {**behind, **{name: text for name, text in _attributes(kind).items() if text}}
+    if not said:
+        return ", ".join(f"`{member.name}`" for member in kind) + "\n\n"
+    return "".join(f"- `{member.name}` {said.get(member.name, '')}".rstrip() + "\n" for member in kind) + "\n"
+
+
+def _methods(kind: type) -> dict[str, Any]:
+    """The class's own public methods, class methods too."""
+    own = {name: getattr(kind, name) for name in vars(kind) if not name.startswith("_")}
+    return {name: method for name, method in own.items() if inspect.isfunction(method) or inspect.ismethod(method)}
 
 
 def _attributes(kind: type) -> dict[str, str]:
