@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from gateway.cli.adapters_check import check
+from gateway.cli.adapters_new import new
+from gateway.cli.adapters_try import try_call
 from gateway.cli.groups import OptionsAnywhere
 from gateway.cli.installed_adapters import InstalledAdapter, installed_adapters, report_of
 from gateway.cli.options import AsJson
@@ -18,8 +20,12 @@ from gateway.testing.behaviours import Grade
 COLUMNS: Final = ("adapter", "distribution", "version", "interface", "capabilities", "problem")
 NO_GRADE: Final = "none: money could be lost"
 
-app = typer.Typer(cls=OptionsAnywhere, help="See which adapters are installed, and check them.", rich_markup_mode=None)
+app = typer.Typer(
+    cls=OptionsAnywhere, help="See which adapters are installed, check, make and try them.", rich_markup_mode=None
+)
 app.command("check")(check)
+app.command("new")(new)
+app.command("try")(try_call)
 
 
 @app.callback(invoke_without_command=True)
@@ -31,7 +37,8 @@ def adapters(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the adapters that are installed; `check NAME` plays the suite on one."""
+    """List the adapters that are installed; `check NAME` plays the suite on one, `new NAME` makes the package of a new one,
+    `try CALL` makes one call."""
     if context.invoked_subcommand is not None:
         return
     rows = [_row(each, grade=grade) for each in installed_adapters()]
