@@ -25,6 +25,7 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --
 PURCHASES ?= 400
 PLAYERS ?= 10
 KILLS ?= 1
+ADAPTERS ?= hub88 quantum
 KEEP ?=
 
 WORKERS ?= 2
@@ -55,7 +56,7 @@ $(BENCH): bench/requirements.txt $(DEV)
 
 .PHONY: demo
 demo: $(RUN)  ## play PURCHASES=400 that go wrong in every way, and compare the books; KEEP=DIR keeps them
-	@$(BIN)/mm-gateway demo --purchases $(PURCHASES) --players $(PLAYERS) --kills $(KILLS) $(if $(KEEP),--keep $(KEEP))
+	@$(BIN)/mm-gateway demo --purchases $(PURCHASES) --players $(PLAYERS) --kills $(KILLS) $(ADAPTERS:%=--adapter %) $(if $(KEEP),--keep $(KEEP))
 
 $(FUZZ): tests/fuzz/requirements.txt pyproject.toml $(DEV)
 	@echo "setting up .venv-fuzz"

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import typer
 
-from gateway.cli.adapters_try_call import LOOK_UP, Trial, TryCommand, try_answer, try_at_operator, try_at_sandbox
+from gateway.cli.adapters_try_call import NoSandbox, Trial, TryCommand, try_answer, try_at_operator, try_at_sandbox
 from gateway.cli.adapters_try_report import print_trial
 from gateway.cli.configuration import load_all
 from gateway.cli.errors import CommandFailed, CommandMisused
@@ -17,6 +17,7 @@ from gateway.cli.http_answer import read_answer
 from gateway.cli.options import Config
 from gateway.money import Money, MoneyError, parse
 from gateway.operators import registry
+from gateway.operators.operator import LOOK_UP
 from gateway.settings import OperatorSettings
 from gateway.wire.calls import END_CALL, HOLDS, WalletCall
 
@@ -41,7 +42,7 @@ def _parse_amount(text: str) -> Money:
 def _parse_memory(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign:
-        raise typer.BadParameter(f"{text!r} is not NAME=TEXT")
+        raise CommandMisused(f"--memory {text!r} is not NAME=TEXT")
     return name, value
 
 
@@ -66,10 +67,9 @@ TransferId = Annotated[
 ]
 Amount = Annotated[Money, typer.Option("--amount", parser=_parse_amount, metavar="AMOUNT", help="How much.")]
 Memory = Annotated[
-    list[tuple[str, str]] | None,
+    list[str] | None,
     typer.Option(
         "--memory",
-        parser=_parse_memory,
         metavar="NAME=TEXT",
         help="What the hold's receipt gave to remember; may be given several times.",
     ),
@@ -108,7 +108,7 @@ def try_call(  # noqa: PLR0913 - a command's arguments are its options
         player=player,
         id=transfer_id or uuid4().hex,
         amount=amount,
-        memory=dict(memory or ()),
+        memory=dict(_parse_memory(text) for text in memory or ()),
     )
     print_trial(_run(command, live=live, is_configured=config is not None, answer=answer))
 
@@ -120,7 +120,7 @@ def _run(command: TryCommand, *, live: bool, is_configured: bool, answer: Path |
         if answer is not None:
             return asyncio.run(try_answer(command, read_answer(answer), is_configured=is_configured))
         return asyncio.run(try_at_sandbox(command))
-    except (OSError, LookupError) as error:
+    except (OSError, NoSandbox, registry.AdapterUnavailable) as error:
         raise CommandFailed(str(error)) from error
 
 

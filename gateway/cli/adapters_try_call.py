@@ -20,7 +20,7 @@ from gateway.operators.errors import OperatorError, Unclear
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.http_client.wire_use import note_answer, note_write
-from gateway.operators.operator import Operator
+from gateway.operators.operator import LOOK_UP, Operator
 from gateway.operators.outcome import Outcome
 from gateway.operators.safe_text import fit_text, secrets_of
 from gateway.records import Decision, Direction, Fate, Session, State, Transfer, Verdict
@@ -33,9 +33,6 @@ from gateway.telemetry.metrics import Metrics
 from gateway.transfers.states import DELIVERING
 from gateway.wire.calls import END_CALL, HOLD_CALL, WalletCall
 
-LOOK_UP: Final = "lookUp"
-"""Not a call of the game: what `Adapter.look_up` asks."""
-
 SANDBOX_PLAYER: Final = "player-1"
 SANDBOX_BALANCE: Final = Decimal(1000)
 UNREACHED: Final = "https://wallet.example"
@@ -47,8 +44,12 @@ _ENDS: Final = {call: end for end, call in END_CALL.items()}
 Result = Player | Money | Outcome | TransferStatus | OperatorError
 
 
+class NoSandbox(Exception):
+    """The adapter has no simulated side."""
+
+
 class TryCommand(msgspec.Struct, frozen=True, kw_only=True):
-    """What to try: `call` is a wallet call or `LOOK_UP`, `settings` are the operator's."""
+    """What to try: `call` is a wallet call, or `LOOK_UP`, which no game makes; `settings` are the operator's."""
 
     call: str
     operator: str
@@ -72,11 +73,14 @@ class Exchange(msgspec.Struct, kw_only=True):
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a call: the exchanges and the adapter's `result`. `transfer` is as it was before the call, `before`
-    what was done to make the call possible, `secrets` what must not be shown."""
+    """What came of a call: the exchanges and the adapter's `result`.
+
+    `title` says what is tried where, `before` what was done to make it possible, and `secrets` what must not be shown.
+    `transfer` is as it was before the call.
+    """
 
     command: TryCommand
-    place: str
+    title: str
     before: list[str]
     exchanges: list[Exchange]
     transfer: Transfer
@@ -130,28 +134,29 @@ class PreparedClient(RecordingClient):
 async def try_at_operator(command: TryCommand) -> Trial:
     """The call at the operator itself. Raises `OSError` if its TLS files cannot be read."""
     client = RecordingClient(command.settings)
-    return await _try(command, client, f"operator {command.operator}")
+    return await _try(command, client, f"{command.call} at operator {command.operator}")
 
 
 async def try_answer(command: TryCommand, answer: HttpResponse, *, is_configured: bool) -> Trial:
-    """The call with this answer to it. Without a configuration the adapter has its sandbox's settings, for which
-    `LookupError` is raised if it has no sandbox."""
+    """The call with this answer to it. Without a configuration the adapter has its sandbox's settings, which
+    raises `NoSandbox` if it has none."""
     if not is_configured:
         simulated = _find_simulated(command.settings.adapter)
         command = _with_settings(command, simulated.adapter_settings(UNREACHED + simulated.base_path))
-    return await _try(command, PreparedClient(command.settings, answer), "nowhere: the answer was given")
+    client = PreparedClient(command.settings, answer)
+    return await _try(command, client, f"{command.call}, not sent: this answer was given")
 
 
 async def try_at_sandbox(command: TryCommand) -> Trial:
-    """The call at the adapter's sandbox, which has one player with this session. Raises `LookupError`."""
+    """The call at the adapter's sandbox, which has one player with this session. Raises `NoSandbox`."""
     async with _sandbox(command) as server:
         settings = server.operator.simulated.adapter_settings(server.base_url)
         command = _with_settings(command, settings)
-        client = RecordingClient(command.settings)
-        return await _try(command, client, f"the sandbox of {command.settings.adapter}", prepares=True)
+        title = f"{command.call} at the sandbox of {command.settings.adapter}"
+        return await _try(command, RecordingClient(command.settings), title, prepares=True)
 
 
-async def _try(command: TryCommand, client: RecordingClient, place: str, *, prepares: bool = False) -> Trial:
+async def _try(command: TryCommand, client: RecordingClient, title: str, *, prepares: bool = False) -> Trial:
     """Makes the call. `prepares`: the session is verified before it, and before an end its hold is made."""
     operator = _build(command, client)
     try:
@@ -166,7 +171,7 @@ async def _try(command: TryCommand, client: RecordingClient, place: str, *, prep
     session_secrets = () if prepares else (command.token, *transfer.session.memory.values())
     return Trial(
         command=command,
-        place=place,
+        title=title,
         before=before,
         exchanges=client.exchanges,
         transfer=transfer,
@@ -285,6 +290,6 @@ async def _sandbox(command: TryCommand) -> AsyncIterator[SandboxServer]:
 def _find_simulated(adapter: str) -> type[Simulated]:
     found = simulated_operators().get(adapter)
     if found is None:
-        raise LookupError(f"adapter {adapter!r} has no sandbox; give --config FILE, and --live or --answer FILE")
+        raise NoSandbox(f"adapter {adapter!r} has no sandbox; give --config FILE, and --live or --answer FILE")
     simulated: type[Simulated] = found.load()
     return simulated

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from gateway.cli.adapters_try_call import LOOK_UP, Exchange, Trial
+from gateway.cli.adapters_try_call import Exchange, Trial
 from gateway.cli.printing import print_line
 from gateway.journal.writes import Change
 from gateway.money import Money
 from gateway.operators.adapter import Headers, HttpResponse, Player, TransferStatus
 from gateway.operators.errors import Declined, OperatorError
+from gateway.operators.operator import LOOK_UP
 from gateway.operators.outcome import Outcome, verdict_of
 from gateway.operators.secret_spellings import spans_of
 from gateway.reasons import Source
@@ -41,7 +42,7 @@ def print_trial(trial: Trial) -> None:
     """Prints all of it."""
     for line in trial.before:
         print_line(f"before it, {line}")
-    print_line(f"{trial.command.call} at {trial.place}")
+    print_line(trial.title)
     for exchange in trial.exchanges:
         print_line("")
         for line in _request_lines(exchange):
@@ -91,6 +92,8 @@ def next_step(trial: Trial, plan: DeliverySettings) -> str:
         case TransferStatus():
             return _after_look_up(result)
         case OperatorError():
+            if trial.command.call == LOOK_UP:
+                return "the end is sent again by its schedule"
             return "the game gets an error; nothing else happens"
 
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -17,10 +17,18 @@ from gateway.cli.demo_report import print_report, summary
 from gateway.cli.errors import FAILED, CommandFailed, CommandMisused
 from gateway.cli.printing import UNFOLDED_WIDTH, print_line
 from gateway.demo import Demo, DemoError, Sizes, play
+from gateway.sandbox.simulated import simulated_operators
+
+FEW: Final = 2
+"""How many adapters are played if none is named: so few that it takes less than a minute."""
 
 
 def demo(
     *,
+    adapters: Annotated[
+        list[str] | None, typer.Option("--adapter", metavar="NAME", help="Play it; may be given several times.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Play every adapter that has a simulated side.")] = False,
     purchases: Annotated[int, typer.Option(min=1, help="How many purchases the game plays.")] = 400,
     players: Annotated[int, typer.Option(min=1, help="How many players each operator has.")] = 10,
     kills: Annotated[int, typer.Option(min=0, help="How many times the gateway is killed meanwhile.")] = 1,
@@ -28,8 +36,11 @@ def demo(
         Path | None, typer.Option(metavar="DIR", help="Keep journal, ledgers, configuration and log in this folder.")
     ] = None,
 ) -> None:
-    """Play purchases through a real gateway at operators that fail in every way, and compare the books at the end."""
-    sizes = Sizes(purchases, players, kills)
+    """Play purchases through a real gateway at operators that fail in every way, and compare the books at the end.
+
+    Without --adapter and --all, two of the installed adapters are played.
+    """
+    sizes = Sizes(_protocols(adapters, every=every), purchases, players, kills)
     folder = _make_folder(keep)
     try:
         result = _play(sizes, folder)
@@ -44,6 +55,18 @@ def demo(
     print_line(summary(sizes, result))
     if not agrees:
         raise typer.Exit(FAILED)
+
+
+def _protocols(adapters: list[str] | None, *, every: bool) -> tuple[str, ...]:
+    """The names of the adapters to play, each once."""
+    playable = sorted(simulated_operators())
+    if adapters and every:
+        raise CommandMisused("--all plays every adapter; give it alone, or --adapter")
+    if unknown := [name for name in adapters or () if name not in playable]:
+        raise CommandMisused(f"no simulated operator speaks {unknown[0]!r}; there are: {', '.join(playable)}")
+    if adapters:
+        return tuple(dict.fromkeys(adapters))
+    return tuple(playable if every else playable[:FEW])
 
 
 def _make_folder(keep: Path | None) -> Path:

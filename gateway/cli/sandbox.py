@@ -10,12 +10,21 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gateway.cli.errors import CommandFailed
+from gateway.cli.errors import CommandFailed, CommandMisused
 from gateway.cli.printing import print_line
-from gateway.money import Money, MoneyError, parse
+from gateway.money import FRACTION_DIGITS, Money, MoneyError, parse
 from gateway.sandbox import SandboxError, serve
 from gateway.sandbox.server import SandboxServer
-from gateway.sandbox.simulated import Unknown
+from gateway.sandbox.simulated import Manner, Unknown
+
+Currencies = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--currency",
+        metavar="NAME=PLACES",
+        help="How many digits it keeps of a currency, such as BTC=8; may be given several times.",
+    ),
+]
 
 
 def _money(text: str) -> Money:
@@ -23,6 +32,15 @@ def _money(text: str) -> Money:
         return parse(text)
     except MoneyError as error:
         raise typer.BadParameter(f'{text!r} is not an amount: {error}; write e.g. "1000 XAG"') from None
+
+
+def _parse_places(text: str) -> tuple[str, int]:
+    currency, _, places = text.partition("=")
+    if not currency or not places.isdecimal() or int(places) > FRACTION_DIGITS:
+        raise CommandMisused(
+            f"--currency {text!r} is not a currency and its places; write e.g. BTC=8, with at most {FRACTION_DIGITS}"
+        )
+    return currency, int(places)
 
 
 def sandbox(
@@ -40,8 +58,30 @@ def sandbox(
     unknown_rollback: Annotated[
         Unknown | None, typer.Option(help="What it does with the rollback of a transfer that it never saw.")
     ] = None,
+    currency: Currencies = None,
 ) -> None:
-    """Serve a simulated operator with books of its own, and faults to switch on while it runs."""
+    """Serve a simulated operator with books of its own, and faults to switch on while it runs.
+
+    While it runs, it is read and changed under /_sandbox/ of its address:
+
+    \b
+      curl -X PUT http://127.0.0.1:9100/_sandbox/faults \\
+        -d '[{"fault": "hang_after", "calls": ["withdraw"], "times": 1}]'
+      curl -X PUT http://127.0.0.1:9100/_sandbox/faults -d '[]'
+      curl -X DELETE http://127.0.0.1:9100/_sandbox/sessions -d '{"token": "token-1"}'
+      curl http://127.0.0.1:9100/_sandbox/wire
+
+    The first switches a fault on, the second all of them off, the third ends a session, and the last shows every
+    request with its headers and its answer. `ledger` shows players and holds. A rule of a fault may also have `ids`
+    (of transfers), a `chance` (0 to 1) and, for a delay, `delay_s`.
+
+    Faults after which nothing was done: decline, error_before (503), client_error (404), redirect (307), hang_before,
+    cut_before; late, which is done after its rollback.
+
+    Faults after which it was done: delay, duplicate, other_error, error_after (503), wrong_status, hang_after,
+    cut_after, half, garbage, wrong_type, wrong_id, other_case, other_currency, many_digits, endless_digits,
+    no_balance, words, huge.
+    """  # noqa: D301 - the escape marks lines that are not to be folded
     try:
         asyncio.run(
             serve(
@@ -53,6 +93,7 @@ def sandbox(
                 balance=balance,
                 unknown_rollback=unknown_rollback,
                 announce=_announce,
+                manner=Manner(places=dict(_parse_places(text) for text in currency or ())),
             )
         )
     except SandboxError as error:
@@ -61,7 +102,7 @@ def sandbox(
 
 def _announce(server: SandboxServer) -> None:
     """Prints its address, and the `settings:` for the gateway's configuration: JSON, which is YAML too."""
-    settings = server.operator.simulated.adapter_settings(server.base_url)
+    settings = server.operator.simulated.own_settings(server.base_url)
     print_line(f"a simulated operator listens on {server.url}")
     print_line(f"settings: {msgspec.json.encode(settings).decode()}")
     sys.stdout.flush()  # a program that started the sandbox through a pipe waits for these lines

@@ -1,13 +1,15 @@
-"""The demo's operators: one for each protocol with a simulated side, on real sockets, with its ledger in a file."""
+"""The demo's operators: one for each of its protocols, on real sockets, with its ledger in a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from gateway.demo.plan import Purchase
 from gateway.money import parse
+from gateway.operators import registry
+from gateway.operators.adapter import Adapter
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.server import SandboxServer
 from gateway.sandbox.simulated import Simulated, Unknown, simulated_operators
@@ -63,6 +65,11 @@ class DemoOperator:
         self.ledger.close()
 
     @property
+    def has_deposits(self) -> bool:
+        """Whether its contract has deposits. Raises `AdapterUnavailable`."""
+        return registry.adapter(self.name).deposit is not Adapter.deposit
+
+    @property
     def configuration(self) -> dict[str, Any]:
         """Its part of the gateway's configuration."""
         return {
@@ -74,11 +81,12 @@ class DemoOperator:
         }
 
 
-def all_operators(folder: Path) -> dict[str, DemoOperator]:
-    """One operator for each protocol, by name, with its ledger in this folder."""
+def demo_operators(protocols: Sequence[str], folder: Path) -> dict[str, DemoOperator]:
+    """One operator for each of these protocols, by name, with its ledger in this folder."""
+    found = simulated_operators()
     return {
-        name: DemoOperator(name, found.load(), folder, forgetful=number % FORGETFUL_EVERY == 0)
-        for number, (name, found) in enumerate(sorted(simulated_operators().items()))
+        name: DemoOperator(name, found[name].load(), folder, forgetful=number % FORGETFUL_EVERY == 0)
+        for number, name in enumerate(protocols)
     }
 
 

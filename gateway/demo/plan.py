@@ -6,7 +6,7 @@ See `docs/decisions/045-the-demo-plays-a-plan.md`.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -66,12 +66,19 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
         return FaultRule(fault=fault, calls=calls, ids=(self.id,), times=times, delay_s=DELAY_S)
 
 
-def purchases(count: int, operators: Sequence[str], players: int) -> list[Purchase]:
-    """That many purchases, spread evenly over operators and faults, in an order that mixes them."""
+def purchases(
+    count: int, operators: Sequence[str], players: int, without_deposits: Collection[str] = ()
+) -> list[Purchase]:
+    """That many purchases, spread evenly over operators and faults, in an order that mixes them. What would be a
+    deposit is a withdraw at the operators `without_deposits`."""
     rng = random.Random(SEED)  # noqa: S311 - a plan need not be secret
     planned = [
         _purchase(number, operators[number % len(operators)], number // len(operators), players, rng)
         for number in range(count)
+    ]
+    planned = [
+        msgspec.structs.replace(each, direction=Direction.WITHDRAW) if each.operator in without_deposits else each
+        for each in planned
     ]
     rng.shuffle(planned)
     return planned

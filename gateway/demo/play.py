@@ -15,7 +15,7 @@ from gateway.clock import SystemClock
 from gateway.demo.audit import Audit, Evidence, audit
 from gateway.demo.game import CALL_TIMEOUT_S, Game, PurchaseResult
 from gateway.demo.gateway import DemoError, DemoGateway
-from gateway.demo.operators import all_operators, player_id
+from gateway.demo.operators import demo_operators, player_id
 from gateway.demo.plan import Purchase, purchases
 from gateway.journal import open_journal
 from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
@@ -42,8 +42,10 @@ PAGE: Final = 1000
 
 
 class Sizes(msgspec.Struct, frozen=True):
-    """How much is played: `players` have an account at every operator, the gateway is killed `kills` times."""
+    """What is played, and how much: `protocols` are names of adapters, `players` have an account at every operator, the
+    gateway is killed `kills` times."""
 
+    protocols: tuple[str, ...]
     purchases: int
     players: int
     kills: int
@@ -95,9 +97,10 @@ class _Run:
         self._sizes = sizes
         self._listener = listener
         self._folder = folder
-        self._operators = all_operators(folder)
+        self._operators = demo_operators(sizes.protocols, folder)
         self._gateway = DemoGateway(folder)
-        self._purchases = purchases(sizes.purchases, list(self._operators), sizes.players)
+        without_deposits = [name for name, operator in self._operators.items() if not operator.has_deposits]
+        self._purchases = purchases(sizes.purchases, sizes.protocols, sizes.players, without_deposits)
         self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(CALL_TIMEOUT_S))
         self._game = Game(self._client, lambda: self._gateway.wallet_url, self._operators)
         self._results: list[PurchaseResult] = []

@@ -14,7 +14,7 @@ import msgspec
 from gateway.money import Money
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.server import SandboxServer
-from gateway.sandbox.simulated import Simulated, Unknown, simulated_operators
+from gateway.sandbox.simulated import PLAIN, Manner, Simulated, Unknown, simulated_operators
 from gateway.sandbox.stores import FileStore, MemoryStore
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -24,7 +24,7 @@ class SandboxError(Exception):
     """The sandbox cannot be served; the text says why."""
 
 
-async def serve(
+async def serve(  # noqa: PLR0913 - all that a sandbox can be told
     protocol: str,
     *,
     host: str,
@@ -34,6 +34,7 @@ async def serve(
     balance: Money,
     unknown_rollback: Unknown | None,
     announce: Callable[[SandboxServer], None],
+    manner: Manner = PLAIN,
 ) -> None:
     """Serves the simulated operator of this protocol until SIGINT or SIGTERM.
 
@@ -46,7 +47,7 @@ async def serve(
     ledger = _open_ledger(ledger_path)
     for number in range(1, players + 1):
         ledger.enrol(f"player-{number}", f"token-{number}", balance)
-    server = SandboxServer(operator(ledger, unknown_rollback))
+    server = SandboxServer(operator(ledger, unknown_rollback, manner))
     try:
         with _stop_event() as stop:
             await server.start(host, port)

@@ -77,6 +77,9 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     such an error."""
     says_why: bool = True
     """Its errors tell one cause from another, if its protocol has codes for that."""
+    places: Mapping[str, int] = {}
+    """The digits after the point that it keeps of each of these currencies; it declines an amount with more. Where the
+    protocol counts amounts in small units, it counts these so."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -264,7 +267,14 @@ class Simulated(ABC):
     def _hold(self, order: Order) -> Account:
         assert order.amount is not None
         account = self.ledger.session(order.token)
+        if not self._keeps(order.amount):
+            raise Refusal(Kind.AMOUNT)
         return self.ledger.hold(account, order.direction, order.reference, order.id, order.amount)
+
+    def _keeps(self, amount: Money) -> bool:
+        """Whether this operator keeps every digit of such an amount."""
+        places = self.manner.places.get(amount.currency)
+        return places is None or round(amount.amount, places) == amount.amount
 
     def _caller(self, order: Order) -> Account | None:
         """The account whose session an end names; None if the token was never given out."""
