@@ -55,7 +55,7 @@ $(BENCH): bench/requirements.txt $(DEV)
 	@touch $@
 
 .PHONY: demo
-demo: $(RUN)  ## play PURCHASES=400 that go wrong in every way, and compare the books; KEEP=DIR keeps them
+demo: $(RUN)  ## play PURCHASES=400 that go wrong in every way, and compare the books; ADAPTERS="hub88 quantum", KEEP=DIR keeps them
 	@$(BIN)/mm-gateway demo --purchases $(PURCHASES) --players $(PLAYERS) --kills $(KILLS) $(ADAPTERS:%=--adapter %) $(if $(KEEP),--keep $(KEEP))
 
 $(FUZZ): tests/fuzz/requirements.txt pyproject.toml $(DEV)
@@ -83,7 +83,7 @@ lint: $(DEV)  ## style, types, and direction of imports
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/hadolint Dockerfile
+	$(BIN)/hadolint Dockerfile gateway/scaffold/package/Dockerfile
 
 .PHONY: bench
 bench: $(DEV) $(BENCH)  ## how fast it is beside its alternatives, ten minutes; QUICK=1: that the bench works, one minute

@@ -37,8 +37,8 @@ def adapters(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the adapters that are installed; `check NAME` plays the suite on one, `new NAME` makes the package of a new one,
-    `try CALL` makes one call."""
+    """List the adapters that are installed; `check NAME` plays the suite on one, `try CALL` makes one call of it, and
+    `new NAME` makes the package of another."""
     if context.invoked_subcommand is not None:
         return
     rows = [_row(each, grade=grade) for each in installed_adapters()]

@@ -143,6 +143,8 @@ async def try_answer(command: TryCommand, answer: HttpResponse, *, is_configured
     if not is_configured:
         simulated = _find_simulated(command.settings.adapter)
         command = _with_settings(command, simulated.adapter_settings(UNREACHED + simulated.base_path))
+    # Known, so that no adapter asks for it: that question would get this answer too.
+    command = msgspec.structs.replace(command, player=command.player or SANDBOX_PLAYER)
     client = PreparedClient(command.settings, answer)
     return await _try(command, client, f"{command.call}, not sent: this answer was given")
 

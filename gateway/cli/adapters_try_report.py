@@ -140,7 +140,7 @@ def _due_text(change: Change, now: float) -> str:
 
 
 def _failure_text(verdict: Verdict, kind: str | None, text: str) -> str:
-    return f"{_FAILURES[verdict]}{f' ({kind})' if kind else ''}: {text}"
+    return f"{_FAILURES[verdict]}{f' ({kind})' if verdict is Verdict.DECLINED else ''}: {text}"
 
 
 def _balance_text(balance: Money | None) -> str:

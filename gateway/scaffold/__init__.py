@@ -43,8 +43,10 @@ def new_package(name: str, parent: Path) -> Path:
 
 def renamed(text: str, name: str) -> str:
     """A text of the example with the adapter's name in place of Acme's: ``acme`` becomes ``my_wallet``, ``Acme``
-    ``MyWallet``."""
-    return text.replace(NAME, name).replace(class_name(NAME), class_name(name))
+    ``MyWallet``, ``ACME`` ``MY_WALLET``."""
+    for old, new in ((NAME, name), (class_name(NAME), class_name(name)), (NAME.upper(), name.upper())):
+        text = text.replace(old, new)
+    return text
 
 
 def class_name(name: str) -> str:

@@ -14,10 +14,13 @@ from pathlib import Path
 import pytest
 
 from gateway.sandbox.faults import Fault
+from gateway.sandbox.simulated import simulated_operators
 from tests.support.gateway_process import COMMAND
 from tests.support.machine import has_terminals
+from tests.tidy.tree import ROOT
 
 PURCHASES = 160
+ADAPTERS = ("--adapter", "hub88", "--adapter", "quantum")
 LAST_LINE = f"make demo: {PURCHASES} purchases, 2 operators, 1 kill -9: ledger and journal agree"
 
 
@@ -53,7 +56,7 @@ def mm_gateway(*words: str, **environment: str) -> tuple[int, str]:
 
 def test_it_proves_that_ledger_and_journal_agree_and_leaves_its_files(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
-    status, printed = mm_gateway("demo", "--purchases", str(PURCHASES), "--keep", str(kept))
+    status, printed = mm_gateway("demo", *ADAPTERS, "--purchases", str(PURCHASES), "--keep", str(kept))
     assert (status, printed.splitlines()[-1]) == (0, LAST_LINE), printed
     assert printed.count("✓") == 7
     assert printed.count("kill -9: the gateway is dead") == 1
@@ -82,6 +85,37 @@ def test_it_leaves_nothing_unless_it_is_asked_to(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "words, operators",
+    [(("--adapter", "quantum", "--adapter", "quantum"), 1), (("--all",), len(simulated_operators())), ((), 2)],
+)
+def test_it_plays_the_adapters_that_it_is_asked_for(words: tuple[str, ...], operators: int) -> None:
+    status, printed = mm_gateway("demo", *words, "--purchases", "4", "--players", "1", "--kills", "0")
+    assert status == 0, printed
+    assert printed.splitlines()[-1] == (
+        f"make demo: 4 purchases, {operators} operators, 0 kill -9: ledger and journal agree"
+    )
+
+
+@pytest.mark.parametrize(
+    "words, text",
+    [
+        (("--adapter", "nobody"), "no simulated operator speaks 'nobody'; there are: "),
+        (("--all", "--adapter", "quantum"), "--all plays every adapter; give it alone, or --adapter"),
+    ],
+)
+def test_it_says_which_adapters_can_be_played(words: tuple[str, ...], text: str) -> None:
+    status, printed = mm_gateway("demo", *words)
+    assert status == 2
+    assert text in printed
+
+
+def test_make_demo_plays_the_same_two_adapters_however_many_are_installed() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "ADAPTERS ?= hub88 quantum\n" in makefile
+    assert "$(ADAPTERS:%=--adapter %)" in makefile
+
+
 def test_it_does_not_mix_its_files_with_others(tmp_path: Path) -> None:
     (tmp_path / "diary").write_text("dear diary")
     status, printed = mm_gateway("demo", "--keep", str(tmp_path))
@@ -89,7 +123,7 @@ def test_it_does_not_mix_its_files_with_others(tmp_path: Path) -> None:
 
 
 def test_it_shows_how_far_it_is_and_moves_the_cursor_on_a_terminal_alone(not_tried: Callable[[str], None]) -> None:
-    words = (*COMMAND, "demo", "--purchases", "12", "--players", "2", "--kills", "0")
+    words = (*COMMAND, "demo", *ADAPTERS, "--purchases", "12", "--players", "2", "--kills", "0")
     environment = {"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
     terminal = (sys.executable, "-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)")
     shown = {False: run(*words, environment=environment)}
@@ -105,7 +139,7 @@ def test_it_shows_how_far_it_is_and_moves_the_cursor_on_a_terminal_alone(not_tri
 
 
 def test_a_hundredth_that_operators_take_behind_the_gateways_back_is_found(tmp_path: Path) -> None:
-    words = ("demo", "--purchases", "4", "--players", "1", "--kills", "0")
+    words = ("demo", *ADAPTERS, "--purchases", "4", "--players", "1", "--kills", "0")
     status, printed = run(sys.executable, "-c", THIEF, *words, environment={"TMPDIR": str(tmp_path)})
     assert status == 1, printed
     assert "hub88 withdraw stolen: the journal has nothing, the ledger held 0.01 XAG of player-1" in printed

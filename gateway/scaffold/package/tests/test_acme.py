@@ -28,7 +28,7 @@ SESSION = Session(operator="acme", token="t-1")
 YES = b'{"player":"p-1","tx":"withdraw-7","cents":9750,"currency":"EUR"}'
 
 
-class Prepared(Http):
+class PreparedHttp(Http):
     """Answers every request the same, and keeps the last one."""
 
     def __init__(self, status: int, body: bytes) -> None:
@@ -62,7 +62,7 @@ def withdraw(http: Http, amount: str = "2.5") -> Receipt:
 
 
 def test_a_withdraw_is_written_as_the_contract_says() -> None:
-    http = Prepared(200, YES)
+    http = PreparedHttp(200, YES)
     withdraw(http)
     assert http.sent == (
         "POST",
@@ -73,23 +73,23 @@ def test_a_withdraw_is_written_as_the_contract_says() -> None:
 
 
 def test_a_yes_is_a_receipt_with_the_balance() -> None:
-    assert withdraw(Prepared(200, YES)) == Receipt(money("97.5", "EUR"))
+    assert withdraw(PreparedHttp(200, YES)) == Receipt(money("97.5", "EUR"))
 
 
 def test_an_error_that_the_contract_explains_is_a_decline() -> None:
     with pytest.raises(Declined) as raised:
-        withdraw(Prepared(409, b'{"error":"NO_FUNDS"}'))
+        withdraw(PreparedHttp(409, b'{"error":"NO_FUNDS"}'))
     assert raised.value.kind is Kind.FUNDS
 
 
 @pytest.mark.parametrize("status, body", [(409, b'{"error":"INTERNAL"}'), (409, b"{}"), (503, b""), (200, b"{}")])
 def test_any_other_answer_is_unknown(status: int, body: bytes) -> None:
     with pytest.raises(Unclear):
-        withdraw(Prepared(status, body))
+        withdraw(PreparedHttp(status, body))
 
 
 def test_an_amount_that_cents_cannot_say_is_declined_before_anything_is_sent() -> None:
-    http = Prepared(200, YES)
+    http = PreparedHttp(200, YES)
     with pytest.raises(Declined):
         withdraw(http, "0.001")
     assert http.sent is None
