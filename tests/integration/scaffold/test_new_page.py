@@ -10,9 +10,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
-
-import pytest
 
 from tests.support.fresh_environment import FreshEnvironment
 from tests.tidy.tree import ROOT
@@ -23,13 +20,6 @@ DOCKERFILE = re.compile(r"^```dockerfile\n(?P<text>.*?)^```$", re.MULTILINE | re
 TEMPLATE = ROOT / "gateway" / "scaffold" / "package"
 PORTS = ("8080", "9090", "9100")
 """The ports that the page and the package print; a test takes free ones instead."""
-
-
-class Printed(NamedTuple):
-    """What each block of the page printed, in order."""
-
-    outputs: list[str]
-    folder: Path
 
 
 def free_ports(count: int) -> list[str]:
@@ -59,22 +49,15 @@ def in_background(environment: FreshEnvironment, command: str, folder: Path) -> 
             process.terminate()
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> FreshEnvironment:
-    return FreshEnvironment(tmp_path_factory.mktemp("fresh"))
-
-
-@pytest.fixture(scope="module")
-def page(environment: FreshEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Printed:
-    """All commands of the page, run as printed but for the ports."""
-    parent = tmp_path_factory.mktemp("new")
+def play(environment: FreshEnvironment, parent: Path) -> list[str]:
+    """Runs all commands of the page as printed but for the ports, and returns what each block prints."""
     folder, outputs = parent, []
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
     with ExitStack() as stack:
         for block in BLOCK.finditer(PAGE):
             script = with_ports(block["script"], ports)
             if block["background"]:
-                stack.enter_context(in_background(environment, script_with_port(script, ports), folder))
+                stack.enter_context(in_background(environment, with_sandbox_port(script, ports), folder))
                 continue
             done = environment.run(script, folder)
             assert done.status == 0, f"{script}\n{done.printed}"
@@ -83,36 +66,48 @@ def page(environment: FreshEnvironment, tmp_path_factory: pytest.TempPathFactory
                 folder = parent / "acme"
                 config = folder / "gateway.yaml"
                 config.write_text(with_ports(config.read_text(), ports))
-    return Printed(outputs, folder)
+    return outputs
 
 
 def with_ports(text: str, ports: dict[str, str]) -> str:
     return re.sub("|".join(PORTS), lambda found: ports[found[0]], text)
 
 
-def script_with_port(script: str, ports: dict[str, str]) -> str:
+def with_sandbox_port(script: str, ports: dict[str, str]) -> str:
     """The sandbox's command names no port: 9100 is its default."""
     return f"{script.strip()} --port {ports['9100']}" if " sandbox " in script else script.strip()
 
 
-def test_the_package_that_is_made_is_green_at_once(page: Printed) -> None:
-    made = page.outputs[0]
-    assert re.search(r"\b\d{3,} passed", made), made
+def test_every_command_of_the_page_does_what_the_page_says(tmp_path: Path) -> None:
+    """One test, since its environment is expensive and its commands build on one another."""
+    environment = FreshEnvironment(tmp_path / "fresh")
+    made, tried, played, ended, faults, demo = play(environment, tmp_path)
+    assert_green_at_once(made)
+    assert_tried_and_checked(tried)
+    assert_a_purchase_is_confirmed_and_another_rolled_back(played, ended)
+    assert_faults_sessions_and_wire_are_within_reach(faults)
+    assert demo.splitlines()[-1].endswith("20 purchases, 1 operators, 1 kill -9: ledger and journal agree")
+    assert_the_image_installs_it_beside_the_gateway(environment, tmp_path)
+
+
+def assert_green_at_once(made: str) -> None:
+    assert re.search(r"\b\d{2,} passed", made), made
     assert "failed" not in made
     assert "made acme/; next, in that folder:" in made
 
 
-def test_a_call_can_be_tried_at_once(page: Printed) -> None:
-    tried = page.outputs[1]
+def assert_tried_and_checked(tried: str) -> None:
     assert "receipt, balance 997.5 EUR" in tried
     assert "X-Key: [hidden]" in tried
+    assert "acme: grade " in tried
+    assert "FAILED" not in tried
 
 
-def test_a_purchase_is_confirmed_and_another_one_rolled_back_over_real_sockets(page: Printed) -> None:
-    answers = [json.loads(line) for line in page.outputs[2].splitlines()]
+def assert_a_purchase_is_confirmed_and_another_rolled_back(played: str, ended: str) -> None:
+    answers = [json.loads(line) for line in played.splitlines()]
     assert [answer.get("errorCode") for answer in answers] == [None] * 5
     assert [answer["balance"]["amount"] for answer in answers] == [1000, 997.5, 997.5, 995, 997.5]
-    transfers, _, ledger = page.outputs[3].rpartition("\n{")
+    transfers, _, ledger = ended.rpartition("\n{")
     assert re.search(r"order-1 +confirmed", transfers)
     assert re.search(r"order-2 +rolled_back", transfers)
     books = json.loads("{" + ledger)
@@ -120,16 +115,12 @@ def test_a_purchase_is_confirmed_and_another_one_rolled_back_over_real_sockets(p
     assert books["violations"] == []
 
 
-def test_faults_sessions_and_the_wire_are_within_reach(page: Printed) -> None:
-    rules, ended, wire = page.outputs[4].splitlines()
+def assert_faults_sessions_and_wire_are_within_reach(printed: str) -> None:
+    rules, ended, wire = printed.splitlines()
     assert json.loads(rules)[0]["fault"] == "hang_after"
     assert json.loads(ended) == {"token": "token-2"}
     seen = json.loads(wire)[1]
     assert (seen["call"], seen["headers"]["x-key"], seen["answer"]["status"]) == ("withdraw", "the sandbox's key", 200)
-
-
-def test_the_demo_plays_it(page: Printed) -> None:
-    assert page.outputs[5].splitlines()[-1].endswith("20 purchases, 1 operators, 1 kill -9: ledger and journal agree")
 
 
 def test_the_image_of_the_page_is_the_one_of_the_package() -> None:
@@ -137,14 +128,12 @@ def test_the_image_of_the_page_is_the_one_of_the_package() -> None:
     assert printed == (TEMPLATE / "Dockerfile").read_text(encoding="utf-8")
 
 
-def test_what_the_image_runs_installs_the_adapter_beside_the_gateway(
-    environment: FreshEnvironment, page: Printed
-) -> None:
-    dockerfile = (page.folder / "Dockerfile").read_text()
+def assert_the_image_installs_it_beside_the_gateway(environment: FreshEnvironment, parent: Path) -> None:
+    dockerfile = (parent / "acme" / "Dockerfile").read_text()
     (install,) = re.findall(r"^RUN (.*)$", dockerfile, re.MULTILINE)
-    done = environment.run(install.replace("/tmp/acme", str(page.folder)), page.folder.parent)
+    done = environment.run(install.replace("/tmp/acme", str(parent / "acme")), parent)
     assert done.status == 0, done.printed
-    found = environment.run("python -c 'import acme; print(acme.__file__)'", page.folder.parent)
+    found = environment.run("python -c 'import acme; print(acme.__file__)'", parent)
     assert "site-packages" in found.printed
-    checked = environment.run("mm-gateway check --config acme/gateway.yaml", page.folder.parent)
+    checked = environment.run("mm-gateway check --config acme/gateway.yaml", parent)
     assert "the configuration can be used: 1 operators" in checked.printed

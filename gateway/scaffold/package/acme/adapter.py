@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from acme.settings import AcmeSettings
-from gateway.money import Money, MoneyError, scaled, unchecked_money
+from gateway.money import Money
 from gateway.operators import (
     Adapter,
     Declined,
@@ -25,7 +25,7 @@ from gateway.operators import (
     encode,
     excerpt_of,
 )
-from gateway.toolbox import http_error
+from gateway.toolbox import from_minor_units, http_error, minor_units
 
 DECLINES: Final = {"NO_SESSION": Kind.SESSION, "NO_FUNDS": Kind.FUNDS, "UNKNOWN_TX": Kind.NOT_FOUND}
 """The errors of which the contract says that nothing was booked."""
@@ -101,16 +101,11 @@ class Acme(Adapter):
 
 def _balance(answer: dict[str, Any]) -> Money | None:
     """The balance as Acme writes it, None if it cannot be read: it only informs, and spoils no yes."""
-    cents, currency = answer.get("cents"), answer.get("currency")
-    if type(cents) is not int or not isinstance(currency, str):
-        return None
-    return unchecked_money(cents, currency, CENTS)
+    currency = answer.get("currency")
+    return from_minor_units(answer.get("cents"), currency, CENTS) if isinstance(currency, str) else None
 
 
 def _amount(transfer: Transfer) -> dict[str, object]:
     """The members that say how much. Raises `Declined` for what cents cannot say; nothing is sent then."""
     assert transfer.amount is not None
-    try:
-        return {"cents": scaled(transfer.amount.amount, CENTS), "currency": transfer.amount.currency}
-    except MoneyError as error:
-        raise Declined(Kind.AMOUNT, f"{error}; nothing was sent") from None
+    return {"cents": minor_units(transfer.amount, CENTS), "currency": transfer.amount.currency}

@@ -5,12 +5,12 @@ The ledger, the faults and the sockets are the gateway's. `mm-gateway sandbox ac
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from gateway.money import Money, scaled, unscaled
 from gateway.operators import Direction, HttpResponse, Kind, decode, encode
 from gateway.sandbox.ledger import Account
-from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Simulated
+from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated
 
 KEY: Final = "the sandbox's key"
 
@@ -23,11 +23,17 @@ ACTS: Final = {
 }
 
 ERRORS: Final = {Kind.SESSION: "NO_SESSION", Kind.FUNDS: "NO_FUNDS", Kind.NOT_FOUND: "UNKNOWN_TX"}
-"""The errors that the contract names. Any other is INTERNAL, which proves nothing."""
+"""The errors that prove that nothing was booked."""
+
+INTERNAL: Final = "INTERNAL"
+"""Any other error: it proves nothing."""
 
 
 class SimulatedAcme(Simulated):
     """Acme's wallet, with players and money that are made up."""
+
+    balance_at = ("cents",)
+    exemptions: ClassVar = {"the_session_of_another_is_refused": "Acme's answer to /wallet does not name the session"}
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
@@ -54,5 +60,15 @@ class SimulatedAcme(Simulated):
         money = {"cents": scaled(account.balance, 2), "currency": account.currency}
         return HttpResponse(200, {}, encode({"player": account.player_id, "tx": order.echo, **money}))
 
-    def no(self, order: Order, kind: Kind) -> HttpResponse:  # noqa: ARG002 - other contracts name the order in an error
-        return HttpResponse(409, {}, encode({"error": ERRORS.get(kind, "INTERNAL")}))
+    def no(self, order: Order, kind: Kind) -> HttpResponse:
+        return self.answer_code(order, ERRORS.get(kind, INTERNAL))
+
+    @classmethod
+    def codes(cls) -> tuple[str, ...]:
+        return (*ERRORS.values(), INTERNAL)
+
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the same for all
+        return next((kind for kind, error in ERRORS.items() if error == code), Meaning.UNKNOWN)
+
+    def answer_code(self, order: Order, code: str) -> HttpResponse:  # noqa: ARG002 - no error names the order
+        return HttpResponse(409, {}, encode({"error": code}))
