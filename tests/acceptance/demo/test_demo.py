@@ -97,6 +97,12 @@ def test_it_plays_the_adapters_that_it_is_asked_for(words: tuple[str, ...], oper
     )
 
 
+def test_a_demo_too_short_for_a_kill_in_a_withdraw_ends_all_the_same() -> None:
+    status, printed = mm_gateway("demo", "--adapter", "quantum", "--purchases", "1", "--players", "1")
+    assert status == 0, printed
+    assert "the gateway is dead, 0 withdraws were on their way" in printed
+
+
 @pytest.mark.parametrize(
     "words, text",
     [

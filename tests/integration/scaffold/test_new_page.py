@@ -86,7 +86,7 @@ def test_every_command_of_the_page_does_what_the_page_says(tmp_path: Path) -> No
     assert_tried_and_checked(tried)
     assert_a_purchase_is_confirmed_and_another_rolled_back(played, ended)
     assert_faults_sessions_and_wire_are_within_reach(faults)
-    assert demo.splitlines()[-1].endswith("20 purchases, 1 operators, 1 kill -9: ledger and journal agree")
+    assert demo.splitlines()[-1].endswith("40 purchases, 1 operators, 1 kill -9: ledger and journal agree")
     assert_the_image_installs_it_beside_the_gateway(environment, tmp_path)
 
 
