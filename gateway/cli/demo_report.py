@@ -32,6 +32,7 @@ FAULT_TEXTS: Final = {
     Fault.ERROR_BEFORE: "answered 503",
     Fault.ERROR_AFTER: "booked, answered 503",
     Fault.CLIENT_ERROR: "answered 404",
+    Fault.BUSY: "asked us to come back later",
     Fault.REDIRECT: "sent us elsewhere",
     Fault.WRONG_STATUS: "booked, answered status 500",
     Fault.HANG_BEFORE: "never answered",

@@ -75,8 +75,8 @@ def sandbox(
     request with its headers and its answer. `ledger` shows players and holds. A rule of a fault may also have `ids`
     (of transfers), a `chance` (0 to 1) and, for a delay, `delay_s`.
 
-    Faults after which nothing was done: decline, error_before (503), client_error (404), redirect (307), hang_before,
-    cut_before; late, which is done after its rollback.
+    Faults after which nothing was done: decline, error_before (503), client_error (404), busy (429), redirect (307),
+    hang_before, cut_before; late, which is done after its rollback.
 
     Faults after which it was done: delay, duplicate, other_error, error_after (503), wrong_status, hang_after,
     cut_after, half, garbage, wrong_type, wrong_id, other_case, other_currency, many_digits, endless_digits,
