@@ -25,7 +25,7 @@ from gateway.operators import (
     encode,
     excerpt_of,
 )
-from gateway.toolbox import from_minor_units, http_error, minor_units
+from gateway.toolbox import answer_members, from_minor_units, http_error, minor_units
 
 DECLINES: Final = {"NO_SESSION": Kind.SESSION, "NO_FUNDS": Kind.FUNDS, "UNKNOWN_TX": Kind.NOT_FOUND}
 """The errors of which the contract says that nothing was booked."""
@@ -96,7 +96,7 @@ class Acme(Adapter):
             raise Unmapped(error) if kind is None else Declined(kind, error)
         if response.status != OK:
             raise http_error(response)
-        return decode_members(response.body, {"player", "tx"})
+        return answer_members(response, {"player", "tx"})
 
 
 def _balance(answer: dict[str, Any]) -> Money | None:
