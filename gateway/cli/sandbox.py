@@ -44,7 +44,7 @@ def _parse_places(text: str) -> tuple[str, int]:
 
 
 def sandbox(
-    protocol: Annotated[str, typer.Argument(help="The protocol it speaks: the name of an adapter.")] = "quantum",
+    protocol: Annotated[str, typer.Argument(help="The protocol it speaks: the name of an adapter.")],
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9100,

@@ -31,7 +31,7 @@ from gateway.operators.errors import (
 )
 from gateway.operators.exact_json import decode, decode_members, encode
 from gateway.operators.safe_text import excerpt_of
-from gateway.records import Direction, Session, Transfer
+from gateway.records import Direction, Session, State, Transfer
 
 __all__ = [
     "INTERFACE_VERSION",
@@ -49,6 +49,7 @@ __all__ = [
     "Receipt",
     "RetryLater",
     "Session",
+    "State",
     "Transfer",
     "TransferStatus",
     "Unclear",

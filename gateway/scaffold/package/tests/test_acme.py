@@ -18,10 +18,10 @@ from gateway.operators import (
     Kind,
     Receipt,
     Session,
+    State,
     Transfer,
     Unclear,
 )
-from gateway.records import State
 
 SETTINGS = AcmeSettings.model_validate({"base_url": "https://wallet.example/v1/", "key": "a key"})
 SESSION = Session(operator="acme", token="t-1")
