@@ -17,9 +17,8 @@ from gateway.cli.http_answer import read_answer
 from gateway.cli.options import Config
 from gateway.money import Money, MoneyError, parse
 from gateway.operators import registry
-from gateway.operators.operator import LOOK_UP
 from gateway.settings import OperatorSettings
-from gateway.wire.calls import END_CALL, HOLDS, WalletCall
+from gateway.wire.calls import END_CALL, HOLDS, LOOK_UP, WalletCall
 
 CALLS: Final = (*WalletCall, LOOK_UP)
 MOVES: Final = HOLDS | set(END_CALL.values())

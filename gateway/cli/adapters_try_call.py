@@ -20,7 +20,7 @@ from gateway.operators.errors import OperatorError, Unclear
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.http_client.wire_use import note_answer, note_write
-from gateway.operators.operator import LOOK_UP, Operator
+from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
 from gateway.operators.safe_text import fit_text, secrets_of
 from gateway.records import Decision, Direction, Fate, Session, State, Transfer, Verdict
@@ -31,7 +31,7 @@ from gateway.sandbox.stores import MemoryStore
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.states import DELIVERING
-from gateway.wire.calls import END_CALL, HOLD_CALL, WalletCall
+from gateway.wire.calls import END_CALL, HOLD_CALL, LOOK_UP, WalletCall
 
 SANDBOX_PLAYER: Final = "player-1"
 SANDBOX_BALANCE: Final = Decimal(1000)

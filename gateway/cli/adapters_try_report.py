@@ -13,14 +13,13 @@ from gateway.journal.writes import Change
 from gateway.money import Money
 from gateway.operators.adapter import Headers, HttpResponse, Player, TransferStatus
 from gateway.operators.errors import Declined, OperatorError
-from gateway.operators.operator import LOOK_UP
 from gateway.operators.outcome import Outcome, verdict_of
 from gateway.operators.secret_spellings import spans_of
 from gateway.reasons import Source
 from gateway.records import FINAL, Decision, Reason, State, Transfer, Verdict
 from gateway.settings import DeliverySettings
 from gateway.transfers import rules
-from gateway.wire.calls import END_CALL, HOLDS, WalletCall
+from gateway.wire.calls import END_CALL, HOLDS, LOOK_UP, WalletCall
 
 HIDDEN: Final = "[hidden]"
 NO_JITTER: Final = 0.5

@@ -42,7 +42,7 @@ from gateway.operators.safe_text import excerpt_of, fit_text, secrets_of
 from gateway.records import Session, Transfer, Verdict
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
-from gateway.wire.calls import HOLDS, WalletCall
+from gateway.wire.calls import HOLDS, LOOK_UP, WalletCall
 
 _PROVING: Final = frozenset({Verdict.UNSENT, Verdict.DECLINED})
 """If nothing was written, these verdicts prove that nothing was sent."""
@@ -51,9 +51,6 @@ _BUSY: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUES
 
 OVERTIME_S: Final = 1.0
 """An adapter is cut off this long after `timeout`: it may make several requests, and the client limits each alone."""
-
-LOOK_UP: Final = "lookUp"
-"""The name under which asking what became of a transfer is measured, beside the names of the game's calls."""
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from gateway.operators.errors import Kind
 from gateway.operators.exact_json import decode, encode
 from gateway.records import Direction
 from gateway.sandbox.ledger import Account, HoldState, Ledger, Refusal
-from gateway.wire.calls import END_CALL, HOLD_CALL, WalletCall
+from gateway.wire.calls import END_CALL, HOLD_CALL, LOOK_UP, WalletCall
 
 ENTRY_POINTS: Final = "mm_gateway.simulated"
 """The group of entry points under which simulated operators are found."""
@@ -36,9 +36,6 @@ class Act(StrEnum):
     ROLLBACK = "rollback"
     LOOK_UP = "look_up"
 
-
-LOOK_UP_CALL: Final = "lookUp"
-"""The name of a question what became of a transfer, beside those of the wallet calls."""
 
 CALLS: Final = {
     (Act.VERIFY, Direction.WITHDRAW): WalletCall.VERIFY_SESSION,
@@ -109,8 +106,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def call(self) -> str:
-        """The wallet call that this request stands for, or `LOOK_UP_CALL`."""
-        return CALLS.get((self.act, self.direction), LOOK_UP_CALL)
+        """The wallet call that this request stands for, or `LOOK_UP`."""
+        return CALLS.get((self.act, self.direction), LOOK_UP)
 
 
 def as_another(order: Order) -> Order:
