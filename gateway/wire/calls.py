@@ -22,7 +22,7 @@ class WalletCall(StrEnum):
 
 
 LOOK_UP: Final = "lookUp"
-"""What the question what became of a transfer is called beside these: no game makes it, the gateway asks an operator."""
+"""The question what became of a transfer, beside these: no game asks it, the gateway asks an operator."""
 
 HOLD_CALL: Final = {Direction.WITHDRAW: WalletCall.WITHDRAW, Direction.DEPOSIT: WalletCall.DEPOSIT}
 """The call that opens a transfer of each direction."""
