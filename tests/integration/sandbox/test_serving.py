@@ -14,6 +14,7 @@ from adapters.quantum.simulated import PASSWORD, USERNAME
 from gateway.money import money
 from gateway.sandbox import SandboxError, serve
 from gateway.sandbox.server import SandboxServer
+from gateway.sandbox.simulated import simulated_operators
 from gateway.toolbox import basic_auth
 
 PROGRAM = """
@@ -88,7 +89,7 @@ async def refused(protocol: str = "quantum", port: int = 0, ledger: Path | None 
 
 
 async def test_a_protocol_that_nobody_speaks_is_refused_with_those_that_are() -> None:
-    assert "there are: hub88, quantum" in await refused("esperanto")
+    assert f"there are: {', '.join(sorted(simulated_operators()))}" in await refused("esperanto")
 
 
 async def test_a_port_that_is_taken_is_refused() -> None:
@@ -102,7 +103,7 @@ async def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path) -> None:
     assert "cannot be used as a ledger" in await refused(ledger=tmp_path / "notes")
 
 
-@pytest.mark.parametrize("protocol", ["hub88", "quantum"])
+@pytest.mark.parametrize("protocol", sorted(simulated_operators()))
 async def test_every_shipped_protocol_can_be_served(protocol: str) -> None:
     served: list[SandboxServer] = []
 
