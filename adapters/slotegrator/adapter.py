@@ -1,0 +1,187 @@
+"""The wallet calls at an operator that serves Slotegrator's GIS callbacks.
+
+A withdraw is a bet and a deposit is a win, both final at once, so that a confirm sends nothing. Either is undone by a
+`rollback`, not by a `refund`: the answer to a rollback lists what it has found, while a refund of an unknown bet is
+answered like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from adapters.slotegrator.settings import SlotegratorSettings
+from gateway.money import Money
+from gateway.operators import (
+    Adapter,
+    Declined,
+    Direction,
+    Kind,
+    Player,
+    Receipt,
+    Session,
+    Transfer,
+    Unclear,
+    encode,
+    excerpt_of,
+)
+from gateway.toolbox import (
+    Meanings,
+    TokenParts,
+    answer_members,
+    decimal_text,
+    from_decimal,
+    games_code,
+    hmac_hex,
+    http_error,
+    operators_code,
+    php_query,
+    require_done,
+    transfer_uuid,
+)
+
+NAMESPACE: Final = UUID("581ecf65-f3f5-44f7-a20e-63cedde00b86")
+"""The UUID namespace of every id that the operator sees. It must never change."""
+
+OK: Final = 200
+PLACES: Final = 4
+
+ACTIONS: Final = {Direction.WITHDRAW: "bet", Direction.DEPOSIT: "win"}
+
+# Everything else that an operator can say no with is INTERNAL_ERROR, which proves nothing.
+BET: Final[Meanings] = {"INSUFFICIENT_FUNDS": Kind.FUNDS}
+OTHERS: Final[Meanings] = {}
+
+NEEDED: Final = frozenset({"error_code", "transaction_id", "rollback_transactions"})
+"""The members that say what happened; all others only inform."""
+
+
+class Slotegrator(Adapter):
+    """A yes is HTTP 200 with a transaction_id of the operator's, and to a rollback with our id among those that were
+    rolled back, whatever the balance is."""
+
+    interface = 1
+    Settings = SlotegratorSettings
+    settings: SlotegratorSettings
+    needs_player = True  # every request names the player_id
+    fresh = frozenset({"header x-timestamp", "header x-nonce", "header x-sign"})
+
+    async def verify_session(self, session: Session) -> Player:
+        balance = await self._ask_balance(session)
+        return Player(player_id=self._player(session), balance=balance)
+
+    async def get_balance(self, session: Session) -> Money:
+        balance = await self._ask_balance(session)
+        if balance is None:
+            raise Unclear("the answer has no balance that can be read")
+        return balance
+
+    async def withdraw(self, transfer: Transfer) -> Receipt:
+        return await self._hold(transfer, BET)
+
+    async def deposit(self, transfer: Transfer) -> Receipt:
+        return await self._hold(transfer, OTHERS)
+
+    async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:  # noqa: ARG002 - the interface's
+        return Receipt()  # the bet was final
+
+    async def confirm_deposit(self, transfer: Transfer) -> Receipt:  # noqa: ARG002 - the interface's
+        return Receipt()  # the win was final
+
+    async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
+        return await self._roll_back(transfer)
+
+    async def rollback_deposit(self, transfer: Transfer) -> Receipt:
+        return await self._roll_back(transfer)
+
+    async def _hold(self, transfer: Transfer, meanings: Meanings) -> Receipt:
+        params = {**self._caller(transfer.session, _currency(transfer)), **_hold_members(transfer)}
+        members = await self._post({**params, "game_uuid": self.settings.game_uuid, "round_id": transfer.id}, meanings)
+        return self._receipt(members, transfer)
+
+    async def _roll_back(self, transfer: Transfer) -> Receipt:
+        if transfer.amount is None:
+            raise Unclear("a rollback must name the amount, which is not known here; nothing was sent")
+        hold = _hold_members(transfer)
+        params = {
+            **self._caller(transfer.session, _currency(transfer)),
+            "action": "rollback",
+            "type": "rollback",
+            "transaction_id": transfer_uuid(NAMESPACE, transfer, "rollback"),
+            "rollback_transactions": [hold],
+            **dict.fromkeys(("round_id", "provider_round_id"), transfer.id),
+            "game_uuid": self.settings.game_uuid,
+        }
+        members = await self._post(params, OTHERS)
+        _require_rolled_back(members, hold["transaction_id"])
+        return self._receipt(members, transfer)
+
+    async def _ask_balance(self, session: Session) -> Money | None:
+        theirs = TokenParts.read(self.settings.session_token, session.token).get("currency")
+        currency = games_code(self.settings.currencies, theirs) if theirs else self.settings.currency
+        members = await self._post({"action": "balance", **self._caller(session, currency)}, OTHERS)
+        balance = members.get("balance")
+        if isinstance(balance, bool) or not isinstance(balance, str | int | Decimal):
+            raise Unclear(f"the answer has no balance: {excerpt_of(encode(members))}")
+        return from_decimal(balance, currency)
+
+    async def _post(self, params: Mapping[str, object], meanings: Meanings) -> dict[str, Any]:
+        """The members of an answer that reports no error."""
+        key, body = self.settings.merchant_key.get_secret_value(), php_query(params).encode("ascii")
+        credentials = {
+            "X-Merchant-Id": self.settings.merchant_id,
+            "X-Timestamp": str(int(self.http.now())),
+            "X-Nonce": self.http.nonce(),
+        }
+        signed = {**credentials, "X-Sign": sign({**params, **credentials}, key)}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **signed}
+        response = await self.http.post(self.settings.base_url + self.settings.endpoint, body, headers)
+        if response.status != OK:
+            raise http_error(response)
+        members = answer_members(response, NEEDED)
+        if members.get("error_code") is not None:
+            require_done(meanings, members["error_code"], excerpt_of(response.body))
+        return members
+
+    def _receipt(self, members: dict[str, Any], transfer: Transfer) -> Receipt:
+        id = members.get("transaction_id")
+        if isinstance(id, bool) or not isinstance(id, str | int) or id == "":
+            raise Unclear(f"the answer has no transaction_id: {excerpt_of(encode(members))}")
+        return Receipt(from_decimal(members.get("balance"), _currency(transfer)), memory={"transactionId": str(id)})
+
+    def _caller(self, session: Session, currency: str) -> dict[str, str]:
+        code = operators_code(self.settings.currencies, currency)
+        return {"player_id": self._player(session), "currency": code, "session_id": session.token}
+
+    def _player(self, session: Session) -> str:
+        """The player_id. Raises `Declined` (session) for a token of another form than agreed."""
+        return session.player_id or TokenParts.read(self.settings.session_token, session.token)["player"]
+
+
+def sign(params: Mapping[str, object], key: str) -> str:
+    """X-Sign: HMAC-SHA1 over the parameters of body and headers, as PHP writes them in the order of their names."""
+    return hmac_hex(key, php_query(params).encode("ascii"), "sha1")
+
+
+def _hold_members(transfer: Transfer) -> dict[str, str]:
+    """What names the bet or win, also in its rollback. Raises `Declined` for an amount that cannot be written."""
+    assert transfer.amount is not None
+    action, amount = ACTIONS[transfer.direction], decimal_text(transfer.amount, PLACES)
+    id = transfer_uuid(NAMESPACE, transfer, "hold")
+    return {"action": action, "amount": amount, "transaction_id": id, "type": action}
+
+
+def _require_rolled_back(members: dict[str, Any], id: str) -> None:
+    """Raises `Declined` (not found) for an empty list of what was rolled back, `Unclear` for one without this id."""
+    found = members.get("rollback_transactions")
+    if found == []:
+        raise Declined(Kind.NOT_FOUND, "the operator never saw the transaction")
+    if not isinstance(found, list) or id not in found:
+        raise Unclear(f"the answer is not about this transaction: {excerpt_of(encode(members))}")
+
+
+def _currency(transfer: Transfer) -> str:
+    assert transfer.amount is not None
+    return transfer.amount.currency
