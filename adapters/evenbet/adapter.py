@@ -34,6 +34,7 @@ from gateway.toolbox import (
     http_error,
     minor_units,
     require_done,
+    rollback_step,
     sha256_hex,
     transfer_uuid,
 )
@@ -83,7 +84,7 @@ class EvenBet(Adapter):
         if transfer.amount is None:
             raise Unclear("a rollback must name the amount, which is not known here; nothing was sent")
         members = {
-            "transactionId": transfer_uuid(NAMESPACE, transfer, "rollback"),
+            "transactionId": transfer_uuid(NAMESPACE, transfer, rollback_step(transfer)),
             "referenceTransactionId": transfer_uuid(NAMESPACE, transfer, "hold"),
             **self._round(transfer),
         }

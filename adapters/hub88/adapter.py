@@ -44,6 +44,7 @@ from gateway.toolbox import (
     operators_code,
     read_rsa_key,
     require_done,
+    rollback_step,
     rsa_sha256_base64_async,
     transfer_uuid,
 )
@@ -151,7 +152,7 @@ class Hub88(Adapter):
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
         reference = _uuid(transfer, "hold")
-        body = self._body(transfer, "rollback", reference_transaction_uuid=reference, round_closed=True)
+        body = self._body(transfer, rollback_step(transfer), reference_transaction_uuid=reference, round_closed=True)
         return await self._send(ROLLBACK, body)
 
     async def deposit(self, transfer: Transfer) -> Receipt:

@@ -39,6 +39,7 @@ from gateway.toolbox import (
     operators_code,
     php_query,
     require_done,
+    rollback_step,
     transfer_uuid,
 )
 
@@ -109,7 +110,7 @@ class Slotegrator(Adapter):
             **self._caller(transfer.session, _currency(transfer)),
             "action": "rollback",
             "type": "rollback",
-            "transaction_id": transfer_uuid(NAMESPACE, transfer, "rollback"),
+            "transaction_id": transfer_uuid(NAMESPACE, transfer, rollback_step(transfer)),
             "rollback_transactions": [hold],
             **dict.fromkeys(("round_id", "provider_round_id"), transfer.id),
             "game_uuid": self.settings.game_uuid,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from adapters.softswiss.settings import SoftswissSettings, Version
 from gateway.operators import Session, Transfer
-from gateway.toolbox import TokenParts, decimal_text, minor_units, transfer_uuid
+from gateway.toolbox import TokenParts, decimal_text, minor_units, rollback_step, transfer_uuid
 
 NAMESPACE: Final = UUID("a83a9286-4712-4c0a-9be0-d4b02dd33af5")
 """The UUID namespace of every id that the operator sees. It must never change."""
@@ -62,7 +62,7 @@ def rollback(transfer: Transfer, settings: SoftswissSettings) -> Request:
     """Undoes the bet."""
     members = {"round_id_provider": transfer.id, "finished": True}
     entry = {
-        "id_provider": _id(transfer, "rollback"),
+        "id_provider": _id(transfer, rollback_step(transfer)),
         "type": "rollback",
         "original_id_provider": _id(transfer, "hold"),
     }

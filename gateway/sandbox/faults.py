@@ -153,7 +153,7 @@ class FaultyOperator:
     def handle(self, request: Request) -> Reply:
         """Logs the request, carries it out or not, and returns what comes back."""
         try:
-            order = self.simulated.understand(request)
+            order = msgspec.structs.replace(self.simulated.understand(request), request=request)
         except Misunderstood as misunderstood:
             self._log_request(request)
             self.simulated.ledger.log_answer(misunderstood.answer)

@@ -72,6 +72,9 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     refuses_repeats: bool = False
     """It answers a repeated end with an error that says "done before" instead of the first answer, if its protocol has
     such an error."""
+    repeats_answers: bool = False
+    """It answers the very same rollback as it did the first time, without looking again: "never heard of it" stays
+    that, even if the hold has come since."""
     says_why: bool = True
     """Its errors tell one cause from another, if its protocol has codes for that."""
     places: Mapping[str, int] = {}
@@ -92,7 +95,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """A request that was understood.
 
     `reference` is the operator's name for the hold, `id` the game's. `player` is the player that the request names
-    beside the token, empty for none. `echo` is what the protocol wants repeated in the answer.
+    beside the token, empty for none. `echo` is what the protocol wants repeated in the answer. `request` is the request
+    that it was read from, None where that does not matter.
     """
 
     act: Act
@@ -103,6 +107,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     amount: Money | None = None
     player: str = ""
     echo: str = ""
+    request: Request | None = None
 
     @property
     def call(self) -> str:
@@ -162,6 +167,7 @@ class Simulated(ABC):
         self.ledger = ledger
         self.unknown = unknown_rollback or self.unknown_rollback
         self.manner = manner
+        self._given: dict[tuple[str, bytes], HttpResponse] = {}
 
     @classmethod
     @abstractmethod
@@ -227,6 +233,14 @@ class Simulated(ABC):
 
     def carry_out(self, order: Order) -> HttpResponse:
         """Carries out what was understood, and answers."""
+        if not self.manner.repeats_answers or order.act is not Act.ROLLBACK or order.request is None:
+            return self._carry_out(order)
+        same = order.request.path, order.request.body
+        if same not in self._given:
+            self._given[same] = self._carry_out(order)
+        return self._given[same]
+
+    def _carry_out(self, order: Order) -> HttpResponse:
         try:
             return self.yes(order, self._execute(order))
         except Refusal as refusal:

@@ -15,7 +15,7 @@ from gateway.toolbox.amounts import (
 from gateway.toolbox.currencies import Currencies, CurrencyCodes, games_code, operators_code
 from gateway.toolbox.forms import encode_form, path_part, php_query, query_of
 from gateway.toolbox.http import BaseUrl, answer_members, basic_auth, http_error
-from gateway.toolbox.ids import derived_uuid, safe_id, transfer_hex, transfer_number, transfer_uuid
+from gateway.toolbox.ids import derived_uuid, rollback_step, safe_id, transfer_hex, transfer_number, transfer_uuid
 from gateway.toolbox.meanings import Meanings, Means, require_done
 from gateway.toolbox.rsa import (
     SIGNING_POOL,
@@ -77,6 +77,7 @@ __all__ = [
     "query_of",
     "read_rsa_key",
     "require_done",
+    "rollback_step",
     "rsa_sha256_base64",
     "rsa_sha256_base64_async",
     "safe_id",

@@ -42,6 +42,15 @@ def transfer_number(namespace: UUID, transfer: Transfer, *step: str) -> int:
     return int.from_bytes(digest[:_NUMBER_BYTES]) >> 1 or 1
 
 
+def rollback_step(transfer: Transfer) -> str:
+    """The step of a rollback that has an id of its own: ``rollback``, and after "never heard of the hold" another one.
+
+    An operator that keeps its answers by their ids would repeat "never heard of it", although the hold may have come
+    since. Whether the gateway has heard that is durable, so each of the two ids is the same on every try.
+    """
+    return "rollback" if transfer.missing_at is None else "rollback_again"
+
+
 def safe_id(namespace: UUID, transfer: Transfer, step: str, pattern: Pattern[str]) -> str:
     """An id that fits the contract's `pattern`: ``acme.withdraw.hold.1234abcd``, which people recognise, if it fits as
     a whole; otherwise `transfer_uuid`, or `transfer_hex` where dashes do not fit.

@@ -65,7 +65,7 @@ TRANSFER: Final = {
     "fate": ("no", "What is known of the hold at the operator: `unknown`, `taken`, `refused`."),
     "wants": ("no", "How a parked transfer is to end."),
     "tries": ("no", "How many tries of the end were made."),
-    "missing_at": ("no", "When the operator first said that it never heard of the hold (Unix seconds)."),
+    "missing_at": ("no", "When the operator first said that it never heard of the hold (`rollback_step`)."),
     "revision": ("no", "Not for adapters: grows with every change of the row."),
     "owner": ("no", "Not for adapters: the instance that acts at present."),
     "due_at": ("no", "Not for adapters: when somebody must act next (Unix seconds)."),

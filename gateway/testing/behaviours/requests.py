@@ -42,7 +42,7 @@ AT_ONCE: Final = 8
 def every_try_is_the_same(subject: Subject) -> Iterator[Case]:
     """Method, path, query, headers and body are the same on every try, whichever process makes it, an hour later, and
     whatever else has changed in the journal's row: the operator must recognise a repeat. Only what the adapter declares
-    as `fresh` may differ."""
+    as `fresh` may differ, and a rollback's own id once the operator has never heard of the hold (`rollback_step`)."""
 
     async def play(move: Move, bench: Workbench) -> None:
         transfer = await bench.before(move)
@@ -51,7 +51,6 @@ def every_try_is_the_same(subject: Subject) -> Iterator[Case]:
             remember(transfer, outcome) if move.is_hold else transfer,
             fate=Fate.TAKEN,
             tries=7,
-            missing_at=LATER,
             revision=9,
             owner="another",
             due_at=LATER,

@@ -15,7 +15,7 @@ from gateway.operators.outcome import Outcome
 from gateway.records import Direction, Session, Transfer, Verdict
 from gateway.sandbox.faults import Fault
 from gateway.sandbox.ledger import HoldState
-from gateway.sandbox.simulated import CURRENCIES, Manner
+from gateway.sandbox.simulated import CURRENCIES, Manner, Unknown
 from gateway.testing.behaviours.registry import Case, Grade, behaviour
 from gateway.testing.subject import CONFIRMS, HOLDS, ROLLBACKS, Move, Subject
 from gateway.testing.workbench import FULL, Workbench
@@ -188,6 +188,26 @@ def a_late_hold_is_undone(subject: Subject) -> Iterator[Case]:
 
     for direction, unknown in product(subject.directions, subject.simulated.unknown_rollbacks):
         yield Case(f"{direction}, unknown rollbacks: {unknown}", partial(play, direction), unknown=unknown)
+
+
+@behaviour(Grade.BRONZE, exemptible=True, again=True)
+def a_late_hold_is_undone_by_an_operator_that_repeats_its_answers(subject: Subject) -> Iterator[Case]:
+    """The same, at an operator that answers the very same rollback as it did the first time. Where a rollback has an id
+    of its own, the one after "never heard of it" needs another (`rollback_step`), or it is answered from memory. A
+    contract whose rollback carries the hold's id, or has no way to say "never heard of it", is exempt."""
+
+    async def play(direction: Direction, bench: Workbench) -> None:
+        full = bench.balance
+        await bench.verify()
+        bench.go_wrong(Fault.LATE, (HOLDS[direction].call,))
+        await bench.attempt_briefly(HOLDS[direction], bench.transfer(direction))
+        await _roll_back_as_the_gateway_does(bench, direction)
+        _expect_undone(bench, full)
+
+    if Unknown.FORGET in subject.simulated.unknown_rollbacks:
+        manner = Manner(repeats_answers=True)
+        for direction in subject.directions:
+            yield Case(direction, partial(play, direction), unknown=Unknown.FORGET, manner=manner)
 
 
 async def _roll_back_as_the_gateway_does(bench: Workbench, direction: Direction) -> Outcome:

@@ -412,6 +412,7 @@ class WithoutCodes(SimulatedQuantum):
 
 WRONG = [
     (TellsNotFoundAsDone, "a_late_hold_is_undone", "withdraw, unknown rollbacks: forget"),
+    (Quantum, "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers", "withdraw"),
     (TellsARefusedEndAsDone, "a_declined_call_never_counts_as_done", "confirmWithdrawal"),
     (TellsARefusedEndAsDone, "an_ended_session_ends_no_transfer", "confirmWithdrawal, refused"),
     (TellsARefusedSessionAsNotFound, "an_ended_session_ends_no_transfer", "rollbackWithdrawal, refused"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.operators import Direction
-from gateway.toolbox import derived_uuid, safe_id, transfer_hex, transfer_number, transfer_uuid
+from gateway.toolbox import derived_uuid, rollback_step, safe_id, transfer_hex, transfer_number, transfer_uuid
 from tests.support.transfers import a_transfer
 
 NAMESPACE = UUID("9b6f5a0c-3f0e-5d0c-8f5c-0d5b8a1f6a57")
@@ -70,3 +70,10 @@ def test_a_pattern_that_no_id_fits_is_an_error() -> None:
 def test_no_two_steps_share_an_id(steps: list[tuple[Direction, str, str]]) -> None:
     ids = {safe_id(NAMESPACE, a_transfer(direction=way, id=own), step, LOOSE) for way, step, own in steps}
     assert len(ids) == len(set(steps))
+
+
+def test_the_rollback_after_never_heard_of_it_is_another_request() -> None:
+    first = [rollback_step(a_transfer(tries=tries)) for tries in (0, 7)]
+    again = [rollback_step(a_transfer(tries=tries, missing_at=at)) for tries, at in ((1, 1000.0), (9, 1000.0))]
+    assert len({*first}) == len({*again}) == 1
+    assert {*first}.isdisjoint(again)
