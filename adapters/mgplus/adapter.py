@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from adapters.mgplus.messages import CREDIT, DEBIT, READ, ROLLBACK, Answer, currency_of, error_code, read
-from adapters.mgplus.settings import Confirm, MgPlusSettings, SignatureEncoding
+from adapters.mgplus.settings import MgPlusSettings
 from gateway.money import Money
 from gateway.operators import (
     Adapter,
@@ -105,7 +105,7 @@ class MgPlus(Adapter):
         return self._receipt(answer, transfer)
 
     async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
-        if self.settings.confirm is Confirm.NONE:
+        if self.settings.confirm == "none":
             return Receipt()  # the debit was final
         credit = {"amount": 0, "transactionType": "credit", "roundFinished": True}
         return self._receipt(await self._move("confirm", transfer, credit, CREDIT), transfer)
@@ -141,7 +141,7 @@ class MgPlus(Adapter):
         return _require_success(response)
 
     def _signature(self, sent: bytes) -> str:
-        sign = hmac_hex if self.settings.signature_encoding is SignatureEncoding.HEX else hmac_base64
+        sign = hmac_hex if self.settings.signature_encoding == "hex" else hmac_base64
         return sign(self.settings.secret.get_secret_value(), sent, "sha256")
 
     def _transaction(self, step: str, transfer: Transfer) -> dict[str, Any]:

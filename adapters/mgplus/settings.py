@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from ipaddress import IPv4Address
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
@@ -11,34 +11,13 @@ from gateway.operators import AdapterSettings
 from gateway.toolbox import BaseUrl, Currencies
 
 
-class Confirm(StrEnum):
-    """What is sent for a confirmWithdrawal."""
-
-    ZERO_WIN = "zero_win"
-    NONE = "none"
-
-
-class SignatureEncoding(StrEnum):
-    """How the bytes of a signature are written."""
-
-    HEX = "hex"
-    BASE64 = "base64"
-
-
-class Platform(StrEnum):
-    """On what the player plays, as MG+ names it."""
-
-    DESKTOP = "desktop"
-    MOBILE = "mobile"
-
-
 class MgPlusSettings(AdapterSettings):
     """How to reach MG+, and what is agreed with it."""
 
     base_url: BaseUrl = Field(description="Everything before `v1/authenticate`, with its last slash.")
     secret: SecretStr = Field(description="The key of the HMAC-SHA256 signatures.")
-    signature_encoding: SignatureEncoding = Field(
-        default=SignatureEncoding.HEX,
+    signature_encoding: Literal["hex", "base64"] = Field(
+        default="hex",
         description="How a signature is written: `hex` (lower case) or `base64`; the guide does not say it.",
     )
     provider: str = Field(description="The game provider's name at MG+.", min_length=1)
@@ -46,11 +25,11 @@ class MgPlusSettings(AdapterSettings):
     player_ip: IPv4Address = Field(
         description="The IPv4 address that is sent as every player's, since the game's calls do not name one."
     )
-    platform: Platform = Field(
-        default=Platform.DESKTOP, description="What players play on: `desktop` or `mobile`; one for all."
+    platform: Literal["desktop", "mobile"] = Field(
+        default="desktop", description="What players play on: `desktop` or `mobile`; one for all."
     )
-    confirm: Confirm = Field(
-        default=Confirm.ZERO_WIN,
+    confirm: Literal["zero_win", "none"] = Field(
+        default="zero_win",
         description=(
             "`zero_win` finishes the debit's round with a credit of 0; "
             "`none` sends nothing, for an operator that needs no finished rounds."

@@ -1,0 +1,129 @@
+"""The wallet calls at an operator whose wallet speaks Thunderkick's contract.
+
+A bet is final, and its round ends with a win. So a withdraw is a bet, the confirm is a win of 0, the rollback undoes
+the bet. Every win belongs to a round with a bet, so there are no deposits.
+
+Source: public implementations of the operator's side (docs/operators/thunderkick.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.thunderkick.messages import (
+    ACCOUNT_ID,
+    BET,
+    READ,
+    ROLLBACK,
+    WIN,
+    Body,
+    account_in,
+    balances,
+    bet,
+    player_of,
+    read,
+    rollback,
+    status_and_code,
+    transaction_id,
+    zero_win,
+)
+from adapters.thunderkick.settings import ThunderkickSettings
+from gateway.money import Money
+from gateway.operators import (
+    Adapter,
+    Declined,
+    Http,
+    Kind,
+    Player,
+    Receipt,
+    Session,
+    Transfer,
+    Unclear,
+    Unmapped,
+    encode,
+    excerpt_of,
+)
+from gateway.toolbox import Meanings, basic_auth, from_decimal, games_code, require_done
+
+
+class Thunderkick(Adapter):
+    """A yes is HTTP 200 with the operator's own id of what was booked, whatever the balances are. It is remembered, so
+    that people can find it at the operator; no later request needs it. An empty id in answer to a rollback says that
+    the operator never saw the bet. An answer does not repeat any id of ours.
+    """
+
+    interface = 1
+    Settings = ThunderkickSettings
+    settings: ThunderkickSettings
+
+    def __init__(self, settings: ThunderkickSettings, http: Http) -> None:
+        super().__init__(settings, http)
+        basic = basic_auth(settings.username, settings.password.get_secret_value())
+        self._headers = {"Authorization": basic, "Content-Type": "application/json"}
+
+    async def verify_session(self, session: Session) -> Player:
+        account = await self._ask_account(session)
+        account_id = account.get(ACCOUNT_ID)
+        memory = {ACCOUNT_ID: account_id} if isinstance(account_id, str) and account_id else {}
+        return Player(player_id=player_of(session, self.settings), balance=self._balance(account), memory=memory)
+
+    async def get_balance(self, session: Session) -> Money:
+        balance = self._balance(await self._ask_account(session))
+        if balance is None:
+            raise Unclear(f"the answer has no balance of type {self.settings.account_type} that can be read")
+        return balance
+
+    async def withdraw(self, transfer: Transfer) -> Receipt:
+        path = f"bet/{transaction_id(transfer, 'hold', self.settings)}"
+        return await self._move(path, bet(transfer, self.settings), BET, "extBetTransactionId")
+
+    async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
+        if self.settings.confirm == "none":
+            return Receipt()  # the bet was final
+        path = f"win/{transaction_id(transfer, 'confirm', self.settings)}"
+        return await self._move(path, zero_win(transfer, self.settings), WIN, "extWinTransactionId")
+
+    async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
+        step = "hold" if self.settings.rollback_id == "bet" else "rollback"
+        path = f"rollbackbet/{transaction_id(transfer, step, self.settings)}"
+        return await self._move(path, rollback(transfer, self.settings), ROLLBACK, "extRollbackTransactionId")
+
+    async def _move(self, path: str, body: Body, meanings: Meanings, meant: str) -> Receipt:
+        answer = await self._post(path, body, meanings, meant)
+        operators_id = answer.get(meant)
+        # The contract does not say that the operator will refuse a bet that comes after this answer: it is "not found",
+        # so that the rollback is sent again later.
+        if operators_id == "" and meanings is ROLLBACK:
+            raise Declined(Kind.NOT_FOUND, f"{meant} is empty: the operator does not know the bet")
+        if not isinstance(operators_id, str) or not operators_id:
+            raise Unclear(f"the answer has no {meant}: {excerpt_of(encode(answer))}")
+        accounts = answer.get("balances")
+        account = self._account(accounts.get("moneyAccounts")) if isinstance(accounts, dict) else {}
+        return Receipt(self._balance(account), {meant: operators_id})
+
+    async def _ask_account(self, session: Session) -> Body:
+        answer = await self._post("balances", balances(session, self.settings), READ, "moneyAccounts")
+        if not isinstance(answer.get("moneyAccounts"), list):
+            raise Unclear(f"the answer has no moneyAccounts: {excerpt_of(encode(answer))}")
+        return self._account(answer["moneyAccounts"])
+
+    async def _post(self, path: str, body: Body, meanings: Meanings, meant: str) -> Body:
+        """The members of an answer under HTTP 200, `meant` among those that can be read. Raises `Declined` or
+        `Unclear`."""
+        response = await self.http.post(self.settings.base_url + path, encode(body), self._headers)
+        text = f"HTTP {response.status}: {excerpt_of(response.body)}"
+        require_done(meanings, status_and_code(response), text)
+        answer = read(response, meant)
+        if answer.get("errorCode") is not None:
+            raise Unmapped(f"{text}, with an error")
+        return answer
+
+    def _account(self, accounts: Any) -> Body:
+        return account_in(accounts, self.settings.account_type)
+
+    def _balance(self, account: Body) -> Money | None:
+        balance = account.get("balance")
+        if not isinstance(balance, dict) or not isinstance(balance.get("currency"), str):
+            return None
+        currency = games_code(self.settings.currencies, balance["currency"])
+        return from_decimal(balance.get("amount"), currency)
