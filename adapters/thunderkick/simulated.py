@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from gateway.money import Money
+from gateway.money import Money, money
 from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, encode
 from gateway.sandbox.ledger import Account
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated, Unknown
@@ -166,7 +166,7 @@ def _money(bets: list[_Bet]) -> Money:
     whole, _, fraction = only.bet.amount.partition(".")
     if only.accountType != "REAL" or not whole.isdigit() or len(fraction) != PLACES:
         raise ValueError("not a bet of real money with six places")
-    return Money(Decimal(only.bet.amount).normalize(), only.bet.currency)
+    return money(only.bet.amount, only.bet.currency)
 
 
 def _balances(account: Account) -> dict[str, Any]:
