@@ -1,6 +1,7 @@
 """Saba's messages: the bodies of requests, and what each status proves.
 
-The bodies are pure functions of a transfer, so that every try sends the same bytes; times are those of the transfer.
+The bodies are pure functions of a transfer, so that every try sends the same bytes: all times are that of the
+withdraw.
 Source: public implementations of the operator's side and the messages that they keep (docs/operators/saba.md).
 """
 
@@ -81,7 +82,7 @@ def place_bet(transfer: Transfer, settings: SabaSettings) -> Body:
 def confirm_bet(transfer: Transfer, settings: SabaSettings) -> Body:
     """Makes the hold final. The operator's own id of it is left out where the answer to the hold was lost."""
     assert transfer.amount is not None
-    at, operators_id = _end_time(transfer), transfer.memory.get(LICENSEE_TX_ID)
+    at, operators_id = _time(transfer.opened_at), transfer.memory.get(LICENSEE_TX_ID)
     ticket = {
         **settings.confirm_details,
         "refId": ref_id(transfer),
@@ -101,7 +102,7 @@ def cancel_bet(transfer: Transfer, settings: SabaSettings) -> Body:
     amount = {} if transfer.amount is None else {"creditAmount": _amount(transfer.amount, settings), "debitAmount": 0}
     return {
         **_operation("CancelBet", "rollback", transfer, settings),
-        "updateTime": _end_time(transfer),
+        "updateTime": _time(transfer.opened_at),
         "errorMessage": "BettingFailed",
         "txns": [{"refId": ref_id(transfer), **amount}],
     }
@@ -117,10 +118,6 @@ def _operation(action: str, step: str, transfer: Transfer, settings: SabaSetting
 
 def _amount(amount: Money, settings: SabaSettings) -> msgspec.Raw:
     return decimal_number(settings.currencies.operators_money(amount), DECIMAL_PLACES)
-
-
-def _end_time(transfer: Transfer) -> str:
-    return _time(transfer.opened_at if transfer.decided_at is None else transfer.decided_at)
 
 
 def _time(at: float) -> str:

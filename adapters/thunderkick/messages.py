@@ -1,7 +1,7 @@
 """Thunderkick's messages: the bodies of requests, the answers, and what each error code proves.
 
-The bodies are pure functions of a transfer, so that every try sends the same bytes: times are those of the transfer,
-and `numberOfRetries` is always 0.
+The bodies are pure functions of a transfer, so that every try sends the same bytes: all times are that of the
+withdraw, and `numberOfRetries` is always 0.
 
 Source: public implementations of the operator's side (docs/operators/thunderkick.md).
 """
@@ -98,7 +98,12 @@ def zero_win(transfer: Transfer, settings: ThunderkickSettings) -> Body:
     assert transfer.amount is not None
     nothing = _amount(Money(transfer.amount.amount * 0, transfer.amount.currency), settings)
     wins = [{"win": nothing, **_account(transfer, ACCOUNT_ID, settings)}]
-    return {**_round(transfer, settings, wins=1), "wins": wins, "winTime": _end_time(transfer), "metaGameTags": []}
+    return {
+        **_round(transfer, settings, wins=1),
+        "wins": wins,
+        "winTime": _time(transfer.opened_at),
+        "metaGameTags": [],
+    }
 
 
 def rollback(transfer: Transfer, settings: ThunderkickSettings) -> Body:
@@ -110,7 +115,7 @@ def rollback(transfer: Transfer, settings: ThunderkickSettings) -> Body:
         "gameName": settings.game,
         "gameRoundId": transaction_id(transfer, "round", settings),
         **amount,
-        "rollbackTime": _end_time(transfer),
+        "rollbackTime": _time(transfer.opened_at),
         "betTransactionId": str(transaction_id(transfer, "hold", settings)),
         "betTime": _time(transfer.opened_at),
         "numberOfRetries": 0,
@@ -160,7 +165,7 @@ def _round(transfer: Transfer, settings: ThunderkickSettings, *, wins: int) -> B
             "providerGameRoundId": round_id,
             "providerId": settings.provider_id,
             "gameRoundStartDate": _time(transfer.opened_at),
-            "gameRoundEndDate": _end_time(transfer) if wins else _time(transfer.opened_at),
+            "gameRoundEndDate": _time(transfer.opened_at),
             "numberOfBets": 1,
             "numberOfWins": wins,
         },
@@ -195,10 +200,6 @@ def _account(transfer: Transfer, member: str, settings: ThunderkickSettings) -> 
 def _amount(amount: Money, settings: ThunderkickSettings) -> Body:
     currency = operators_code(settings.currencies, amount.currency)
     return {"amount": decimal_text(amount, DECIMAL_PLACES), "currency": currency}
-
-
-def _end_time(transfer: Transfer) -> str:
-    return _time(transfer.opened_at if transfer.decided_at is None else transfer.decided_at)
 
 
 def _time(at: float) -> str:

@@ -81,7 +81,7 @@ async def test_a_confirm_names_the_operators_own_id_of_the_bet_if_it_is_known() 
     assert known.url == "https://wallet.acme.example/saba/confirmbet"
     assert known.body == (
         b'{"key":"vendor-key","message":{"action":"ConfirmBet","operationId":"f3ff95937ba254d7a35810417ee2908f","userId":"sky001",'
-        b'"updateTime":"2024-06-03T23:39:20.000-04:00","transactionTime":"2024-06-03T23:39:20.000-04:00",'
+        b'"updateTime":"2024-06-03T23:39:16.777-04:00","transactionTime":"2024-06-03T23:39:16.777-04:00",'
         b'"txns":[{"odds":1,"oddsType":3,"refId":"acme.withdraw.hold.1234abcd","txId":1982104390770900783,"licenseeTxId":"77",'
         b'"actualAmount":230,"isOddsChanged":false,"creditAmount":0,"debitAmount":0}]}}'
     )
@@ -96,7 +96,7 @@ async def test_a_rollback_cancels_the_bet_under_an_operation_of_its_own() -> Non
     assert seen.url == "https://wallet.acme.example/saba/cancelbet"
     assert seen.body == (
         b'{"key":"vendor-key","message":{"action":"CancelBet","operationId":"39f9e647c12f5768b5e192b8dde1f77e","userId":"sky001",'
-        b'"updateTime":"2024-06-03T23:39:20.000-04:00","errorMessage":"BettingFailed",'
+        b'"updateTime":"2024-06-03T23:39:16.777-04:00","errorMessage":"BettingFailed",'
         b'"txns":[{"refId":"acme.withdraw.hold.1234abcd","creditAmount":230,"debitAmount":0}]}}'
     )
     assert unseen.body == seen.body.replace(b',"creditAmount":230,"debitAmount":0', b"")

@@ -117,10 +117,10 @@ async def test_a_confirm_is_a_win_of_nothing_in_the_same_round() -> None:
     assert http.posted[0].url == "https://wallet.acme.example/tk/win/acme.withdraw.confirm.1234abcd"
     sent = http.posted[0].json
     assert sent["wins"] == [{"win": {"amount": "0.000000", "currency": "XAG"}, **ACCOUNT}]
-    assert sent["winTime"] == "1970-01-01T00:16:42.000+0000"
+    assert sent["winTime"] == "1970-01-01T00:16:40.250+0000"
     assert sent["gameRound"] == {
         **ROUND,
-        "gameRoundEndDate": "1970-01-01T00:16:42.000+0000",
+        "gameRoundEndDate": "1970-01-01T00:16:40.250+0000",
         "numberOfBets": 1,
         "numberOfWins": 1,
     }
@@ -137,7 +137,7 @@ async def test_a_rollback_names_the_bet_in_its_path_and_its_body() -> None:
         "gameName": "auction",
         "gameRoundId": "acme.withdraw.round.1234abcd",
         "betAmount": {"amount": "230.000000", "currency": "XAG"},
-        "rollbackTime": "1970-01-01T00:16:42.000+0000",
+        "rollbackTime": "1970-01-01T00:16:40.250+0000",
         "betTransactionId": "acme.withdraw.hold.1234abcd",
         "betTime": "1970-01-01T00:16:40.250+0000",
         "numberOfRetries": 0,
