@@ -97,4 +97,4 @@ def player_id(player: int) -> str:
 
 def token(player: int) -> str:
     """The token of a player's session."""
-    return f"session-of-player-{player}"
+    return f"token-of-{player_id(player)}"
