@@ -113,7 +113,7 @@ class MgPlus(Adapter):
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
         unknown: Meanings = dict.fromkeys(self.settings.unknown_debit, Kind.NOT_FOUND)
         body = self._transaction("hold", transfer)
-        return self._receipt(await self._post("v1/rollback", body, {**unknown, **ROLLBACK}, transfer.session), transfer)
+        return self._receipt(await self._post("v1/rollback", body, {**ROLLBACK, **unknown}, transfer.session), transfer)
 
     async def _move(self, step: str, transfer: Transfer, members: Answer, meanings: Meanings) -> Answer:
         body = {**self._transaction(step, transfer), **members, "ip": str(self.settings.player_ip)}

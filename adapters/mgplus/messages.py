@@ -15,12 +15,10 @@ from gateway.toolbox import Meanings, Means
 Answer = dict[str, Any]
 """The members of an answer by their names in lower case."""
 
-READ: Final[Meanings] = {"PLAYER_UNAUTHORIZED": Kind.SESSION, "SESSION_EXPIRED": Kind.SESSION}
-
-# These are "not retryable": the guide's policy is to stop after them, without a rollback. DEBIT_ROLLED_BACK is left
-# out, since it cannot answer a debit that is sent once; SESSION_EXPIRED is retryable, so it proves nothing.
-DEBIT: Final[Meanings] = {
-    "INSUFFICIENT_FUNDS": Kind.FUNDS,
+# These are "not retryable": what was asked was not done, and the guide's policy is to stop after them. They decline the
+# ends too. So the rollback of a debit that was refused, refused in its turn, ends the transfer; any other end is
+# repeated after them, and then parked.
+_REFUSALS: Final[Meanings] = {
     "PLAYER_UNAUTHORIZED": Kind.SESSION,
     "REGION_BLOCKED": Kind.PLAYER,
     "INVALID_REQUEST": Kind.OTHER,
@@ -28,10 +26,15 @@ DEBIT: Final[Meanings] = {
     "SERVER_UNAUTHORIZED": Kind.OTHER,
 }
 
-# The round is cancelled, so that no credit can finish it any more; all other errors may pass.
-CREDIT: Final[Meanings] = {"DEBIT_ROLLED_BACK": Means.PARK}
+READ: Final[Meanings] = {**_REFUSALS, "SESSION_EXPIRED": Kind.SESSION}
 
-ROLLBACK: Final[Meanings] = {"DEBIT_ROLLED_BACK": Means.DONE}
+# DEBIT_ROLLED_BACK is left out, since it cannot answer a debit that is sent once. SESSION_EXPIRED is retryable: it
+# proves nothing where money moves.
+DEBIT: Final[Meanings] = {**_REFUSALS, "INSUFFICIENT_FUNDS": Kind.FUNDS}
+
+CREDIT: Final[Meanings] = {**_REFUSALS, "DEBIT_ROLLED_BACK": Means.PARK}  # the round is cancelled
+
+ROLLBACK: Final[Meanings] = {**_REFUSALS, "DEBIT_ROLLED_BACK": Means.DONE}
 
 
 def read(response: HttpResponse) -> Answer:

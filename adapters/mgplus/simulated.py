@@ -30,15 +30,14 @@ ERROR_CODES: Final = {
 }
 """All others are INVALID_REQUEST."""
 
-REFUSED_DEBITS: Final = {
-    "INSUFFICIENT_FUNDS": Kind.FUNDS,
+REFUSALS: Final = {
     "PLAYER_UNAUTHORIZED": Kind.SESSION,
     "REGION_BLOCKED": Kind.PLAYER,
     "INVALID_REQUEST": Kind.OTHER,
     "VALIDATION_FAILED": Kind.OTHER,
     "SERVER_UNAUTHORIZED": Kind.OTHER,
 }
-"""The errors after which a game stops, and why the debit was refused."""
+"""The errors after which a game stops, whatever it asked for, and why it was refused."""
 
 RETRYABLE: Final = ("SESSION_EXPIRED", "DEBIT_FAILED", "CREDIT_FAILED", "RETRY_REQUIRED")
 
@@ -79,16 +78,16 @@ class SimulatedMgPlus(Simulated):
 
     @classmethod
     def codes(cls) -> tuple[str, ...]:
-        return (*REFUSED_DEBITS, *RETRYABLE, "DEBIT_ROLLED_BACK")
+        return (*REFUSALS, *RETRYABLE, "INSUFFICIENT_FUNDS", "DEBIT_ROLLED_BACK")
 
     def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the base's
-        if act is Act.HOLD:
-            return REFUSED_DEBITS.get(code, Meaning.UNKNOWN)
         if act is Act.ROLLBACK and code == "VALIDATION_FAILED":
             return Kind.NOT_FOUND
-        if code == "DEBIT_ROLLED_BACK":
+        if code == "DEBIT_ROLLED_BACK" and act is not Act.HOLD:
             return Meaning.DONE if act is Act.ROLLBACK else Meaning.PARK
-        return Meaning.UNKNOWN
+        if code == "INSUFFICIENT_FUNDS":
+            return Kind.FUNDS if act is Act.HOLD else Meaning.UNKNOWN
+        return REFUSALS.get(code, Meaning.UNKNOWN)
 
     def understand(self, request: Request) -> Order:
         echo = request.headers.get("x-request-id", "")

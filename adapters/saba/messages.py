@@ -39,7 +39,7 @@ PLACE: Final[Meanings] = {"0": Means.DONE, "203": Kind.PLAYER, "502": Kind.FUNDS
 
 # 1 is a repeat of the same operationId and refId, and each step has an operationId of its own: it was done before.
 # 309 says that the ticket no longer waits: no later try can change that.
-CONFIRM: Final[Meanings] = {"0": Means.DONE, "1": Means.DONE, "309": Means.PARK}
+CONFIRM: Final[Meanings] = {"0": Means.DONE, "1": Means.DONE, "203": Kind.PLAYER, "309": Means.PARK}
 CANCEL: Final[Meanings] = {**CONFIRM, "504": Kind.NOT_FOUND}
 
 

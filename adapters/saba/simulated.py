@@ -94,7 +94,7 @@ class SimulatedSaba(Simulated):
         return ("1", "101", "203", "309", INVALID_KEY, "502", "504", "901", "999")
 
     def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the base's
-        table: dict[str, Kind | Meaning] = {"1": Meaning.DONE, "309": Meaning.PARK}
+        table: dict[str, Kind | Meaning] = {"1": Meaning.DONE, "203": Kind.PLAYER, "309": Meaning.PARK}
         if act is Act.HOLD:
             table = {"203": Kind.PLAYER, "502": Kind.FUNDS}
         elif act is Act.ROLLBACK:

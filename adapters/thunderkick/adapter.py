@@ -10,23 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.thunderkick.messages import (
-    ACCOUNT_ID,
-    BET,
-    READ,
-    ROLLBACK,
-    WIN,
-    Body,
-    account_in,
-    balances,
-    bet,
-    player_of,
-    read,
-    rollback,
-    status_and_code,
-    transaction_id,
-    zero_win,
-)
+from adapters.thunderkick import messages
+from adapters.thunderkick.messages import ACCOUNT_ID, BET, READ, ROLLBACK, WIN, Body
 from adapters.thunderkick.settings import ThunderkickSettings
 from gateway.money import Money
 from gateway.operators import (
@@ -65,7 +50,9 @@ class Thunderkick(Adapter):
         account = await self._ask_account(session)
         account_id = account.get(ACCOUNT_ID)
         memory = {ACCOUNT_ID: account_id} if isinstance(account_id, str) and account_id else {}
-        return Player(player_id=player_of(session, self.settings), balance=self._balance(account), memory=memory)
+        return Player(
+            player_id=messages.player_of(session, self.settings), balance=self._balance(account), memory=memory
+        )
 
     async def get_balance(self, session: Session) -> Money:
         balance = self._balance(await self._ask_account(session))
@@ -74,19 +61,19 @@ class Thunderkick(Adapter):
         return balance
 
     async def withdraw(self, transfer: Transfer) -> Receipt:
-        path = f"bet/{transaction_id(transfer, 'hold', self.settings)}"
-        return await self._move(path, bet(transfer, self.settings), BET, "extBetTransactionId")
+        path = f"bet/{messages.transaction_id(transfer, 'hold', self.settings)}"
+        return await self._move(path, messages.bet(transfer, self.settings), BET, "extBetTransactionId")
 
     async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
         if self.settings.confirm == "none":
             return Receipt()  # the bet was final
-        path = f"win/{transaction_id(transfer, 'confirm', self.settings)}"
-        return await self._move(path, zero_win(transfer, self.settings), WIN, "extWinTransactionId")
+        path = f"win/{messages.transaction_id(transfer, 'confirm', self.settings)}"
+        return await self._move(path, messages.zero_win(transfer, self.settings), WIN, "extWinTransactionId")
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
         step = "hold" if self.settings.rollback_id == "bet" else "rollback"
-        path = f"rollbackbet/{transaction_id(transfer, step, self.settings)}"
-        return await self._move(path, rollback(transfer, self.settings), ROLLBACK, "extRollbackTransactionId")
+        path = f"rollbackbet/{messages.transaction_id(transfer, step, self.settings)}"
+        return await self._move(path, messages.rollback(transfer, self.settings), ROLLBACK, "extRollbackTransactionId")
 
     async def _move(self, path: str, body: Body, meanings: Meanings, meant: str) -> Receipt:
         answer = await self._post(path, body, meanings, meant)
@@ -102,7 +89,7 @@ class Thunderkick(Adapter):
         return Receipt(self._balance(account), {meant: operators_id})
 
     async def _ask_account(self, session: Session) -> Body:
-        answer = await self._post("balances", balances(session, self.settings), READ, "moneyAccounts")
+        answer = await self._post("balances", messages.balances(session, self.settings), READ, "moneyAccounts")
         if not isinstance(answer.get("moneyAccounts"), list):
             raise Unclear(f"the answer has no moneyAccounts: {excerpt_of(encode(answer))}")
         return self._account(answer["moneyAccounts"])
@@ -112,14 +99,14 @@ class Thunderkick(Adapter):
         `Unclear`."""
         response = await self.http.post(self.settings.base_url + path, encode(body), self._headers)
         text = f"HTTP {response.status}: {excerpt_of(response.body)}"
-        require_done(meanings, status_and_code(response), text)
-        answer = read(response, meant)
+        require_done(meanings, messages.status_and_code(response), text)
+        answer = messages.read(response, meant)
         if answer.get("errorCode") is not None:
             raise Unmapped(f"{text}, with an error")
         return answer
 
     def _account(self, accounts: Any) -> Body:
-        return account_in(accounts, self.settings.account_type)
+        return messages.account_in(accounts, self.settings.account_type)
 
     def _balance(self, account: Body) -> Money | None:
         balance = account.get("balance")

@@ -159,7 +159,6 @@ async def test_names_of_members_may_be_in_any_case() -> None:
 @pytest.mark.parametrize(
     "code, kind",
     [
-        ("INSUFFICIENT_FUNDS", Kind.FUNDS),
         ("PLAYER_UNAUTHORIZED", Kind.SESSION),
         ("REGION_BLOCKED", Kind.PLAYER),
         ("INVALID_REQUEST", Kind.OTHER),
@@ -168,12 +167,22 @@ async def test_names_of_members_may_be_in_any_case() -> None:
     ],
 )
 @pytest.mark.parametrize("status", [400, 401, 500])
-async def test_an_error_that_is_not_retryable_declines_a_debit_and_no_end(code: str, kind: Kind, status: int) -> None:
-    adapter, _ = mgplus(*[error(code, status)] * 3)
+@pytest.mark.parametrize("call", CALLS)
+async def test_an_error_that_is_not_retryable_declines_what_was_asked(
+    call: str, code: str, kind: Kind, status: int
+) -> None:
+    adapter, _ = mgplus(error(code, status))
     with pytest.raises(Declined) as raised:
-        await adapter.withdraw(transfer())
+        await getattr(adapter, call)(transfer())
     assert raised.value.kind is kind
     assert code in raised.value.text
+
+
+async def test_too_little_money_declines_a_debit_and_proves_nothing_of_an_end() -> None:
+    adapter, _ = mgplus(*[error("INSUFFICIENT_FUNDS")] * 3)
+    with pytest.raises(Declined) as raised:
+        await adapter.withdraw(transfer())
+    assert raised.value.kind is Kind.FUNDS
     for end in (adapter.confirm_withdrawal, adapter.rollback_withdrawal):
         with pytest.raises(Unmapped):
             await end(transfer())
