@@ -115,12 +115,13 @@ def a_yes_that_names_nothing_is_unknown(subject: Subject) -> Iterator[Case]:
 
 
 def _yes_without_names(bench: Workbench, order: Order) -> HttpResponse:
-    """A yes without the members that differ if another request is answered."""
+    """A yes without the members and headers that differ if another request is answered."""
     simulated, account = bench.simulated, bench.ledger.accounts[bench.player]
     yes, another = simulated.yes(order, account), simulated.yes(as_another(order), account)
     members, others = simulated.read_body(yes.body), simulated.read_body(another.body)
     common = {name: value for name, value in members.items() if others.get(name) == value}
-    return HttpResponse(yes.status, yes.headers, simulated.write_body(common))
+    headers = {name: value for name, value in yes.headers.items() if another.headers.get(name) == value}
+    return HttpResponse(yes.status, headers, simulated.write_body(common))
 
 
 @behaviour(Grade.BRONZE, again=True)
