@@ -9,8 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, Final
 
-from gateway.operators import HttpResponse, Kind, Unclear, decode_members, excerpt_of
-from gateway.toolbox import Meanings, Means
+from gateway.operators import HttpResponse, Kind, Unclear, excerpt_of
+from gateway.toolbox import Meanings, Means, answer_members
 
 Answer = dict[str, Any]
 """The members of an answer by their names in lower case."""
@@ -39,7 +39,7 @@ ROLLBACK: Final[Meanings] = {**_REFUSALS, "DEBIT_ROLLED_BACK": Means.DONE}
 
 def read(response: HttpResponse) -> Answer:
     """The members of the answer in this response. MG+'s names may be in any case. Raises `Unclear`."""
-    members = decode_members(response.body, ())
+    members = answer_members(response, ())
     answer = _lowered(members)
     if len(answer) < len(members):
         raise Unclear(f"the answer gives a member twice: {excerpt_of(response.body)}")

@@ -22,11 +22,10 @@ from gateway.operators import (
     Transfer,
     Unclear,
     Unmapped,
-    decode_members,
     encode,
     excerpt_of,
 )
-from gateway.toolbox import Meanings, from_decimal, http_error, require_done
+from gateway.toolbox import Meanings, answer_members, from_decimal, http_error, require_done
 
 HEADERS = {"Content-Type": "application/json"}
 NEEDED = frozenset({"status", "error_code", "refId", "userId"})
@@ -81,7 +80,7 @@ class Saba(Adapter):
         response = await self.http.post(self.settings.base_url + endpoint, sent, HEADERS)
         if response.status != HTTPStatus.OK:
             raise http_error(response)
-        answer, text = decode_members(response.body, NEEDED), excerpt_of(response.body)
+        answer, text = answer_members(response, NEEDED), excerpt_of(response.body)
         if answer.get("error_code") is not None:
             raise Unmapped(text)
         status = answer.get("status")

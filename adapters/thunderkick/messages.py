@@ -16,11 +16,12 @@ from uuid import UUID
 
 from adapters.thunderkick.settings import ThunderkickSettings
 from gateway.money import Money
-from gateway.operators import HttpResponse, Kind, Session, Transfer, Unclear, decode_members
+from gateway.operators import HttpResponse, Kind, Session, Transfer, Unclear
 from gateway.toolbox import (
     Meanings,
     Means,
     TokenParts,
+    answer_members,
     decimal_text,
     derived_uuid,
     http_error,
@@ -125,7 +126,7 @@ def rollback(transfer: Transfer, settings: ThunderkickSettings) -> Body:
 
 def read(response: HttpResponse, meant: str) -> Body:
     """The answer's members, of which `meant` can be read. Raises `Unclear`."""
-    return decode_members(response.body, {meant, "errorCode"})
+    return answer_members(response, {meant, "errorCode"})
 
 
 def status_and_code(response: HttpResponse) -> str:
@@ -133,7 +134,7 @@ def status_and_code(response: HttpResponse) -> str:
     if response.status == HTTPStatus.OK:
         return "200"
     try:
-        code = decode_members(response.body, {"errorCode"}).get("errorCode")
+        code = answer_members(response, {"errorCode"}).get("errorCode")
     except Unclear:
         code = None
     if isinstance(code, bool) or not isinstance(code, str | int):
