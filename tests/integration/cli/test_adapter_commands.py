@@ -113,7 +113,7 @@ def test_check_tells_programs_the_same(plugin: Path) -> None:
     [
         ((), 2, "name one adapter, or give --all"),
         (("careless", "--all"), 2, "name one adapter, or give --all"),
-        (("nope",), 2, "there is no adapter 'nope'; installed are: broken, careless, hub88, lonely, quantum"),
+        (("nope",), 2, "there is no adapter 'nope'; installed are: "),
         (("lonely",), 1, "adapter 'lonely': it brings no simulated operator"),
         (("--all",), 1, "adapter 'broken': "),
     ],
