@@ -106,19 +106,18 @@ class SimulatedPlayngo(Simulated):
             return _answer(order.act, {**names, "externalGameSessionId": order.token.encode().hex(), **done})
         if order.act is Act.BALANCE:
             return _answer(order.act, {**money, **done})
-        transaction = {"externalTransactionId": self._transaction_id(order)}
-        return _answer(order.act, {**transaction, **({} if order.act is Act.ROLLBACK else money), **done})
+        own_id = {"externalTransactionId": f"own-{order.echo}"}
+        if order.act is not Act.ROLLBACK:
+            return _answer(order.act, {**own_id, **money, **done})
+        hold = self.ledger.holds.get(order.reference)
+        if hold is None or hold.state is HoldState.BURIED:
+            return self.no(order, Kind.NOT_FOUND)
+        return _answer(order.act, {**own_id, **done})
 
     def no(self, order: Order, kind: Kind) -> HttpResponse:
         if order.act is Act.ROLLBACK and kind is Kind.NOT_FOUND:
             return _answer(order.act, {"externalTransactionId": "", "statusCode": "0", "statusMessage": "OK"})
         return _answer(order.act, {"statusCode": CODES.get(kind, OTHER), "statusMessage": f"{kind}"})
-
-    def _transaction_id(self, order: Order) -> str:
-        """This operator's own id of a transaction; empty if it never had the reserve that is to be cancelled."""
-        hold = self.ledger.holds.get(order.reference)
-        had = hold is not None and hold.state is not HoldState.BURIED
-        return f"own-{order.echo}" if had or order.act is not Act.ROLLBACK else ""
 
 
 def _order(act: Act, body: dict[str, str]) -> Order:
