@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Context, Decimal
 from functools import cache
 from typing import Any, Final
@@ -16,10 +16,15 @@ from gateway.sandbox.ledger import Account, Event, Ledger, Seen
 from gateway.sandbox.simulated import Act, Manner, Misunderstood, Order, Request, Unknown, simulated_operators
 from gateway.sandbox.stores import MemoryStore
 from tests.simulation.dice import Dice
+from tests.simulation.names import ADDRESS, Names
 from tests.simulation.network import Weather
 from tests.simulation.processes import Process
+from tests.simulation.protocols import SHORTENED
 
 EXACT: Final = Context(prec=200)
+
+UNITS: Final = (0, 2, 3, 5)
+"""Protocols count in whole units of a currency, or in ones that have these places after the point."""
 
 MONEY: Final = (Act.HOLD, Act.CONFIRM, Act.ROLLBACK)
 
@@ -83,6 +88,11 @@ def _protocol(name: str) -> Any:
     class Noting(found):  # type: ignore[misc]  # whichever it is
         about: Order | None = None
         said = ""
+        names: Names | None = None
+
+        def understand(self, request: Request) -> Order:
+            order: Order = super().understand(request)
+            return order if self.names is None else msgspec.structs.replace(order, id=self.names.id_of(order))
 
         def yes(self, order: Order, account: Account) -> HttpResponse:
             self._note(order, YES)
@@ -140,6 +150,8 @@ class SimulatedOperator:
         self._store = _Store()
         self.ledger = Ledger(self._store)
         self.simulated = _protocol(protocol)(self.ledger, unknown, manner)
+        self.names = Names(name, protocol, self.adapter_settings(ADDRESS), self.simulated.understand)
+        self.simulated.names = self.names
         self._draws = _Draws(dice)
         self.faulty = FaultyOperator(self.simulated, time, self._draws)
         self.sent: list[Sent] = []
@@ -164,7 +176,7 @@ class SimulatedOperator:
 
     def adapter_settings(self, address: str) -> dict[str, Any]:
         settings: dict[str, Any] = self.simulated.own_settings(f"http://{address}{self.simulated.base_path}")
-        return settings
+        return {**settings, **SHORTENED.get(self.protocol, {})}
 
     def suffer(self, faults: dict[Fault, float], troubles: Iterable[FaultRule] = ()) -> None:
         """From now on these troubles happen, and of what they leave these faults with these chances."""
@@ -250,7 +262,13 @@ class SimulatedOperator:
             if account is not None:
                 self.balances.add((account.player_id, _written(account.balance)))
                 if fault == Fault.MANY_DIGITS:
-                    self.balances.add((account.player_id, f"{EXACT.add(account.balance, EXTRA_DIGITS):f}"))
+                    self.balances |= {(account.player_id, spoilt) for spoilt in _with_extra_digits(account.balance)}
+
+
+def _with_extra_digits(balance: Decimal) -> Iterator[str]:
+    """The balance as the fault has it told, in each unit that a protocol may count in."""
+    for places in UNITS:
+        yield f"{EXACT.add(balance, EXTRA_DIGITS.scaleb(-places)):f}"
 
 
 def _written(balance: Decimal) -> str:

@@ -15,6 +15,9 @@ from gateway.sandbox.stores import MemoryStore
 PROTOCOLS: Final = (*("quantum",) * 12, *("hub88",) * 6, *sorted({*simulated_operators()} - {"quantum", "hub88"}))
 """Every adapter that ships: the game's own format is played most often, then Hub88's, then the others by turns."""
 
+SHORTENED: Final[dict[str, dict[str, object]]] = {"betsoft": {"ask_again_for_s": 10.0}}
+"""Settings of adapters that wait for longer than the short schedules of a simulation go on."""
+
 NONE: Final[frozenset[str]] = frozenset()
 WHO_ASKS: Final = frozenset({"session", "player"})
 ANYTHING: Final = frozenset({*WHO_ASKS, "funds", "limit", "currency", "amount"})
@@ -45,6 +48,11 @@ def refusals(protocol: str, act: str, direction: str) -> frozenset[str]:
 def is_final_at_once(protocol: str, direction: str) -> bool:
     """Whether the protocol has no word for the confirm of this direction."""
     return direction == "deposit" and (protocol == "hub88" or not has_deposits(protocol))
+
+
+def opening_balances(protocol: str) -> tuple[str, ...]:
+    """What a player may begin with. Most protocols cannot tell a balance with more than two digits after the point."""
+    return ("100", "100000", "1234567890123.45678" if protocol in REFUSALS else "1234567890123.45")
 
 
 def has_deposits(protocol: str) -> bool:

@@ -27,6 +27,7 @@ from tests.simulation.network import Network, Weather
 from tests.simulation.operators import SimulatedOperator
 from tests.simulation.plan import OperatorPlan, Plan
 from tests.simulation.processes import Process, SimulatedLoop
+from tests.simulation.protocols import opening_balances
 from tests.support.memory_http import MemoryHttp
 
 PATIENCE_S: Final = 15.0
@@ -88,7 +89,7 @@ class World:
         dice = Dice(self.plan.seed, f"game-{number}")
         numbers = itertools.count(1000 * number)
         game = Game(f"game-{number}", operator, self, dice, lambda: next(numbers), self.loop.time)
-        balance = dice.one_of(("100", "100000", "1234567890123.45678"))
+        balance = dice.one_of(opening_balances(self.operators[operator].protocol))
         ledger = self.operators[operator].ledger
         ledger.enrol(game.player, game.token, money(balance, CURRENCY))
         ledger.enrol(f"{game.player}-rival", game.rivals_token, money("5000", CURRENCY))
@@ -180,6 +181,8 @@ class World:
 
     async def call(self, asked: Asked, body: bytes) -> Told | None:
         self.asked.append(asked)
+        if asked.id:
+            self.operators[asked.operator].names.learn(asked.direction, asked.id)
         heard: asyncio.Future[Told | None] = self.loop.create_future()
         copies = 2 if self.network.strikes(self.weather.twice, "game's request sent twice") else 1
         for copy in range(copies):
@@ -247,6 +250,7 @@ class World:
         """By the operator's own protocol, as if another gateway had sent it."""
         one = self.operators[operator]
         self.held_outside.add((operator, direction, id))
+        one.names.learn(direction, id)
         plugin = adapter(one.protocol)
         settings = validate(one.protocol, one.adapter_settings("10.0.0.0"))
         transfer = Transfer(
