@@ -80,9 +80,9 @@ MEANINGS: Final[Mapping[Method, Meanings]] = {
 
 
 class Playngo(Adapter):
-    """A yes is HTTP 200 with the method as root element and statusCode 0, whatever its balance is. To a reserve and a
-    cancelReserve it must also name the operator's transaction: a cancelReserve without one found no reserve. `MEANINGS`
-    says what another code means; what is not in it is unknown.
+    """A yes is HTTP 200 with the method as root element and statusCode 0, whatever its balance is. A move's must have
+    an externalTransactionId, a reserve's one that is not empty; where a cancelReserve's is empty, it found no reserve.
+    `MEANINGS` says what another code means; what is not in it is unknown.
     """
 
     interface = 1
@@ -121,34 +121,34 @@ class Playngo(Adapter):
         return balance
 
     async def withdraw(self, transfer: Transfer) -> Receipt:
-        answer = await self._post(Method.RESERVE, self._reserve(transfer))
-        if not answer.get(TRANSACTION_ID):
-            raise Unclear(f"the answer to a reserve has no {TRANSACTION_ID}")
-        return self._receipt(answer)
+        receipt = await self._move(Method.RESERVE, self._reserve(transfer))
+        if not receipt.memory:
+            raise Unclear(f"the answer to a reserve has an empty {TRANSACTION_ID}")
+        return receipt
 
     async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
         if self.settings.confirm is Confirm.NONE:
             return Receipt()  # the reserve was final
-        return self._receipt(await self._post(Method.RELEASE, self._release(transfer)))
+        return await self._move(Method.RELEASE, self._release(transfer))
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
-        answer = await self._post(Method.CANCEL_RESERVE, self._reserve(transfer))
-        if not answer.get(TRANSACTION_ID):
+        receipt = await self._move(Method.CANCEL_RESERVE, self._reserve(transfer))
+        if not receipt.memory:
             # Success in the contract's words, but the reserve may still be on its way, and nothing says that it would
             # be refused then. Held by test_a_cancel_that_found_no_reserve_is_not_found.
-            raise Declined(Kind.NOT_FOUND, f"the operator knows no such reserve: its answer has no {TRANSACTION_ID}")
-        return self._receipt(answer)
+            raise Declined(Kind.NOT_FOUND, f"the operator knows no such reserve: its {TRANSACTION_ID} is empty")
+        return receipt
 
     def _reserve(self, transfer: Transfer) -> Members:
         """The members of a reserve, and of its cancelReserve, which carries the same id."""
         # A rollback of what this gateway never saw has no amount.
         real = None if transfer.amount is None else self._amount_text(transfer.amount)
-        return {**self._move(transfer), "transactionId": transfer_uuid(NAMESPACE, transfer, "hold"), "real": real}
+        return {**self._members(transfer), "transactionId": transfer_uuid(NAMESPACE, transfer, "hold"), "real": real}
 
     def _release(self, transfer: Transfer) -> Members:
         """Releases nothing, and closes the round. Some operators want all of the last members."""
         return {
-            **self._move(transfer),
+            **self._members(transfer),
             "transactionId": transfer_uuid(NAMESPACE, transfer, "confirm"),
             **dict.fromkeys(("real", "actualValue", "jackpotGain", "jackpotLoss", "jackpotGainSeed"), "0.00"),
             **dict.fromkeys(("type", "freegameFinished", "turnover"), "0"),
@@ -156,7 +156,7 @@ class Playngo(Adapter):
             "state": "1",
         }
 
-    def _move(self, transfer: Transfer) -> dict[str, XmlMember]:
+    def _members(self, transfer: Transfer) -> dict[str, XmlMember]:
         round_id = str(transfer_number(NAMESPACE, transfer, "round"))
         members = {**_player(transfer.session), "gameSessionId": round_id, "roundId": round_id}
         if transfer.amount is not None:
@@ -166,6 +166,14 @@ class Playngo(Adapter):
     def _amount_text(self, amount: Money) -> str:
         currencies = self.settings.currencies
         return decimal_text(currencies.operators_money(amount), currencies.places_of(amount.currency))
+
+    async def _move(self, method: Method, members: Members) -> Receipt:
+        """The operator's yes, with its own id of the transaction in `memory` if it gave one."""
+        answer = await self._post(method, members)
+        if TRANSACTION_ID not in answer:
+            raise Unclear(f"the answer has no {TRANSACTION_ID}")
+        memory = {TRANSACTION_ID: answer[TRANSACTION_ID]} if answer[TRANSACTION_ID] else {}
+        return Receipt(self._balance(answer, "currency"), memory)
 
     async def _post(self, method: Method, members: Members) -> dict[str, str]:
         """The members of the operator's yes, those that are texts. Raises `Declined` or `Unclear` for anything else."""
@@ -180,10 +188,6 @@ class Playngo(Adapter):
         message = text_at(tree, method, "statusMessage") or ""
         require_done(MEANINGS[method], code, f"{method}: statusCode {code} {message}".rstrip())
         return _texts(tree[method])
-
-    def _receipt(self, answer: Mapping[str, str]) -> Receipt:
-        memory = {TRANSACTION_ID: answer[TRANSACTION_ID]} if answer.get(TRANSACTION_ID) else {}
-        return Receipt(self._balance(answer, "currency"), memory)
 
     def _balance(self, answer: Mapping[str, str], currency: str) -> Money | None:
         balance = from_decimal(answer.get("real"), answer.get(currency, ""))

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Final
 from xml.etree import ElementTree as ET
 
-from gateway.money import Money
+from gateway.money import money
 from gateway.operators import Direction, HttpResponse, Kind
 from gateway.sandbox.ledger import Account, HoldState
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated, Unknown
@@ -99,16 +99,16 @@ class SimulatedPlayngo(Simulated):
         return order
 
     def yes(self, order: Order, account: Account) -> HttpResponse:
-        money = {"real": f"{account.balance:f}", "currency": account.currency}
+        balance = {"real": f"{account.balance:f}", "currency": account.currency}
         done = {"statusCode": "0", "statusMessage": "OK"}
         if order.act is Act.VERIFY:
-            names = {"externalId": account.player_id, "userCurrency": account.currency, "real": money["real"]}
+            names = {"externalId": account.player_id, "userCurrency": account.currency, "real": balance["real"]}
             return _answer(order.act, {**names, "externalGameSessionId": order.token.encode().hex(), **done})
         if order.act is Act.BALANCE:
-            return _answer(order.act, {**money, **done})
+            return _answer(order.act, {**balance, **done})
         own_id = {"externalTransactionId": f"own-{order.echo}"}
         if order.act is not Act.ROLLBACK:
-            return _answer(order.act, {**own_id, **money, **done})
+            return _answer(order.act, {**own_id, **balance, **done})
         hold = self.ledger.holds.get(order.reference)
         if hold is None or hold.state is HoldState.BURIED:
             return self.no(order, Kind.NOT_FOUND)
@@ -132,7 +132,7 @@ def _order(act: Act, body: dict[str, str]) -> Order:
         token=token,
         reference=body["roundId"],
         id=body["roundId"],
-        amount=Money(Decimal(body["real"]), body["currency"]) if act is Act.HOLD else None,
+        amount=money(body["real"], body["currency"]) if act is Act.HOLD else None,
         player=body["externalId"],
         echo=body["transactionId"],
     )

@@ -151,17 +151,26 @@ async def test_a_rollback_goes_out_without_player_session_and_amount() -> None:
     assert "<externalId></externalId><currency></currency><externalGameSessionId></externalGameSessionId>" in sent
 
 
-@pytest.mark.parametrize("members", [f"<externalTransactionId/>{OK}", OK])
-async def test_a_cancel_that_found_no_reserve_is_not_found(members: str) -> None:
-    error = await outcome("rollback_withdrawal", "cancelReserve", members)
+async def test_a_cancel_that_found_no_reserve_is_not_found() -> None:
+    error = await outcome("rollback_withdrawal", "cancelReserve", f"<externalTransactionId/>{OK}")
     assert isinstance(error, Declined)
     assert error.kind is Kind.NOT_FOUND
 
 
-@pytest.mark.parametrize("members", [f"<externalTransactionId/>{MONEY}{OK}", f"{MONEY}{OK}"])
-async def test_a_reserve_without_a_transaction_is_unclear(members: str) -> None:
-    error = await outcome("withdraw", "reserve", members)
+async def test_a_reserve_without_a_transaction_is_unclear() -> None:
+    error = await outcome("withdraw", "reserve", f"<externalTransactionId/>{MONEY}{OK}")
     assert type(error) is Unclear
+
+
+@pytest.mark.parametrize("call", REQUEST_OF)
+async def test_a_yes_that_does_not_even_leave_room_for_a_transaction_is_unclear(call: str) -> None:
+    error = await outcome(call, REQUEST_OF[call], f"{MONEY}{OK}")
+    assert type(error) is Unclear
+
+
+async def test_a_release_may_be_booked_without_a_transaction() -> None:
+    receipt = await outcome("confirm_withdrawal", "release", f"<externalTransactionId/>{MONEY}{OK}")
+    assert receipt == Receipt(money("9.00", "EUR"))
 
 
 @pytest.mark.parametrize(
