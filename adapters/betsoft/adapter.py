@@ -116,11 +116,13 @@ class Betsoft(Adapter):
         if self.settings.confirm == "none":
             return Receipt()  # the bet was final
         members = {"win": f"0|{_id(transfer, CONFIRM)}", "isRoundFinished": "true"}
-        return await self._bet_result(transfer, "win", members, END)
+        receipt = await self._bet_result(transfer, "win", members, END)
+        return Receipt(receipt.balance)  # what is remembered is the bet's id
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
         meanings = {**END, UNKNOWN_TRANSACTION: self._meaning_of_unknown(transfer)}
-        return _receipt(transfer, await self._name_transaction(Method.REFUND_BET, transfer, HOLD, meanings))
+        await self._name_transaction(Method.REFUND_BET, transfer, HOLD, meanings)
+        return Receipt()  # the answer has no balance
 
     async def look_up(self, transfer: Transfer) -> TransferStatus:
         """The operator tells of each transaction whether it knows it: where it knows the win of 0, the transfer is

@@ -129,7 +129,8 @@ class Playngo(Adapter):
     async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
         if self.settings.confirm is Confirm.NONE:
             return Receipt()  # the reserve was final
-        return await self._move(Method.RELEASE, self._release(transfer))
+        receipt = await self._move(Method.RELEASE, self._release(transfer))
+        return Receipt(receipt.balance)  # what is remembered is the reserve's id
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
         receipt = await self._move(Method.CANCEL_RESERVE, self._reserve(transfer))
@@ -137,7 +138,7 @@ class Playngo(Adapter):
             # Success in the contract's words, but the reserve may still be on its way, and nothing says that it would
             # be refused then. Held by test_a_cancel_that_found_no_reserve_is_not_found.
             raise Declined(Kind.NOT_FOUND, f"the operator knows no such reserve: its {TRANSACTION_ID} is empty")
-        return receipt
+        return Receipt(receipt.balance)
 
     def _reserve(self, transfer: Transfer) -> Members:
         """The members of a reserve, and of its cancelReserve, which carries the same id."""
