@@ -12,8 +12,14 @@ from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.simulated import Act, Meaning, Simulated, simulated_operators
 from gateway.sandbox.stores import MemoryStore
 
-PROTOCOLS: Final = (*("quantum",) * 12, *("hub88",) * 6, *sorted({*simulated_operators()} - {"quantum", "hub88"}))
-"""Every adapter that ships: the game's own format is played most often, then Hub88's, then the others by turns."""
+TELLS_PLAYERS: Final = [
+    name for name in sorted(simulated_operators()) if "session_token" not in adapter(name).Settings.model_fields
+]
+"""The protocols that can be asked whose session a token is. Where the token itself names its player, a player's later
+sessions, as the games here open them, would be other players'."""
+
+PROTOCOLS: Final = (*("quantum",) * 12, *("hub88",) * 6, *sorted({*TELLS_PLAYERS} - {"quantum", "hub88"}))
+"""The game's own format is played most often, then Hub88's, then the others by turns."""
 
 SHORTENED: Final[dict[str, dict[str, object]]] = {"betsoft": {"ask_again_for_s": 10.0}}
 """Settings of adapters that wait for longer than the short schedules of a simulation go on."""

@@ -7,16 +7,17 @@ import pytest
 from gateway.money import money
 from gateway.operators import Session
 from gateway.operators.registry import adapter, validate
-from gateway.sandbox.simulated import PLAIN, Unknown, simulated_operators
+from gateway.sandbox.simulated import PLAIN, Unknown
 from tests.simulation.dice import Dice
 from tests.simulation.games import CURRENCY
 from tests.simulation.names import ADDRESS
 from tests.simulation.operators import SimulatedOperator
+from tests.simulation.protocols import TELLS_PLAYERS
 from tests.support.memory_http import MemoryHttp
 from tests.support.transfers import a_transfer
 
 
-@pytest.mark.parametrize("protocol", sorted(simulated_operators()))
+@pytest.mark.parametrize("protocol", TELLS_PLAYERS)
 async def test_a_hold_is_booked_under_the_games_own_id(protocol: str) -> None:
     operator = SimulatedOperator("acme", protocol, Unknown.REPORT, PLAIN, Dice(1, "acme"), lambda: 0.0, lambda *_: None)
     operator.ledger.enrol("p1", "token", money("100", CURRENCY))
