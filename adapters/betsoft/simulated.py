@@ -53,6 +53,9 @@ class SimulatedBetsoft(Simulated):
     balance_at = ("BALANCE",)
     unknown_rollback = Unknown.FORGET
     refusable_repeats: ClassVar[frozenset[Act]] = frozenset()
+    exemptions: ClassVar[dict[str, str]] = {
+        "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers": "a refund carries the bet's id alone"
+    }
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from gateway.toolbox import (
     http_error,
     query_of,
     require_done,
+    rollback_step,
     transfer_uuid,
 )
 
@@ -103,7 +104,7 @@ class Evolution(Adapter):
         return await self._settle("credit", transfer, "confirm", 0, self._with_settled(CREDITS))
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
-        step = "hold" if self.settings.cancel_has_debits_id else "rollback"
+        step = "hold" if self.settings.cancel_has_debits_id else rollback_step(transfer)
         # The amount is not known where this gateway never saw the debit, which then most likely never came: 0 asks
         # whether it exists, and only the answer that it does not is believed.
         amount = 0 if transfer.amount is None else self._amount(transfer)
@@ -122,7 +123,9 @@ class Evolution(Adapter):
             # The round, by which people find the game's transfer at the operator.
             "game": {"id": transfer.id, "type": self.settings.game_type, "details": self._details()},
             "transaction": {**ids, "amount": amount},
-            "uuid": transfer_uuid(NAMESPACE, transfer, method, "request"),
+            "uuid": transfer_uuid(
+                NAMESPACE, transfer, rollback_step(transfer) if method == "cancel" else method, "request"
+            ),
         }
         return Receipt(self._balance(await self._post(method, body, meanings), currency))
 

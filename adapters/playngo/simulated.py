@@ -51,6 +51,7 @@ class SimulatedPlayngo(Simulated):
     unknown_rollback = Unknown.FORGET
     refusable_repeats: ClassVar[frozenset[Act]] = frozenset()
     exemptions: ClassVar[dict[str, str]] = {
+        "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers": "a rollback carries the hold's id alone",
         "an_answer_to_another_request_is_unknown": "an answer names neither the transaction nor the player",
         "the_session_of_another_is_refused": "an answer does not name the ticket",
     }

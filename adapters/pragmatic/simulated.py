@@ -72,6 +72,7 @@ class SimulatedPragmatic(Simulated):
     unknown_rollback = Unknown.FORGET
     refusable_repeats = frozenset()
     exemptions: ClassVar[Mapping[str, str]] = {
+        "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers": "a rollback carries the hold's id alone",
         "an_answer_to_another_request_is_unknown": "an answer repeats nothing of its request",
         "a_yes_that_names_nothing_is_unknown": "an answer repeats nothing of its request",
         "the_session_of_another_is_refused": "the answer to authenticate repeats neither token nor request",

@@ -25,7 +25,14 @@ from gateway.operators import (
     encode,
     excerpt_of,
 )
-from gateway.toolbox import Meanings, answer_members, from_decimal, http_error, require_done
+from gateway.toolbox import (
+    Meanings,
+    answer_members,
+    excerpt_of_members,
+    from_decimal,
+    http_error,
+    require_done,
+)
 
 HEADERS = {"Content-Type": "application/json"}
 NEEDED = frozenset({"status", "error_code", "refId", "userId"})
@@ -54,7 +61,7 @@ class Saba(Adapter):
     async def withdraw(self, transfer: Transfer) -> Receipt:
         answer = await self._post("placebet", messages.place_bet(transfer, self.settings), PLACE)
         if answer.get("refId") != messages.ref_id(transfer):
-            raise Unclear(f"the answer does not name our refId: {excerpt_of(encode(answer))}")
+            raise Unclear(f"the answer does not name our refId: {excerpt_of_members(answer)}")
         operators_id = answer.get(LICENSEE_TX_ID)
         known = isinstance(operators_id, str | int) and not isinstance(operators_id, bool) and operators_id != ""
         return Receipt(self._balance(answer), {LICENSEE_TX_ID: str(operators_id)} if known else {})

@@ -17,7 +17,16 @@ import msgspec
 from adapters.saba.settings import SabaSettings
 from gateway.money import Money
 from gateway.operators import Declined, Kind, Session, Transfer
-from gateway.toolbox import Meanings, Means, TokenParts, decimal_number, safe_id, transfer_hex, transfer_number
+from gateway.toolbox import (
+    Meanings,
+    Means,
+    TokenParts,
+    decimal_number,
+    rollback_step,
+    safe_id,
+    transfer_hex,
+    transfer_number,
+)
 
 Body = dict[str, Any]
 
@@ -101,7 +110,7 @@ def cancel_bet(transfer: Transfer, settings: SabaSettings) -> Body:
     """Undoes the hold. Its amount is left out where the gateway never saw the hold."""
     amount = {} if transfer.amount is None else {"creditAmount": _amount(transfer.amount, settings), "debitAmount": 0}
     return {
-        **_operation("CancelBet", "rollback", transfer, settings),
+        **_operation("CancelBet", rollback_step(transfer), transfer, settings),
         "updateTime": _time(transfer.opened_at),
         "errorMessage": "BettingFailed",
         "txns": [{"refId": ref_id(transfer), **amount}],

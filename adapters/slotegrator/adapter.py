@@ -24,7 +24,6 @@ from gateway.operators import (
     Session,
     Transfer,
     Unclear,
-    encode,
     excerpt_of,
 )
 from gateway.toolbox import (
@@ -32,6 +31,7 @@ from gateway.toolbox import (
     TokenParts,
     answer_members,
     decimal_text,
+    excerpt_of_members,
     from_decimal,
     games_code,
     hmac_hex,
@@ -125,7 +125,7 @@ class Slotegrator(Adapter):
         members = await self._post({"action": "balance", **self._caller(session, currency)}, OTHERS)
         balance = members.get("balance")
         if isinstance(balance, bool) or not isinstance(balance, str | int | Decimal):
-            raise Unclear(f"the answer has no balance: {excerpt_of(encode(members))}")
+            raise Unclear(f"the answer has no balance: {excerpt_of_members(members)}")
         return from_decimal(balance, currency)
 
     async def _post(self, params: Mapping[str, object], meanings: Meanings) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class Slotegrator(Adapter):
     def _receipt(self, members: dict[str, Any], transfer: Transfer) -> Receipt:
         id = members.get("transaction_id")
         if isinstance(id, bool) or not isinstance(id, str | int) or id == "":
-            raise Unclear(f"the answer has no transaction_id: {excerpt_of(encode(members))}")
+            raise Unclear(f"the answer has no transaction_id: {excerpt_of_members(members)}")
         return Receipt(from_decimal(members.get("balance"), _currency(transfer)), memory={"transactionId": str(id)})
 
     def _caller(self, session: Session, currency: str) -> dict[str, str]:
@@ -180,7 +180,7 @@ def _require_rolled_back(members: dict[str, Any], id: str) -> None:
     if found == []:
         raise Declined(Kind.NOT_FOUND, "the operator never saw the transaction")
     if not isinstance(found, list) or id not in found:
-        raise Unclear(f"the answer is not about this transaction: {excerpt_of(encode(members))}")
+        raise Unclear(f"the answer is not about this transaction: {excerpt_of_members(members)}")
 
 
 def _currency(transfer: Transfer) -> str:

@@ -28,7 +28,15 @@ from gateway.operators import (
     encode,
     excerpt_of,
 )
-from gateway.toolbox import Meanings, answer_members, from_minor_units, hmac_hex, http_error, require_done
+from gateway.toolbox import (
+    Meanings,
+    answer_members,
+    excerpt_of_members,
+    from_minor_units,
+    hmac_hex,
+    http_error,
+    require_done,
+)
 
 OK: Final = 200
 REFUSALS: Final = {Version.V2: frozenset({400}), Version.V1: frozenset(range(400, 500))}
@@ -104,7 +112,7 @@ class Softswiss(Adapter):
         members = await self._post(request, REFUSED_PLAYER)
         balance = members.get("balance")
         if isinstance(balance, bool) or not isinstance(balance, str | int | Decimal):
-            raise Unclear(f"the answer has no balance: {excerpt_of(encode(members))}")
+            raise Unclear(f"the answer has no balance: {excerpt_of_members(members)}")
         return self._balance(members, request)
 
     async def _post(self, request: Request, meanings: Meanings) -> dict[str, Any]:
@@ -118,7 +126,7 @@ class Softswiss(Adapter):
         if response.status != OK:
             raise self._error(response, meanings)
         members = answer_members(response, NEEDED)
-        if "code" in members:
+        if members.keys() & {"code", "meta"}:
             raise Unmapped(f"an error under HTTP 200: {excerpt_of(response.body)}")
         return members
 
@@ -143,7 +151,7 @@ class Softswiss(Adapter):
         entry = found[0] if isinstance(found, list) and len(found) == 1 else None
         id = _member(entry, theirs)
         if _member(entry, ours) != request.id or not isinstance(id, str):
-            raise Unclear(f"the answer is not about this transaction: {excerpt_of(encode(members))}")
+            raise Unclear(f"the answer is not about this transaction: {excerpt_of_members(members)}")
         return id
 
     def _balance(self, members: dict[str, Any], request: Request) -> Money | None:

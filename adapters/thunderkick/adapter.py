@@ -28,7 +28,15 @@ from gateway.operators import (
     encode,
     excerpt_of,
 )
-from gateway.toolbox import Meanings, basic_auth, from_decimal, games_code, require_done
+from gateway.toolbox import (
+    Meanings,
+    basic_auth,
+    excerpt_of_members,
+    from_decimal,
+    games_code,
+    require_done,
+    rollback_step,
+)
 
 
 class Thunderkick(Adapter):
@@ -71,7 +79,7 @@ class Thunderkick(Adapter):
         return await self._move(path, messages.zero_win(transfer, self.settings), WIN, "extWinTransactionId")
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
-        step = "hold" if self.settings.rollback_id == "bet" else "rollback"
+        step = "hold" if self.settings.rollback_id == "bet" else rollback_step(transfer)
         path = f"rollbackbet/{messages.transaction_id(transfer, step, self.settings)}"
         return await self._move(path, messages.rollback(transfer, self.settings), ROLLBACK, "extRollbackTransactionId")
 
@@ -83,7 +91,7 @@ class Thunderkick(Adapter):
         if operators_id == "" and meanings is ROLLBACK:
             raise Declined(Kind.NOT_FOUND, f"{meant} is empty: the operator does not know the bet")
         if not isinstance(operators_id, str) or not operators_id:
-            raise Unclear(f"the answer has no {meant}: {excerpt_of(encode(answer))}")
+            raise Unclear(f"the answer has no {meant}: {excerpt_of_members(answer)}")
         accounts = answer.get("balances")
         account = self._account(accounts.get("moneyAccounts")) if isinstance(accounts, dict) else {}
         return Receipt(self._balance(account), {meant: operators_id})
@@ -91,7 +99,7 @@ class Thunderkick(Adapter):
     async def _ask_account(self, session: Session) -> Body:
         answer = await self._post("balances", messages.balances(session, self.settings), READ, "moneyAccounts")
         if not isinstance(answer.get("moneyAccounts"), list):
-            raise Unclear(f"the answer has no moneyAccounts: {excerpt_of(encode(answer))}")
+            raise Unclear(f"the answer has no moneyAccounts: {excerpt_of_members(answer)}")
         return self._account(answer["moneyAccounts"])
 
     async def _post(self, path: str, body: Body, meanings: Meanings, meant: str) -> Body:

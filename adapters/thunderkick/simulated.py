@@ -80,6 +80,7 @@ class SimulatedThunderkick(Simulated):
     refusable_repeats = frozenset()
     unnamed_code = "522/999"
     exemptions: ClassVar[Mapping[str, str]] = {
+        "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers": "a rollback carries the hold's id alone",
         "an_answer_to_another_request_is_unknown": "an answer repeats no id of the request",
         "a_yes_that_names_nothing_is_unknown": "the ids in an answer are the operator's own",
         "the_session_of_another_is_refused": "an answer repeats neither session nor player",

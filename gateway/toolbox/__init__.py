@@ -14,7 +14,7 @@ from gateway.toolbox.amounts import (
 )
 from gateway.toolbox.currencies import Currencies, CurrencyCodes, games_code, operators_code
 from gateway.toolbox.forms import encode_form, path_part, php_query, query_of
-from gateway.toolbox.http import BaseUrl, answer_members, basic_auth, http_error
+from gateway.toolbox.http import BaseUrl, answer_members, basic_auth, excerpt_of_members, http_error
 from gateway.toolbox.ids import derived_uuid, rollback_step, safe_id, transfer_hex, transfer_number, transfer_uuid
 from gateway.toolbox.meanings import Meanings, Means, require_done
 from gateway.toolbox.rsa import (
@@ -59,6 +59,7 @@ __all__ = [
     "decimal_text",
     "derived_uuid",
     "encode_form",
+    "excerpt_of_members",
     "from_decimal",
     "from_minor_units",
     "games_code",

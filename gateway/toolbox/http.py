@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
 from pydantic import AfterValidator
 
 from gateway.operators.adapter import HttpResponse
@@ -47,6 +48,12 @@ def answer_members(answer: HttpResponse, needed: Collection[str]) -> dict[str, A
         return decode_members(answer.body, needed)
     except Unclear as error:
         raise Unclear(f"{error.text}: {excerpt_of(answer.body)}" if answer.body else "the answer is empty") from None
+
+
+def excerpt_of_members(members: Mapping[str, Any]) -> str:
+    """The beginning of an answer's members, as `excerpt_of` gives it of a body: for the text of an error."""
+    # Not `encode`, which refuses a number with thousands of digits: whatever came must be told.
+    return excerpt_of(msgspec.json.encode(members))
 
 
 def _retry_after_s(answer: HttpResponse) -> float | None:

@@ -23,9 +23,8 @@ from gateway.operators import (
     Unmapped,
     decode_members,
     encode,
-    excerpt_of,
 )
-from gateway.toolbox import answer_members, from_minor_units, http_error, minor_units
+from gateway.toolbox import answer_members, excerpt_of_members, from_minor_units, http_error, minor_units
 
 DECLINES: Final = {"NO_SESSION": Kind.SESSION, "NO_FUNDS": Kind.FUNDS, "UNKNOWN_TX": Kind.NOT_FOUND}
 """The errors of which the contract says that nothing was booked."""
@@ -82,7 +81,7 @@ class Acme(Adapter):
         tx = f"{transfer.direction}-{transfer.id}"
         answer = await self._post(endpoint, {"session": transfer.session.token, "tx": tx, **amount})
         if answer.get("tx") != tx:
-            raise Unclear(f"the answer is about another transaction: {excerpt_of(encode(answer))}")
+            raise Unclear(f"the answer is about another transaction: {excerpt_of_members(answer)}")
         return Receipt(_balance(answer))
 
     async def _post(self, endpoint: str, body: dict[str, object]) -> dict[str, Any]:
