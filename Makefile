@@ -101,8 +101,8 @@ canaries: $(DEV)  ## break the gateway on purpose, and see whether the simulator
 	@$(BIN)/python -m tests.simulation --workers $(WORKERS) canaries
 
 .PHONY: fuzz
-fuzz: $(DEV) $(FUZZ)  ## every parser, the door and its description under fuzzers; RUNS=1000000 inputs a parser, TARGET=calls
-	@$(BIN)/python -m tests.fuzz --runs $(or $(RUNS),100000) $(TARGET)
+fuzz: $(DEV) $(FUZZ)  ## fuzz parsers (RUNS=1000000 each), adapters (ANSWERS=1000000 mutated answers each), the door; TARGET=calls
+	@$(BIN)/python -m tests.fuzz --runs $(or $(RUNS),100000) --answers $(or $(ANSWERS),1000000) --workers $(WORKERS) $(TARGET)
 
 $(FLOOR): requirements/floor.txt pyproject.toml $(DEV)
 	@echo "setting up .venv-floor"

@@ -68,6 +68,6 @@ def test_every_kept_input_with_one_piece_put_in_changed_or_left_out_passes(targe
             raise AssertionError(data) from error
 
 
-def test_every_adapter_is_fuzzed() -> None:
-    assert set(registry.names()) == set(DOCUMENTED) == set(PLAYED), "say in tests/fuzz/documented.py what a yes is"
+def test_every_adapter_whose_yes_is_written_down_is_fuzzed() -> None:
+    assert set(DOCUMENTED) == set(PLAYED) <= set(registry.names()), "the others: test_mutated.py"
     assert {*DOCUMENTED} <= {*TARGETS}
