@@ -102,7 +102,7 @@ class Evidence:
         if self._means_done(found):
             return ""
         wrong = {
-            f"a yes under HTTP {status}": status not in self._scene.simulated.success_statuses,
+            "a yes under an HTTP status that is not one of a yes": status not in self._scene.simulated.success_statuses,
             "a yes though the code is not that of a yes": any(
                 _at(found, at) != _at(self._yes, at) for at in self.code_at
             ),
@@ -113,10 +113,12 @@ class Evidence:
         return next((text for text, is_so in wrong.items() if is_so), "")
 
     def _is_another_player(self, found: Said, outcome: object) -> bool:
-        """Some adapters know the player from elsewhere, so that the answer need not name them."""
+        """Some adapters know the player from elsewhere, so that the answer need not name them. White space is what an
+        answer with a blank name says."""
         if not isinstance(outcome, Player) or self._player_at is None:
             return False
-        return text_of(outcome.player_id) not in (_at(found, self._player_at) or [PLAYER])
+        named = found.get(self._player_at, [PLAYER])
+        return text_of(outcome.player_id) not in (named or [PLAYER, ""])
 
     def _objection_to_decline(self, found: Said, kind: Kind) -> str:
         """Where no money moves, any code of the contract's will do."""
