@@ -52,6 +52,10 @@ METHODS: Final = {
 MANNERS: Final = (Manner(), Manner(refuses_repeats=True), Manner(says_why=False), Manner(checks_ends=True))
 
 
+Asked = tuple[str, str, bytes]
+"""Method, URL and body of a request."""
+
+
 class Base(NamedTuple):
     """A real answer, what it says, and where its members stand."""
 
@@ -66,12 +70,12 @@ class Told(Http):
     def __init__(self, operator: Simulated) -> None:
         self.operator = operator
         self.exchanges: list[tuple[Request, HttpResponse]] = []
-        self.recorded: Mapping[tuple[str, str], HttpResponse] = {}
+        self.recorded: Mapping[Asked, HttpResponse] = {}
         self.answer: HttpResponse | None = None
 
     async def request(self, method: str, url: str, *, headers: Headers = (), body: bytes | None = None) -> HttpResponse:
         if self.answer is not None:
-            return self.recorded.get((method, url.partition("?")[0]), self.answer)
+            return self.recorded.get((method, url, body or b""), self.answer)
         parts = urlsplit(url)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         request = Request(method, path, {name.lower(): text for name, text in dict(headers).items()}, body or b"")
@@ -102,7 +106,7 @@ class Scene(NamedTuple):
     direction: Direction
     call: Call
     http: Told
-    recorded: Mapping[tuple[str, str], HttpResponse]
+    recorded: Mapping[Asked, HttpResponse]
     simulated: Simulated
     yes: Base
     refusals: tuple[tuple[str | Kind, Base], ...]
@@ -188,11 +192,7 @@ class _Play:
             return
         request, answer = exchanges[-1]
         answers = _Answers(self.operator, request)
-        asked = request.method, f"https://wallet.example{request.path.partition('?')[0]}"
-        recorded = {
-            (one.method, f"https://wallet.example{one.path.partition('?')[0]}"): told for one, told in exchanges
-        }
-        recorded.pop(asked)
+        recorded = {_asked(one): told for one, told in exchanges[:-1]}
         words = ", ".join(f"{name}={value}" for name, value in self.settings.items())
         yield Scene(
             f"{act} {direction} {words}".strip(),
@@ -217,6 +217,10 @@ class _Play:
         finally:
             self.http.operator = operator
         return self.http.exchanges
+
+
+def _asked(request: Request) -> Asked:
+    return request.method, f"https://wallet.example{request.path}", request.body
 
 
 class _Answers:

@@ -135,10 +135,8 @@ def _returns_nothing(scene: Scene, answer: HttpResponse) -> object:
 
 def _takes_any_answer_for_its_own(scene: Scene, answer: HttpResponse) -> object:
     """As an adapter that does not compare ids: what is another's in the answer is ours."""
-    body = answer.body
-    for other in scene.others:
-        body = scene.yes.answer.body if body == other.answer.body else body
-    return read(scene, replace(answer, body=body))
+    is_another = any(answer == other.answer for other in scene.others)
+    return read(scene, scene.yes.answer if is_another else answer)
 
 
 @every_adapter
@@ -167,7 +165,10 @@ def test_an_adapter_that_reads_wrongly_is_found_out(name: str, wrong: Read) -> N
         _takes_unclear_for_no: has_codes,
         _forgets_why: has_codes,
     }
-    assert any(findings(adapter, seed=0, runs=INPUTS)) is expected.get(wrong, True)
+    # As they are, too: few inputs leave an answer as it is.
+    plain = (Input(at, number, ()) for at, scene in enumerate(adapter.scenes) for number in range(len(scene.bases)))
+    found = any(map(adapter.objection, plain)) or any(findings(adapter, seed=0, runs=INPUTS))
+    assert found is expected.get(wrong, True)
 
 
 @pytest.mark.parametrize(
