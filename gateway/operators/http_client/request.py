@@ -57,7 +57,8 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def target_of(method: str, url: str) -> Target:
-    """A target. Raises `Unsent` for what is not an absolute http(s) URL in ASCII. The path is sent exactly as given."""
+    """A target. Raises `Unsent` for what is not an absolute http(s) URL in ASCII without a fragment. The path is sent exactly
+    as given."""
     if _METHOD.fullmatch(method) is None or method in _UNREADABLE:
         raise Unsent(f"{method!r} is not a method that an operator can be called with")
     try:
@@ -69,6 +70,10 @@ def target_of(method: str, url: str) -> Target:
         raise Unsent("the URL is not an absolute http or https URL")
     if parts.userinfo:
         raise Unsent("the URL holds credentials; they belong in a header")
+    # A fragment is never sent: an id with "#" that was put into a path as it is would become a shorter id, perhaps that
+    # of another transfer.
+    if "#" in url:
+        raise Unsent("the URL has a fragment; escape what is put into a path")
     origin = Origin(parts.host.decode().lower(), parts.port or _DEFAULT_PORTS[scheme], scheme == "https")
     path = (parts.path or b"/").decode() + (f"?{parts.query.decode()}" if parts.query else "")
     head = f"{method} {path} HTTP/1.1\r\nHost: {_host_header(origin)}\r\n{_STATIC}"
@@ -88,7 +93,8 @@ def request_of(head: bytes, headers: Headers, body: bytes | None) -> bytes:
 @lru_cache(maxsize=256)
 def _line(name: str, value: str) -> str:
     line = f"{name}: {value}"
-    if _HEADER.fullmatch(line) is None or name.lower() in _RESERVED:
+    # The first colon of a line ends its name: "Host: evil" as a name would be a Host header.
+    if _HEADER.fullmatch(line) is None or ":" in name or name.lower() in _RESERVED:
         raise Unsent("the adapter made a header that must not be sent")
     return line + "\r\n"
 

@@ -13,7 +13,7 @@ from gateway.operators.http_client.request import Origin, request_of, target_of
     [
         ("http://a.example/x", Origin("a.example", 80, tls=False), b"/x", b"a.example"),
         ("https://A.Example", Origin("a.example", 443, tls=True), b"/", b"a.example"),
-        ("https://a.example:8443/x?y=1#z", Origin("a.example", 8443, tls=True), b"/x?y=1", b"a.example:8443"),
+        ("https://a.example:8443/x?y=1", Origin("a.example", 8443, tls=True), b"/x?y=1", b"a.example:8443"),
         ("http://a.example:443/", Origin("a.example", 443, tls=False), b"/", b"a.example:443"),
         ("https://[2001:db8::1]/x", Origin("2001:db8::1", 443, tls=True), b"/x", b"[2001:db8::1]"),
         ("http://[::1]:81/x", Origin("::1", 81, tls=False), b"/x", b"[::1]:81"),
@@ -66,3 +66,15 @@ def test_every_method_whose_answer_can_be_read_may_be_used(method: str) -> None:
 def test_another_method_is_never_sent(method: str) -> None:
     with pytest.raises(Unsent, match="is not a method"):
         target_of(method, "http://a.example/")
+
+
+@pytest.mark.parametrize("url", ["http://a.example/tx/p1#2", "http://a.example/tx?id=p1#2", "http://a.example/#"])
+def test_an_id_that_was_not_escaped_does_not_become_the_id_before_its_number_sign(url: str) -> None:
+    with pytest.raises(Unsent, match="fragment"):
+        target_of("GET", url)
+
+
+@pytest.mark.parametrize("name", ["Host: b.example", "Content-Length: 9", "Transfer-Encoding: chunked, x", "X: y"])
+def test_no_name_of_a_header_brings_its_own_colon(name: str) -> None:
+    with pytest.raises(Unsent, match="must not be sent"):
+        request_of(b"GET / HTTP/1.1\r\n", {name: "x"}, None)
