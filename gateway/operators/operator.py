@@ -175,7 +175,8 @@ class Operator:
         if failure is not None:
             verdict, text = verdict_of(failure, call), failure.text
             if use.written and self._settles_by_look_up(failure, verdict, call):
-                verdict, text = await self._settle_by_look_up(call, transfer, text)
+                verdict, failure = await self._settle_by_look_up(call, transfer, failure)
+                text = failure.text
         elif receipt.note:
             text = fit_text(receipt.note, self._secrets_of(transfer.session))
             log.warning("receipt not wholly usable", operator=self.name, call=call, id=transfer.id, why=text)
@@ -202,17 +203,23 @@ class Operator:
             return False
         return self.adapter.can_look_up()
 
-    async def _settle_by_look_up(self, call: WalletCall, transfer: Transfer, text: str) -> tuple[Verdict, str]:
-        """The verdict on an unclear end after the operator was asked, and the text that tells both. Only a status that
-        is the wanted end counts as a yes (test_only_the_wanted_end_is_a_yes_when_the_operator_is_asked)."""
+    async def _settle_by_look_up(
+        self, call: WalletCall, transfer: Transfer, failure: OperatorError
+    ) -> tuple[Verdict, OperatorError]:
+        """The verdict on an unclear end after the operator was asked, and the error whose text tells both. Only a
+        status that is the wanted end counts as a yes
+        (test_only_the_wanted_end_is_a_yes_when_the_operator_is_asked)."""
         try:
             status: TransferStatus = await self._call(
                 call, self.adapter.look_up, transfer, require_status, transfer.session, WireUse(), LOOK_UP
             )
         except OperatorError as error:
-            return Verdict.UNKNOWN, fit_text(f"{text}; asked what became of it: {error.text}")
-        text = fit_text(f"{text}; asked what became of it, the operator says: {status}")
-        return verdict_of_status(status, call), text
+            # What the operator says of later tries counts, whichever of the two requests it answers so.
+            last = error if isinstance(error, RetryLater | ParkNow) else failure
+            last.text = fit_text(f"{failure.text}; asked what became of it: {error.text}")
+            return Verdict.UNKNOWN, last
+        failure.text = fit_text(f"{failure.text}; asked what became of it, the operator says: {status}")
+        return verdict_of_status(status, call), failure
 
     async def _verify(self, session: Session) -> Player:
         return await self._call(
@@ -244,24 +251,28 @@ class Operator:
         use: WireUse,
         name: str = "",
     ) -> T:
-        """One call of an adapter's method, measured (under `name`, else the call's own) and recorded. Raises
-        `OperatorError`, and nothing else but a cancellation. `check` turns the adapter's answer into the result."""
+        """One call of an adapter's method, measured and recorded. Raises `OperatorError`, and nothing else but a
+        cancellation. `check` turns the adapter's answer into the result. What has a `name` of its own is measured under
+        that and not recorded: it only asks what became of the call."""
         begun = self._clock.monotonic()
         answer, failure = None, None
         try:
             answer = check(await self._run_within_time(method, argument, use))
             alive = True if use.written else None
         except OperatorError as error:
-            failure = self._redact(error, session)
+            failure = self._redact(error, session, use)
             alive = _is_alive(failure, use)
         except Exception as error:  # noqa: BLE001 - nothing that an adapter throws may pass for an answer
             # Its message, and its frames' variables, may hold anything: the place in the code is all that is told.
             log.warning("adapter failed", operator=self.name, call=call, error=type(error).__name__, at=_where(error))
-            failure = self._redact(_unreadable(error, use), session)
+            failure = self._redact(_unreadable(error, use), session, use)
             alive = None if use.answer is None else _is_in_protocol(use.answer)
         verdict = Verdict.SUCCESS if failure is None else verdict_of(failure, call)
         self._metrics.operator_call(self.name, name or call, verdict, self._clock.monotonic() - begun)
-        self.bulkhead.record(GROUP_OF[call], ok=alive)
+        # Otherwise a question that is answered would keep the breaker closed over ends that hang in their slots, and
+        # one that is not would count one silence twice (test_what_became_of_an_end_says_nothing_to_the_breaker).
+        if not name:
+            self.bulkhead.record(GROUP_OF[call], ok=alive)
         if failure is not None:
             raise failure
         return cast("T", answer)
@@ -298,9 +309,10 @@ class Operator:
         self._overdue.add(task)
         task.cancel()
 
-    def _redact(self, error: OperatorError, session: Session) -> OperatorError:
+    def _redact(self, error: OperatorError, session: Session, use: WireUse) -> OperatorError:
         """The same error, secrets taken out of its text."""
-        error.text = fit_text(error.text, self._secrets_of(session))
+        # An adapter may hand on what the operator sent in place of a text: a number, null, an object.
+        error.text = fit_text(str(error.text), (*self._secrets_of(session), *use.secrets))
         error.args = (error.text,)
         return error
 
@@ -310,7 +322,10 @@ class Operator:
 
 def _retry_after_s(error: RetryLater) -> float:
     """How long the operator is left alone: what it says, as far as that makes sense."""
-    after_s = error.after_s
+    try:
+        after_s = float(error.after_s)  # an adapter may hand on what the operator sent: a `Decimal`, a text, null
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
     return min(after_s, MAX_RETRY_AFTER_S) if after_s > 0 else 0.0  # NaN is not above 0 either
 
 

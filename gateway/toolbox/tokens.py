@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote_plus
 
@@ -21,13 +22,16 @@ from gateway.bounded import BoundedMap
 from gateway.operators.adapter import Http
 from gateway.operators.errors import Unclear, Unsent
 from gateway.operators.exact_json import decode_members
-from gateway.operators.http_client.wire_use import CURRENT_USE
+from gateway.operators.http_client.wire_use import CURRENT_USE, note_secret
 from gateway.toolbox.forms import encode_form
 from gateway.toolbox.http import basic_auth, http_error
 
 OK: Final = 200
 MARGIN_S: Final = 30.0
 """How long before its end a token is renewed, so that it does not expire on its way."""
+
+LONGEST_S: Final = 10**9
+"""No token lives longer: an answer may give a number that a float cannot hold."""
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -68,6 +72,17 @@ class ExpiringTokens:
         Raises `Unsent` if the fetch was unclear, since the request that needs the token was not sent. Whatever else
         `fetch` raises goes to the caller as it is, `Declined` too: raise that only where it is the answer to the call.
         """
+        text = await self._get(key)
+        note_secret(text)
+        return text
+
+    def drop(self, key: str, text: str) -> None:
+        """The operator has refused this token. A newer one of the same key stays."""
+        known = self._known.get(key)
+        if known is not None and known.text == text:
+            del self._known[key]
+
+    async def _get(self, key: str) -> str:
         known = self._known.get(key)
         if known is not None and self._monotonic() < known.renew_at:
             return known.text
@@ -78,12 +93,6 @@ class ExpiringTokens:
         except Unclear as error:
             raise Unsent(f"there is no access token: {error.text}") from None
 
-    def drop(self, key: str, text: str) -> None:
-        """The operator has refused this token. A newer one of the same key stays."""
-        known = self._known.get(key)
-        if known is not None and known.text == text:
-            del self._known[key]
-
     def _start_fetch(self, key: str) -> asyncio.Task[str]:
         # Without the caller's WireUse: that would refuse to write as soon as this caller has ended, and would count the
         # fetch as a request that may have moved this caller's money.
@@ -91,17 +100,22 @@ class ExpiringTokens:
         context.run(CURRENT_USE.set, None)
         fetch = asyncio.get_running_loop().create_task(self._fetch_and_keep(key), context=context)
         self._fetches[key] = fetch
-        fetch.add_done_callback(_retrieve_failure)
+        fetch.add_done_callback(partial(self._on_fetched, key))
         return fetch
 
+    def _on_fetched(self, key: str, fetch: asyncio.Task[str]) -> None:
+        # Here and not in the task: one that is cancelled before its first step would leave its entry, and nobody would
+        # get a token again.
+        del self._fetches[key]
+        # If every caller was cancelled, nobody else does, and asyncio would report a lost exception.
+        if not fetch.cancelled():
+            fetch.exception()
+
     async def _fetch_and_keep(self, key: str) -> str:
-        try:
-            asked_at = self._monotonic()
-            token = await self._fetch(key)
-            self._known.put(key, _Known(token.text, asked_at + self._useful_s(token.lives_s)))
-            return token.text
-        finally:
-            del self._fetches[key]
+        asked_at = self._monotonic()
+        token = await self._fetch(key)
+        self._known.put(key, _Known(token.text, asked_at + self._useful_s(token.lives_s)))
+        return token.text
 
     def _useful_s(self, lives_s: float | None) -> float:
         return math.inf if lives_s is None else max(lives_s - self._margin_s, lives_s / 2)
@@ -113,12 +127,6 @@ class _Known(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"_Known(renew_at={self.renew_at!r})"
-
-
-def _retrieve_failure(fetch: asyncio.Task[str]) -> None:
-    # If every caller was cancelled, nobody else does, and asyncio would report a lost exception.
-    if not fetch.cancelled():
-        fetch.exception()
 
 
 async def client_credentials(http: Http, url: str, client_id: str, client_secret: str, scope: str = "") -> Token:
@@ -154,4 +162,4 @@ def _seconds(value: object) -> float | None:
         value = int(value[:9])
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
-    return max(0.0, float(value))
+    return float(min(max(value, 0), LONGEST_S))

@@ -57,8 +57,8 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def target_of(method: str, url: str) -> Target:
-    """A target. Raises `Unsent` for what is not an absolute http(s) URL in ASCII without a fragment. The path is sent exactly
-    as given."""
+    """A target. Raises `Unsent` for what is not an absolute http(s) URL in ASCII, without a fragment. The path is sent
+    exactly as given."""
     if _METHOD.fullmatch(method) is None or method in _UNREADABLE:
         raise Unsent(f"{method!r} is not a method that an operator can be called with")
     try:

@@ -14,13 +14,15 @@ class WireUse:
 
     `written`: a request was handed to a transport. `answer`: the whole response to the last request, None until it is
     there. `over`: the call has ended; nothing may be written for it any more, so that "nothing was written" stays true.
+    `secrets`: what it sent that no text may show, beside the secrets of the settings and the session.
     """
 
-    __slots__ = ("answer", "over", "written")
+    __slots__ = ("answer", "over", "secrets", "written")
 
     def __init__(self) -> None:
         self.written = False
         self.over = False
+        self.secrets: tuple[str, ...] = ()
         self.answer: HttpResponse | None = None
 
 
@@ -43,3 +45,10 @@ def note_answer(answer: HttpResponse) -> None:
     use = CURRENT_USE.get()
     if use is not None:
         use.answer = answer
+
+
+def note_secret(text: str) -> None:
+    """The call sends this, and the operator may repeat it in its answer: an access token, say."""
+    use = CURRENT_USE.get()
+    if use is not None:
+        use.secrets += (text,)

@@ -249,6 +249,34 @@ def test_what_was_written_before_the_token_was_missing_is_unknown() -> None:
     run(scenario)
 
 
+def test_a_fetch_that_is_cancelled_before_it_begins_is_not_the_last() -> None:
+    async def scenario() -> None:
+        issuer = Issuer()
+        tokens = tokens_of(issuer)
+        caller = asyncio.create_task(tokens.get())
+        await asyncio.sleep(0)
+        next(iter(tokens._fetches.values())).cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        assert await tokens.get() == "token 1"
+
+    run(scenario)
+
+
+def test_what_the_operator_repeats_of_a_token_is_hidden() -> None:
+    async def scenario() -> None:
+        tokens = tokens_of(Issuer())
+
+        async def move() -> Receipt:
+            raise Unclear(f"not valid any more: {await tokens.get()}")
+
+        for _ in range(2):  # fetched, then known
+            outcome = await operator(move)._attempt(WalletCall.WITHDRAW, a_transfer())
+            assert outcome.text == "not valid any more: [hidden]"
+
+    run(scenario)
+
+
 def test_a_token_is_never_shown() -> None:
     async def scenario() -> None:
         tokens = tokens_of(Issuer())
@@ -279,7 +307,17 @@ async def test_a_client_asks_for_a_token_with_its_own_credentials() -> None:
 
 @pytest.mark.parametrize(
     "expires_in, lives_s",
-    [(3600, 3600.0), ("60", 60.0), (-5, 0.0), (None, None), (True, None), ("soon", None), ([], None), ("²", None)],
+    [
+        (3600, 3600.0),
+        ("60", 60.0),
+        (-5, 0.0),
+        (None, None),
+        (True, None),
+        ("soon", None),
+        ([], None),
+        ("²", None),
+        (10**400, 1e9),
+    ],
 )
 async def test_a_lifetime_that_cannot_be_read_is_none(expires_in: object, lives_s: float | None) -> None:
     token = await client_credentials(ScriptedHttp(granted(expires_in=expires_in)), TOKEN_URL, "a", "b", "")
