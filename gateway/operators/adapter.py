@@ -166,7 +166,8 @@ class Adapter(ABC):
 
     async def look_up(self, transfer: Transfer) -> TransferStatus:  # noqa: ARG002 - the interface's
         """Asks the operator what has become of the transfer. Used after an end whose answer was unclear: a status that
-        is the wanted end counts as the operator's yes to it. Raises whatever the other methods raise."""
+        is the wanted end counts as the operator's yes to it. Raises whatever the other methods raise; `RetryLater` and
+        `ParkNow` count for the end."""
         raise Unclear("this operator cannot be asked what became of a transfer")
 
     @classmethod

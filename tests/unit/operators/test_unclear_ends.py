@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,7 @@ from gateway.operators import (
     TransferStatus,
     Unclear,
 )
+from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import MAX_RETRY_AFTER_S
 from gateway.records import Verdict
 from gateway.telemetry.metrics import Metrics
@@ -91,6 +93,45 @@ def test_the_question_is_measured_under_a_name_of_its_own() -> None:
     for call, verdict in (("lookUp", "success"), (str(ROLLBACK), "unknown")):
         labels = {"operator": "acme", "call": call, "verdict": verdict}
         assert count("mm_gateway_operator_call_seconds_count", labels) == 1
+
+
+@pytest.mark.parametrize("failing", ["the end", "both"])
+def test_what_became_of_an_end_says_nothing_to_the_breaker(failing: str) -> None:
+    """Neither that the operator lives, while its ends hang in their slots, nor twice that it is silent."""
+    status = returning(TransferStatus.HELD) if failing == "the end" else raising(Unclear("cut"))
+
+    async def scenario() -> None:
+        ours = operator(writing(raising(Unclear("cut")), None), status=status)
+        for _ in range(2):
+            await ours._attempt(ROLLBACK, a_transfer())
+        assert ours.bulkhead.probe_at(CallGroup.ENDS) is None
+        await ours._attempt(ROLLBACK, a_transfer())
+        assert ours.bulkhead.probe_at(CallGroup.ENDS) is not None
+
+    run(scenario)
+
+
+def test_what_the_operator_says_of_later_tries_counts_in_answer_to_the_question_too() -> None:
+    cut = writing(raising(Unclear("cut")))
+    busy = attempted(cut, ROLLBACK, status=raising(RetryLater("busy", 30.0)))
+    assert (busy.verdict, busy.retry_after_s, busy.park) == (Verdict.UNKNOWN, 30.0, False)
+    never = attempted(cut, ROLLBACK, status=raising(ParkNow("paid out")))
+    assert (never.verdict, never.retry_after_s, never.park) == (Verdict.UNKNOWN, None, True)
+    assert never.text == "cut; asked what became of it: paid out"
+
+
+@pytest.mark.parametrize("after_s, kept", [(Decimal("2.5"), 2.5), ("7", 7.0), (None, 0.0), ("soon", 0.0), ([], 0.0)])
+def test_a_time_to_wait_may_be_whatever_the_operator_sent(after_s: Any, kept: float) -> None:
+    outcome = attempted(writing(raising(RetryLater("busy", after_s))), CONFIRM)
+    assert (outcome.verdict, outcome.retry_after_s) == (Verdict.UNKNOWN, kept)
+    assert isinstance(outcome.retry_after_s, float)
+
+
+@pytest.mark.parametrize("text", [None, 7, {"message": "no"}])
+@pytest.mark.parametrize("call", [WalletCall.WITHDRAW, ROLLBACK])
+def test_a_text_may_be_whatever_the_operator_sent(call: WalletCall, text: Any) -> None:
+    outcome = attempted(writing(raising(Declined(Kind.FUNDS, text))), call)
+    assert (outcome.verdict, outcome.text) == (Verdict.DECLINED, str(text))
 
 
 @pytest.mark.parametrize(
