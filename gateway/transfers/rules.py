@@ -438,7 +438,9 @@ def after_try(
     # (test_an_end_that_can_never_succeed_is_parked_at_once).
     if outcome.park or resume_at == STAYS_PARKED:
         return _park(transfer, attempt, transfer.tries + 1, now)
-    not_before = now + (outcome.retry_after_s or 0.0)
+    # No later than the period's last moment: a game that asks again and again would otherwise move the last try, and
+    # the parking that follows it, away for ever (test_an_operator_that_is_always_busy_does_not_put_parking_off).
+    not_before = min(now + (outcome.retry_after_s or 0.0), _decided_at(transfer) + plan.until)
     if resume_at is not None:
         return _try_again(transfer, attempt, now, due_at=max(resume_at, not_before), tries=transfer.tries)
     return _retry_or_park(transfer, attempt, plan, now, random_share, not_before)
@@ -488,11 +490,15 @@ def _retry_or_park(
     transfer: Transfer, attempt: Attempt, plan: DeliverySettings, now: float, random_share: float, not_before: float
 ) -> Change:
     tries = transfer.tries + 1
-    decided_at = transfer.opened_at if transfer.decided_at is None else transfer.decided_at
-    due_at = next_try(plan, tries, decided_at, now, random_share)
+    due_at = next_try(plan, tries, _decided_at(transfer), now, random_share)
     if due_at is None:
         return _park(transfer, attempt, tries, now)
     return _try_again(transfer, attempt, now, due_at=max(due_at, not_before), tries=tries)
+
+
+def _decided_at(transfer: Transfer) -> float:
+    """When the schedule's period began."""
+    return transfer.opened_at if transfer.decided_at is None else transfer.decided_at
 
 
 def _try_again(

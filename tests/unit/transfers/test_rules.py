@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from gateway.journal.writes import Change
@@ -292,6 +293,21 @@ def test_an_operator_that_wants_to_be_left_alone_is_for_so_long(after_s: float, 
         a_transfer(State.CONFIRMING, tries=2), an_attempt(Verdict.UNKNOWN), busy, PLAN, NOW, 0.5, NOW + 20
     )
     assert (asked.due_at, asked.tries) == (NOW + due_in_s, 2)
+
+
+@pytest.mark.parametrize("every_s", [60.0, 600.0])
+def test_an_operator_that_is_always_busy_does_not_put_parking_off(every_s: float) -> None:
+    """It always wants more time than the game lets pass between two of its calls."""
+    busy, failed = outcome(Verdict.UNKNOWN, retry_after_s=2 * every_s), an_attempt(Verdict.UNKNOWN)
+    transfer, now = a_transfer(State.CONFIRMING, decided_at=NOW, due_at=NOW + 10), NOW
+    while transfer.state is State.CONFIRMING and now <= NOW + 2 * PLAN.until:
+        assert transfer.due_at is not None
+        asked_at = now + every_s
+        now, resume_at = (asked_at, transfer.due_at) if asked_at < transfer.due_at else (transfer.due_at, None)
+        change = rules.after_try(transfer, failed, busy, PLAN, now, 0.5, resume_at)
+        transfer = msgspec.structs.replace(transfer, state=change.to, due_at=change.due_at, tries=change.tries)
+    assert transfer.state is State.PARKED
+    assert now == pytest.approx(NOW + PLAN.until, abs=every_s)
 
 
 def test_the_rollback_of_a_hold_waits_as_long_as_its_operator_wants() -> None:
