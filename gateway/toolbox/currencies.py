@@ -57,7 +57,7 @@ def games_code(codes: Mapping[str, str], theirs: str) -> str:
 
 class Currencies(BaseModel):
     """A part of an adapter's settings: ``currencies: Currencies = Currencies()``. Currencies that it does not name have
-    the game's code and the minor unit of ISO 4217. All names are the game's, in any case."""
+    the game's code, and the minor unit of ISO 4217 for the operator's. All names are the game's, in any case."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,7 +66,9 @@ class Currencies(BaseModel):
     )
     places: Annotated[dict[str, _Places], AfterValidator(_require_distinct_names)] = Field(
         default={},
-        description="The digits after the point that the operator counts with; otherwise those of ISO 4217, or 2.",
+        description=(
+            "The digits after the point that the operator counts with; otherwise those of ISO 4217 for its code, or 2."
+        ),
     )
     factors: Annotated[dict[str, _Factor], AfterValidator(_require_distinct_names)] = Field(
         default={}, description="How many units of the game's currency the operator counts as one: 1000 for thousands."
@@ -82,7 +84,8 @@ class Currencies(BaseModel):
 
     def places_of(self, ours: str) -> int:
         """The digits after the point with which the operator counts this currency of the game."""
-        return _value_of(self.places, ours, ISO_4217_PLACES.get(ours.upper(), USUAL_PLACES))
+        theirs = self.operators_code(ours).upper()
+        return _value_of(self.places, ours, ISO_4217_PLACES.get(theirs, USUAL_PLACES))
 
     def operators_money(self, amount: Money) -> Money:
         """The game's amount in the operator's currency and units: 15000 IDR is 15 IDR where it counts thousands."""

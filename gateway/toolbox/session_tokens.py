@@ -21,16 +21,29 @@ _NAMES: Final = frozenset({"player", "session", "currency", "language"})
 @lru_cache(maxsize=64)
 def _pattern_of(template: str) -> re.Pattern[str]:
     """What a token of this template looks like. Raises `ValueError` for a template that cannot be read in one way."""
-    pieces = [(literal, name) for literal, name, _, _ in Formatter().parse(template)]
-    names = [name for _, name in pieces if name is not None]
+    pieces, end = _pieces_of(template)
+    names = [name for _, name in pieces]
     if "player" not in names or not _NAMES.issuperset(names) or len(set(names)) < len(names):
         raise ValueError("is not a text with {player}, and at most once each {session}, {currency} and {language}")
-    separators = [literal for literal, name in pieces[1:] if name is not None]
+    separators = [literal for literal, _ in pieces[1:]]
     if not all(separators):
         raise ValueError("has two names with nothing between them")
     # No part may hold the beginning of what separates parts, so that there is only one way to read a token.
     part = "[^" + "".join(re.escape(separator[0]) for separator in separators) + "]+" if separators else "(?s:.+)"
-    return re.compile("".join(re.escape(literal) + (f"(?P<{name}>{part})" if name else "") for literal, name in pieces))
+    return re.compile("".join(f"{re.escape(literal)}(?P<{name}>{part})" for literal, name in pieces) + re.escape(end))
+
+
+def _pieces_of(template: str) -> tuple[list[tuple[str, str]], str]:
+    """Each name with the literal text before it, and the text after the last one."""
+    pieces, literal = [], ""
+    for text, name, form, conversion in Formatter().parse(template):
+        literal += text  # a text with a doubled brace comes in several
+        if form or conversion:
+            raise ValueError(f"has more than a name in the braces of {{{name}}}")
+        if name is not None:
+            pieces.append((literal, name))
+            literal = ""
+    return pieces, literal
 
 
 def _require_template(template: str) -> str:

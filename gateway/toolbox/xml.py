@@ -12,8 +12,9 @@ import xmltodict
 
 from gateway.operators.errors import Declined, Kind, Unclear
 
-XmlMember = str | None | Mapping[str, "XmlMember"] | Sequence["XmlMember"]
-"""A text, nothing (an empty element), elements by their names, or an element that is repeated."""
+_XmlElement = str | None | Mapping[str, "XmlMember"]
+XmlMember = _XmlElement | Sequence[_XmlElement]
+"""A text, nothing (an empty element), or elements by their names; a sequence of these where an element is repeated."""
 
 # What XML 1.0 cannot carry (section 2.2), and the carriage return, which a reader turns into a line feed (2.11).
 _UNWRITABLE: Final = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -37,8 +38,7 @@ def build_xml(root: str, members: Mapping[str, XmlMember]) -> bytes:
 
     Raises `Declined` for a text with characters that XML cannot carry.
     """
-    _require_writable(members)
-    document = xmltodict.unparse({root: members})
+    document = xmltodict.unparse({root: _writable(members)})
     return document.replace("?>\n", "?>", 1).encode()
 
 
@@ -69,16 +69,16 @@ def _refuse_dtd(*_: object) -> None:
 _STRICT_EXPAT: Final = SimpleNamespace(ParserCreate=_strict_parser)
 
 
-def _require_writable(value: XmlMember) -> None:
+def _writable(value: XmlMember) -> Any:
+    """The same as dictionaries and lists: xmltodict would take another mapping for a text. Raises `Declined`."""
     match value:
+        case None:
+            return None
         case str():
             if _UNWRITABLE.search(value):
                 raise Declined(Kind.OTHER, "a text has characters that XML cannot carry; nothing was sent")
+            return value
         case Mapping():
-            for member in value.values():
-                _require_writable(member)
-        case None:
-            return
+            return {name: _writable(member) for name, member in value.items()}
         case _:
-            for member in value:
-                _require_writable(member)
+            return [_writable(member) for member in value]

@@ -173,3 +173,8 @@ def test_a_factor_never_loses_a_digit(amount: Money, digits: int) -> None:
 def test_currencies_that_cannot_be_meant_are_refused(settings: dict[str, object], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         Currencies.model_validate(settings)
+
+
+def test_a_currency_of_the_games_own_has_the_places_of_the_operators() -> None:
+    currencies = Currencies(codes={"XAG": "jpy", "JPY": "USD"})
+    assert [currencies.places_of(ours) for ours in ("XAG", "xag", "JPY")] == [0, 0, 2]

@@ -16,6 +16,8 @@ PARTS = st.text(min_size=1, max_size=20).filter(lambda text: ":" not in text)
     [
         ("{player}:{session}", "p1:0fab", {"player": "p1", "session": "0fab"}),
         ("{player}", "p1:0fab", {"player": "p1:0fab"}),
+        ("{{{player}}}{{{session}}}", "{p1}{0fab}", {"player": "p1", "session": "0fab"}),
+        ("{player}]^\\{session}", "p1]^\\0fab", {"player": "p1", "session": "0fab"}),
         (
             "v1.{session}.{player}--{currency}/{language}",
             "v1.s.p1--EUR/en",
@@ -51,6 +53,9 @@ def test_a_token_of_another_form_is_no_session(token: str) -> None:
         "{player}:{name}",
         "{player",
         "{player}:{0}",
+        "{player:session}",
+        "{player!r}:{session}",
+        "{player.session}",
         "{}",
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -24,6 +25,11 @@ def test_a_request_is_written_in_the_order_of_its_members() -> None:
         "<authenticate><username>J &amp; &lt;S&gt;</username><password></password>"
         "<bets>1</bets><bets>2</bets><inner><é>x</é></inner></authenticate>"
     )
+
+
+def test_any_mapping_and_any_sequence_is_written() -> None:
+    members = MappingProxyType({"a": MappingProxyType({"b": ("1", MappingProxyType({"c": "2"}))})})
+    assert build_xml("r", members).endswith(b"<r><a><b>1</b><b><c>2</c></b></a></r>")
 
 
 @pytest.mark.parametrize("text", ["\x00", "\x1b", "\r", "\ud800", "\uffff"])
