@@ -127,10 +127,11 @@ class Operator:
             WalletCall.ROLLBACK_DEPOSIT: adapter.rollback_deposit,
         }
 
-    async def verify_session(self, session: Session) -> Player:
-        """Whose session it is. Raises `OperatorError`, its text fit to be shown."""
+    async def verify_session(self, session: Session, use: WireUse | None = None) -> Player:
+        """Whose session it is. Raises `OperatorError`, its text fit to be shown. A `use` that is given says afterwards
+        what was sent."""
         async with self.admit(GROUP_OF[WalletCall.VERIFY_SESSION]):
-            return await self._verify(session)
+            return await self._verify(session, use or WireUse())
 
     async def get_balance(self, session: Session) -> Money:
         """The player's balance. Raises `OperatorError`, its text fit to be shown."""
@@ -221,16 +222,16 @@ class Operator:
         failure.text = fit_text(f"{failure.text}; asked what became of it, the operator says: {status}")
         return verdict_of_status(status, call), failure
 
-    async def _verify(self, session: Session) -> Player:
+    async def _verify(self, session: Session, use: WireUse) -> Player:
         return await self._call(
-            WalletCall.VERIFY_SESSION, self.adapter.verify_session, session, require_player, session, WireUse()
+            WalletCall.VERIFY_SESSION, self.adapter.verify_session, session, require_player, session, use
         )
 
     async def _look_up_player(self, call: WalletCall, session: Session) -> Session | None:
         """The session with its player, None if nobody can say. Raises `OperatorError` for a hold: it is not sent
         without a player, but an end must go out (test_an_end_goes_out_even_if_nobody_says_whose_it_is)."""
         try:
-            player = await self._verify(session)
+            player = await self._verify(session, WireUse())
         except Declined:
             if call in HOLDS:
                 raise
