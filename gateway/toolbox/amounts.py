@@ -45,6 +45,10 @@ ISO_4217_PLACES: Final = {
 # Decimal() would also read "NaN", "1_000" and the digits of other scripts, which no amount of money holds.
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 
+_LARGEST_EXPONENT: Final = 10**12
+"""Where a number's is far larger, moving its point raises an error, which would turn a clear yes with such a balance
+into an unknown one."""
+
 
 def minor_units(amount: Money, places: int, limit: int | None = None) -> int:
     """The amount as a whole number of units of 10^-places: 3.56 with 2 places is 356.
@@ -104,10 +108,15 @@ def _declined(text: str) -> Declined:
 
 
 def _number(value: object) -> Decimal | None:
+    number = _any_number(value)
+    return number if number is not None and number.is_finite() and abs(number.adjusted()) < _LARGEST_EXPONENT else None
+
+
+def _any_number(value: object) -> Decimal | None:
     if isinstance(value, str):
         return _parse_decimal(value.strip())
     if isinstance(value, Decimal):
-        return value if value.is_finite() else None
+        return value
     return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -111,6 +111,9 @@ def test_a_balance_is_read_from_a_number_or_a_text(value: object) -> None:
         "+1",
         ".5",
         "1e99999999999999999999",
+        "1e999999999999999999",
+        "1e-1999999999999999997",
+        Decimal("-1e999999999999999999"),
         Decimal("NaN"),
         {},
     ],
@@ -178,3 +181,11 @@ def test_currencies_that_cannot_be_meant_are_refused(settings: dict[str, object]
 def test_a_currency_of_the_games_own_has_the_places_of_the_operators() -> None:
     currencies = Currencies(codes={"XAG": "jpy", "JPY": "USD"})
     assert [currencies.places_of(ours) for ours in ("XAG", "xag", "JPY")] == [0, 0, 2]
+
+
+def test_no_balance_of_an_answer_is_an_error() -> None:
+    currencies = Currencies(factors={"IDR": 1000})
+    for text in ("9" * 9999, "-1e9999", "1e-9999", "0.000e-9996"):
+        balance = from_minor_units(text, "IDR", 12)
+        assert balance is not None
+        assert currencies.games_money(balance).currency == "IDR"
