@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
+from gateway.operators.errors import Declined, Kind
+
 Pairs = Iterable[tuple[str, str]]
 
 
@@ -33,11 +35,16 @@ def query_of(pairs: Pairs) -> str:
 
 
 def path_part(text: str) -> str:
-    """One segment of a URL's path: everything but letters, digits and ``-._~`` is escaped, and so are ``.`` and ``..``
-    as a whole, which would name another path (RFC 3986, 5.2.4). Raises `ValueError` for an empty text."""
+    """One segment of a URL's path: everything but letters, digits and ``-._~`` is escaped.
+
+    Raises `ValueError` for an empty text, and `Declined` for ``.`` and ``..``: they name another path, escaped or not
+    (RFC 3986, 5.2.4 and 6.2.2.2).
+    """
     if not text:
         raise ValueError("an empty text is not a segment of a path")
-    return text.replace(".", "%2E") if text in {".", ".."} else quote(text, safe="")
+    if text in {".", ".."}:
+        raise Declined(Kind.OTHER, "points alone cannot stand in the path of a URL; nothing was sent")
+    return quote(text, safe="")
 
 
 def _urlencode(pairs: Pairs, *, escape_tilde: bool) -> str:
