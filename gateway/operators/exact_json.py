@@ -98,10 +98,10 @@ def _in_plain_digits(value: Any) -> Any:
             return {name: _in_plain_digits(member) for name, member in value.items()}
         case list() | tuple():
             return [_in_plain_digits(member) for member in value]
-        case msgspec.Struct():
-            return _in_plain_digits(_parse(_encoder.encode(value)))
-        case _:
+        case str() | int() | float() | None | msgspec.Raw():
             return value
+        case _:  # a struct, a data class, a set: as it is written
+            return _in_plain_digits(_parse(_encoder.encode(value)))
 
 
 def _digits_of(number: Decimal) -> Any:
