@@ -12,8 +12,9 @@ import msgspec
 from pydantic import AfterValidator
 
 from gateway.operators.adapter import HttpResponse
-from gateway.operators.errors import RetryLater, Unclear, Unmapped
+from gateway.operators.errors import RetryLater, Unclear, Unmapped, Unsent
 from gateway.operators.exact_json import decode_members
+from gateway.operators.http_client.request import target_of
 from gateway.operators.safe_text import excerpt_of
 
 _CLIENT_ERRORS: Final = range(400, 500)
@@ -71,6 +72,10 @@ def _require_base_url(url: str) -> str:
         raise ValueError("holds credentials; they have settings of their own")
     if not url.endswith("/"):
         raise ValueError("is everything before the endpoint's name, so it must end with a slash")
+    try:
+        target_of("GET", url)
+    except Unsent as error:  # found now, and not by the first player
+        raise ValueError(f"cannot be called: {error.text}") from None
     return url
 
 
