@@ -7,6 +7,7 @@ OperatorError
 │   │   └── ParkNow … and no later try of this end can succeed: a person must look
 │   ├── RetryLater  … but it says when it wants to be asked again
 │   └── Unsent      … but the request provably never left: it did nothing
+│       └── Unsendable … since it cannot be written: that says nothing about the operator
 └── Refused         the gateway itself would not send: breaker open, too many calls waiting; nothing left
 """
 
@@ -81,6 +82,11 @@ class RetryLater(Unclear):
 
 class Unsent(Unclear):
     """No byte of the request reached the operator: name not found, connection refused, TLS failed."""
+
+
+class Unsendable(Unsent):
+    """The request itself cannot be written safely: an address, method or header with characters that do not belong
+    there. Players can cause as many of these as they like, so they count for nothing at the circuit breaker."""
 
 
 class Refused(OperatorError):

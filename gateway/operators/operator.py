@@ -24,6 +24,7 @@ from gateway.operators.errors import (
     RetryLater,
     Unclear,
     Unmapped,
+    Unsendable,
     Unsent,
 )
 from gateway.operators.http_client.client import HttpClient
@@ -336,7 +337,7 @@ def _is_alive(failure: OperatorError, use: WireUse) -> bool | None:
     Only silence counts against it (no connection, no answer in time, an answer that is not of its protocol): players
     can cause as many errors of the protocol as they like (docs/decisions/094-what-opens-a-breaker.md).
     """
-    if isinstance(failure, Unsent):
+    if isinstance(failure, Unsent) and not isinstance(failure, Unsendable):
         return False
     if not use.written:  # whatever failed, it failed on this side
         return None

@@ -11,7 +11,7 @@ import httptools
 import msgspec
 
 from gateway.operators.adapter import Headers
-from gateway.operators.errors import Unsent
+from gateway.operators.errors import Unsendable
 
 _STATIC: Final = "User-Agent: mm-wallet-gateway\r\nAccept-Encoding: identity\r\n"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -57,23 +57,23 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def target_of(method: str, url: str) -> Target:
-    """A target. Raises `Unsent` for what is not an absolute http(s) URL in ASCII, without a fragment. The path is sent
-    exactly as given."""
+    """A target. Raises `Unsendable` for what is not an absolute http(s) URL in ASCII, without a fragment. The path is
+    sent exactly as given."""
     if _METHOD.fullmatch(method) is None or method in _UNREADABLE:
-        raise Unsent(f"{method!r} is not a method that an operator can be called with")
+        raise Unsendable(f"{method!r} is not a method that an operator can be called with")
     try:
         parts = httptools.parse_url(url.encode("ascii"))
     except (UnicodeEncodeError, httptools.HttpParserInvalidURLError):
-        raise Unsent("the URL is not valid; it must be ASCII, without spaces, its host name in xn-- form") from None
+        raise Unsendable("the URL is not valid; it must be ASCII, without spaces, its host name in xn-- form") from None
     scheme = (parts.schema or b"").decode().lower()
     if scheme not in _DEFAULT_PORTS or not parts.host:
-        raise Unsent("the URL is not an absolute http or https URL")
+        raise Unsendable("the URL is not an absolute http or https URL")
     if parts.userinfo:
-        raise Unsent("the URL holds credentials; they belong in a header")
+        raise Unsendable("the URL holds credentials; they belong in a header")
     # A fragment is never sent: an id with "#" that was put into a path as it is would become a shorter id, perhaps that
     # of another transfer.
     if "#" in url:
-        raise Unsent("the URL has a fragment; escape what is put into a path")
+        raise Unsendable("the URL has a fragment; escape what is put into a path")
     origin = Origin(parts.host.decode().lower(), parts.port or _DEFAULT_PORTS[scheme], scheme == "https")
     path = (parts.path or b"/").decode() + (f"?{parts.query.decode()}" if parts.query else "")
     head = f"{method} {path} HTTP/1.1\r\nHost: {_host_header(origin)}\r\n{_STATIC}"
@@ -81,7 +81,7 @@ def target_of(method: str, url: str) -> Target:
 
 
 def request_of(head: bytes, headers: Headers, body: bytes | None) -> bytes:
-    """The whole request. Raises `Unsent` for a header that would break out of its line or change the framing."""
+    """The whole request. Raises `Unsendable` for a header that would break out of its line or change the framing."""
     pairs = headers.items() if isinstance(headers, _MAPPINGS) else headers
     lines = [_line(name, value) for name, value in pairs]
     if body is not None:
@@ -95,7 +95,7 @@ def _line(name: str, value: str) -> str:
     line = f"{name}: {value}"
     # The first colon of a line ends its name: "Host: evil" as a name would be a Host header.
     if _HEADER.fullmatch(line) is None or ":" in name or name.lower() in _RESERVED:
-        raise Unsent("the adapter made a header that must not be sent")
+        raise Unsendable("the adapter made a header that must not be sent")
     return line + "\r\n"
 
 

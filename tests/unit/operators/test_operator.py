@@ -23,7 +23,7 @@ from gateway.operators import (
     Unsent,
 )
 from gateway.operators.bulkhead import CallGroup
-from gateway.operators.errors import OperatorError, Refused
+from gateway.operators.errors import OperatorError, Refused, Unsendable
 from gateway.operators.http_client.wire_use import note_answer, note_write
 from gateway.records import Session, Verdict
 from gateway.telemetry.metrics import Metrics
@@ -71,6 +71,7 @@ def test_a_decline_keeps_its_kind_and_never_heard_of_it_means_something_only_on_
     "error, verdict",
     [
         (Unsent("refused"), Verdict.UNSENT),
+        (Unsendable("a header that must not be sent"), Verdict.UNSENT),
         (Unclear("HTTP 502"), Verdict.UNKNOWN),
         (OperatorError("odd"), Verdict.UNKNOWN),
         (Refused("not an adapter's to say", 0.0), Verdict.UNKNOWN),
@@ -242,6 +243,7 @@ async def two_requests() -> object:
         (raising(KeyError("x")), False),
         (raising(Declined(Kind.AMOUNT, "nothing was sent")), False),
         (raising(Unsent("refused")), True),
+        (raising(Unsendable("a header that must not be sent")), False),
         (writing(raising(Unclear("another currency"))), False),
         (writing(raising(Unclear("HTTP 502")), 502), True),
         (writing(raising(Unclear("HTTP 429")), 429), True),

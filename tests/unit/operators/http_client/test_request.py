@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.operators.errors import Unsent
+from gateway.operators.errors import Unsendable
 from gateway.operators.http_client.request import Origin, request_of, target_of
 
 
@@ -32,7 +32,7 @@ def test_a_url_leads_where_it_says(url: str, origin: Origin, path: bytes, host: 
 def test_no_url_adds_a_line(url: str) -> None:
     try:
         head = target_of("GET", url).head
-    except Unsent:
+    except Unsendable:
         return
     assert head.count(b"\n") == head.count(b"\r\n") == 4
     assert head.split(b"\r\n")[0].count(b" ") == 2
@@ -42,7 +42,7 @@ def test_no_url_adds_a_line(url: str) -> None:
 def test_no_header_adds_a_line_or_changes_the_framing(headers: dict[str, str], body: bytes | None) -> None:
     try:
         request = request_of(b"GET / HTTP/1.1\r\n", headers, body)
-    except Unsent:
+    except Unsendable:
         return
     head, _, rest = request.partition(b"\r\n\r\n")
     assert rest == (body or b"")
@@ -64,17 +64,17 @@ def test_every_method_whose_answer_can_be_read_may_be_used(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["HEAD", "CONNECT", "get", "", "GET /x HTTP/1.1\r\nX: y\r\n"])
 def test_another_method_is_never_sent(method: str) -> None:
-    with pytest.raises(Unsent, match="is not a method"):
+    with pytest.raises(Unsendable, match="is not a method"):
         target_of(method, "http://a.example/")
 
 
 @pytest.mark.parametrize("url", ["http://a.example/tx/p1#2", "http://a.example/tx?id=p1#2", "http://a.example/#"])
 def test_an_id_that_was_not_escaped_does_not_become_the_id_before_its_number_sign(url: str) -> None:
-    with pytest.raises(Unsent, match="fragment"):
+    with pytest.raises(Unsendable, match="fragment"):
         target_of("GET", url)
 
 
 @pytest.mark.parametrize("name", ["Host: b.example", "Content-Length: 9", "Transfer-Encoding: chunked, x", "X: y"])
 def test_no_name_of_a_header_brings_its_own_colon(name: str) -> None:
-    with pytest.raises(Unsent, match="must not be sent"):
+    with pytest.raises(Unsendable, match="must not be sent"):
         request_of(b"GET / HTTP/1.1\r\n", {name: "x"}, None)
