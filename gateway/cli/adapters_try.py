@@ -22,7 +22,7 @@ from gateway.wire.calls import END_CALL, HOLDS, LOOK_UP, WalletCall
 
 CALLS: Final = (*WalletCall, LOOK_UP)
 MOVES: Final = HOLDS | set(END_CALL.values())
-SANDBOX_TOKEN: Final = "token-1"  # noqa: S105 - of a simulated player
+SANDBOX_TOKEN: Final = "token-of-player-1"  # noqa: S105 - of a simulated player
 
 
 def _parse_call(text: str) -> str:

@@ -50,7 +50,7 @@ def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9100,
     ledger: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep its books in this file.")] = None,
     players: Annotated[
-        int, typer.Option(min=0, help="How many have accounts: player-1 with the session token-1 …")
+        int, typer.Option(min=0, help="How many have accounts: player-1 with the session token-of-player-1 …")
     ] = 10,
     balance: Annotated[
         Money, typer.Option(parser=_money, metavar="AMOUNT", help="Each player's balance at the beginning.")
@@ -68,7 +68,7 @@ def sandbox(
       curl -X PUT http://127.0.0.1:9100/_sandbox/faults \\
         -d '[{"fault": "hang_after", "calls": ["withdraw"], "times": 1}]'
       curl -X PUT http://127.0.0.1:9100/_sandbox/faults -d '[]'
-      curl -X DELETE http://127.0.0.1:9100/_sandbox/sessions -d '{"token": "token-1"}'
+      curl -X DELETE http://127.0.0.1:9100/_sandbox/sessions -d '{"token": "token-of-player-1"}'
       curl http://127.0.0.1:9100/_sandbox/wire
 
     The first switches a fault on, the second all of them off, the third ends a session, and the last shows every

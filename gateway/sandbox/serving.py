@@ -39,14 +39,14 @@ async def serve(  # noqa: PLR0913 - all that a sandbox can be told
     """Serves the simulated operator of this protocol until SIGINT or SIGTERM.
 
     `ledger_path` is the file that keeps its books over restarts, None for memory. The players `player-1`, `player-2`, …
-    have sessions `token-1`, `token-2`, … and begin with `balance`. `port` 0 takes a free one. `announce` is called once
-    connections are accepted; it can read `url`, `base_url` and the adapter's settings from the server. Raises
-    `SandboxError` if there is no such protocol, the ledger cannot be used, or the port is taken.
+    have sessions `token-of-player-1`, `token-of-player-2`, … and begin with `balance`. `port` 0 takes a free one.
+    `announce` is called once connections are accepted; it can read `url`, `base_url` and the adapter's settings from
+    the server. Raises `SandboxError` if there is no such protocol, the ledger cannot be used, or the port is taken.
     """
     operator = _find_operator(protocol)
     ledger = _open_ledger(ledger_path)
     for number in range(1, players + 1):
-        ledger.enrol(f"player-{number}", f"token-{number}", balance)
+        ledger.enrol(f"player-{number}", f"token-of-player-{number}", balance)
     server = SandboxServer(operator(ledger, unknown_rollback, manner))
     try:
         with _stop_event() as stop:

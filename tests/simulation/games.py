@@ -91,6 +91,9 @@ class Gateways(Protocol):
     async def hold_outside(self, operator: str, direction: str, id: str, amount: str, token: str) -> None:
         """The operator gets a hold that did not come through a gateway."""
 
+    def has_one_session(self, operator: str) -> bool:
+        """Whether each player of this operator has one session, which does not end."""
+
     def open_session(self, operator: str, player: str, token: str) -> None:
         """The operator opens one more session of a player."""
 
@@ -110,9 +113,9 @@ class Game:
         numbers: Callable[[], int],
         time: Callable[[], float],
     ) -> None:
-        self.token = f"token-of-{name}"
-        self.rivals_token = f"token-of-{name}-rival"
         self.player = f"player-{name}"
+        self.token = f"token-of-{self.player}"
+        self.rivals_token = f"{self.token}-rival"
         self.asks = 0
         self.name = name
         self._sessions = itertools.count()
@@ -137,13 +140,16 @@ class Game:
                     await self.ask(WalletCall.GET_BALANCE)
 
     def session(self) -> str:
-        """The token of a new session of this player."""
+        """The token of a new session of this player; the only one's, where a token names nothing but its player."""
+        if self._gateways.has_one_session(self._operator):
+            return self.token
         token = f"{self.token}/{next(self._sessions)}"
         self._gateways.open_session(self._operator, self.player, token)
         return token
 
     def end_session(self, token: str) -> None:
-        self._gateways.end_session(self._operator, token)
+        if not self._gateways.has_one_session(self._operator):
+            self._gateways.end_session(self._operator, token)
 
     async def ask(
         self,

@@ -12,13 +12,7 @@ from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.simulated import Act, Meaning, Simulated, simulated_operators
 from gateway.sandbox.stores import MemoryStore
 
-TELLS_PLAYERS: Final = [
-    name for name in sorted(simulated_operators()) if "session_token" not in adapter(name).Settings.model_fields
-]
-"""The protocols that can be asked whose session a token is. Where the token itself names its player, a player's later
-sessions, as the games here open them, would be other players'."""
-
-PROTOCOLS: Final = (*("quantum",) * 12, *("hub88",) * 6, *sorted({*TELLS_PLAYERS} - {"quantum", "hub88"}))
+PROTOCOLS: Final = (*("quantum",) * 12, *("hub88",) * 6, *sorted({*simulated_operators()} - {"quantum", "hub88"}))
 """The game's own format is played most often, then Hub88's, then the others by turns."""
 
 SHORTENED: Final[dict[str, dict[str, object]]] = {"betsoft": {"ask_again_for_s": 10.0}}
@@ -51,9 +45,18 @@ def refusals(protocol: str, act: str, direction: str) -> frozenset[str]:
     return REFUSALS.get(protocol, {}).get((act, direction), NONE)
 
 
+WITHOUT_CONFIRM: Final = {"withdraw": {"evenbet", "slotegrator"}, "deposit": {"hub88", "slotegrator"}}
+"""The protocols that have no word for the confirm of a hold of this direction."""
+
+
 def is_final_at_once(protocol: str, direction: str) -> bool:
     """Whether the protocol has no word for the confirm of this direction."""
-    return direction == "deposit" and (protocol == "hub88" or not has_deposits(protocol))
+    return protocol in WITHOUT_CONFIRM[direction] or (direction == "deposit" and not has_deposits(protocol))
+
+
+def has_one_session(protocol: str) -> bool:
+    """Whether a session's token names the player, and so is the same for all of a player's sessions."""
+    return "session_token" in adapter(protocol).Settings.model_fields
 
 
 def opening_balances(protocol: str) -> tuple[str, ...]:
@@ -80,5 +83,7 @@ def rules_ends_out(protocol: str) -> bool:
 
 
 def asks_once(protocol: str) -> bool:
-    """Whether the adapter makes one request for each call; others may look up a player or a transfer first."""
-    return not adapter(protocol).needs_player and not adapter(protocol).can_look_up()
+    """Whether the adapter makes one request for each call; others may look up a player or a transfer first, or have
+    calls that send nothing."""
+    kind = adapter(protocol)
+    return has_deposits(protocol) and not kind.needs_player and not kind.can_look_up()

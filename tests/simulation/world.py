@@ -17,6 +17,7 @@ from gateway.settings import Settings
 from gateway.telemetry.metrics import Metrics
 from gateway.toolbox.http import basic_auth
 from gateway.wire.calls import WalletCall
+from tests.simulation import protocols
 from tests.simulation.database import Database, Mishaps, SimulatedJournal
 from tests.simulation.dice import Dice
 from tests.simulation.disk import Disk
@@ -236,6 +237,9 @@ class World:
             if told is not None:
                 told.heard = True
             heard.set_result(told)
+
+    def has_one_session(self, operator: str) -> bool:
+        return protocols.has_one_session(self.operators[operator].protocol)
 
     def open_session(self, operator: str, player: str, token: str) -> None:
         self.tell("session begins", operator, token)

@@ -20,7 +20,7 @@ COMMAND = re.compile(r"^```sh(?: live)?\nmm-gateway (?P<words>.*?)\n```$", re.MU
 LIVE = re.compile(r"^```sh live\nmm-gateway (?P<words>.*?)\n```$", re.MULTILINE)
 OUTPUT = re.compile(r"^(?:prints|ends with)\n\n```text\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 ANSWER = re.compile(r"^```text file=(?P<name>\S+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-TOKEN = "token-1"
+TOKEN = "token-of-player-1"
 
 
 def without_what_differs(printed: str) -> str:

@@ -212,7 +212,9 @@ def test_a_gateway_delivers_what_is_retried_beside_it(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
     with running("sandbox", "--port", "0", "--players", "1", lines=2) as sandbox:
         deployment.configure(journals={}, operators={"acme": operator("JohnDoe", **yaml.safe_load(sandbox))})
-        deployment.keep("default", a_timeline("parked", wants=Decision.ROLLBACK, fate=Fate.REFUSED, token="token-1"))
+        deployment.keep(
+            "default", a_timeline("parked", wants=Decision.ROLLBACK, fate=Fate.REFUSED, token="token-of-player-1")
+        )
         with running("serve", "--config", str(deployment.config)) as serving:
             assert serving.startswith("mm-gateway serving on http://127.0.0.1:")
             assert "in use by process" in deployment.run("serve").err

@@ -48,7 +48,7 @@ class Sandbox:
 
 
 async def withdrawn(base_url: str, id: str) -> int:
-    body = {"token": "token-2", "mmTransactionId": id, "amount": {"amount": 1, "currencyCode": "XAG"}}
+    body = {"token": "token-of-player-2", "mmTransactionId": id, "amount": {"amount": 1, "currencyCode": "XAG"}}
     async with (
         aiohttp.ClientSession(headers=HEADERS) as client,
         client.post(f"{base_url}withdraw", json=body) as answer,

@@ -118,7 +118,7 @@ def assert_a_purchase_is_confirmed_and_another_rolled_back(played: str, ended: s
 def assert_faults_sessions_and_wire_are_within_reach(printed: str) -> None:
     rules, ended, wire = printed.splitlines()
     assert json.loads(rules)[0]["fault"] == "hang_after"
-    assert json.loads(ended) == {"token": "token-2"}
+    assert json.loads(ended) == {"token": "token-of-player-2"}
     seen = json.loads(wire)[1]
     assert (seen["call"], seen["headers"]["x-key"], seen["answer"]["status"]) == ("withdraw", "the sandbox's key", 200)
 
