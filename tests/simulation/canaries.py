@@ -129,6 +129,20 @@ CANARIES: Final = (
         ),
     ),
     Canary(
+        "a rollback keeps its id after never heard of it",
+        (
+            Edit(
+                "gateway.toolbox.ids:rollback_step",
+                '"rollback" if transfer.missing_at is None else "rollback_again"',
+                '"rollback"',
+            ),
+        ),
+    ),
+    Canary(
+        "any status of a transfer is the wanted end",
+        (Edit("gateway.operators.outcome:verdict_of_status", "if status is wanted else", "if status else"),),
+    ),
+    Canary(
         "further reasons are dropped",
         (Edit("gateway.transfers.ends:Ends._note_once", "if progress.is_noted:", "if True:"),),
     ),

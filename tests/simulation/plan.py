@@ -11,7 +11,7 @@ from gateway.sandbox.simulated import Manner, Unknown
 from tests.simulation.database import Mishaps
 from tests.simulation.dice import Dice
 from tests.simulation.network import Weather
-from tests.simulation.protocols import PROTOCOLS
+from tests.simulation.protocols import PROTOCOLS, outlives_repeats
 
 FAULTS: Final = tuple(fault for fault in Fault if fault is not Fault.HUGE)
 
@@ -147,6 +147,7 @@ def _manner(dice: Dice, protocol: str) -> Manner:
         checks_ends=dice.happens(0.4),
         trusts_tokens=dice.happens(0.3),
         refuses_repeats=refuses_repeats,
+        repeats_answers=dice.happens(0.25) and outlives_repeats(protocol),
         says_why=protocol != "quantum" or refuses_repeats or dice.happens(0.75),
     )
 

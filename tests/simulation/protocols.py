@@ -82,6 +82,12 @@ def rules_ends_out(protocol: str) -> bool:
     )
 
 
+def outlives_repeats(protocol: str) -> bool:
+    """Whether the protocol has a way to ask anew after "never heard of it", at an operator that repeats its answers."""
+    simulated: type[Simulated] = simulated_operators()[protocol].load()
+    return "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers" not in simulated.exemptions
+
+
 def asks_once(protocol: str) -> bool:
     """Whether the adapter makes one request for each call; others may look up a player or a transfer first, or have
     calls that send nothing."""
