@@ -1,29 +1,17 @@
 """Small mutations of the gateway, each of which the simulator must catch: what it cannot see, it does not prove.
 
-A canary replaces some lines of some functions while it is alive, in this process only. A line that is no longer
-there means that the gateway has changed: then its canary has to be thought through again.
+A canary replaces some lines of some functions while it is alive (`tests.support.mutation`).
 """
 
 from __future__ import annotations
 
-import inspect
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import reduce
-from importlib import import_module
-from types import FunctionType
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-
-class Edit(msgspec.Struct, frozen=True):
-    """`where` is ``module:function`` or ``module:Class.method``; `old` stands there once and becomes `new`."""
-
-    where: str
-    old: str
-    new: str
+from tests.support.mutation import Edit, mutated
 
 
 class Canary(msgspec.Struct, frozen=True):
@@ -498,34 +486,5 @@ CANARIES: Final = (
 @contextmanager
 def alive(canary: Canary) -> Iterator[None]:
     """The gateway with this mutation in it."""
-    functions = {edit.where: _function(edit.where) for edit in canary.edits}
-    healthy = {where: function.__code__ for where, function in functions.items()}
-    try:
-        for where, function in functions.items():
-            _mutate(function, [edit for edit in canary.edits if edit.where == where])
+    with mutated(canary.edits):
         yield
-    finally:
-        for where, function in functions.items():
-            function.__code__ = healthy[where]
-
-
-def _function(where: str) -> FunctionType:
-    module, _, path = where.partition(":")
-    found: Any = reduce(getattr, path.split("."), import_module(module))
-    assert isinstance(found, FunctionType), where
-    return found
-
-
-def _mutate(function: FunctionType, edits: list[Edit]) -> None:
-    """Gives the function the code of its own source with these edits made."""
-    source = textwrap.dedent(inspect.getsource(function))
-    for edit in edits:
-        if source.count(edit.old) != 1:
-            raise AssertionError(f"{edit.where} no longer has, once: {edit.old}")
-        source = source.replace(edit.old, edit.new)
-    compiled: dict[str, Callable[..., Any]] = {}
-    text = f"from __future__ import annotations\n{source}"
-    exec(compile(text, edits[0].where, "exec"), function.__globals__, compiled)
-    mutated = compiled[function.__name__]
-    assert isinstance(mutated, FunctionType)
-    function.__code__ = mutated.__code__
