@@ -53,6 +53,7 @@ class SimulatedEvenBet(Simulated):
     base_path = "/evenbet/"
     unknown_rollback = Unknown.FORGET
     refusable_repeats = frozenset()
+    final_holds = frozenset({Direction.WITHDRAW})
     unnamed_code = "99"
     exemptions: ClassVar[Mapping[str, str]] = {
         "an_answer_to_another_request_is_unknown": "an answer names neither the transaction nor the player",

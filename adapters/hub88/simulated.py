@@ -19,6 +19,9 @@ from gateway.toolbox import is_rsa_sha256_base64, read_rsa_key
 DECIMAL_PLACES: Final = 5
 KEY: Final = read_rsa_key(SANDBOX_KEY).public_key()
 
+GAME: Final = "sandbox_game"
+MOST: Final = 2**63 - 1
+
 STATUSES: Final = {
     Kind.SESSION: "RS_ERROR_INVALID_TOKEN",
     Kind.FUNDS: "RS_ERROR_NOT_ENOUGH_MONEY",
@@ -76,6 +79,7 @@ class _Body(msgspec.Struct, frozen=True):
     currency: str = ""
     amount: int = 0
     is_supplier_promo: bool = False
+    round_closed: bool | None = None
 
 
 class SimulatedHub88(Simulated):
@@ -83,10 +87,12 @@ class SimulatedHub88(Simulated):
 
     base_path = "/hub88/"
     refusable_repeats = frozenset({Act.ROLLBACK})
+    error_statuses = frozenset({200})
+    final_holds = frozenset({Direction.DEPOSIT})
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
-        return {"base_url": base_url, "private_key": SANDBOX_KEY, "game_code": "sandbox_game"}
+        return {"base_url": base_url, "private_key": SANDBOX_KEY, "game_code": GAME}
 
     @classmethod
     def other_settings(cls) -> list[dict[str, Any]]:
@@ -110,7 +116,10 @@ class SimulatedHub88(Simulated):
         if endpoint not in _ORDERS or request.method != "POST":
             raise Misunderstood(HttpResponse(404, {}, b""))
         try:
-            return _ORDERS[endpoint](msgspec.convert(decode(request.body), _Body))
+            body = msgspec.convert(decode(request.body), _Body)
+            if body.game_code != GAME:
+                raise Misunderstood(_response({"status": "RS_ERROR_INVALID_GAME"}))
+            return _ORDERS[endpoint](body)
         except (Unclear, ValueError):
             raise Misunderstood(_response({"status": "RS_ERROR_WRONG_SYNTAX"})) from None
 
@@ -128,6 +137,8 @@ def _balance_order(body: _Body) -> Order:
 
 
 def _bet_order(body: _Body) -> Order:
+    if body.round_closed is not False or not body.user:
+        raise ValueError("a bet without a user, or one that leaves no round open for its win to close")
     return _transaction_order(body, Act.HOLD, Direction.WITHDRAW, body.transaction_uuid)
 
 
@@ -135,8 +146,8 @@ def _win_order(body: _Body) -> Order:
     """A promotion gives money; a win of 0 closes its bet's round."""
     if body.is_supplier_promo:
         return _transaction_order(body, Act.HOLD, Direction.DEPOSIT, body.transaction_uuid)
-    if body.amount or not body.reference_transaction_uuid:
-        raise ValueError("neither a promotion nor a win of 0 that names its bet")
+    if body.amount or not body.reference_transaction_uuid or not body.round_closed:
+        raise ValueError("neither a promotion nor a win of 0 that names its bet and closes the round")
     return _transaction_order(body, Act.CONFIRM, Direction.WITHDRAW, body.reference_transaction_uuid)
 
 
@@ -154,6 +165,10 @@ _ORDERS: Final = {
 
 
 def _transaction_order(body: _Body, act: Act, direction: Direction, reference: str) -> Order:
+    if body.amount > MOST:
+        raise ValueError("not a signed 64-bit integer")
+    if act is not Act.HOLD and body.transaction_uuid in {"", body.reference_transaction_uuid}:
+        raise ValueError("a transaction without an id of its own")
     return Order(
         act=act,
         direction=direction,

@@ -45,12 +45,15 @@ INVALID_HASH: Final = 5
 BAD_PARAMETERS: Final = 7
 OTHER_ERROR: Final = 100
 
-CODES: Final = ("1", "2", "3", "4", "5", "6", "7", "8", "50", "100", "120", "130", "210", "310")
+NO_TRANSACTION: Final = "0"
+"""Success without a transactionId: not the yes to a bet or a result, and to a refund that there was no bet."""
+
+CODES: Final = (NO_TRANSACTION, "1", "2", "3", "4", "5", "6", "7", "8", "50", "100", "120", "130", "210", "310")
 
 PROVEN: Final[dict[Act, dict[str, Kind | Meaning]]] = {
     Act.HOLD: {"1": Kind.FUNDS, "3": Kind.OTHER, "50": Kind.LIMIT, "310": Kind.LIMIT},
     Act.CONFIRM: {"120": Meaning.PARK},
-    Act.ROLLBACK: {"120": Meaning.PARK},
+    Act.ROLLBACK: {NO_TRANSACTION: Kind.NOT_FOUND, "120": Meaning.PARK},
 }
 """What the contract's table of errors lets one conclude: after the codes under a hold it has no bet refunded."""
 
@@ -104,8 +107,8 @@ class SimulatedPragmatic(Simulated):
         return _error(int(code))
 
     def understand(self, request: Request) -> Order:
-        method = request.path.removeprefix(self.base_path).removesuffix(".html")
-        if method not in ACTS or request.method != "POST":
+        method, _, page = request.path.removeprefix(self.base_path).partition(".")
+        if method not in ACTS or page != "html" or request.method != "POST":
             raise Misunderstood(HttpResponse(404, {}, b""))
         form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
         if form.pop("hash", None) != _hash(form):
@@ -118,14 +121,18 @@ class SimulatedPragmatic(Simulated):
         account = self.ledger.accounts.get(form.get("userId", ""))
         if account is None and act is not Act.VERIFY:
             raise _refused(NO_PLAYER)
+        amount = _amount(act, form) if "amount" in form else ""
+        reference = self._name(act, form)
+        if act is Act.CONFIRM and reference.endswith(f"/{form.get('reference')}"):
+            raise _refused(BAD_PARAMETERS)  # a result has a reference of its own
         return Order(
             act=act,
             # Results and refunds name no session.
             token=form.get("token") or (account.token if account else ""),
-            reference=self._name(act, form),
+            reference=reference,
             id=form.get("roundDetails", ""),
             # A bet is taken in the currency of the account.
-            amount=money(_amount(act, form), account.currency) if account and act is Act.HOLD else None,
+            amount=money(amount, account.currency) if account and act is Act.HOLD else None,
             player=form.get("userId", ""),
         )
 

@@ -18,7 +18,7 @@ from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Reques
 from gateway.toolbox import basic_auth
 
 USERNAME: Final = "gateway"
-PASSWORD: Final = "sandbox"  # noqa: S105 - the sandbox's own, known to all
+PASSWORD: Final = "sandbox-password"  # noqa: S105 - the sandbox's own, known to all
 
 ACTS: Final = {
     "verifySession": (Act.VERIFY, Direction.WITHDRAW),
@@ -45,7 +45,21 @@ ERROR_CODES: Final = {
 ALREADY: Final = {Kind.ROLLED_BACK: 111, Kind.DUPLICATE: 112}
 """The codes for an end that is booked already, if this operator does not repeat its first answer."""
 
+DONE_BEFORE: Final = {Act.CONFIRM: ALREADY[Kind.DUPLICATE], Act.ROLLBACK: ALREADY[Kind.ROLLED_BACK]}
+"""Which of them acknowledges which end."""
+
 OTHER_ERROR: Final = 100
+NAME: Final = "NO_FUNDS"
+"""A name in the place of a code, which no setting can give a meaning."""
+
+FAILURES: Final[dict[str, dict[str, Any]]] = {
+    "an errorCode under HTTP 200": {"errorCode": OTHER_ERROR},
+    "success: false": {"success": False},
+    "an error by another name": {"errorMessage": "not booked"},
+}
+"""Members that some operators add to what looks like a yes."""
+
+ZERO: Final = {"amount": 0, "currencyCode": "XAG"}
 
 
 class _WireMoney(msgspec.Struct, frozen=True):
@@ -78,6 +92,7 @@ class SimulatedQuantum(Simulated):
     exemptions: ClassVar = {
         "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers": "a rollback carries the transfer's id alone"
     }
+    error_statuses = frozenset({500})
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
@@ -94,13 +109,18 @@ class SimulatedQuantum(Simulated):
 
     @classmethod
     def codes(cls) -> tuple[str, ...]:
-        return tuple(str(code) for code in (*ERROR_CODES.values(), *ALREADY.values(), OTHER_ERROR))
+        numbers = (*ERROR_CODES.values(), *ALREADY.values(), OTHER_ERROR)
+        return (*map(str, numbers), NAME, *FAILURES)
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the same for all
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the same for both
+        if self.manner.refuses_repeats and code == str(DONE_BEFORE.get(act)):
+            return Meaning.DONE
         return next((kind for kind, number in ERROR_CODES.items() if str(number) == code), Meaning.UNKNOWN)
 
     def answer_code(self, order: Order, code: str) -> HttpResponse:
-        return _error(order, int(code), f"code {code}")
+        if code in FAILURES:
+            return _response(200, {**_receipt(order, ZERO), **FAILURES[code]})
+        return _error(order, int(code) if code.isdecimal() else code, f"code {code}")
 
     def understand(self, request: Request) -> Order:
         if request.headers.get("authorization") != basic_auth(USERNAME, PASSWORD):
@@ -119,7 +139,7 @@ class SimulatedQuantum(Simulated):
             return _response(200, {"token": order.token, "playerId": account.player_id, "balance": balance})
         if order.act is Act.BALANCE:
             return _response(200, {"balance": balance})
-        return _response(200, {"mmTransactionId": order.id, "balance": balance})
+        return _response(200, _receipt(order, balance))
 
     def no(self, order: Order, kind: Kind) -> HttpResponse:
         return _error(order, self._code(kind), kind)
@@ -144,9 +164,14 @@ def _order(endpoint: str, body: _Body) -> Order:
     )
 
 
-def _error(order: Order, code: int, why: str) -> HttpResponse:
+def _receipt(order: Order, balance: dict[str, Any]) -> dict[str, Any]:
+    return {"mmTransactionId": order.id, "balance": balance}
+
+
+def _error(order: Order, code: int | str, why: str) -> HttpResponse:
     description = f"{order.call} {order.id} under {order.token}: {why}"
-    return _response(500, {"errorCode": code, "errorDescription": description})
+    about = {"mmTransactionId": order.id} if order.id else {}
+    return _response(500, {"errorCode": code, "errorDescription": description, **about})
 
 
 def _response(status: int, body: dict[str, Any]) -> HttpResponse:

@@ -35,6 +35,7 @@ class SimulatedSlotegrator(Simulated):
     base_path = "/slotegrator/"
     unknown_rollback = Unknown.FORGET
     refusable_repeats = frozenset()
+    final_holds = frozenset(Direction)
     unnamed_code = "NO_SUCH_CODE"
     exemptions: ClassVar[Mapping[str, str]] = {
         "an_answer_to_another_request_is_unknown": "the answers to `bet` and `win` name the operator's own id alone",

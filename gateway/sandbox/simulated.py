@@ -158,6 +158,11 @@ class Simulated(ABC):
     needs an exemption."""
     success_statuses: ClassVar[frozenset[int]] = frozenset({200})
     """The HTTP statuses under which the contract's yes comes."""
+    error_statuses: ClassVar[frozenset[int] | None] = None
+    """The HTTP statuses under which the contract's errors count: under any other they prove nothing. None if the
+    contract does not say."""
+    final_holds: ClassVar[frozenset[Direction]] = frozenset()
+    """The directions whose hold is final at once under `adapter_settings`, so that nothing is sent for its confirm."""
     unnamed_code: ClassVar[str] = "987654"
     """An error code that the protocol does not have."""
     exemptions: ClassVar[Mapping[str, str]] = {}
@@ -280,6 +285,7 @@ class Simulated(ABC):
         account = self.ledger.session(order.token)
         if not self._keeps(order.amount):
             raise Refusal(Kind.AMOUNT)
+        _require_player(order, account.player_id)
         return self.ledger.hold(account, order.direction, order.reference, order.id, order.amount)
 
     def _keeps(self, amount: Money) -> bool:
@@ -292,9 +298,15 @@ class Simulated(ABC):
         return self.ledger.session(order.token) if self.manner.checks_ends else self.ledger.owner(order.token)
 
     def _confirm(self, order: Order, caller: Account | None) -> Account:
+        self._require_holds_player(order)
         self._refuse_repeat(order, HoldState.CONFIRMED, Kind.DUPLICATE)
         account = self.ledger.confirm(order.reference, order.amount)
         return caller if self.manner.trusts_tokens and caller is not None else account
+
+    def _require_holds_player(self, order: Order) -> None:
+        hold = self.ledger.holds.get(order.reference)
+        if hold is not None and hold.player_id and not self.manner.trusts_tokens:
+            _require_player(order, hold.player_id)
 
     def _refuse_repeat(self, order: Order, ended: HoldState, kind: Kind) -> None:
         hold = self.ledger.holds.get(order.reference)
@@ -303,6 +315,7 @@ class Simulated(ABC):
             raise Refusal(kind)
 
     def _undo(self, order: Order, caller: Account | None) -> Account:
+        self._require_holds_player(order)
         self._refuse_repeat(order, HoldState.UNDONE, Kind.ROLLED_BACK)
         if order.reference in self.ledger.holds:
             account = self.ledger.undo(order.reference, caller if self.manner.trusts_tokens else None)
@@ -315,6 +328,11 @@ class Simulated(ABC):
         if caller is None:
             raise Refusal(Kind.SESSION)
         return caller
+
+
+def _require_player(order: Order, player_id: str) -> None:
+    if order.player not in {"", player_id}:
+        raise Refusal(Kind.PLAYER)
 
 
 def simulated_operators() -> dict[str, EntryPoint]:

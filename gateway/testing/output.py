@@ -31,7 +31,10 @@ class Output:
 def captured() -> Iterator[Output]:
     """Collects the whole process's output meanwhile. Blocks must not overlap, except one within another."""
     output = Output()
-    logging.getLogger().addHandler(output.handler)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(output.handler)
+    root.setLevel(logging.DEBUG)  # some gateway may be run with any level
     try:
         with (
             capture_logs() as output.events,
@@ -42,7 +45,8 @@ def captured() -> Iterator[Output]:
             warnings.simplefilter("always")
             yield output
     finally:
-        logging.getLogger().removeHandler(output.handler)
+        root.setLevel(level)
+        root.removeHandler(output.handler)
 
 
 class _Collector(logging.Handler):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, Final
@@ -64,11 +64,13 @@ class Workbench:
         self._operators: list[Operator] = []
         self.operator = self.another_operator()
 
-    def another_operator(self, *, timeout_s: float = LONG_TIMEOUT_S, now: float = NOW) -> Operator:
+    def another_operator(
+        self, *, timeout_s: float = LONG_TIMEOUT_S, now: float = NOW, settings: Mapping[str, Any] = {}
+    ) -> Operator:
         """The same operator as another gateway, or this one after a restart, reaches it. `now` is its clock, in Unix
-        seconds."""
-        settings = {**self.simulated.own_settings(self.server.base_url), **self.subject.settings}
-        operator = build(self.subject.adapter, settings, timeout_s, now)
+        seconds; `settings` replaces some of the adapter's settings."""
+        own = {**self.simulated.own_settings(self.server.base_url), **self.subject.settings, **settings}
+        operator = build(self.subject.adapter, own, timeout_s, now)
         self._operators.append(operator)
         return operator
 
@@ -118,6 +120,12 @@ class Workbench:
         """A transfer whose hold the operator has taken, with what the adapter wants remembered. Raises `Unmet`."""
         if not self.session.player_id:
             await self.verify()
+        return await self.hold_unverified(direction, amount, id)
+
+    async def hold_unverified(
+        self, direction: Direction, amount: Money | None = None, id: str = "1234abcd"
+    ) -> Transfer:
+        """The same in the session as it is, whose player the gateway may have to ask for. Raises `Unmet`."""
         transfer = self.transfer(direction, amount, id)
         outcome = await self.attempt(HOLDS[direction], transfer)
         self.require(outcome.verdict is Verdict.SUCCESS, f"{HOLDS[direction].call}: success", shown_outcome(outcome))
@@ -133,6 +141,10 @@ class Workbench:
     def go_wrong(self, fault: Fault, calls: tuple[WalletCall, ...] = ()) -> None:
         """Makes this fault happen to every request (for one of `calls`, empty: to all) from now on."""
         self.server.operator.switch([FaultRule(fault=fault, calls=calls, delay_s=0.0)])
+
+    def go_right(self) -> None:
+        """Ends every fault."""
+        self.server.operator.switch([])
 
     def answer(self, answer: Callable[[Order], HttpResponse]) -> None:
         """The operator does nothing from now on but give this answer to every request that it understands."""

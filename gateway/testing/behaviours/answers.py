@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -16,7 +16,7 @@ from gateway.operators.errors import Declined, Kind, Unmapped
 from gateway.records import Direction, Transfer, Verdict
 from gateway.sandbox.faults import BALANCE_FAULTS, Fault
 from gateway.sandbox.ledger import Account
-from gateway.sandbox.simulated import Meaning, Order, as_another
+from gateway.sandbox.simulated import PLAIN, Manner, Meaning, Order, as_another
 from gateway.testing.behaviours.registry import Case, Grade, behaviour
 from gateway.testing.subject import Move, Subject
 from gateway.testing.workbench import Workbench
@@ -54,6 +54,17 @@ ODD_BALANCES: Final[dict[str, Callable[[Account], Account]]] = {
 }
 """Odd balances that some operators send. A balance only informs, so none of them may spoil a yes."""
 
+Rename = Callable[[Any, Transfer], Any]
+
+OTHER_NAMES: Final[dict[str, Rename]] = {
+    "a shorter name": lambda name, _: name[:-1] if isinstance(name, str) else name,
+    "a name in another case": lambda name, transfer: name.swapcase() if name == transfer.id else name,
+}
+"""What an answer to another request may call it. A game's own id has a case, a UUID has not."""
+
+NOTHING: Final = HttpResponse(200, {}, b"?")
+
+ECHO: Final = "an echo of the request"
 WEB_PAGE: Final = "a web page"
 WRONG_BODIES: Final = {
     WEB_PAGE: b"<!doctype html><html><body>It works!</body></html>",
@@ -86,17 +97,51 @@ def an_answer_that_proves_nothing_is_unknown(subject: Subject) -> Iterator[Case]
 
 @behaviour(Grade.BRONZE, exemptible=True, again=True)
 def an_answer_to_another_request_is_unknown(subject: Subject) -> Iterator[Case]:
-    """An answer that names another transfer, session or request proves nothing about this one: a proxy or a cache may
-    have mixed them up. A contract whose answers name nothing is exempt."""
+    """An answer that names another transfer, session or request (even one that differs in little) proves nothing about
+    this one: a proxy or a cache may have mixed them up. So does an error that names another. A contract whose answers
+    name nothing is exempt."""
 
     async def play(move: Move, bench: Workbench) -> None:
         transfer = await bench.before(move)
         bench.go_wrong(Fault.WRONG_ID)
-        outcome = await bench.attempt(move, transfer)
-        if not bench.sends_nothing(move, outcome):
-            bench.expect(outcome.verdict is Verdict.UNKNOWN, "unknown", outcome)
+        await _expect_unknown(bench, move, transfer, f"{move.call}, a longer name")
+        bench.go_right()
+        for how, rename in OTHER_NAMES.items():
+            bench.answer(partial(_yes_renamed, bench, transfer, rename))
+            await _expect_unknown(bench, move, transfer, f"{move.call}, {how}")
+        for code in subject.simulated.codes():
+            bench.answer(partial(_error_of_another, bench, code))
+            await _expect_unknown(bench, move, transfer, f"{move.call}, code {code} of another")
 
-    return (Case(move.call, partial(play, move)) for move in subject.moves)
+    for move, manner in product(subject.moves, _manners(subject)):
+        yield Case(move.call, partial(play, move), manner=manner)
+
+
+async def _expect_unknown(bench: Workbench, move: Move, transfer: Transfer, case: str) -> None:
+    outcome = await bench.attempt(move, transfer)
+    if not bench.sends_nothing(move, outcome):
+        bench.expect(outcome.verdict is Verdict.UNKNOWN, "unknown", outcome, case)
+
+
+def _yes_renamed(bench: Workbench, transfer: Transfer, rename: Rename, order: Order) -> HttpResponse:
+    """A yes in which what names this request is renamed."""
+    account, read = bench.ledger.accounts[bench.player], bench.simulated.read_body
+    yes = bench.simulated.yes(order, account)
+    members, others = read(yes.body), read(bench.simulated.yes(as_another(order), account).body)
+    for name in [name for name in members if members[name] != others.get(name)]:
+        members[name] = rename(members[name], transfer)
+    if members == read(yes.body):  # this protocol has no such name
+        return NOTHING
+    return HttpResponse(yes.status, yes.headers, bench.simulated.write_body(members))
+
+
+def _error_of_another(bench: Workbench, code: str, order: Order) -> HttpResponse:
+    error = bench.simulated.answer_code(as_another(order), code)
+    return NOTHING if error == bench.simulated.answer_code(order, code) else error
+
+
+def _manners(subject: Subject) -> tuple[Manner, ...]:
+    return (PLAIN, Manner(refuses_repeats=True)) if subject.simulated.refusable_repeats else (PLAIN,)
 
 
 @behaviour(Grade.BRONZE, exemptible=True)
@@ -189,8 +234,16 @@ def no_status_proves_anything_alone(subject: Subject) -> Iterator[Case]:
             met = outcome.verdict is Verdict.UNKNOWN
             bench.expect(met, Verdict.UNKNOWN, outcome, f"{move.call}, HTTP {status} with {body}")
 
+    async def play_echo(move: Move, bench: Workbench) -> None:
+        transfer = await bench.before(move)
+        for status in NAMED_STATUSES:
+            bench.answer(partial(_echo, bench, status))
+            await _expect_unknown(bench, move, transfer, f"{move.call}, HTTP {status} with {ECHO}")
+
     for move, body in product(subject.moves, WRONG_BODIES):
         yield Case(f"{move.call}, {body}", partial(play, move, body))
+    for move in subject.moves:
+        yield Case(f"{move.call}, {ECHO}", partial(play_echo, move))
 
 
 def _statuses_for(move: Move) -> Sequence[int]:
@@ -200,6 +253,10 @@ def _statuses_for(move: Move) -> Sequence[int]:
 def _yes_under(bench: Workbench, status: int, order: Order) -> HttpResponse:
     yes = bench.simulated.yes(order, bench.ledger.accounts[bench.player])
     return HttpResponse(status, yes.headers, yes.body)
+
+
+def _echo(bench: Workbench, status: int, order: Order) -> HttpResponse:
+    return bare_answer(status, bench.wire()[-1].body, order)
 
 
 def _no_yes(bench: Workbench, status: int, body: bytes, order: Order) -> HttpResponse:
@@ -216,21 +273,36 @@ def bare_answer(status: int, body: bytes, _: Order) -> HttpResponse:
 @behaviour(Grade.BRONZE)
 def every_error_code_means_what_the_contract_says(subject: Subject) -> Iterator[Case]:
     """Each code that the simulated operator names (`Simulated.codes`), in answer to each call, is told as the contract
-    means it (`Simulated.meaning`); a code that the contract does not name is unknown."""
+    means it (`Simulated.meaning`); a code that the contract does not name is unknown, and so is every code under an
+    HTTP status under which the contract has no errors (`Simulated.error_statuses`)."""
 
     async def play(move: Move, bench: Workbench) -> None:
         transfer = await bench.before(move)
         for code in (*subject.simulated.codes(), subject.simulated.unnamed_code):
             await _expect_meaning(bench, move, transfer, code)
 
-    return (Case(move.call, partial(play, move)) for move in subject.moves)
+    async def play_statuses(move: Move, bench: Workbench) -> None:
+        transfer = await bench.before(move)
+        by_verdict = {_verdict_of(_meaning(bench, move, code), move): code for code in subject.simulated.codes()}
+        for status, code in product(COMMON_STATUSES, by_verdict.values()):
+            if status not in (subject.simulated.error_statuses or ()):
+                bench.answer(partial(_error_under, bench, status, code))
+                await _expect_unknown(bench, move, transfer, f"{move.call}, HTTP {status} with code {code}")
+
+    for move, manner in product(subject.moves, _manners(subject)):
+        yield Case(move.call, partial(play, move), manner=manner)
+        if subject.simulated.error_statuses is not None:
+            yield Case(move.call, partial(play_statuses, move), manner=manner)
+
+
+def _error_under(bench: Workbench, status: int, code: str, order: Order) -> HttpResponse:
+    error = bench.simulated.answer_code(order, code)
+    return HttpResponse(status, error.headers, error.body)
 
 
 async def _expect_meaning(bench: Workbench, move: Move, transfer: Transfer, code: str) -> None:
     simulated = bench.simulated
-    meaning: Kind | Meaning = Meaning.UNKNOWN
-    if code in simulated.codes():
-        meaning = simulated.meaning(code, move.act, move.direction)
+    meaning = _meaning(bench, move, code)
     bench.answer(lambda order: simulated.answer_code(order, code))
     outcome = await bench.attempt(move, transfer)
     if not bench.sends_nothing(move, outcome):
@@ -240,6 +312,11 @@ async def _expect_meaning(bench: Workbench, move: Move, transfer: Transfer, code
         if wanted is Verdict.DECLINED:
             bench.expect(outcome.kind == meaning, f"declined ({meaning})", outcome, case)
         bench.expect(outcome.park == (meaning is Meaning.PARK), f"{meaning}", f"park: {outcome.park}", case)
+
+
+def _meaning(bench: Workbench, move: Move, code: str) -> Kind | Meaning:
+    named = code in bench.simulated.codes()
+    return bench.simulated.meaning(code, move.act, move.direction) if named else Meaning.UNKNOWN
 
 
 def _verdict_of(meaning: Kind | Meaning, move: Move) -> Verdict:

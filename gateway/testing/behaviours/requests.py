@@ -11,6 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from gateway.money import money
+from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
 from gateway.records import Direction, Fate, Session, Transfer, Verdict
 from gateway.sandbox.faults import Fault
@@ -31,9 +32,15 @@ SENT_ONCE: Final = (
 
 ODD_NAMES: Final = (
     *("with space", "a&b=c", "a/b", "a%2Fb", "a?b", "a#b", "a+b", 'say "hi"', "it's", "<b>", "back\\slash"),
-    *("größe-漢字-🎲", "..", "a;b,c:d|e", "x" * 255),
+    *("größe-漢字-🎲", "gro\u0308ße", "ﬁ①", "..", "a;b,c:d|e", "x" * 255),
 )
-"""Ids that mean something else in a path, a query, a form, JSON or XML."""
+"""Ids that mean something else in a path, a query, a form, JSON or XML, or change if Unicode is normalised."""
+
+LIKE_NAMES: Final = ("a/b", "a%2Fb", "a b", "a+b", "a%20b", "A/B", "a/b ", "ö", "o\u0308", "ﬁ", "fi")
+"""Ids that are the same to whoever quotes, folds, strips or normalises them."""
+
+TYPES: Final = {b"{": "json", b"[": "json", b"<": "xml"}
+"""What the first byte of a body says of it."""
 
 AT_ONCE: Final = 8
 
@@ -116,19 +123,68 @@ def each_try_is_sent_once(subject: Subject) -> Iterator[Case]:
     return (Case(move.call, partial(play, move)) for move in subject.moves)
 
 
+@behaviour(Grade.SILVER, exemptible=True)
+def a_body_says_what_it_is(subject: Subject) -> Iterator[Case]:
+    """A request with a body has a Content-Type that suits it (JSON, XML, a form): many servers refuse or misread it
+    otherwise."""
+
+    async def play(move: Move, bench: Workbench) -> None:
+        await bench.attempt(move, await bench.before(move))
+        for seen in (seen for seen in bench.wire() if seen.body):
+            found = seen.headers.get("content-type", "").lower()
+            wanted = next((word for first, word in TYPES.items() if seen.body.lstrip().startswith(first)), "form")
+            bench.expect(wanted in found, f"a Content-Type with {wanted!r}", repr(found), seen.call)
+
+    return (Case(move.call, partial(play, move)) for move in subject.moves)
+
+
+@behaviour(Grade.SILVER)
+def every_other_setting_changes_what_is_sent(subject: Subject) -> Iterator[Case]:
+    """Settings that the simulated operator names as changing what is sent (`Simulated.other_settings`) do: one that the
+    adapter does not look at is worse than none."""
+
+    async def play(other: Subject, bench: Workbench) -> None:
+        await bench.verify()
+        sent = await _whole_wire(bench, bench.operator)
+        changed = await _whole_wire(bench, bench.another_operator(settings=other.settings))
+        bench.expect(changed != sent, "other requests than under the default settings", "the same requests")
+
+    for other in subject.variants[1:]:
+        yield Case(f"{dict(other.settings)}", partial(play, other))
+
+
+async def _whole_wire(bench: Workbench, operator: Operator) -> list[tuple[object, ...]]:
+    """What one hold with its confirm and one with its rollback send in each direction."""
+    sent_before = len(bench.wire())
+    for direction, ends in product(bench.subject.directions, (CONFIRMS, ROLLBACKS)):
+        transfer = bench.transfer(direction, id=f"{ends[direction].act}")
+        held = await bench.attempt(HOLDS[direction], transfer, operator)
+        await bench.attempt(ends[direction], remember(transfer, held), operator)
+    return [masked(seen, bench.subject.adapter.fresh) for seen in bench.wire()[sent_before:]]
+
+
 @behaviour(Grade.BRONZE)
 def every_transfer_has_a_name_of_its_own(subject: Subject) -> Iterator[Case]:
     """Ids that differ only by what quoting does to them, and a withdraw and a deposit with the same id, are different
-    transfers at the operator. If one were taken for a repeat of the other, its money would be lost."""
+    transfers at the operator, and each is confirmed by itself. If one were taken for a repeat of the other, its money
+    would be lost."""
 
     async def play(bench: Workbench) -> None:
         await bench.verify()
-        for direction, id in product(subject.directions, ("a/b", "a%2Fb", "a b", "a+b", "a%20b", "A/B", "a/b ")):
+        held: list[Transfer] = []
+        for direction, id in product(subject.directions, LIKE_NAMES):
             holds_before = len(bench.ledger.holds)
             outcome = await bench.attempt(HOLDS[direction], bench.transfer(direction, id=id))
             taken = len(bench.ledger.holds) - holds_before
             met = taken == 1 if outcome.verdict is Verdict.SUCCESS else outcome.verdict is Verdict.DECLINED
             bench.expect(met, "one more hold, or a decline", f"{taken} more, {outcome}", f"{direction} {id!r}")
+            if outcome.verdict is Verdict.SUCCESS:
+                held.append(remember(bench.transfer(direction, id=id), outcome))
+        for transfer in held:
+            await bench.attempt(CONFIRMS[transfer.direction], transfer)
+        sent = [each for each in held if bench.wire(CONFIRMS[each.direction].call)]
+        confirmed = [hold for hold in bench.ledger.holds.values() if hold.state is HoldState.CONFIRMED]
+        bench.expect(len(confirmed) == len(sent), f"{len(sent)} holds that are confirmed", len(confirmed))
         bench.expect_right_books()
 
     yield Case("", play)

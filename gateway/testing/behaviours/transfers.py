@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from gateway.sandbox.simulated import CURRENCIES, Manner, Unknown
 from gateway.testing.behaviours.registry import Case, Grade, behaviour
 from gateway.testing.subject import CONFIRMS, HOLDS, ROLLBACKS, Move, Subject
 from gateway.testing.workbench import FULL, Workbench
+from gateway.toolbox import ISO_4217_PLACES, Currencies
 
 AMOUNTS: Final = (
     *(f"1e{scale}" for scale in range(-12, 25)),
@@ -29,6 +31,9 @@ AMOUNTS: Final = (
 
 ISO_CURRENCIES: Final = CURRENCIES[1:]
 
+EXPONENT: Final = re.compile(rb'(?:^|[\s:=>\[,])"?-?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]+(?=$|[\s,}\]&<"])')
+"""A number such as 1E-7, alone in a member, a field or an element: many readers of money refuse it."""
+
 GATEWAY_TRIES: Final = 3
 """How often the gateway's rules are followed here; the gateway itself tries for days."""
 
@@ -36,7 +41,7 @@ GATEWAY_TRIES: Final = 3
 @behaviour(Grade.BRONZE)
 def an_amount_arrives_exactly_or_is_declined_unsent(subject: Subject) -> Iterator[Case]:
     """An amount arrives at the operator digit for digit, from 1e-12 to the largest. One that the protocol cannot carry
-    is declined (`Kind.AMOUNT`) before anything is sent: rounded money is lost money."""
+    is declined (`Kind.AMOUNT`) before anything is sent: rounded money is lost money. No amount has an exponent."""
 
     async def play(direction: Direction, currency: str, bench: Workbench) -> None:
         await bench.verify()
@@ -64,25 +69,31 @@ async def _hold_exactly(bench: Workbench, direction: Direction, currency: str, a
         return False
     booked = next((hold.amount for hold in bench.ledger.holds.values() if hold.amount == exact), None)
     bench.expect(outcome.verdict is Verdict.SUCCESS, "success, or declined unsent", outcome, case)
+    bodies = [seen.body for seen in bench.wire(move.call)[sent_before:]]
+    bench.expect(not any(map(EXPONENT.search, bodies)), "plain digits", "an exponent", case)
     bench.expect(booked is not None, f"a hold of exactly {exact}", outcome, case)
     return True
 
 
 @behaviour(Grade.BRONZE, again=True)
 def a_confirmed_transfer_has_moved_the_money(subject: Subject) -> Iterator[Case]:
-    """A hold and its confirm succeed, and the operator's books show exactly the amount. A confirm may send nothing if
-    the operator's holds are final at once."""
+    """A hold and its confirm succeed, and the operator's books show exactly the amount. A confirm is sent,
+    unless holds are final at once (`Simulated.final_holds`, or by other settings)."""
 
-    async def play(direction: Direction, bench: Workbench) -> None:
+    async def play(direction: Direction, verified: bool, bench: Workbench) -> None:  # noqa: FBT001 - a case's own
         full = bench.balance
-        transfer = await bench.hold(direction)
+        transfer = await (bench.hold(direction) if verified else bench.hold_unverified(direction))
         after_hold = bench.balance
         outcome = await bench.attempt(CONFIRMS[direction], transfer)
         _expect_yes(bench, outcome, after_hold)
         bench.expect(bench.balance == after_hold != full, f"{after_hold} in the operator's books", bench.balance)
+        final = direction in subject.simulated.final_holds or bench.subject.settings
+        bench.expect(bool(bench.wire(CONFIRMS[direction].call) or final), "a confirm that is sent", "nothing was sent")
         bench.expect_right_books()
 
-    return (Case(direction, partial(play, direction)) for direction in subject.directions)
+    for direction in subject.directions:
+        yield Case(direction, partial(play, direction, True))  # noqa: FBT003 - the case's own
+        yield Case(f"{direction}, in a session that nobody has verified", partial(play, direction, False))  # noqa: FBT003 - the same
 
 
 @behaviour(Grade.BRONZE, again=True)
@@ -301,12 +312,13 @@ def too_little_money_is_a_decline(subject: Subject) -> Iterator[Case]:
 
 @behaviour(Grade.SILVER)
 def a_receipts_balance_is_the_operators(subject: Subject) -> Iterator[Case]:
-    """The balance in the receipt of a hold is the one after it, or there is none."""
+    """The balance in the receipt of a hold is the one after it, or there is none; for the next hold too."""
 
     async def play(direction: Direction, bench: Workbench) -> None:
         await bench.verify()
-        outcome = await bench.attempt(HOLDS[direction], bench.transfer(direction))
-        _expect_yes(bench, outcome, bench.balance)
+        for id in ("1234abcd", "next"):
+            outcome = await bench.attempt(HOLDS[direction], bench.transfer(direction, id=id))
+            _expect_yes(bench, outcome, bench.balance)
 
     return (Case(direction, partial(play, direction)) for direction in subject.directions)
 
@@ -322,6 +334,33 @@ def an_ended_session_is_declined_as_such(subject: Subject) -> Iterator[Case]:
         bench.expect((outcome.verdict, outcome.kind) == (Verdict.DECLINED, Kind.SESSION), "declined (session)", outcome)
 
     return (Case(direction, partial(play, direction)) for direction in subject.directions)
+
+
+@behaviour(Grade.SILVER, exemptible=True)
+def a_currency_goes_by_the_operators_code(subject: Subject) -> Iterator[Case]:
+    """Where the settings give the operator's code for a currency of the game's (`currencies`), the operator gets its
+    own code with the same amount, and the game its own."""
+
+    async def play(ours: str, theirs: str, bench: Workbench) -> None:
+        bench.operator = bench.another_operator(settings=_with_codes(subject, {ours: theirs}))
+        await bench.verify()
+        for direction in subject.directions:
+            held = await bench.hold(direction, money("2.5", ours), id=direction)
+            booked = bench.held(held)
+            met = booked is not None and booked.amount == money("2.5", theirs)
+            bench.expect(met, f"a hold of 2.5 {theirs}", booked)
+            balance = bench.outcomes[-1].balance
+            bench.expect(balance in {None, money(bench.balance.amount, ours)}, f"a balance in {ours}", balance)
+
+    if "currencies" in subject.adapter.Settings.model_fields:
+        ours, *others = subject.simulated.currencies
+        for theirs in [each for each in others if ISO_4217_PLACES.get(each) == ISO_4217_PLACES.get(ours)]:
+            yield Case(f"{theirs} for {ours}", partial(play, ours, theirs), balance=money("1000", theirs))
+
+
+def _with_codes(subject: Subject, codes: dict[str, str]) -> dict[str, Any]:
+    whole = subject.adapter.Settings.model_fields["currencies"].annotation is Currencies
+    return {"currencies": {"codes": codes} if whole else codes}
 
 
 @behaviour(Grade.GOLD)

@@ -124,7 +124,7 @@ def test_an_adapter_that_misreads_answers_is_caught(broken: type[Quantum], fault
 @pytest.mark.parametrize(
     "broken, behaviour, case",
     [
-        (DoesNotLookAtTheId, "an_answer_to_another_request_is_unknown", "withdraw"),
+        (DoesNotLookAtTheId, "an_answer_to_another_request_is_unknown", "withdraw, a longer name"),
         (DoesNotLookAtTheStatus, "only_the_contracts_statuses_are_a_yes", "withdraw, HTTP 503 with a yes"),
         (
             TakesEveryErrorForNothingToUndo,

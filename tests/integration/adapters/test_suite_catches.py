@@ -391,7 +391,7 @@ class LookedUp(SimulatedQuantum):
     def understand(self, request: Request) -> Order:
         if request.path != "/wallet/status":
             return super().understand(request)
-        return replace(super().understand(replace(request, path="/wallet/rollbackWithdrawal")), act=Act.LOOK_UP)
+        return replace(super().understand(replace(request, path="/wallet/getBalance")), act=Act.LOOK_UP)
 
     def yes(self, order: Order, account: Account) -> HttpResponse:
         if order.act is not Act.LOOK_UP:
@@ -531,7 +531,10 @@ def test_a_simulated_operator_that_plays_too_little_is_caught() -> None:
 
 
 def test_every_behaviour_is_shown_to_catch_a_wrong_adapter() -> None:
-    elsewhere = {  # test_conformance_catches.py, and the tests above
+    elsewhere = {  # test_conformance_catches.py, tests/adapter_canaries, and the tests above
+        "a_body_says_what_it_is",
+        "a_currency_goes_by_the_operators_code",
+        "every_other_setting_changes_what_is_sent",
         "an_answer_that_proves_nothing_is_unknown",
         "an_answer_to_another_request_is_unknown",
         "a_yes_is_a_yes_whatever_its_balance",
