@@ -100,6 +100,10 @@ simulate: $(DEV)  ## try to lose money under faults: SEEDS=10000 for many, SEED=
 canaries: $(DEV)  ## break the gateway on purpose, and see whether the simulator sees it
 	@$(BIN)/python -m tests.simulation --workers $(WORKERS) canaries
 
+.PHONY: adapter-canaries
+adapter-canaries: $(DEV)  ## make small mistakes in adapters, and see which behaviour of the suite sees each: ADAPTER=hub88
+	@$(BIN)/python -m tests.adapter_canaries --workers $(WORKERS) $(if $(ADAPTER),--adapter $(ADAPTER))
+
 .PHONY: fuzz
 fuzz: $(DEV) $(FUZZ)  ## fuzz parsers (RUNS=1000000 each), adapters (ANSWERS=1000000 mutated answers each), the door; TARGET=calls
 	@$(BIN)/python -m tests.fuzz --runs $(or $(RUNS),100000) --answers $(or $(ANSWERS),1000000) --workers $(WORKERS) $(TARGET)
