@@ -437,8 +437,8 @@ CANARIES: Final = (
             Edit("gateway.transfers.rules:mark_held", "session=outcome.session", "session=None"),
             Edit(
                 "gateway.operators.operator:Operator._look_up_player",
-                "player = await self._verify(session)",
-                "if call not in HOLDS:\n            return None\n        player = await self._verify(session)",
+                "player = await self._verify(session, WireUse())",
+                "if call not in HOLDS:\n            return None\n        player = await self._verify(session, WireUse())",
             ),
         ),
     ),
