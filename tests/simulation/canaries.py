@@ -438,7 +438,8 @@ CANARIES: Final = (
             Edit(
                 "gateway.operators.operator:Operator._look_up_player",
                 "player = await self._verify(session, WireUse())",
-                "if call not in HOLDS:\n            return None\n        player = await self._verify(session, WireUse())",
+                "if call not in HOLDS:\n            return None\n"
+                "        player = await self._verify(session, WireUse())",
             ),
         ),
     ),
