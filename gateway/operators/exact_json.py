@@ -75,12 +75,13 @@ def _parse(body: bytes) -> Any:
 def encode(value: Any) -> bytes:
     """JSON in UTF-8, without spaces; a `Decimal` becomes a number, digit for digit and never with an exponent.
 
-    Raises `ValueError` for a `Decimal` whose plain digits would be longer than `MAX_PLAIN_DIGITS`.
+    Raises `ValueError` for a `Decimal` that is not finite, or whose plain digits would be longer than
+    `MAX_PLAIN_DIGITS`.
     """
     written = _encoder.encode(value)
-    # Small and large decimals come out as 1E-7 and 1E+2, which a reader of money may refuse. They are rare, and looking
-    # for their mark is cheap; a text with the same mark comes out the same either way.
-    if b"E-" in written or b"E+" in written:
+    # Small and large decimals come out as 1E-7 and 1E+2, which a reader of money may refuse, and NaN is not JSON. They
+    # are rare, and looking for their marks is cheap; a text with the same mark comes out the same either way.
+    if b"E-" in written or b"E+" in written or b"NaN" in written or b"Infinity" in written:
         return _encoder.encode(_in_plain_digits(value))
     return written
 
@@ -106,7 +107,7 @@ def _in_plain_digits(value: Any) -> Any:
 
 def _digits_of(number: Decimal) -> Any:
     if not number.is_finite():
-        return number
+        raise ValueError("JSON has no number that is not finite")
     _, digits, exponent = number.as_tuple()
     assert isinstance(exponent, int)
     if len(digits) + abs(exponent) > MAX_PLAIN_DIGITS:

@@ -58,8 +58,9 @@ NO_ANSWER: Final = UsableAnswer(None)
 
 
 def verdict_of(error: OperatorError, call: WalletCall) -> Verdict:
-    """`NOT_FOUND` only answers a rollback: there it says that there is nothing to undo."""
-    if isinstance(error, Declined):
+    """`NOT_FOUND` only answers a rollback: there it says that there is nothing to undo. A decline of no `Kind` proves
+    nothing: the adapter has made a mistake."""
+    if isinstance(error, Declined) and _is_a(error.kind, Kind):
         return Verdict.NOT_FOUND if error.kind is Kind.NOT_FOUND and call in ROLLBACKS else Verdict.DECLINED
     return Verdict.UNSENT if isinstance(error, Unsent) else Verdict.UNKNOWN
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -16,6 +17,8 @@ from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
 
 GROUP: Final = "mm_gateway.adapters"
+
+_FRESH_PART: Final = re.compile(r"(header|query|body) \S+")
 
 
 class AdapterUnavailable(LookupError):
@@ -110,4 +113,13 @@ def _what_is_wrong(found: Any) -> str | None:
     settings: Any = found.Settings
     if not isinstance(settings, type) or not issubclass(settings, AdapterSettings):
         return "has Settings that do not derive from gateway.operators.AdapterSettings"
+    return _what_is_wrong_with_fresh(found.fresh)
+
+
+def _what_is_wrong_with_fresh(fresh: Any) -> str | None:
+    if not isinstance(fresh, frozenset):
+        return "declares fresh parts that are not a frozenset"
+    for part in fresh:
+        if not isinstance(part, str) or _FRESH_PART.fullmatch(part) is None:
+            return f'declares {part!r} as fresh; write "header NAME", "query NAME" or "body NAME"'
     return None

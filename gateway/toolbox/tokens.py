@@ -7,7 +7,6 @@ its own, and what it sends does not count as sent by any of them.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
@@ -32,6 +31,11 @@ MARGIN_S: Final = 30.0
 
 LONGEST_S: Final = 10**9
 """No token lives longer: an answer may give a number that a float cannot hold."""
+
+
+LONGEST_LIFE_S: Final = 3600.0
+"""For how long a token is used whose life the operator does not tell, or tells longer: one that was withdrawn
+meanwhile, by an operator whose refusal the adapter does not recognise, must not be used for ever."""
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -118,7 +122,8 @@ class ExpiringTokens:
         return token.text
 
     def _useful_s(self, lives_s: float | None) -> float:
-        return math.inf if lives_s is None else max(lives_s - self._margin_s, lives_s / 2)
+        lives_s = LONGEST_LIFE_S if lives_s is None else min(lives_s, LONGEST_LIFE_S)
+        return max(lives_s - self._margin_s, lives_s / 2)
 
 
 class _Known(msgspec.Struct, frozen=True):

@@ -249,7 +249,7 @@ def roll_back_unrecorded(found: Transfer, outcome: Outcome, reason: Reason, now:
         to=State.ROLLED_BACK if outcome.unwritten else State.ROLLING_BACK,
         at=now,
         found=found,
-        due_at=None if outcome.unwritten else now,
+        due_at=None if outcome.unwritten else now + (outcome.retry_after_s or 0.0),
         decided_at=now,
         fate=None if may_have_moved(outcome) else Fate.REFUSED,
         session=outcome.session,

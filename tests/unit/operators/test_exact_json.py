@@ -138,3 +138,13 @@ def test_any_informing_bytes_are_left_aside_or_the_answer_is_unclear(odd: bytes)
 
 def test_basic_credentials_are_as_the_contract_prints_them() -> None:
     assert basic_auth("JohnDoe", "MyPass") == "Basic Sm9obkRvZTpNeVBhc3M="
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "sNaN"])
+def test_a_number_that_json_cannot_say_is_not_written(number: str) -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        encode({"amount": Decimal(number)})
+
+
+def test_a_text_may_say_nan() -> None:
+    assert encode({"text": "NaN E-7", "amount": Decimal("1E-7")}) == b'{"text":"NaN E-7","amount":0.0000001}'

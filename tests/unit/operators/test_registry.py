@@ -49,6 +49,10 @@ class Undeclared(Works):
     interface: ClassVar[Any] = None
 
 
+class OddFresh(Works):
+    fresh = frozenset({"x-time"})
+
+
 class Newer(Works):
     interface = 2
 
@@ -56,7 +60,7 @@ class Newer(Works):
 @pytest.fixture
 def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     module = ModuleType("some_plugins")
-    plugins = (Works, OddSettings, Unfinished, Undeclared, Newer)
+    plugins = (Works, OddSettings, OddFresh, Unfinished, Undeclared, Newer)
     vars(module).update({plugin.__name__: plugin for plugin in plugins}, number=7, NoAdapter=dict)
     monkeypatch.setitem(sys.modules, "some_plugins", module)
     places = [
@@ -66,6 +70,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("unfinished", "some_plugins:Unfinished"),
         ("undeclared", "some_plugins:Undeclared"),
         ("newer", "some_plugins:Newer"),
+        ("odd_fresh", "some_plugins:OddFresh"),
         ("number", "some_plugins:number"),
         ("no_adapter", "some_plugins:NoAdapter"),
         ("no_module", "some_plugins_that_are_not_there:Works"),
@@ -103,6 +108,7 @@ def test_only_what_works_is_an_adapter_and_all_else_is_a_problem() -> None:
     "name, says",
     [
         ("odd_settings", "has Settings that do not derive"),
+        ("odd_fresh", 'declares \'x-time\' as fresh; write "header NAME", "query NAME" or "body NAME"'),
         ("unfinished", "lacks confirm_withdrawal, get_balance, rollback_withdrawal"),
         ("undeclared", "does not say which interface it was written for; declare `interface = 1`"),
         ("newer", "was written for version 2 of the interface, and this gateway has 1"),

@@ -175,3 +175,9 @@ def test_an_end_is_a_yes_whatever_the_adapter_wants_remembered(memory: Any) -> N
     outcome = attempted(returning(Receipt(BALANCE, memory)), CONFIRM)
     assert (outcome.verdict, outcome.memory, outcome.balance) == (Verdict.SUCCESS, {}, BALANCE)
     assert "remembered" in outcome.text
+
+
+@pytest.mark.parametrize("call", MOVES)
+def test_a_decline_without_a_kind_proves_nothing(call: WalletCall) -> None:
+    outcome = attempted(writing(raising(Declined(cast("Kind", "not_found"), "no"))), call)
+    assert outcome.verdict is Verdict.UNKNOWN

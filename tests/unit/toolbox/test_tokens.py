@@ -158,12 +158,15 @@ def test_a_lifetime_counts_from_when_it_was_asked_for() -> None:
     run(scenario)
 
 
-def test_a_token_without_an_end_is_kept() -> None:
+@pytest.mark.parametrize("lives_s", [None, 1e9])
+def test_a_token_whose_end_is_not_known_or_far_is_kept_for_an_hour(lives_s: float | None) -> None:
     async def scenario() -> None:
-        tokens = tokens_of(Issuer(lives_s=None))
+        tokens = tokens_of(Issuer(lives_s=lives_s))
         await tokens.get()
-        await asyncio.sleep(1e6)
+        await asyncio.sleep(3500)
         assert await tokens.get() == "token 1"
+        await asyncio.sleep(100)
+        assert await tokens.get() == "token 2"
 
     run(scenario)
 
