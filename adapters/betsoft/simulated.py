@@ -59,7 +59,9 @@ class SimulatedBetsoft(Simulated):
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
-        return {"base_url": base_url, "pass_key": PASS_KEY, "game_id": "100", "send_token": True}
+        # Shorter than the contract's five minutes: who tries something at a sandbox does not wait for them.
+        waits = {"ask_again_for_s": 2.0}
+        return {"base_url": base_url, "pass_key": PASS_KEY, "game_id": "100", "send_token": True, **waits}
 
     @classmethod
     def other_settings(cls) -> list[dict[str, Any]]:

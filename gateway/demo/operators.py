@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.demo.plan import Purchase
+from gateway.demo.plan import CURRENCY, Purchase
 from gateway.money import parse
 from gateway.operators import registry
 from gateway.operators.adapter import Adapter
+from gateway.sandbox.game_ids import GameIds
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.server import SandboxServer
 from gateway.sandbox.simulated import Simulated, Unknown, simulated_operators
@@ -37,7 +38,13 @@ class DemoOperator:
         self.authorization = basic_auth(f"game-{name}", PASSWORD)
         self._simulated = simulated
         self._server = SandboxServer(simulated(self.ledger, Unknown.FORGET if forgetful else None))
+        self._server.operator.game_ids = self._game_ids = self._ids_of_game()
         self._port = 0
+
+    def _ids_of_game(self) -> GameIds:
+        simulated = self._server.operator.simulated
+        settings = simulated.adapter_settings(f"http://{HOST}{simulated.base_path}")
+        return GameIds(self.name, self.name, settings, simulated.understand, CURRENCY)
 
     def enrol(self, players: int) -> None:
         """Opens an account and a session for each of so many players."""
@@ -45,8 +52,10 @@ class DemoOperator:
             self.ledger.enrol(player_id(player), token(player), OPENED_WITH)
 
     def plan_faults(self, purchases: Iterable[Purchase]) -> None:
-        """Sets the faults that are planned for these purchases."""
+        """Sets the faults that are planned for these purchases, whose ids the ledger will have."""
         own = [purchase for purchase in purchases if purchase.operator == self.name]
+        for purchase in own:
+            self._game_ids.learn(purchase.direction, purchase.id)
         self._server.operator.switch(rule for purchase in own for rule in purchase.faults())
 
     async def open(self) -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Kind
+from gateway.sandbox.game_ids import GameIds
 from gateway.sandbox.ledger import Seen
 from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Simulated
 from gateway.wire.calls import WalletCall
@@ -128,7 +129,8 @@ class _ActiveRule(msgspec.Struct):
 class FaultyOperator:
     """A simulated operator whose faults can be changed while it runs. The first rule that applies decides.
 
-    `now` gives Unix seconds for the wire log, `chance` gives random numbers from 0 to 1.
+    `now` gives Unix seconds for the wire log, `chance` gives random numbers from 0 to 1. `game_ids` tells the game's
+    ids where the protocol carries only ids that the adapter derives; without them, faults and ledger have those.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class FaultyOperator:
         self.simulated = simulated
         self._now = now
         self._chance = chance
+        self.game_ids: GameIds | None = None
         self._active_rules: list[_ActiveRule] = []
         self._late: dict[str, Order] = {}
         self._rolled_back: set[str] = set()
@@ -153,7 +156,7 @@ class FaultyOperator:
     def handle(self, request: Request) -> Reply:
         """Logs the request, carries it out or not, and returns what comes back."""
         try:
-            order = msgspec.structs.replace(self.simulated.understand(request), request=request)
+            order = self._understand(request)
         except Misunderstood as misunderstood:
             self._log_request(request)
             self.simulated.ledger.log_answer(misunderstood.answer)
@@ -168,6 +171,11 @@ class FaultyOperator:
         if order.act is Act.ROLLBACK and reply.answer is not None:
             self._book_late_hold(order)
         return reply
+
+    def _understand(self, request: Request) -> Order:
+        order = self.simulated.understand(request)
+        id = order.id if self.game_ids is None else self.game_ids.id_of(order)
+        return msgspec.structs.replace(order, request=request, id=id)
 
     def _log_request(self, request: Request, order: Order | None = None, rule: FaultRule | None = None) -> None:
         self.simulated.ledger.log_request(

@@ -12,14 +12,14 @@ import msgspec
 from gateway.money import canonical
 from gateway.operators import HttpResponse, Kind
 from gateway.sandbox.faults import EXTRA_DIGITS, Fault, FaultRule, FaultyOperator, Reply
+from gateway.sandbox.game_ids import GameIds
 from gateway.sandbox.ledger import Account, Event, Ledger, Seen
 from gateway.sandbox.simulated import Act, Manner, Misunderstood, Order, Request, Unknown, simulated_operators
 from gateway.sandbox.stores import MemoryStore
 from tests.simulation.dice import Dice
-from tests.simulation.names import ADDRESS, Names
+from tests.simulation.games import CURRENCY
 from tests.simulation.network import Weather
 from tests.simulation.processes import Process
-from tests.simulation.protocols import SHORTENED
 
 EXACT: Final = Context(prec=200)
 
@@ -88,11 +88,11 @@ def _protocol(name: str) -> Any:
     class Noting(found):  # type: ignore[misc]  # whichever it is
         about: Order | None = None
         said = ""
-        names: Names | None = None
+        game_ids: GameIds | None = None
 
         def understand(self, request: Request) -> Order:
             order: Order = super().understand(request)
-            return order if self.names is None else msgspec.structs.replace(order, id=self.names.id_of(order))
+            return order if self.game_ids is None else msgspec.structs.replace(order, id=self.game_ids.id_of(order))
 
         def yes(self, order: Order, account: Account) -> HttpResponse:
             self._note(order, YES)
@@ -150,8 +150,8 @@ class SimulatedOperator:
         self._store = _Store()
         self.ledger = Ledger(self._store)
         self.simulated = _protocol(protocol)(self.ledger, unknown, manner)
-        self.names = Names(name, protocol, self.adapter_settings(ADDRESS), self.simulated.understand)
-        self.simulated.names = self.names
+        self.game_ids = GameIds(name, protocol, self.adapter_settings("10.0.0.0"), self.simulated.understand, CURRENCY)
+        self.simulated.game_ids = self.game_ids
         self._draws = _Draws(dice)
         self.faulty = FaultyOperator(self.simulated, time, self._draws)
         self.sent: list[Sent] = []
@@ -176,7 +176,7 @@ class SimulatedOperator:
 
     def adapter_settings(self, address: str) -> dict[str, Any]:
         settings: dict[str, Any] = self.simulated.own_settings(f"http://{address}{self.simulated.base_path}")
-        return {**settings, **SHORTENED.get(self.protocol, {})}
+        return settings
 
     def suffer(self, faults: dict[Fault, float], troubles: Iterable[FaultRule] = ()) -> None:
         """From now on these troubles happen, and of what they leave these faults with these chances."""

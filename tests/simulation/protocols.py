@@ -15,9 +15,6 @@ from gateway.sandbox.stores import MemoryStore
 PROTOCOLS: Final = (*("quantum",) * 12, *("hub88",) * 6, *sorted({*simulated_operators()} - {"quantum", "hub88"}))
 """The game's own format is played most often, then Hub88's, then the others by turns."""
 
-SHORTENED: Final[dict[str, dict[str, object]]] = {"betsoft": {"ask_again_for_s": 10.0}}
-"""Settings of adapters that wait for longer than the short schedules of a simulation go on."""
-
 NONE: Final[frozenset[str]] = frozenset()
 WHO_ASKS: Final = frozenset({"session", "player"})
 ANYTHING: Final = frozenset({*WHO_ASKS, "funds", "limit", "currency", "amount"})

@@ -183,7 +183,7 @@ class World:
     async def call(self, asked: Asked, body: bytes) -> Told | None:
         self.asked.append(asked)
         if asked.id:
-            self.operators[asked.operator].names.learn(asked.direction, asked.id)
+            self.operators[asked.operator].game_ids.learn(asked.direction, asked.id)
         heard: asyncio.Future[Told | None] = self.loop.create_future()
         copies = 2 if self.network.strikes(self.weather.twice, "game's request sent twice") else 1
         for copy in range(copies):
@@ -254,7 +254,7 @@ class World:
         """By the operator's own protocol, as if another gateway had sent it."""
         one = self.operators[operator]
         self.held_outside.add((operator, direction, id))
-        one.names.learn(direction, id)
+        one.game_ids.learn(direction, id)
         plugin = adapter(one.protocol)
         settings = validate(one.protocol, one.adapter_settings("10.0.0.0"))
         transfer = Transfer(

@@ -54,6 +54,13 @@ def mm_gateway(*words: str, **environment: str) -> tuple[int, str]:
     return run(*COMMAND, *words, environment=environment)
 
 
+def test_it_plays_every_adapter_that_is_installed() -> None:
+    count = len(simulated_operators())
+    status, printed = mm_gateway("demo", "--all", "--purchases", str(12 * count), "--players", "2", "--kills", "0")
+    last_line = f"make demo: {12 * count} purchases, {count} operators, 0 kill -9: ledger and journal agree"
+    assert (status, printed.splitlines()[-1]) == (0, last_line), printed
+
+
 def test_it_proves_that_ledger_and_journal_agree_and_leaves_its_files(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     status, printed = mm_gateway("demo", *ADAPTERS, "--purchases", str(PURCHASES), "--keep", str(kept))

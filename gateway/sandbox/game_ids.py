@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -11,9 +12,8 @@ from gateway.operators import Adapter, Direction, Headers, Http, HttpResponse, S
 from gateway.operators.registry import adapter, validate
 from gateway.records import State
 from gateway.sandbox.simulated import Misunderstood, Order, Request
-from tests.simulation.games import CURRENCY
 
-ADDRESS: Final = "10.0.0.0"
+TOKEN: Final = "token-of-player-nobody"  # noqa: S105 - nobody has it
 
 Understand = Callable[[Request], Order]
 
@@ -37,14 +37,20 @@ class _Ear(Http):
         return "0" * 32
 
 
-class Names:
-    """What one operator's references mean. Each is learnt from the hold that the adapter would send."""
+class GameIds:
+    """What one operator's names of holds mean. Each is learnt from the hold that the adapter would send.
 
-    def __init__(self, operator: str, protocol: str, settings: dict[str, Any], understand: Understand) -> None:
+    `settings` are the adapter's for this operator, `understand` is its simulated side's.
+    """
+
+    def __init__(
+        self, operator: str, protocol: str, settings: dict[str, Any], understand: Understand, currency: str
+    ) -> None:
         self._operator = operator
         self._ear = _Ear()
         self._adapter: Adapter = adapter(protocol)(validate(protocol, settings), self._ear)
         self._understand = understand
+        self._currency = currency
         self._id_of: dict[str, str] = {}
         self._learnt: set[tuple[str, str]] = set()
 
@@ -60,8 +66,8 @@ class Names:
             return
         try:
             self._id_of[self._understand(self._ear.request_made).reference] = id
-        except Misunderstood:  # it wants a player whom it knows; such a protocol carries the game's id (test_names.py)
-            return
+        except Misunderstood:
+            return  # it wants a player whom it knows; such a protocol carries the game's own id (test_game_ids.py)
 
     def id_of(self, order: Order) -> str:
         """The game's id of what an order is about; the order's own where none was learnt."""
@@ -73,8 +79,8 @@ class Names:
             direction=direction,
             id=id,
             state=State.SENDING,
-            amount=money("1", CURRENCY),
-            session=Session(operator=self._operator, token="token-of-player-nobody", player_id="player-nobody"),
+            amount=money("1", self._currency),
+            session=Session(operator=self._operator, token=TOKEN, player_id="player-nobody"),
             opened_at=0.0,
             changed_at=0.0,
         )
@@ -82,9 +88,6 @@ class Names:
 
 def _run(work: Coroutine[Any, Any, object]) -> None:
     """As far as it comes without waiting for anything."""
-    try:
+    with suppress(Exception):  # it was never to succeed
         work.send(None)
-    except Exception:  # noqa: BLE001 - it was never to succeed
-        pass
-    finally:
-        work.close()
+    work.close()
