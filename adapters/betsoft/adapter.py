@@ -108,6 +108,7 @@ class Betsoft(Adapter):
 
     async def withdraw(self, transfer: Transfer) -> Receipt:
         assert transfer.amount is not None
+        _require_players_currency(transfer.session, transfer.amount)
         cents = minor_units(transfer.amount, DECIMAL_PLACES, MAX_CENTS)
         members = {"bet": f"{cents}|{_id(transfer, HOLD)}", "isRoundFinished": "false"}
         return await self._bet_result(transfer, "bet", members, BET)
@@ -198,6 +199,14 @@ class Betsoft(Adapter):
 def _id(transfer: Transfer, step: str) -> str:
     """A number, as the provider's own client sends it."""
     return str(transfer_number(NAMESPACE, transfer, step))
+
+
+def _require_players_currency(session: Session, amount: Money) -> None:
+    """Raises `Declined` unless the player's wallet has this currency: neither a bet nor its answer names one, and the
+    bet is taken in the player's."""
+    theirs = session.memory.get("currency", "")
+    if theirs.casefold() != amount.currency.casefold():
+        raise Declined(Kind.CURRENCY, f"the player's wallet is in {theirs or 'no known currency'}; nothing was sent")
 
 
 def _receipt(transfer: Transfer, answer: Answer) -> Receipt:

@@ -295,6 +295,21 @@ async def test_a_fraction_of_a_cent_is_declined_unsent() -> None:
     assert http.posted == []
 
 
+@pytest.mark.parametrize("memory", [{"currency": "XAG"}, {"currency": ""}, {}])
+async def test_a_withdraw_in_another_currency_than_the_players_is_declined_unsent(memory: dict[str, str]) -> None:
+    http = Operator()
+    with pytest.raises(Declined, match="nothing was sent") as declined:
+        await betsoft(http).withdraw(replace(OLD, session=replace(SESSION, memory=memory)))
+    assert declined.value.kind is Kind.CURRENCY
+    assert http.posted == []
+
+
+async def test_the_players_currency_is_the_same_in_any_case() -> None:
+    http = Operator(OK)
+    await betsoft(http).withdraw(replace(OLD, session=replace(SESSION, memory={"currency": "eur"})))
+    assert http.sent()["bet"] == f"250|{BET_ID}"
+
+
 async def test_a_session_of_another_or_without_a_player_is_unclear() -> None:
     for http in (other("TOKEN", "another", f"{OK}<USERID>u1</USERID>"), other("TOKEN", TOKEN)):
         with pytest.raises(Unclear):
