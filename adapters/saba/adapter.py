@@ -11,28 +11,12 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from adapters.saba import messages
-from adapters.saba.messages import CANCEL, CONFIRM, LICENSEE_TX_ID, PLACE, READ, Body
+from adapters.saba.messages import CANCEL, CANCEL_OF_REFUSED, CONFIRM, LICENSEE_TX_ID, PLACE, READ, Body
 from adapters.saba.settings import SabaSettings
 from gateway.money import Money
-from gateway.operators import (
-    Adapter,
-    Player,
-    Receipt,
-    Session,
-    Transfer,
-    Unclear,
-    Unmapped,
-    encode,
-    excerpt_of,
-)
-from gateway.toolbox import (
-    Meanings,
-    answer_members,
-    excerpt_of_members,
-    from_decimal,
-    http_error,
-    require_done,
-)
+from gateway.operators import Adapter, Player, Receipt, Session, Transfer, Unclear, Unmapped, encode, excerpt_of
+from gateway.records import Fate
+from gateway.toolbox import Meanings, answer_members, excerpt_of_members, from_decimal, http_error, require_done
 
 HEADERS = {"Content-Type": "application/json"}
 NEEDED = frozenset({"status", "error_code", "refId", "userId"})
@@ -72,7 +56,8 @@ class Saba(Adapter):
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
         body = messages.cancel_bet(transfer, self.settings)
-        return Receipt(self._balance(await self._post("cancelbet", body, CANCEL)))
+        meanings = CANCEL_OF_REFUSED if transfer.fate is Fate.REFUSED else CANCEL
+        return Receipt(self._balance(await self._post("cancelbet", body, meanings)))
 
     async def _ask_balance(self, session: Session) -> Body:
         body = messages.get_balance(session, self.settings)

@@ -50,6 +50,7 @@ PLACE: Final[Meanings] = {"0": Means.DONE, "203": Kind.PLAYER, "502": Kind.FUNDS
 # 309 says that the ticket no longer waits: no later try can change that.
 CONFIRM: Final[Meanings] = {"0": Means.DONE, "1": Means.DONE, "203": Kind.PLAYER, "309": Means.PARK}
 CANCEL: Final[Meanings] = {**CONFIRM, "504": Kind.NOT_FOUND}
+CANCEL_OF_REFUSED: Final[Meanings] = {**CANCEL, "309": Kind.OTHER}  # refused twice: nothing was held
 
 
 def player_of(session: Session, settings: SabaSettings) -> str:

@@ -20,6 +20,7 @@ from gateway.operators import (
     Unclear,
     Unmapped,
 )
+from gateway.records import Fate
 from tests.support.adapters import ScriptedHttp, answer
 from tests.support.transfers import a_transfer
 
@@ -165,6 +166,12 @@ async def test_an_end_of_a_ticket_that_no_longer_waits_is_parked(call: str) -> N
     adapter, _ = saba(status(309))
     with pytest.raises(ParkNow):
         await getattr(adapter, call)(transfer())
+
+
+async def test_a_refused_bet_that_does_not_wait_to_be_cancelled_has_nothing_to_undo() -> None:
+    adapter, _ = saba(status(309))
+    with pytest.raises(Declined):
+        await adapter.rollback_withdrawal(transfer(fate=Fate.REFUSED))
 
 
 @pytest.mark.parametrize("code", [101, 502, 901, 999])
