@@ -105,16 +105,26 @@ class SimulatedMgPlus(Simulated):
         if endpoint == "v1/authenticate":
             return Order(act=Act.VERIFY, token=body.launchToken, echo=echo)
         token = request.headers.get("authorization", "").removeprefix(f"Bearer {TOKEN_PREFIX}")
-        act = _act_of(endpoint, body)
+        act, id = _act_of(endpoint, body), body.roundId.rpartition("round.")[2]
         return Order(
             act=act,
             token=token,
-            reference=body.roundId,
-            id=body.roundId.rpartition("round.")[2],
+            reference=self._debit_of(act, id, body.transactionId),
+            id=id,
             amount=self._amount(token, body) if act is Act.HOLD else None,
             player=body.playerId,
             echo=echo,
         )
+
+    def _debit_of(self, act: Act, id: str, transaction_id: str) -> str:
+        """The debit that a request is about: a credit names it by the round alone. Raises `ValueError` for ids that do
+        not go together."""
+        debit = self.ledger.reference_of(id)
+        if act is Act.CONFIRM and transaction_id in {"", debit}:
+            raise ValueError("a credit without an id of its own")
+        if act is Act.ROLLBACK and debit not in {"", transaction_id}:
+            raise ValueError("a debit of another round")
+        return debit if act is Act.CONFIRM else transaction_id
 
     def _amount(self, token: str, body: _Body) -> Money:
         """An amount is in the currency of the player's wallet."""

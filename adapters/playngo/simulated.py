@@ -90,7 +90,7 @@ class SimulatedPlayngo(Simulated):
         try:
             body = self.read_body(request.body)
             act = ACTS[body[ROOT]]
-            order = _order(act, body)
+            order = self._order(act, body)
         except (LookupError, ValueError, InvalidOperation):
             raise Misunderstood(HttpResponse(400, {}, b"")) from None
         if request.method != "POST" or request.path not in {self.base_path, self.base_path + body[ROOT]}:
@@ -115,28 +115,30 @@ class SimulatedPlayngo(Simulated):
             return self.no(order, Kind.NOT_FOUND)
         return _answer(order.act, {**own_id, **done})
 
+    def _order(self, act: Act, body: dict[str, str]) -> Order:
+        """A release names its reserve by the round, which holds no other."""
+        token = body["username"] if act is Act.VERIFY else bytes.fromhex(body["externalGameSessionId"]).decode()
+        if act in {Act.VERIFY, Act.BALANCE}:
+            return Order(act=act, token=token, player=body.get("externalId", ""))
+        if act is Act.CONFIRM and not (body["state"] == "1" and Decimal(body["real"]) == 0):
+            raise ValueError("a release that gives money, or leaves the round open")
+        reserve = self.ledger.reference_of(body["roundId"])
+        if act is Act.CONFIRM and body["transactionId"] in {"", reserve}:
+            raise ValueError("a release without an id of its own")
+        return Order(
+            act=act,
+            token=token,
+            reference=reserve if act is Act.CONFIRM else body["transactionId"],
+            id=body["roundId"],
+            amount=money(body["real"], body["currency"]) if act is Act.HOLD else None,
+            player=body["externalId"],
+            echo=body["transactionId"],
+        )
+
     def no(self, order: Order, kind: Kind) -> HttpResponse:
         if order.act is Act.ROLLBACK and kind is Kind.NOT_FOUND:
             return _answer(order.act, {"externalTransactionId": "", "statusCode": "0", "statusMessage": "OK"})
         return _answer(order.act, {"statusCode": CODES.get(kind, OTHER), "statusMessage": f"{kind}"})
-
-
-def _order(act: Act, body: dict[str, str]) -> Order:
-    """A release names its reserve by the round, which holds no other."""
-    token = body["username"] if act is Act.VERIFY else bytes.fromhex(body["externalGameSessionId"]).decode()
-    if act in {Act.VERIFY, Act.BALANCE}:
-        return Order(act=act, token=token, player=body.get("externalId", ""))
-    if act is Act.CONFIRM and not (body["state"] == "1" and Decimal(body["real"]) == 0):
-        raise ValueError("a release that gives money, or leaves the round open")
-    return Order(
-        act=act,
-        token=token,
-        reference=body["roundId"],
-        id=body["roundId"],
-        amount=money(body["real"], body["currency"]) if act is Act.HOLD else None,
-        player=body["externalId"],
-        echo=body["transactionId"],
-    )
 
 
 def _parse(body: bytes) -> ET.Element:

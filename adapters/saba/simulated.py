@@ -24,11 +24,12 @@ THOUSAND: Final = 3
 """The power of ten that the operator counts as one."""
 
 ACTS: Final = {
-    "getbalance": Act.BALANCE,
-    "placebet": Act.HOLD,
-    "confirmbet": Act.CONFIRM,
-    "cancelbet": Act.ROLLBACK,
+    "GetBalance": Act.BALANCE,
+    "PlaceBet": Act.HOLD,
+    "ConfirmBet": Act.CONFIRM,
+    "CancelBet": Act.ROLLBACK,
 }
+"""By the action that a message names, which is also the end of its address."""
 
 STATUSES: Final = {
     Kind.SESSION: "203",
@@ -47,6 +48,7 @@ INVALID_KEY: Final = "311"
 class _Ticket(msgspec.Struct, frozen=True):
     refId: str  # noqa: N815 - the contract's name
     actualAmount: int | Decimal | None = None  # noqa: N815 - the contract's name
+    txId: int = 0  # noqa: N815 - the contract's name
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -55,6 +57,8 @@ class _Message(msgspec.Struct, frozen=True):
     operationId: str = ""  # noqa: N815 - the contract's name
     refId: str = ""  # noqa: N815 - the contract's name
     currency: Literal[20] = CURRENCY_NUMBER
+    betAmount: int | Decimal = 0  # noqa: N815 - the contract's name
+    debitAmount: int | Decimal = 0  # noqa: N815 - the contract's name
     actualAmount: int | Decimal = 0  # noqa: N815 - the contract's name
     txns: list[_Ticket] = []
 
@@ -104,13 +108,13 @@ class SimulatedSaba(Simulated):
 
     def understand(self, request: Request) -> Order:
         try:
-            act = ACTS[request.path.removeprefix(self.base_path)]
             body = msgspec.convert(decode(request.body), _Body)
+            order = _order(body.message, request.path.removeprefix(self.base_path))
         except (Unclear, LookupError, ValueError):
             raise Misunderstood(_response({"status": 101, "msg": "bad parameters"})) from None
         if body.key != KEY:
             raise Misunderstood(_error(INVALID_KEY))
-        return _order(act, body.message)
+        return order
 
     def yes(self, order: Order, account: Account) -> HttpResponse:
         balance = {"balance": unchecked_money(account.balance, CURRENCY, THOUSAND).amount, "msg": None}
@@ -129,8 +133,16 @@ class SimulatedSaba(Simulated):
         return _error(code)
 
 
-def _order(act: Act, message: _Message) -> Order:
+def _order(message: _Message, endpoint: str) -> Order:
+    """Raises `LookupError` or `ValueError` for a message that this operator does not take."""
+    act = ACTS[message.action]
+    if endpoint != message.action.lower() or not (message.operationId or act is Act.BALANCE):
+        raise ValueError("another action than the address says, or one without an operationId")
     (ticket,) = message.txns or [_Ticket(message.refId, message.actualAmount)]
+    if act is Act.HOLD and not message.betAmount == message.debitAmount == message.actualAmount:
+        raise ValueError("a bet that takes another amount than it says")
+    if act is Act.CONFIRM and not ticket.txId:
+        raise ValueError("a confirmed ticket without a txId")
     amount = None
     if ticket.actualAmount is not None and act in {Act.HOLD, Act.CONFIRM}:
         amount = money(unchecked_money(ticket.actualAmount, CURRENCY, -THOUSAND).amount, CURRENCY)

@@ -132,15 +132,19 @@ class SimulatedThunderkick(Simulated):
             raise Misunderstood(HttpResponse(400, {}, b"")) from None
 
     def _order(self, act: Act, id: str, body: _Body) -> Order:
-        """A bet is known by its round, which bet, win and rollback all name."""
-        round_id = body.gameRoundId if body.gameRound is None else body.gameRound.gameRoundId
+        """A bet is named by its own id, in the path or in a rollback's body, but in a win by its round alone."""
+        round_id = str(body.gameRoundId if body.gameRound is None else body.gameRound.gameRoundId)
+        game_id = round_id.rpartition("round.")[2]
+        bet = self.ledger.reference_of(game_id)
         if act is Act.CONFIRM and [Decimal(each.win.amount) for each in body.wins] != [0]:
             raise ValueError("a win that is not the only one, or not of 0")
+        if act is Act.CONFIRM and id in {"", bet}:
+            raise ValueError("a win without an id of its own")
         return Order(
             act=act,
             token=body.operatorSessionToken,
-            reference=str(round_id),
-            id=str(round_id).rpartition("round.")[2],
+            reference={Act.CONFIRM: bet, Act.ROLLBACK: body.betTransactionId}.get(act, id),
+            id=game_id,
             amount=_money(body.bets) if act is Act.HOLD else None,
             player=body.playerExternalReference,
             echo=id,

@@ -237,6 +237,11 @@ class Ledger:
             raise Refusal(Kind.NOT_FOUND)
         return self.accounts[hold.player_id]
 
+    def reference_of(self, id: str) -> str:
+        """The operator's name for the hold with this id of the game's, empty if there is none. For protocols whose
+        requests do not all name the hold."""
+        return next((hold.reference for hold in self.holds.values() if hold.id == id), "")
+
     def hold(self, account: Account, direction: Direction, reference: str, id: str, amount: Money) -> Account:
         """Takes or gives the amount. A repeat of the same hold changes nothing and gets the same answer.
 
