@@ -8,7 +8,7 @@ Source: public implementations of the operator's side (docs/operators/thunderkic
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from adapters.thunderkick import messages
 from adapters.thunderkick.messages import ACCOUNT_ID, BET, READ, ROLLBACK, WIN, Body
@@ -37,6 +37,11 @@ from gateway.toolbox import (
     require_done,
     rollback_step,
 )
+
+BET_ID: Final = "extBetTransactionId"
+WIN_ID: Final = "extWinTransactionId"
+ROLLBACK_ID: Final = "extRollbackTransactionId"
+"""The operator's own id of what it has booked: the names of the members, and under which they are remembered."""
 
 
 class Thunderkick(Adapter):
@@ -70,26 +75,27 @@ class Thunderkick(Adapter):
 
     async def withdraw(self, transfer: Transfer) -> Receipt:
         path = f"bet/{messages.transaction_id(transfer, 'hold', self.settings)}"
-        return await self._move(path, messages.bet(transfer, self.settings), BET, "extBetTransactionId")
+        return self._receipt(await self._post(path, messages.bet(transfer, self.settings), BET, BET_ID), BET_ID)
 
     async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
         if self.settings.confirm == "none":
             return Receipt()  # the bet was final
         path = f"win/{messages.transaction_id(transfer, 'confirm', self.settings)}"
-        return await self._move(path, messages.zero_win(transfer, self.settings), WIN, "extWinTransactionId")
+        return self._receipt(await self._post(path, messages.zero_win(transfer, self.settings), WIN, WIN_ID), WIN_ID)
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
         step = "hold" if self.settings.rollback_id == "bet" else rollback_step(transfer)
         path = f"rollbackbet/{messages.transaction_id(transfer, step, self.settings)}"
-        return await self._move(path, messages.rollback(transfer, self.settings), ROLLBACK, "extRollbackTransactionId")
+        answer = await self._post(path, messages.rollback(transfer, self.settings), ROLLBACK, ROLLBACK_ID)
+        if answer.get(ROLLBACK_ID) == "":
+            # The contract does not say that the operator will refuse a bet that comes after this answer: it is "not
+            # found", so that the rollback is sent again later.
+            raise Declined(Kind.NOT_FOUND, f"{ROLLBACK_ID} is empty: the operator does not know the bet")
+        return self._receipt(answer, ROLLBACK_ID)
 
-    async def _move(self, path: str, body: Body, meanings: Meanings, meant: str) -> Receipt:
-        answer = await self._post(path, body, meanings, meant)
+    def _receipt(self, answer: Body, meant: str) -> Receipt:
+        """The operator's yes, with its own id of what was booked, the member `meant`. Raises `Unclear` without one."""
         operators_id = answer.get(meant)
-        # The contract does not say that the operator will refuse a bet that comes after this answer: it is "not found",
-        # so that the rollback is sent again later.
-        if operators_id == "" and meanings is ROLLBACK:
-            raise Declined(Kind.NOT_FOUND, f"{meant} is empty: the operator does not know the bet")
         if not isinstance(operators_id, str) or not operators_id:
             raise Unclear(f"the answer has no {meant}: {excerpt_of_members(answer)}")
         accounts = answer.get("balances")

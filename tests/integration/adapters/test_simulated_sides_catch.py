@@ -17,6 +17,7 @@ from adapters.saba import Saba
 from adapters.saba.messages import PLACE, place_bet
 from adapters.saba.simulated import SimulatedSaba
 from adapters.thunderkick import Thunderkick, messages
+from adapters.thunderkick.adapter import ROLLBACK_ID
 from adapters.thunderkick.simulated import SimulatedThunderkick
 from gateway.operators import Adapter, Receipt, Transfer
 from gateway.sandbox.simulated import Simulated
@@ -47,7 +48,7 @@ class CancelsAnotherReserve(Playngo):
 class RollsBackAnotherBet(Thunderkick):
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
         body = {**messages.rollback(transfer, self.settings), "betTransactionId": "another"}
-        return await self._move("rollbackbet/another", body, messages.ROLLBACK, "extRollbackTransactionId")
+        return self._receipt(await self._post("rollbackbet/another", body, messages.ROLLBACK, ROLLBACK_ID), ROLLBACK_ID)
 
 
 class HoldsWithoutAnOperation(Saba):
