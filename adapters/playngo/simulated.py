@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 
 from gateway.money import money
 from gateway.operators import Direction, HttpResponse, Kind
-from gateway.sandbox.ledger import Account, HoldState
-from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated, Unknown
+from gateway.sandbox.ledger import Account, HoldState, Ledger
+from gateway.sandbox.simulated import PLAIN, Act, Manner, Meaning, Misunderstood, Order, Request, Simulated, Unknown
 
 ACCESS_TOKEN: Final = "sandbox-access-token"  # noqa: S105 - the sandbox's own, known to all
 
@@ -55,6 +55,11 @@ class SimulatedPlayngo(Simulated):
         "an_answer_to_another_request_is_unknown": "an answer names neither the transaction nor the player",
         "the_session_of_another_is_refused": "an answer does not name the ticket",
     }
+
+    def __init__(self, ledger: Ledger, unknown_rollback: Unknown | None = None, manner: Manner = PLAIN) -> None:
+        super().__init__(ledger, unknown_rollback, manner)
+        self._reserves: dict[str, str] = {}
+        """The first transactionId of each round."""
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
@@ -122,18 +127,25 @@ class SimulatedPlayngo(Simulated):
             return Order(act=act, token=token, player=body.get("externalId", ""))
         if act is Act.CONFIRM and not (body["state"] == "1" and Decimal(body["real"]) == 0):
             raise ValueError("a release that gives money, or leaves the round open")
-        reserve = self.ledger.reference_of(body["roundId"])
-        if act is Act.CONFIRM and body["transactionId"] in {"", reserve}:
-            raise ValueError("a release without an id of its own")
         return Order(
             act=act,
             token=token,
-            reference=reserve if act is Act.CONFIRM else body["transactionId"],
+            reference=self._reserve_of(act, body["roundId"], body["transactionId"]),
             id=body["roundId"],
             amount=money(body["real"], body["currency"]) if act is Act.HOLD else None,
             player=body["externalId"],
             echo=body["transactionId"],
         )
+
+    def _reserve_of(self, act: Act, round_id: str, transaction_id: str) -> str:
+        """The name of the reserve that a request is about: its round, if it is the one that the round was opened for.
+        Raises `ValueError` for a release that has no id of its own."""
+        if act is not Act.CONFIRM:
+            opened_for = self._reserves.setdefault(round_id, transaction_id)
+            return round_id if transaction_id == opened_for else transaction_id
+        if transaction_id in {"", self._reserves.get(round_id)}:
+            raise ValueError("a release without an id of its own")
+        return round_id
 
     def no(self, order: Order, kind: Kind) -> HttpResponse:
         if order.act is Act.ROLLBACK and kind is Kind.NOT_FOUND:

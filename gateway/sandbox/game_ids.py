@@ -74,13 +74,15 @@ class GameIds:
         return self._id_of.get(order.reference, order.id)
 
     def _transfer(self, direction: Direction, id: str) -> Transfer:
+        # Where bets name no currency, an adapter sends none for a player whose currency is not remembered.
+        memory = {"currency": self._currency}
         return Transfer(
             operator=self._operator,
             direction=direction,
             id=id,
             state=State.SENDING,
             amount=money("1", self._currency),
-            session=Session(operator=self._operator, token=TOKEN, player_id="player-nobody"),
+            session=Session(operator=self._operator, token=TOKEN, player_id="player-nobody", memory=memory),
             opened_at=0.0,
             changed_at=0.0,
         )
