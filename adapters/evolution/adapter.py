@@ -17,6 +17,7 @@ from gateway.money import Money
 from gateway.operators import (
     Adapter,
     Kind,
+    ParkNow,
     Player,
     Receipt,
     Session,
@@ -68,6 +69,10 @@ CREDITS: Final[Meanings] = {**BUSY, "FINAL_ERROR_ACTION_FAILED": Means.PARK}
 
 CANCELS: Final[Meanings] = {**CREDITS, "BET_DOES_NOT_EXIST": Kind.NOT_FOUND}
 
+CANCELS_AFTER_NOT_FOUND: Final[Meanings] = {**CANCELS, "BET_ALREADY_SETTLED": Kind.NOT_FOUND}
+"""Operators keep the cancel of a debit that they never saw, to refuse the debit if it comes later. To the next cancel
+some say that the debit is settled: by the first one."""
+
 Body = dict[str, Any]
 
 
@@ -108,9 +113,10 @@ class Evolution(Adapter):
         # The amount is not known where this gateway never saw the debit, which then most likely never came: 0 asks
         # whether it exists, and only the answer that it does not is believed.
         amount = 0 if transfer.amount is None else self._amount(transfer)
-        receipt = await self._settle("cancel", transfer, step, amount, self._with_settled(CANCELS))
+        meanings = self._with_settled(CANCELS) if transfer.missing_at is None else CANCELS_AFTER_NOT_FOUND
+        receipt = await self._settle("cancel", transfer, step, amount, meanings)
         if transfer.amount is None:
-            raise Unmapped("there is a debit, but its amount is not known here: a person must see what was given back")
+            raise ParkNow("there is a debit, but its amount is not known here: a person must see what was given back")
         return receipt
 
     async def _settle(self, method: str, transfer: Transfer, step: str, amount: object, meanings: Meanings) -> Receipt:

@@ -37,10 +37,12 @@ class EvolutionSettings(AdapterSettings):
         description="`zero_win` settles the debit with a `credit` of 0; `none` sends nothing, since a debit is final.",
     )
     cancel_has_debits_id: bool = Field(
-        default=False,
+        default=True,
         description=(
             "Whether the `transaction.id` of a `cancel` is the debit's; otherwise it has one of its own. "
-            "Both name the debit by the same `refId`."
+            "Both name the debit by the same `refId`. "
+            "Switch it off only for an operator that finds debits by `refId`: "
+            "one that looks for `transaction.id` would know no debit, and the player's money could be lost."
         ),
     )
     settled_is_done: bool = Field(

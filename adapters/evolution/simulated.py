@@ -138,7 +138,7 @@ class SimulatedEvolution(Simulated):
 
     @classmethod
     def other_settings(cls) -> list[dict[str, Any]]:
-        return [{"confirm": "none"}, {"cancel_has_debits_id": True}]
+        return [{"confirm": "none"}, {"cancel_has_debits_id": False}]
 
     @classmethod
     def codes(cls) -> tuple[str, ...]:

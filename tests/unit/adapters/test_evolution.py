@@ -109,14 +109,19 @@ async def test_a_rollback_is_a_cancel_of_the_whole_debit(shared: bool) -> None:
     assert sent["uuid"] != DEBIT_UUID
 
 
-@pytest.mark.parametrize("said", [ok(), no("BET_ALREADY_SETTLED", uuid="ECHO"), no("INVALID_PARAMETER")])
-async def test_a_cancel_of_an_unknown_amount_asks_and_is_never_believed_to_have_given_it_back(
-    said: dict[str, Any],
-) -> None:
+@pytest.mark.parametrize("said", [ok(), no("BET_ALREADY_SETTLED", uuid="ECHO")])
+async def test_a_cancel_of_an_unknown_amount_that_was_booked_is_parked_at_once(said: dict[str, Any]) -> None:
     adapter, http = evolution(said, settled_is_done=True)
-    with pytest.raises(Unmapped):
+    with pytest.raises(ParkNow):
         await adapter.rollback_withdrawal(a_transfer(session=KNOWN, amount=None))
     assert (http.posted[0].json["transaction"]["amount"], http.posted[0].json["currency"]) == (0, "XAG")
+
+
+async def test_a_cancel_of_an_unknown_amount_that_is_refused_is_unknown() -> None:
+    adapter, _ = evolution(no("INVALID_PARAMETER"), settled_is_done=True)
+    with pytest.raises(Unmapped) as raised:
+        await adapter.rollback_withdrawal(a_transfer(session=KNOWN, amount=None))
+    assert type(raised.value) is Unmapped
 
 
 async def test_a_cancel_of_an_unknown_amount_finds_that_there_is_no_debit() -> None:
@@ -232,6 +237,24 @@ async def test_the_cancel_of_a_debit_that_does_not_exist_finds_nothing() -> None
     with pytest.raises(Declined) as raised:
         await adapter.rollback_withdrawal(WITHDRAWAL)
     assert raised.value.kind is Kind.NOT_FOUND
+
+
+# Operators keep the cancel of a debit that they never saw, and call the debit settled when they are asked again.
+@pytest.mark.parametrize("amount", [money("230", "XAG"), None])
+@pytest.mark.parametrize("settled", [False, True])
+async def test_the_second_cancel_of_a_debit_that_does_not_exist_may_find_the_first_one(
+    settled: bool, amount: Money | None
+) -> None:
+    adapter, _ = evolution(no("BET_ALREADY_SETTLED", uuid="ECHO"), settled_is_done=settled)
+    with pytest.raises(Declined) as raised:
+        await adapter.rollback_withdrawal(a_transfer(session=KNOWN, amount=amount, missing_at=1.0))
+    assert raised.value.kind is Kind.NOT_FOUND
+
+
+async def test_a_cancel_has_the_debits_id_unless_the_setting_says_otherwise() -> None:
+    adapter, http = evolution(ok())
+    await adapter.rollback_withdrawal(WITHDRAWAL)
+    assert http.posted[0].json["transaction"]["id"] == DEBIT_ID
 
 
 @pytest.mark.parametrize("name", MOVES)
