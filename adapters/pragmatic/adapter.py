@@ -63,8 +63,8 @@ BETS: Final[Meanings] = {1: Kind.FUNDS, 3: Kind.OTHER, 50: Kind.LIMIT, 310: Kind
 """The codes after which the contract has a bet neither repeated nor refunded. 120 is one of them too, but an internal
 error proves nothing. After all others (2 and 4, an ended session, too) it has the bet refunded."""
 
-ENDS: Final[Meanings] = {120: Means.PARK}
-"""120 is an internal error after which nothing may be sent again."""
+ENDS: Final[Meanings] = {120: Means.PARK, 310: Means.PARK}
+"""The codes after which the contract has nothing sent again."""
 
 
 class Pragmatic(Adapter):
@@ -84,7 +84,8 @@ class Pragmatic(Adapter):
         player_id, currency = answer.get("userId"), answer.get("currency")
         if not isinstance(player_id, str) or not player_id:
             raise Unclear("the answer names no player")
-        memory = {"currency": currency} if isinstance(currency, str) else {}
+        named = currency.strip() if isinstance(currency, str) else ""
+        memory = {"currency": named} if named else {}
         return Player(player_id=player_id, balance=self._balance(answer), memory=memory)
 
     async def get_balance(self, session: Session) -> Money:

@@ -52,10 +52,11 @@ CODES: Final = (NO_TRANSACTION, "1", "2", "3", "4", "5", "6", "7", "8", "50", "1
 
 PROVEN: Final[dict[Act, dict[str, Kind | Meaning]]] = {
     Act.HOLD: {"1": Kind.FUNDS, "3": Kind.OTHER, "50": Kind.LIMIT, "310": Kind.LIMIT},
-    Act.CONFIRM: {"120": Meaning.PARK},
-    Act.ROLLBACK: {NO_TRANSACTION: Kind.NOT_FOUND, "120": Meaning.PARK},
+    Act.CONFIRM: {"120": Meaning.PARK, "310": Meaning.PARK},
+    Act.ROLLBACK: {NO_TRANSACTION: Kind.NOT_FOUND, "120": Meaning.PARK, "310": Meaning.PARK},
 }
-"""What the contract's table of errors lets one conclude: after the codes under a hold it has no bet refunded."""
+"""What the contract's table of errors lets one conclude: after the codes under a hold it has no bet refunded, and after
+those that park it has nothing sent again."""
 
 AMOUNT: Final = re.compile(r"[0-9]{1,8}\.[0-9]{2}", re.ASCII)
 
