@@ -39,6 +39,7 @@ from gateway.toolbox import (
     query_of,
     require_done,
     rollback_step,
+    session_currency,
     transfer_uuid,
 )
 
@@ -146,17 +147,16 @@ class Evolution(Adapter):
         )
 
     def _session_members(self, session: Session) -> Body:
-        parts = self._token_parts(session)
+        parts = TokenParts.read(self.settings.session_token, session.token)
         return {"sid": parts.get("session", session.token), "userId": session.player_id or parts["player"]}
 
     def _currency(self, session: Session, amount: Money | None = None) -> str:
         """The operator's code of the amount's currency, or without one of the session's."""
-        named = self._token_parts(session).get("currency", "") if amount is None else ""
-        ours = self.settings.currency if amount is None else amount.currency
-        return named or self.settings.currencies.operators_code(ours)
-
-    def _token_parts(self, session: Session) -> dict[str, str]:
-        return TokenParts.read(self.settings.session_token, session.token)
+        currencies = self.settings.currencies
+        if amount is not None:
+            return currencies.operators_code(amount.currency)
+        ours = session_currency(self.settings.session_token, session, currencies.codes, self.settings.currency)
+        return currencies.operators_code(ours)
 
     def _with_settled(self, meanings: Meanings) -> Meanings:
         return {**meanings, "BET_ALREADY_SETTLED": Means.DONE} if self.settings.settled_is_done else meanings

@@ -158,8 +158,9 @@ class Groove(Adapter):
     async def _get(self, request: str, params: dict[str, str], meanings: Meanings) -> dict[str, Any]:
         """The operator's yes. Raises `Declined` for a clear no, `Unclear` for anything else."""
         query = query_of([("request", request), *params.items()])
-        url = f"{self.settings.base_url}{self.settings.endpoint}?{query}"
-        response = await self.http.get(url, {"X-Groove-Signature": self._signature(request, params)})
+        response = await self.http.get(
+            f"{self.settings.url}?{query}", {"X-Groove-Signature": self._signature(request, params)}
+        )
         if response.status != OK:
             raise http_error(response)
         answer = answer_members(response, NEEDED)

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from gateway.operators import AdapterSettings
-from gateway.toolbox import BaseUrl, CurrencyCodes, TokenTemplate
+from gateway.toolbox import CurrencyCodes, TokenTemplate, Url
 
 
 class Confirm(StrEnum):
@@ -21,8 +21,7 @@ class Confirm(StrEnum):
 class GrooveSettings(AdapterSettings):
     """How to reach the operator, and what is agreed with it."""
 
-    base_url: BaseUrl = Field(description="The operator's endpoint up to its last slash.")
-    endpoint: str = Field(default="", description="What follows that slash, if anything: `groove`.")
+    url: Url = Field(description="The operator's endpoint, without a query.", pattern=r"^[^?]*$")
     security_key: SecretStr = Field(description="The key of the signature in `X-Groove-Signature`.")
     sign_request: Literal["none", "transactions", "all"] = Field(
         default="none",

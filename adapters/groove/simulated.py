@@ -90,7 +90,7 @@ class SimulatedGroove(Simulated):
 
     @classmethod
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
-        return {"base_url": base_url, "endpoint": "api", "security_key": SECURITY_KEY, "game_id": "sandbox_game"}
+        return {"url": f"{base_url}api", "security_key": SECURITY_KEY, "game_id": "sandbox_game"}
 
     @classmethod
     def other_settings(cls) -> list[dict[str, Any]]:

@@ -7,7 +7,14 @@ from uuid import UUID
 
 from adapters.softswiss.settings import SoftswissSettings, Version
 from gateway.operators import Session, Transfer
-from gateway.toolbox import TokenParts, decimal_text, minor_units, rollback_step, transfer_uuid
+from gateway.toolbox import (
+    decimal_text,
+    minor_units,
+    rollback_step,
+    session_currency,
+    session_player,
+    transfer_uuid,
+)
 
 NAMESPACE: Final = UUID("a83a9286-4712-4c0a-9be0-d4b02dd33af5")
 """The UUID namespace of every id that the operator sees. It must never change."""
@@ -78,7 +85,7 @@ def in_version_1(request: Request) -> Request:
 
 def player_of(session: Session, settings: SoftswissSettings) -> str:
     """The account's id. Raises `Declined` (session) for a token of another form than agreed."""
-    return session.player_id or TokenParts.read(settings.session_token, session.token)["player"]
+    return session_player(settings.session_token, session)
 
 
 def _transaction(
@@ -98,8 +105,7 @@ def _currency(session: Session, settings: SoftswissSettings, transfer: Transfer 
     """The game's currency of the transfer, or of the session where there is no amount."""
     if transfer is not None and transfer.amount is not None:
         return transfer.amount.currency
-    theirs = TokenParts.read(settings.session_token, session.token).get("currency")
-    return settings.currencies.games_code(theirs) if theirs else settings.currency
+    return session_currency(settings.session_token, session, settings.currencies.codes, settings.currency)
 
 
 def _amount(transfer: Transfer, settings: SoftswissSettings) -> str | int:

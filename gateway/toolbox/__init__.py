@@ -14,7 +14,7 @@ from gateway.toolbox.amounts import (
 )
 from gateway.toolbox.currencies import Currencies, CurrencyCodes, games_code, operators_code
 from gateway.toolbox.forms import encode_form, path_part, php_query, query_of
-from gateway.toolbox.http import BaseUrl, answer_members, basic_auth, excerpt_of_members, http_error
+from gateway.toolbox.http import BaseUrl, Url, answer_members, basic_auth, excerpt_of_members, http_error
 from gateway.toolbox.ids import derived_uuid, rollback_step, safe_id, transfer_hex, transfer_number, transfer_uuid
 from gateway.toolbox.meanings import Meanings, Means, require_done
 from gateway.toolbox.rsa import (
@@ -24,7 +24,7 @@ from gateway.toolbox.rsa import (
     rsa_sha256_base64,
     rsa_sha256_base64_async,
 )
-from gateway.toolbox.session_tokens import TokenParts, TokenTemplate, known_player
+from gateway.toolbox.session_tokens import TokenParts, TokenTemplate, known_player, session_currency, session_player
 from gateway.toolbox.signing import (
     hmac_base64,
     hmac_hex,
@@ -50,6 +50,7 @@ __all__ = [
     "Token",
     "TokenParts",
     "TokenTemplate",
+    "Url",
     "XmlMember",
     "answer_members",
     "basic_auth",
@@ -82,6 +83,8 @@ __all__ = [
     "rsa_sha256_base64",
     "rsa_sha256_base64_async",
     "safe_id",
+    "session_currency",
+    "session_player",
     "sha1_hex",
     "sha256_hex",
     "sorted_pairs",

@@ -64,14 +64,12 @@ def _retry_after_s(answer: HttpResponse) -> float | None:
     return float(value) if answer.status in _NAME_A_TIME and _SECONDS.fullmatch(value) else None
 
 
-def _require_base_url(url: str) -> str:
+def _require_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("is not an http or https address; write it like https://wallet.example/wallet/")
     if parts.username is not None:
         raise ValueError("holds credentials; they have settings of their own")
-    if not url.endswith("/"):
-        raise ValueError("is everything before the endpoint's name, so it must end with a slash")
     try:
         target_of("GET", url)
     except Unsent as error:  # found now, and not by the first player
@@ -79,5 +77,14 @@ def _require_base_url(url: str) -> str:
     return url
 
 
-BaseUrl = Annotated[str, AfterValidator(_require_base_url)]
+def _require_last_slash(url: str) -> str:
+    if not url.endswith("/"):
+        raise ValueError("is everything before the endpoint's name, so it must end with a slash")
+    return url
+
+
+Url = Annotated[str, AfterValidator(_require_url)]
+"""A setting: the one address to which all calls go: ``https://wallet.example/callback.php``."""
+
+BaseUrl = Annotated[Url, AfterValidator(_require_last_slash)]
 """Everything before an endpoint's name: ``https://wallet.example/wallet/``. An endpoint's URL is `base_url + name`."""

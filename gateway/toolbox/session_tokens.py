@@ -6,6 +6,7 @@ How the operator puts such a token together is agreed with it: a template such a
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from string import Formatter
 from typing import Annotated, Final
@@ -14,6 +15,7 @@ from pydantic import AfterValidator
 
 from gateway.operators.errors import Declined, Kind, Unclear
 from gateway.records import Session
+from gateway.toolbox.currencies import games_code
 
 _NAMES: Final = frozenset({"player", "session", "currency", "language"})
 
@@ -69,6 +71,23 @@ class TokenParts:
         if found is None:
             raise Declined(Kind.SESSION, "the session token does not have the form agreed with the operator")
         return found.groupdict()
+
+
+def session_player(template: str, session: Session) -> str:
+    """The session's player, or the one that its token names where nobody has verified the session yet.
+
+    Raises `Declined` (session) for a token of another form.
+    """
+    return session.player_id or TokenParts.read(template, session.token)["player"]
+
+
+def session_currency(template: str, session: Session, codes: Mapping[str, str], otherwise: str) -> str:
+    """The game's currency of the session: the one that its token names, in the operator's `codes`, or `otherwise`.
+
+    Raises `Declined` (session) for a token of another form.
+    """
+    theirs = TokenParts.read(template, session.token).get("currency")
+    return games_code(codes, theirs) if theirs else otherwise
 
 
 def known_player(session: Session) -> str:

@@ -40,7 +40,7 @@ def no(code: object, status: object = "no") -> dict[str, Any]:
 
 def groove(*said: object, status: int = 200, **settings: Any) -> tuple[Groove, ScriptedHttp]:
     http = ScriptedHttp(*(answer(each, status) for each in said))
-    usual = {"base_url": "https://acme.example/", "security_key": GROOVE_KEY, "game_id": "80102"}
+    usual = {"url": "https://acme.example/", "security_key": GROOVE_KEY, "game_id": "80102"}
     return Groove(GrooveSettings.model_validate({**usual, **settings}), http), http
 
 
@@ -351,3 +351,8 @@ async def test_deposits_are_not_sent() -> None:
 def test_a_token_template_without_a_player_is_refused() -> None:
     with pytest.raises(ValidationError, match="player"):
         groove(session_token="{session}")
+
+
+def test_an_endpoint_with_a_query_of_its_own_is_refused() -> None:
+    with pytest.raises(ValidationError, match="url"):
+        groove(url="https://acme.example/?casino=1")

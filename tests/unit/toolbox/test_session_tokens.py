@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from gateway.operators import Declined, Kind, Session, Unclear
-from gateway.toolbox import TokenParts, TokenTemplate, known_player
+from gateway.toolbox import TokenParts, TokenTemplate, known_player, session_currency, session_player
 
 PARTS = st.text(min_size=1, max_size=20).filter(lambda text: ":" not in text)
 
@@ -72,3 +72,25 @@ def test_a_request_that_must_name_its_player_is_not_made_without_one() -> None:
     assert known_player(Session(operator="acme", token="t", player_id="p1")) == "p1"
     with pytest.raises(Unclear, match="nothing was sent"):
         known_player(Session(operator="acme", token="t"))
+
+
+def test_a_player_that_is_known_need_not_be_in_the_token() -> None:
+    template = "{player}:{session}"
+    assert session_player(template, Session(operator="acme", token="p1:0fab")) == "p1"
+    assert session_player(template, Session(operator="acme", token="0fab", player_id="p2")) == "p2"
+    with pytest.raises(Declined) as no:
+        session_player(template, Session(operator="acme", token="0fab"))
+    assert no.value.kind is Kind.SESSION
+
+
+@pytest.mark.parametrize(
+    "template, token, currency",
+    [
+        ("{player}:{currency}", "p1:usd", "XAG"),
+        ("{player}:{currency}", "p1:SEK", "SEK"),
+        ("{player}:{session}", "p1:USD", "EUR"),
+    ],
+)
+def test_a_session_has_the_currency_of_its_token_or_the_usual_one(template: str, token: str, currency: str) -> None:
+    session = Session(operator="acme", token=token)
+    assert session_currency(template, session, {"XAG": "USD"}, "EUR") == currency
