@@ -12,11 +12,14 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from adapters.evenbet.settings import EvenBetSettings
-from gateway.money import Money
+from gateway.money import Money, money
 from gateway.operators import (
     Adapter,
     Kind,
+    ParkNow,
     Player,
     Receipt,
     Session,
@@ -28,13 +31,14 @@ from gateway.operators import (
 from gateway.toolbox import (
     Meanings,
     Means,
-    TokenParts,
     answer_members,
     from_minor_units,
     http_error,
     minor_units,
     require_done,
     rollback_step,
+    session_currency,
+    session_player,
     sha256_hex,
     transfer_uuid,
 )
@@ -81,14 +85,20 @@ class EvenBet(Adapter):
         return Receipt()  # the GetCash was final
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
+        known = transfer
         if transfer.amount is None:
-            raise Unclear("a rollback must name the amount, which is not known here; nothing was sent")
+            # This gateway never saw the GetCash, which then most likely never came: 0 asks whether it exists, and only
+            # the answer that it does not is believed.
+            known = replace(transfer, amount=money(0, self._currency(transfer.session)))
         members = {
             "transactionId": transfer_uuid(NAMESPACE, transfer, rollback_step(transfer)),
             "referenceTransactionId": transfer_uuid(NAMESPACE, transfer, "hold"),
             **self._round(transfer),
         }
-        return await self._move("Rollback", transfer, members, ROLLBACK)
+        receipt = await self._move("Rollback", known, members, ROLLBACK)
+        if transfer.amount is None:
+            raise ParkNow("there is a GetCash whose amount is not known here: a person must see what was given back")
+        return receipt
 
     async def _move(self, method: str, transfer: Transfer, members: dict[str, Any], meanings: Meanings) -> Receipt:
         assert transfer.amount is not None
@@ -98,8 +108,7 @@ class EvenBet(Adapter):
         return Receipt(self._balance(await self._post(body, meanings), currency))
 
     async def _ask_balance(self, session: Session) -> Money | None:
-        theirs = TokenParts.read(self.settings.session_token, session.token).get("currency")
-        currency = self.settings.currencies.games_code(theirs) if theirs else self.settings.currency
+        currency = self._currency(session)
         body = {"method": "GetBalance", **self._caller(session, currency)}
         return self._balance(await self._post(body, BALANCE), currency)
 
@@ -109,7 +118,7 @@ class EvenBet(Adapter):
         sent = encode(body)
         signature = sha256_hex(sent + self.settings.seamless_key.get_secret_value().encode())
         headers = {"Content-Type": "application/json", "sign": signature}
-        response = await self.http.post(self.settings.base_url + self.settings.endpoint, sent, headers)
+        response = await self.http.post(self.settings.url, sent, headers)
         if response.status != OK:
             raise http_error(response)
         members = answer_members(response, {"errorCode"})
@@ -126,7 +135,12 @@ class EvenBet(Adapter):
 
     def _player(self, session: Session) -> str:
         """The userId. Raises `Declined` (session) for a token of another form than agreed."""
-        return session.player_id or TokenParts.read(self.settings.session_token, session.token)["player"]
+        return session_player(self.settings.session_token, session)
+
+    def _currency(self, session: Session) -> str:
+        """The game's currency where no amount names one. Raises `Declined` as `_player` does."""
+        settings = self.settings
+        return session_currency(settings.session_token, session, settings.currencies.codes, settings.currency)
 
     def _round(self, transfer: Transfer) -> dict[str, Any]:
         """What casino integrations want to know of the round."""

@@ -68,7 +68,7 @@ class SimulatedEvenBet(Simulated):
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
         casino = {"client_id": "sandbox", "game_id": GAME, "bet_type": "bet"}
         token = {"session_token": "token-of-{player}", "currency": "XAG"}
-        return {"base_url": base_url, "endpoint": "wallet", "seamless_key": KEY, **casino, **token}
+        return {"url": f"{base_url}wallet", "seamless_key": KEY, **casino, **token}
 
     def own_settings(self, base_url: str) -> dict[str, Any]:
         currency = next((account.currency for account in self.ledger.accounts.values()), "XAG")

@@ -12,13 +12,16 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from adapters.slotegrator.settings import SlotegratorSettings
-from gateway.money import Money
+from gateway.money import Money, money
 from gateway.operators import (
     Adapter,
     Declined,
     Direction,
     Kind,
+    ParkNow,
     Player,
     Receipt,
     Session,
@@ -28,18 +31,18 @@ from gateway.operators import (
 )
 from gateway.toolbox import (
     Meanings,
-    TokenParts,
     answer_members,
     decimal_text,
     excerpt_of_members,
     from_decimal,
-    games_code,
     hmac_hex,
     http_error,
     operators_code,
     php_query,
     require_done,
     rollback_step,
+    session_currency,
+    session_player,
     transfer_uuid,
 )
 
@@ -103,25 +106,30 @@ class Slotegrator(Adapter):
         return self._receipt(members, transfer)
 
     async def _roll_back(self, transfer: Transfer) -> Receipt:
+        known = transfer
         if transfer.amount is None:
-            raise Unclear("a rollback must name the amount, which is not known here; nothing was sent")
-        hold = _hold_members(transfer)
-        params = {
+            # This gateway never saw the hold, which then most likely never came: 0 asks whether it exists, and only the
+            # answer that it does not is believed.
+            known = replace(transfer, amount=money(0, self._currency(transfer.session)))
+        members = await self._post(self._rollback_params(known), OTHERS)
+        _require_rolled_back(members, transfer_uuid(NAMESPACE, transfer, "hold"))
+        if transfer.amount is None:
+            raise ParkNow("there is a hold whose amount is not known here: a person must see what was moved back")
+        return self._receipt(members, transfer)
+
+    def _rollback_params(self, transfer: Transfer) -> dict[str, object]:
+        return {
             **self._caller(transfer.session, _currency(transfer)),
             "action": "rollback",
             "type": "rollback",
             "transaction_id": transfer_uuid(NAMESPACE, transfer, rollback_step(transfer)),
-            "rollback_transactions": [hold],
+            "rollback_transactions": [_hold_members(transfer)],
             **dict.fromkeys(("round_id", "provider_round_id"), transfer.id),
             "game_uuid": self.settings.game_uuid,
         }
-        members = await self._post(params, OTHERS)
-        _require_rolled_back(members, hold["transaction_id"])
-        return self._receipt(members, transfer)
 
     async def _ask_balance(self, session: Session) -> Money | None:
-        theirs = TokenParts.read(self.settings.session_token, session.token).get("currency")
-        currency = games_code(self.settings.currencies, theirs) if theirs else self.settings.currency
+        currency = self._currency(session)
         members = await self._post({"action": "balance", **self._caller(session, currency)}, OTHERS)
         balance = members.get("balance")
         if isinstance(balance, bool) or not isinstance(balance, str | int | Decimal):
@@ -138,7 +146,7 @@ class Slotegrator(Adapter):
         }
         signed = {**credentials, "X-Sign": sign({**params, **credentials}, key)}
         headers = {"Content-Type": "application/x-www-form-urlencoded", **signed}
-        response = await self.http.post(self.settings.base_url + self.settings.endpoint, body, headers)
+        response = await self.http.post(self.settings.url, body, headers)
         if response.status != OK:
             raise http_error(response)
         members = answer_members(response, NEEDED)
@@ -158,7 +166,12 @@ class Slotegrator(Adapter):
 
     def _player(self, session: Session) -> str:
         """The player_id. Raises `Declined` (session) for a token of another form than agreed."""
-        return session.player_id or TokenParts.read(self.settings.session_token, session.token)["player"]
+        return session_player(self.settings.session_token, session)
+
+    def _currency(self, session: Session) -> str:
+        """The game's currency where no amount names one. Raises `Declined` as `_player` does."""
+        settings = self.settings
+        return session_currency(settings.session_token, session, settings.currencies, settings.currency)
 
 
 def sign(params: Mapping[str, object], key: str) -> str:

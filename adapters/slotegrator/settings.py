@@ -5,14 +5,13 @@ from __future__ import annotations
 from pydantic import Field, SecretStr
 
 from gateway.operators import AdapterSettings
-from gateway.toolbox import BaseUrl, CurrencyCodes, TokenTemplate
+from gateway.toolbox import CurrencyCodes, TokenTemplate, Url
 
 
 class SlotegratorSettings(AdapterSettings):
     """How to reach the operator, and what is agreed with it."""
 
-    base_url: BaseUrl = Field(description="The callback address up to and with its last slash.")
-    endpoint: str = Field(default="", description="What stands behind the last slash of the callback address.")
+    url: Url = Field(description="The callback address.")
     merchant_id: str = Field(description="The operator's merchant id.", pattern="^[!-~]+$")
     merchant_key: SecretStr = Field(description="The key with which requests are signed.", min_length=1)
     game_uuid: str = Field(description="The game's id at the operator.", min_length=1)

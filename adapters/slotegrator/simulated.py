@@ -51,7 +51,7 @@ class SimulatedSlotegrator(Simulated):
     def adapter_settings(cls, base_url: str) -> dict[str, Any]:
         merchant = {"merchant_id": MERCHANT, "merchant_key": KEY, "game_uuid": "sandbox-game"}
         token = {"session_token": "token-of-{player}", "currency": "XAG"}
-        return {"base_url": base_url, "endpoint": "callback", **merchant, **token}
+        return {"url": f"{base_url}callback", **merchant, **token}
 
     def own_settings(self, base_url: str) -> dict[str, Any]:
         currency = next((account.currency for account in self.ledger.accounts.values()), "XAG")

@@ -41,7 +41,7 @@ def transfer(amount: str = "230.00", **fields: Any) -> Transfer:
 
 def evenbet(*answers: HttpResponse, **settings: Any) -> tuple[EvenBet, ScriptedHttp]:
     http = ScriptedHttp(*answers)
-    usual = {"base_url": "https://acme.example/api/", "endpoint": "evenbet", "seamless_key": "k3y", "currency": "EUR"}
+    usual = {"url": "https://acme.example/api/evenbet", "seamless_key": "k3y", "currency": "EUR"}
     return EvenBet(EvenBetSettings.model_validate({**usual, **settings}), http), http
 
 
@@ -128,11 +128,26 @@ async def test_a_deposit_is_declined_and_nothing_is_sent() -> None:
     assert http.posted == []
 
 
-async def test_a_rollback_without_an_amount_is_unclear_and_nothing_is_sent() -> None:
-    adapter, http = evenbet()
-    with pytest.raises(Unclear, match="nothing was sent"):
+async def test_a_rollback_of_an_unknown_amount_asks_whether_there_is_a_get_cash() -> None:
+    adapter, http = evenbet(refused(5))
+    with pytest.raises(Declined) as raised:
         await adapter.rollback_withdrawal(a_transfer(amount=None, session=SESSION))
-    assert http.posted == []
+    assert raised.value.kind is Kind.NOT_FOUND
+    assert (http.posted[0].json["amount"], http.posted[0].json["currency"]) == (0, "EUR")
+
+
+@pytest.mark.parametrize("said", [done(), refused(6)])
+async def test_a_rollback_of_an_unknown_amount_that_finds_a_get_cash_is_parked(said: HttpResponse) -> None:
+    adapter, _ = evenbet(said)
+    with pytest.raises(ParkNow):
+        await adapter.rollback_withdrawal(a_transfer(amount=None, session=SESSION))
+
+
+async def test_a_rollback_of_an_unknown_amount_that_is_refused_is_unknown() -> None:
+    adapter, _ = evenbet(refused(4))
+    with pytest.raises(Unmapped) as raised:
+        await adapter.rollback_withdrawal(a_transfer(amount=None, session=SESSION))
+    assert type(raised.value) is Unmapped
 
 
 async def test_an_end_needs_no_player_that_was_looked_up() -> None:

@@ -13,6 +13,7 @@ from gateway.operators import (
     Direction,
     HttpResponse,
     Kind,
+    ParkNow,
     Player,
     Receipt,
     RetryLater,
@@ -41,14 +42,15 @@ ROLLBACKS = ("rollback_withdrawal", "rollback_deposit")
 CALLS = (*READS, *HOLDS, *ROLLBACKS)
 
 
-def transfer(name: str = "withdraw", amount: str = "10.5", **fields: Any) -> Transfer:
+def transfer(name: str = "withdraw", amount: str | None = "10.5", **fields: Any) -> Transfer:
     direction = Direction.DEPOSIT if "deposit" in name else Direction.WITHDRAW
-    return a_transfer(**{"amount": money(amount, "EUR"), "session": SESSION, "direction": direction, **fields})
+    exact = None if amount is None else money(amount, "EUR")
+    return a_transfer(**{"amount": exact, "session": SESSION, "direction": direction, **fields})
 
 
 def slotegrator(*answers: HttpResponse, **settings: Any) -> tuple[Slotegrator, ScriptedHttp]:
     http = ScriptedHttp(*answers)
-    address = {"base_url": "https://acme.example/api/", "endpoint": "slotegrator"}
+    address = {"url": "https://acme.example/api/slotegrator"}
     merchant = {"merchant_id": "test-merchant", "merchant_key": "test-key", "game_uuid": "abcd12345"}
     configured = {**address, **merchant, "currency": "EUR", **settings}
     return Slotegrator(SlotegratorSettings.model_validate(configured), http), http
@@ -151,11 +153,27 @@ async def test_a_confirm_sends_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ROLLBACKS)
-async def test_a_rollback_without_an_amount_is_unclear_and_nothing_is_sent(name: str) -> None:
-    adapter, http = slotegrator()
-    with pytest.raises(Unclear, match="nothing was sent"):
-        await getattr(adapter, name)(a_transfer(amount=None, session=SESSION))
-    assert http.posted == []
+async def test_a_rollback_of_an_unknown_amount_asks_whether_there_is_a_bet_or_win(name: str) -> None:
+    adapter, http = slotegrator(rolled_back())
+    with pytest.raises(Declined) as raised:
+        await getattr(adapter, name)(transfer(name, amount=None))
+    assert raised.value.kind is Kind.NOT_FOUND
+    fields = fields_of(http)
+    assert (fields["rollback_transactions[0][amount]"], fields["currency"]) == ("0.0000", "EUR")
+
+
+@pytest.mark.parametrize("name, id", [("rollback_withdrawal", BET_ID), ("rollback_deposit", WIN_ID)])
+async def test_a_rollback_of_an_unknown_amount_that_finds_one_is_parked(name: str, id: str) -> None:
+    adapter, _ = slotegrator(rolled_back(id))
+    with pytest.raises(ParkNow):
+        await getattr(adapter, name)(transfer(name, amount=None))
+
+
+async def test_a_rollback_of_an_unknown_amount_that_is_refused_is_unknown() -> None:
+    adapter, _ = slotegrator(refused("INTERNAL_ERROR"))
+    with pytest.raises(Unmapped) as raised:
+        await adapter.rollback_withdrawal(transfer(amount=None))
+    assert type(raised.value) is Unmapped
 
 
 async def test_an_end_needs_no_player_that_was_looked_up() -> None:
