@@ -97,7 +97,7 @@ def _transaction(
 
 
 def _account(session: Session, currency: str, settings: SoftswissSettings) -> dict[str, Any]:
-    code = settings.currencies.operators_code(currency)
+    code = settings.currencies.operators_code(currency).upper()  # others than capitals are a bad request
     return {"account_id": player_of(session, settings), "currency": code, "session_id": session.token}
 
 

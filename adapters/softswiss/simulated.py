@@ -6,6 +6,7 @@ It keeps a tombstone for a bet that was rolled back before it came, and answers 
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import sha256
@@ -22,6 +23,9 @@ TOKEN: Final = "the sandbox's token"  # noqa: S105 - the sandbox's own, known to
 GAME: Final = "sandbox_game"
 SUBUNITS: Final = {"JPY": 0, "KWD": 3}
 USUAL_SUBUNITS: Final = 2
+
+CURRENCY: Final = re.compile(r"[A-Z][A-Z0-9_]{2,31}", re.ASCII)
+AMOUNT: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?", re.ASCII)
 
 CODES: Final = {
     Kind.SESSION: "101",
@@ -102,7 +106,7 @@ class SimulatedSoftswiss(Simulated):
         if request.headers.get("x-request-sign") != expected:
             raise Misunderstood(self.answer_code(Order(act=Act.BALANCE), "403"))
         try:
-            return self._named(_READERS[endpoint](decode(request.body)))
+            return self._named(_read(endpoint, decode(request.body)))
         except (Unclear, MoneyError, LookupError, TypeError, ValueError):
             raise Misunderstood(self.answer_code(Order(act=Act.BALANCE), "400")) from None
 
@@ -138,6 +142,12 @@ class SimulatedSoftswiss(Simulated):
         return _response(200, {"balance": balance, "round_id": f"op-{order.id}", "transactions": [entry]})
 
 
+def _read(endpoint: str, body: dict[str, Any]) -> Order:
+    if not CURRENCY.fullmatch(body["currency"]):
+        raise ValueError("not a currency")
+    return _READERS[endpoint](body)
+
+
 def _read_balance(body: dict[str, Any]) -> Order:
     return Order(act=Act.BALANCE, token=body["session_id"], player=body["account_id"], echo="v2 ")
 
@@ -146,6 +156,8 @@ def _read_betwin(body: dict[str, Any]) -> Order:
     (entry,) = body["transactions"]
     if entry["type"] != "bet" or body["finished"] is not False:
         raise ValueError("not a single bet that leaves its round open")
+    if not AMOUNT.fullmatch(entry["amount"]):
+        raise ValueError("not an amount")
     amount = Money(canonical(Decimal(entry["amount"])), body["currency"])
     return _order(Act.HOLD, body, body["round_id"], entry["id_provider"], f"v2 {entry['id_provider']}", amount)
 

@@ -193,6 +193,14 @@ async def test_an_amount_that_cannot_be_written_is_declined_and_nothing_is_sent(
     assert (raised.value.kind, http.posted) == (Kind.AMOUNT, [])
 
 
+async def test_currencies_are_sent_in_capitals_since_the_contract_refuses_others() -> None:
+    adapter, http = softswiss(moved(), answer({"balance": "1"}), currency="eur")
+    receipt = await adapter.withdraw(a_transfer(amount=money("1", "eur"), session=SESSION))
+    await adapter.get_balance(SESSION)
+    assert [posted.json["currency"] for posted in http.posted] == ["EUR", "EUR"]
+    assert receipt.balance == money("51800", "eur")
+
+
 async def test_currencies_are_translated_both_ways() -> None:
     currencies = {"codes": {"XAG": "USD"}, "places": {"XAG": 3}, "factors": {"XAG": 10}}
     adapter, http = softswiss(moved(), currencies=currencies)
