@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.money import Money, MoneyError, unchecked_money, unscaled
 from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, encode
-from gateway.sandbox.ledger import Account
+from gateway.sandbox.ledger import Account, Refusal
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated, Unknown
 
 KEY: Final = "the sandbox's seamless key"
@@ -93,6 +93,12 @@ class SimulatedEvenBet(Simulated):
             return _order(msgspec.convert(decode(request.body), _Body))
         except (Unclear, MoneyError, ValueError, KeyError):
             raise Misunderstood(_error(INVALID_PARAMS)) from None
+
+    def _undo(self, order: Order, caller: Account | None) -> Account:
+        hold = self.ledger.holds.get(order.reference)
+        if hold is not None and hold.amount not in {None, order.amount}:
+            raise Refusal(Kind.DUPLICATE)  # a Rollback must name the amount and the currency of its GetCash
+        return super()._undo(order, caller)
 
     def yes(self, order: Order, account: Account) -> HttpResponse:  # noqa: ARG002 - an answer names nothing
         return _response({"balance": _balance(account), "errorCode": 0})

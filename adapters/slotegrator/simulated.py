@@ -72,7 +72,8 @@ class SimulatedSlotegrator(Simulated):
         if request.path != f"{self.base_path}callback" or request.method != "POST":
             raise Misunderstood(HttpResponse(404, {}, b""))
         fields = parse_qsl(request.body.decode("ascii"), keep_blank_values=True, strict_parsing=True)
-        if request.headers.get("x-sign") != _signature(fields, request.headers):
+        signed_for_us = request.headers.get("x-merchant-id") == MERCHANT
+        if not signed_for_us or request.headers.get("x-sign") != _signature(fields, request.headers):
             raise Misunderstood(self.answer_code(Order(act=Act.BALANCE), INTERNAL))
         try:
             return _order(dict(fields))
@@ -111,12 +112,16 @@ def _order(fields: dict[str, str]) -> Order:
         return Order(act=Act.BALANCE, token=token, player=player)
     named = Order(act=Act.ROLLBACK, token=token, player=player, id=fields["round_id"])
     if action == "rollback":
-        undone = fields[f"{ROLLED_BACK}[transaction_id]"]
+        undone, amount = fields[f"{ROLLED_BACK}[transaction_id]"], _amount(fields, f"{ROLLED_BACK}[amount]")
         direction = DIRECTIONS[fields[f"{ROLLED_BACK}[action]"]]
-        return replace(named, direction=direction, reference=undone, echo=undone)
-    amount = Money(canonical(Decimal(fields["amount"])), fields["currency"])
+        return replace(named, direction=direction, reference=undone, echo=undone, amount=amount)
+    amount = _amount(fields, "amount")
     direction, reference = DIRECTIONS[action], fields["transaction_id"]
     return replace(named, act=Act.HOLD, direction=direction, reference=reference, amount=amount)
+
+
+def _amount(fields: dict[str, str], name: str) -> Money:
+    return Money(canonical(Decimal(fields[name])), fields["currency"])
 
 
 def _response(body: dict[str, Any]) -> HttpResponse:
