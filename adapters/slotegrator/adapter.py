@@ -103,7 +103,7 @@ class Slotegrator(Adapter):
     async def _hold(self, transfer: Transfer, meanings: Meanings) -> Receipt:
         params = {**self._caller(transfer.session, _currency(transfer)), **_hold_members(transfer)}
         members = await self._post({**params, "game_uuid": self.settings.game_uuid, "round_id": transfer.id}, meanings)
-        return self._receipt(members, transfer)
+        return self._receipt(members, transfer, "transactionId")
 
     async def _roll_back(self, transfer: Transfer) -> Receipt:
         known = transfer
@@ -115,7 +115,7 @@ class Slotegrator(Adapter):
         _require_rolled_back(members, transfer_uuid(NAMESPACE, transfer, "hold"))
         if transfer.amount is None:
             raise ParkNow("there is a hold whose amount is not known here: a person must see what was moved back")
-        return self._receipt(members, transfer)
+        return self._receipt(members, transfer, "rollbackTransactionId")
 
     def _rollback_params(self, transfer: Transfer) -> dict[str, object]:
         return {
@@ -154,11 +154,12 @@ class Slotegrator(Adapter):
             require_done(meanings, members["error_code"], excerpt_of(response.body))
         return members
 
-    def _receipt(self, members: dict[str, Any], transfer: Transfer) -> Receipt:
+    def _receipt(self, members: dict[str, Any], transfer: Transfer, name: str) -> Receipt:
+        """The receipt of a yes; `name` is under what the operator's id is remembered."""
         id = members.get("transaction_id")
         if isinstance(id, bool) or not isinstance(id, str | int) or id == "":
             raise Unclear(f"the answer has no transaction_id: {excerpt_of_members(members)}")
-        return Receipt(from_decimal(members.get("balance"), _currency(transfer)), memory={"transactionId": str(id)})
+        return Receipt(from_decimal(members.get("balance"), _currency(transfer)), memory={name: str(id)})
 
     def _caller(self, session: Session, currency: str) -> dict[str, str]:
         code = operators_code(self.settings.currencies, currency)
