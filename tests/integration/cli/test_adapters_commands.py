@@ -44,7 +44,7 @@ def test_every_command_of_the_page_prints_what_the_page_says(tmp_path: Path, mon
 def test_the_live_command_of_the_page_reaches_the_operator_of_the_configuration(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
     ((words),) = LIVE.findall(PAGE)
-    with running("sandbox", "--port", "0", "--players", "1", lines=2) as sandbox:
+    with running("sandbox", "quantum", "--port", "0", "--players", "1", lines=2) as sandbox:
         deployment.configure(journals={}, operators={"acme": operator("JohnDoe", **yaml.safe_load(sandbox))})
         asked = words.replace("gateway.yaml", str(deployment.config)).replace(shlex.split(words)[-1], TOKEN)
         ran = run(*shlex.split(asked))
@@ -59,7 +59,7 @@ def test_money_moves_at_a_real_operator_only_if_that_is_said(tmp_path: Path) -> 
     ledger = tmp_path / "ledger"
     words = ("adapters", "try", "withdraw", "--operator", "acme", "--config", str(deployment.config))
     live = ("--live", "--token", TOKEN, "--id", "order-1", "--amount", "2.50 XAG")
-    with running("sandbox", "--port", "0", "--players", "1", "--ledger", str(ledger), lines=2) as sandbox:
+    with running("sandbox", "quantum", "--port", "0", "--players", "1", "--ledger", str(ledger), lines=2) as sandbox:
         deployment.configure(journals={}, operators={"acme": operator("JohnDoe", **yaml.safe_load(sandbox))})
         refused = run(*words, *live)
         assert (refused.status, refused.out) == (2, "")
@@ -125,7 +125,7 @@ def test_the_help_of_the_sandbox_names_every_fault_and_how_it_is_switched() -> N
 
 def test_a_currency_has_the_places_that_the_sandbox_is_given(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
-    words = ("sandbox", "--port", "0", "--currency", "BTC=8", "--balance", "1 BTC")
+    words = ("sandbox", "quantum", "--port", "0", "--currency", "BTC=8", "--balance", "1 BTC")
     tried = ("adapters", "try", "withdraw", "--operator", "acme", "--config", str(deployment.config))
     live = ("--live", "--yes-move-money", "--token", TOKEN)
     with running(*words, lines=2) as sandbox:
@@ -138,6 +138,6 @@ def test_a_currency_has_the_places_that_the_sandbox_is_given(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("text", ["BTC", "=8", "BTC=many", "BTC=13"])
 def test_a_currency_without_places_is_refused(text: str) -> None:
-    ran = run("sandbox", "--currency", text)
+    ran = run("sandbox", "quantum", "--currency", text)
     assert (ran.status, ran.out) == (2, "")
     assert "write e.g. BTC=8" in ran.err

@@ -112,7 +112,7 @@ def test_a_probe_tells_who_cannot_be_reached_and_moves_nothing(tmp_path: Path) -
 
 def test_a_probe_is_content_with_an_operator_that_declines_a_made_up_session(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
-    with running("sandbox", "--port", "0", "--players", "1", lines=2) as sandbox:
+    with running("sandbox", "quantum", "--port", "0", "--players", "1", lines=2) as sandbox:
         deployment.configure(journals={}, operators={"acme": operator("JohnDoe", **yaml.safe_load(sandbox))})
         ran = deployment.run("check", "--probe")
     assert (ran.status, ran.err) == (0, "")
@@ -168,7 +168,7 @@ def test_a_hashed_password_is_one_that_the_gateway_takes(tmp_path: Path) -> None
         (["nonsense"], "No such command 'nonsense'."),
         (["transfers", "--since", "yesterday"], "'yesterday' is not a time; write e.g. 2026-01-31T08:00Z, or 2h"),
         (["transfers", "--state", "lost"], "'lost' is not one of"),
-        (["sandbox", "--balance", "much"], "'much' is not an amount"),
+        (["sandbox", "quantum", "--balance", "much"], "'much' is not an amount"),
         (["rollbacks", "--json", "--csv"], "give either --json or --csv"),
     ],
 )
@@ -210,7 +210,7 @@ def test_whoever_reads_only_the_first_lines_sees_no_error(tmp_path: Path) -> Non
 
 def test_a_gateway_delivers_what_is_retried_beside_it(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
-    with running("sandbox", "--port", "0", "--players", "1", lines=2) as sandbox:
+    with running("sandbox", "quantum", "--port", "0", "--players", "1", lines=2) as sandbox:
         deployment.configure(journals={}, operators={"acme": operator("JohnDoe", **yaml.safe_load(sandbox))})
         deployment.keep(
             "default", a_timeline("parked", wants=Decision.ROLLBACK, fate=Fate.REFUSED, token="token-of-player-1")
