@@ -290,8 +290,12 @@ async def _sandbox(command: TryCommand) -> AsyncIterator[SandboxServer]:
 
 
 def _find_simulated(adapter: str) -> type[Simulated]:
+    registry.adapter(adapter)  # one that does not load says so better than its simulated side would
     found = simulated_operators().get(adapter)
     if found is None:
         raise NoSandbox(f"adapter {adapter!r} has no sandbox; give --config FILE, and --live or --answer FILE")
-    simulated: type[Simulated] = found.load()
+    try:
+        simulated: type[Simulated] = found.load()
+    except Exception as error:
+        raise NoSandbox(f"the simulated operator of {adapter!r} ({found.value}) does not load: {error!r}") from error
     return simulated

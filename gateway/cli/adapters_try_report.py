@@ -71,7 +71,7 @@ def result_lines(trial: Trial) -> list[str]:
             note = [result.text] if result.text else []
             return [f"receipt, {_balance_text(result.balance)}", *note, *_memory_lines(result.memory)]
         case Outcome():
-            return [_failure_text(result.verdict, result.kind, result.text)]
+            return [_unsuccessful_text(result)]
         case OperatorError():
             verdict = verdict_of(result, WalletCall.GET_BALANCE if call == LOOK_UP else WalletCall(call))
             return [_failure_text(verdict, result.kind if isinstance(result, Declined) else None, result.text)]
@@ -136,6 +136,14 @@ def _after_look_up(status: TransferStatus) -> str:
 def _due_text(change: Change, now: float) -> str:
     wait_s = 0.0 if change.due_at is None else change.due_at - now
     return f"in {wait_s:g} s" if wait_s > 0 else "at once"
+
+
+def _unsuccessful_text(outcome: Outcome) -> str:
+    if outcome.park:
+        return f"park: {outcome.text}"
+    if outcome.retry_after_s is not None:
+        return f"retry later, after {outcome.retry_after_s:g} s: {outcome.text}"
+    return _failure_text(outcome.verdict, outcome.kind, outcome.text)
 
 
 def _failure_text(verdict: Verdict, kind: str | None, text: str) -> str:

@@ -45,7 +45,8 @@ class Http(ABC):
 
     @abstractmethod
     async def request(self, method: str, url: str, *, headers: Headers = (), body: bytes | None = None) -> HttpResponse:
-        """One request of any method. A `body` of None sends no Content-Length."""
+        """One request of any method. A `body` of None sends no Content-Length; many servers want one with a POST or
+        PUT that says nothing: ``b""``."""
 
     # Not `async`: a coroutine that only waits for another one costs every call of the hot path.
 

@@ -118,8 +118,10 @@ class Answered(msgspec.Struct, frozen=True, tag=True):
 
 
 KEPT_ANSWER: Final = 64 * 1024
+"""The most bytes of an answer that the wire log keeps."""
 
 Event = Enrolled | SessionOpened | SessionEnded | Booked | Ended | Buried | Seen | Answered
+"""Everything that a ledger's file holds."""
 
 
 class Store(Protocol):

@@ -26,6 +26,7 @@ from gateway.toolbox.rsa import (
 )
 from gateway.toolbox.session_tokens import TokenParts, TokenTemplate, known_player, session_currency, session_player
 from gateway.toolbox.signing import (
+    Algorithm,
     hmac_base64,
     hmac_hex,
     listed_values,
@@ -41,6 +42,7 @@ from gateway.toolbox.xml import XmlMember, build_xml, parse_xml, text_at
 __all__ = [
     "ISO_4217_PLACES",
     "SIGNING_POOL",
+    "Algorithm",
     "BaseUrl",
     "Currencies",
     "CurrencyCodes",

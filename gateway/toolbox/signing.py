@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 Algorithm = Literal["md5", "sha1", "sha256", "sha512"]
+"""A digest by its name: ``md5``, ``sha1``, ``sha256`` or ``sha512``."""
 
 
 def md5_hex(message: bytes) -> str:

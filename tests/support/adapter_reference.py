@@ -33,7 +33,8 @@ PUBLIC: Final = (
     "gateway.toolbox",
     "gateway.money",
     "gateway.sandbox.simulated",
-    "gateway.testing",
+    "gateway.sandbox.ledger",
+    "gateway.testing.conformance",
 )
 
 INTRODUCTION: Final = """\
@@ -191,7 +192,7 @@ def _members(kind: type) -> str:
     if issubclass(kind, StrEnum):
         return _enum_members(kind)
     rows = [f"- `{field.name}: {_type(field.type)}`\n" for field in _fields(kind)]
-    rows += [f"- `{name}` {text}\n" for name, text in _attributes(kind).items() if text]
+    rows += [f"- `{name}{_default(kind, name)}` {text}\n" for name, text in _attributes(kind).items() if text]
     rows += [
         f"- `{name}{_signature(method)}` {_one_line(inspect.getdoc(method))}".rstrip() + "\n"
         for name, method in _methods(kind).items()
@@ -212,6 +213,14 @@ def _methods(kind: type) -> dict[str, Any]:
     """The class's own public methods, class methods too."""
     own = {name: getattr(kind, name) for name in vars(kind) if not name.startswith("_")}
     return {name: method for name, method in own.items() if inspect.isfunction(method) or inspect.ismethod(method)}
+
+
+def _default(kind: type, name: str) -> str:
+    """The value that a class attribute has unless it is set, where that can be shown."""
+    value = vars(kind).get(name)
+    if isinstance(value, StrEnum):
+        return f" = {type(value).__name__}.{value.name}"
+    return f" = {value!r}" if isinstance(value, str | bool | int | tuple | dict) else ""
 
 
 def _attributes(kind: type) -> dict[str, str]:
