@@ -16,7 +16,15 @@ from adapters.saba.settings import SabaSettings
 from gateway.money import Money
 from gateway.operators import Adapter, Player, Receipt, Session, Transfer, Unclear, Unmapped, encode, excerpt_of
 from gateway.records import Fate
-from gateway.toolbox import Meanings, answer_members, excerpt_of_members, from_decimal, http_error, require_done
+from gateway.toolbox import (
+    Meanings,
+    answer_members,
+    excerpt_of_members,
+    from_decimal,
+    http_error,
+    require_done,
+    session_player,
+)
 
 HEADERS = {"Content-Type": "application/json"}
 NEEDED = frozenset({"status", "error_code", "refId", "userId"})
@@ -34,7 +42,7 @@ class Saba(Adapter):
 
     async def verify_session(self, session: Session) -> Player:
         balance = self._balance(await self._ask_balance(session))
-        return Player(player_id=messages.player_of(session, self.settings), balance=balance)
+        return Player(player_id=session_player(self.settings.session_token, session), balance=balance)
 
     async def get_balance(self, session: Session) -> Money:
         balance = self._balance(await self._ask_balance(session))

@@ -20,10 +20,10 @@ from gateway.operators import Declined, Kind, Session, Transfer
 from gateway.toolbox import (
     Meanings,
     Means,
-    TokenParts,
     decimal_number,
     rollback_step,
     safe_id,
+    session_player,
     transfer_hex,
     transfer_number,
 )
@@ -53,11 +53,6 @@ CANCEL: Final[Meanings] = {**CONFIRM, "504": Kind.NOT_FOUND}
 CANCEL_OF_REFUSED: Final[Meanings] = {**CANCEL, "309": Kind.OTHER}  # refused twice: nothing was held
 
 
-def player_of(session: Session, settings: SabaSettings) -> str:
-    """The operator's name of the player. Raises `Declined` (session) for a token of another form than is agreed."""
-    return TokenParts.read(settings.session_token, session.token)["player"]
-
-
 def ref_id(transfer: Transfer) -> str:
     """The id of the bet, in all three requests."""
     return safe_id(NAMESPACE, transfer, "hold", REF_ID)
@@ -65,7 +60,7 @@ def ref_id(transfer: Transfer) -> str:
 
 def get_balance(session: Session, settings: SabaSettings) -> Body:
     """Asks for the player's balance."""
-    return {"action": "GetBalance", "userId": player_of(session, settings)}
+    return {"action": "GetBalance", "userId": session_player(settings.session_token, session)}
 
 
 def place_bet(transfer: Transfer, settings: SabaSettings) -> Body:
@@ -122,7 +117,7 @@ def _operation(action: str, step: str, transfer: Transfer, settings: SabaSetting
     return {
         "action": action,
         "operationId": transfer_hex(NAMESPACE, transfer, step),
-        "userId": player_of(transfer.session, settings),
+        "userId": session_player(settings.session_token, transfer.session),
     }
 
 
