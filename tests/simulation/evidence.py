@@ -15,7 +15,7 @@ from gateway.sandbox.ledger import Account, Hold
 from tests.simulation.database import Version
 from tests.simulation.games import Asked, Told
 from tests.simulation.operators import Handled, Sent
-from tests.simulation.protocols import is_final_at_once
+from tests.simulation.protocols import NAMES_THE_AMOUNT, is_final_at_once
 from tests.simulation.world import World
 
 OK: Final = 200
@@ -117,6 +117,12 @@ class Evidence:
         row = self.rows.get(key)
         final_at_once = is_final_at_once(self.world.operators[key[0]].protocol, key[1])
         return final_at_once and row is not None and bool(row["adopted"])
+
+    def is_rolled_back_blindly(self, key: Key) -> bool:
+        """Whether the rollback has to name an amount that the gateway does not know."""
+        row = self.rows.get(key)
+        names_it = self.world.operators[key[0]].protocol in NAMES_THE_AMOUNT
+        return names_it and row is not None and bool(row["adopted"]) and row["amount"] is None
 
     def state_at(self, key: Key, at: float) -> str | None:
         """The state that was committed last before this time."""

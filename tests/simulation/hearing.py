@@ -7,7 +7,7 @@ from typing import Final
 from gateway.sandbox.faults import BALANCE_FAULTS, Fault
 from tests.simulation.evidence import Evidence
 from tests.simulation.operators import YES, Handled
-from tests.simulation.protocols import refusals
+from tests.simulation.protocols import SAYS_A_BALANCE_ALONE, refusals
 
 UNSPOILT: Final = frozenset({"", Fault.DELAY, Fault.DUPLICATE})
 """Faults that leave the operator's answer as it is."""
@@ -19,9 +19,12 @@ ALREADY: Final = {"confirm": "duplicate", "rollback": "rolled_back"}
 def is_yes(evidence: Evidence, one: Handled) -> bool:
     """Whether a gateway has heard that the operator did it, now or before. An answer to a hold in another currency may
     be about another one, and one without a balance may be an echo; of an end they say all that matters."""
-    if one.heard_at is None:
+    if one.heard_at is None or evidence.is_rolled_back_blindly((one.operator, one.direction, one.id)):
         return False
+    protocol = evidence.world.operators[one.operator].protocol
     if one.said == YES:
+        if one.fault == Fault.NO_BALANCE and (protocol, one.act) in SAYS_A_BALANCE_ALONE:
+            return False
         return one.fault in UNSPOILT or (one.fault in BALANCE_FAULTS and not _in_doubt(one))
     refuses_repeats = evidence.world.operators[one.operator].manner.refuses_repeats
     return refuses_repeats and one.said == ALREADY.get(one.act) and one.fault in UNSPOILT

@@ -280,7 +280,7 @@ def _is_ruled_out(evidence: Evidence, key: Key, at: float) -> bool:
     """Whether the gateway may know by then that this end can never succeed: the contract has no such transfers, or a
     code that says so, and the operator has answered in words."""
     protocol = evidence.world.operators[key[0]].protocol
-    if key[1] == "deposit" and not has_deposits(protocol):
+    if (key[1] == "deposit" and not has_deposits(protocol)) or evidence.is_rolled_back_blindly(key):
         return True
     heard = (one for one in evidence.handled[key] if one.heard_at is not None and one.heard_at <= at)
     return rules_ends_out(protocol) and any(is_word(one) and one.said != YES for one in heard)

@@ -105,7 +105,8 @@ def _protocol(name: str) -> Any:
             return answer
 
         def _note(self, order: Order, said: str) -> None:
-            if order == self.about:
+            # The operator's copy holds the request that it was read from.
+            if msgspec.structs.replace(order, request=None) == self.about:
                 self.said = said
 
     return Noting

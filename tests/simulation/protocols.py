@@ -79,6 +79,14 @@ def rules_ends_out(protocol: str) -> bool:
     )
 
 
+NAMES_THE_AMOUNT: Final = frozenset({"evenbet", "evolution", "slotegrator"})
+"""The protocols whose rollback names the amount. Where the gateway does not know it, only the operator's word that
+there is no such hold is believed; whatever else it says, a person must see what was given back."""
+
+SAYS_A_BALANCE_ALONE: Final = frozenset({("softswiss", "confirm")})
+"""The answers, by protocol and request, that hold nothing but a balance: without it, nothing says yes."""
+
+
 def outlives_repeats(protocol: str) -> bool:
     """Whether the protocol has a way to ask anew after "never heard of it", at an operator that repeats its answers."""
     simulated: type[Simulated] = simulated_operators()[protocol].load()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.sandbox.simulated import simulated_operators
+from tests.simulation.play import play
 from tests.simulation.protocols import PROTOCOLS
 from tests.simulation.report import outcome
 
@@ -18,6 +19,14 @@ SEEDS = 300
 
 def test_every_adapter_that_ships_takes_part() -> None:
     assert set(PROTOCOLS) == simulated_operators().keys()
+
+
+def test_the_auditor_knows_what_operators_said() -> None:
+    world = play(1)
+    handled = [one for operator in world.operators.values() for one in operator.handled if one.fault == ""]
+    world.close()
+    assert handled
+    assert [one for one in handled if one.said == ""] == []
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BLOCK))
