@@ -23,8 +23,8 @@ from tests.simulation.processes import Process
 
 EXACT: Final = Context(prec=200)
 
-UNITS: Final = (0, 2, 3, 5)
-"""Protocols count in whole units of a currency, or in ones that have these places after the point."""
+UNITS: Final = (-3, 0, 2, 3, 5)
+"""Protocols count in whole units of a currency, in thousands, or in ones that have these places after the point."""
 
 MONEY: Final = (Act.HOLD, Act.CONFIRM, Act.ROLLBACK)
 

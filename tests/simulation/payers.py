@@ -10,6 +10,7 @@ from tests.simulation.database import Version
 from tests.simulation.evidence import Evidence, Key, Violation
 from tests.simulation.games import HOLDS, ROLLBACKS, Told
 from tests.simulation.operators import Sent
+from tests.simulation.protocols import NAMES_NO_SESSION
 
 OK: Final = 200
 PENDING: Final = 120
@@ -69,7 +70,8 @@ def players_named(evidence: Evidence) -> Iterator[Violation]:
 def live_sessions_tried(evidence: Evidence) -> Iterator[Violation]:
     """Nothing is given up while the player has a session, known to the gateway, that was not tried lately."""
     for key in evidence.keys:
-        if not evidence.world.operators[key[0]].manner.checks_ends:
+        operator = evidence.world.operators[key[0]]
+        if not operator.manner.checks_ends or operator.protocol in NAMES_NO_SESSION:
             continue
         for version in evidence.versions[key]:
             tries = [sent for sent in evidence.sent[key] if sent.act in ENDS and sent.at < version.at][-LAST_TRIES:]

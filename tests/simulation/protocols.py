@@ -83,6 +83,9 @@ NAMES_THE_AMOUNT: Final = frozenset({"evenbet", "evolution", "slotegrator"})
 """The protocols whose rollback names the amount. Where the gateway does not know it, only the operator's word that
 there is no such hold is believed; whatever else it says, a person must see what was given back."""
 
+NAMES_NO_SESSION: Final = frozenset({"pragmatic"})
+"""The protocols whose confirms and rollbacks name the player and no session."""
+
 SAYS_A_BALANCE_ALONE: Final = frozenset({("softswiss", "confirm")})
 """The answers, by protocol and request, that hold nothing but a balance: without it, nothing says yes."""
 
