@@ -102,6 +102,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     the fence for whoever holds a claim. `due_at` is when somebody must act next, None when nobody must;
     `owner` is the instance that acts until then, None when nobody does.
     `missing_at` is when the operator first answered the rollback with "never heard of it", None if it never did.
+    `window_over` is for one try and is not kept: whether the window for late arrivals is over since then.
     `hold_balance` and `end_balance` are the operator's recorded answers to the hold and to its end.
     `rollback_reason` is the first reason to roll it back: what every try tells the operator, where it wants one.
     `memory` is what the operator gave with its receipts and the adapter needs again, such as its own transaction id.
@@ -131,6 +132,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     rollback_reason: str | None = None
     spare_session: Session | None = None
     memory: Mapping[str, str] = {}
+    window_over: bool = False
 
     @property
     def key(self) -> Key:

@@ -43,12 +43,16 @@ def transfer_number(namespace: UUID, transfer: Transfer, *step: str) -> int:
 
 
 def rollback_step(transfer: Transfer) -> str:
-    """The step of a rollback that has an id of its own: ``rollback``, and after "never heard of the hold" another one.
+    """The step of a rollback that has an id of its own: ``rollback``; after "never heard of the hold" another one; and
+    a third once the window for late arrivals is over.
 
     An operator that keeps its answers by their ids would repeat "never heard of it", although the hold may have come
-    since. Whether the gateway has heard that is durable, so each of the two ids is the same on every try.
+    since. The last try must be one that it has not answered yet. Which of the ids a try carries depends on the journal
+    and the window alone: it is the same in every process.
     """
-    return "rollback" if transfer.missing_at is None else "rollback_again"
+    if transfer.missing_at is None:
+        return "rollback"
+    return "rollback_after_window" if transfer.window_over else "rollback_again"
 
 
 def safe_id(namespace: UUID, transfer: Transfer, step: str, pattern: Pattern[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import structlog
 
 from gateway.crashpoints import crash_point
@@ -65,18 +66,22 @@ class DeliveryTry:
         now = self._context.clock.now
         decision = rules.DECISION_OF_DELIVERY[transfer.state]
         call = END_CALL[transfer.direction, decision]
+        plan = operator.settings.delivery
         try:
             async with operator.admit(CallGroup.ENDS) as admission:
                 crash_point("delivery.admitted")
-                outcome = await admission.attempt(call, transfer)
+                asked_at = now()
+                outcome = await admission.attempt(call, rules.for_try(transfer, plan, asked_at))
         except Refused as refused:  # only entering the block raises it: nothing was sent, so no try is used up
             crash_point("delivery.postponed")
             until = refused.retry_at + PROBE_SPREAD_S * self._context.random_share()
             return rules.postpone(transfer, until, now(), resume_at)
         crash_point("delivery.answered")
         self._context.metrics.delivery_tried(operator.name, decision, outcome.verdict)
+        if transfer.missing_at is not None:
+            # The very time that decided what the operator was asked decides what its answer is worth.
+            outcome = msgspec.structs.replace(outcome, at=asked_at)
         attempt = rules.build_attempt(call, outcome, transfer, self._context.instance)
-        plan = operator.settings.delivery
         return rules.after_try(transfer, attempt, outcome, plan, now(), self._context.random_share(), resume_at)
 
     def _count(self, change: Change) -> None:

@@ -410,6 +410,13 @@ def postpone(transfer: Transfer, until: float, now: float, resume_at: float | No
     )
 
 
+def for_try(transfer: Transfer, plan: DeliverySettings, now: float) -> Transfer:
+    """The transfer as its adapter is given it for a try at `now`: told whether a hold may still be on its way."""
+    if transfer.missing_at is None:
+        return transfer
+    return msgspec.structs.replace(transfer, window_over=now >= transfer.missing_at + plan.late_arrival_window)
+
+
 def after_try(
     transfer: Transfer,
     attempt: Attempt,

@@ -117,12 +117,12 @@ CANARIES: Final = (
         ),
     ),
     Canary(
-        "a rollback keeps its id after never heard of it",
+        "a rollback keeps its id after the window for late arrivals",
         (
             Edit(
                 "gateway.toolbox.ids:rollback_step",
-                '"rollback" if transfer.missing_at is None else "rollback_again"',
-                '"rollback"',
+                'return "rollback_after_window" if transfer.window_over else "rollback_again"',
+                'return "rollback_again"',
             ),
         ),
     ),

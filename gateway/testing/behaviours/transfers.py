@@ -203,20 +203,20 @@ def a_late_hold_is_undone(subject: Subject) -> Iterator[Case]:
 
 @behaviour(Grade.BRONZE, exemptible=True, again=True)
 def a_late_hold_is_undone_by_an_operator_that_repeats_its_answers(subject: Subject) -> Iterator[Case]:
-    """The same, at an operator that answers the very same rollback as it did the first time. Where a rollback has an id
-    of its own, the one after "never heard of it" needs another (`rollback_step`), or it is answered from memory. A
-    contract whose rollback carries the hold's id, or has no way to say "never heard of it", is exempt."""
+    """The same, at an operator that answers the very same rollback as it did the first time, and with a rollback more
+    before the hold comes. Where a rollback has an id of its own, the last one needs an id that the operator has not
+    answered yet (`rollback_step`). A contract whose rollback carries the hold's id, or has no way to say "never heard
+    of it", is exempt."""
 
     async def play(direction: Direction, bench: Workbench) -> None:
         full = bench.balance
         await bench.verify()
-        bench.go_wrong(Fault.LATE, (HOLDS[direction].call,))
-        await bench.attempt_briefly(HOLDS[direction], bench.transfer(direction))
-        outcome = await _roll_back_as_the_gateway_does(bench, direction)
-        if outcome.verdict in {
-            Verdict.SUCCESS,
-            Verdict.NOT_FOUND,
-        }:  # else a person is told
+        transfer = bench.transfer(direction)
+        await bench.attempt(ROLLBACKS[direction], transfer)
+        await bench.attempt(ROLLBACKS[direction], replace(transfer, missing_at=1.0))
+        await bench.attempt(HOLDS[direction], transfer)
+        outcome = await bench.attempt(ROLLBACKS[direction], replace(transfer, missing_at=1.0, window_over=True))
+        if outcome.verdict in {Verdict.SUCCESS, Verdict.NOT_FOUND}:  # else a person is told
             _expect_undone(bench, full)
 
     if Unknown.FORGET in subject.simulated.unknown_rollbacks:
@@ -233,10 +233,17 @@ async def _roll_back_as_the_gateway_does(bench: Workbench, direction: Direction)
         if outcome.verdict is Verdict.SUCCESS:
             return outcome
         missing = outcome.verdict is Verdict.NOT_FOUND
-        outcome = await bench.attempt(ROLLBACKS[direction], replace(transfer, missing_at=1.0 if missing else None))
+        outcome = await bench.attempt(
+            ROLLBACKS[direction], replace(transfer, missing_at=1.0 if missing else None, window_over=missing)
+        )
         if missing:
             return outcome
     return outcome
+
+
+def _missing(transfer: Transfer, *, missing: bool) -> Transfer:
+    """After "never heard of it" the next try comes when the window is over."""
+    return replace(transfer, missing_at=1.0 if missing else None, window_over=missing)
 
 
 @behaviour(Grade.BRONZE, again=True)

@@ -10,7 +10,7 @@ import pytest
 from gateway.journal.interface import JournalUnavailable
 from gateway.operators.adapter import Receipt, TransferStatus
 from gateway.operators.bulkhead import CallGroup
-from gateway.operators.errors import ParkNow, RetryLater, Unclear
+from gateway.operators.errors import Declined, Kind, ParkNow, RetryLater, Unclear
 from gateway.reasons import Source
 from gateway.records import FINAL, Decision, Direction, Key, State, Transfer, Verdict
 from gateway.settings import DeliverySettings
@@ -445,5 +445,27 @@ def test_what_a_receipt_gave_comes_back_with_every_later_call(tmp_path: Path, en
         ended = await world.reaches(State.CONFIRMED if end == "confirm" else State.ROLLED_BACK)
         assert remembered == [RECEIPT] * 3
         assert ended.memory == {**RECEIPT, "endedAs": "T-2"}
+
+    play(tmp_path, scenario)
+
+
+def test_the_rollback_after_the_window_is_told_that_it_is_over_and_those_within_are_not(tmp_path: Path) -> None:
+    told: list[tuple[bool, bool]] = []
+
+    async def note(transfer: Transfer) -> Receipt:
+        told.append((transfer.missing_at is not None, transfer.window_over))
+        raise Declined(Kind.NOT_FOUND, "never heard of it")
+
+    async def scenario(world: World) -> None:
+        gateway = world.instance(delivery={"jitter": 0, "late_arrival_window": 60.0})
+        world.far_side.then(WalletCall.WITHDRAW, Unclear("timed out"))
+        world.far_side.then(ROLLBACK, note, note, note)
+        await refusal(gateway.withdraw())
+        await refusal(gateway.roll_back())
+        await world.reaches(State.ROLLED_BACK)
+        assert told[0] == (False, False)
+        assert told[1:-1] == [(True, False)] * (len(told) - 2)
+        assert told[-1] == (True, True)
+        assert len(told) == 3
 
     play(tmp_path, scenario)

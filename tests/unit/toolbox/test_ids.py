@@ -72,8 +72,9 @@ def test_no_two_steps_share_an_id(steps: list[tuple[Direction, str, str]]) -> No
     assert len(ids) == len(set(steps))
 
 
-def test_the_rollback_after_never_heard_of_it_is_another_request() -> None:
+def test_the_rollback_after_never_heard_of_it_and_after_the_window_are_other_requests() -> None:
     first = [rollback_step(a_transfer(tries=tries)) for tries in (0, 7)]
-    again = [rollback_step(a_transfer(tries=tries, missing_at=at)) for tries, at in ((1, 1000.0), (9, 1000.0))]
-    assert len({*first}) == len({*again}) == 1
-    assert {*first}.isdisjoint(again)
+    again = [rollback_step(a_transfer(tries=tries, missing_at=1000.0)) for tries in (1, 9)]
+    last = [rollback_step(a_transfer(tries=tries, missing_at=1000.0, window_over=True)) for tries in (2, 10)]
+    assert len({*first, *again, *last}) == 3
+    assert len({*first}) == len({*again}) == len({*last}) == 1

@@ -314,3 +314,15 @@ def test_the_rollback_of_a_hold_waits_as_long_as_its_operator_wants() -> None:
     busy = outcome(Verdict.UNKNOWN, retry_after_s=7.0)
     change = rules.roll_back_failed(a_transfer(State.SENDING), busy, an_attempt(Verdict.UNKNOWN), a_reason(), NOW)
     assert (change.to, change.due_at, change.decided_at) == (State.ROLLING_BACK, NOW + 7.0, NOW)
+
+
+@pytest.mark.parametrize(
+    "waited_s, over", [(0.0, False), (PLAN.late_arrival_window - 1, False), (PLAN.late_arrival_window, True)]
+)
+def test_a_try_is_told_whether_the_hold_may_still_be_on_its_way(waited_s: float, over: bool) -> None:
+    missing = a_transfer(State.ROLLING_BACK, missing_at=NOW, window_over=not over)
+    assert rules.for_try(missing, PLAN, NOW + waited_s).window_over is over
+
+
+def test_a_try_of_what_the_operator_has_heard_of_is_told_nothing() -> None:
+    assert rules.for_try(a_transfer(State.ROLLING_BACK), PLAN, NOW + 1e6).window_over is False
