@@ -128,18 +128,23 @@ def a_repeated_end_succeeds_again(subject: Subject) -> Iterator[Case]:
 
 @behaviour(Grade.BRONZE, again=True)
 def an_end_is_told_as_done_only_if_it_is(subject: Subject) -> Iterator[Case]:
-    """A gateway that never saw the hold may lack what the end must name. Then the adapter says that it cannot send it
-    (`Unclear`), never that it is done, nor that there is nothing to undo."""
+    """A gateway that never saw the hold may lack what the end must name, and once the session has ended, nobody says
+    whose it was. Then the adapter says that it cannot send it (`Unclear`), never that it is done, nor that there is
+    nothing to undo."""
 
-    async def play(move: Move, bench: Workbench) -> None:
+    async def play(move: Move, ended: bool, bench: Workbench) -> None:  # noqa: FBT001 - a case's own
         held = await bench.hold(move.direction)
+        if ended:
+            bench.ledger.end_session(bench.session.token)
         outcome = await bench.attempt(move, _unseen(held, move))
         if outcome.verdict in {Verdict.SUCCESS, Verdict.NOT_FOUND} and not bench.sends_nothing(move, outcome):
             wanted = HoldState.UNDONE if move.is_rollback else HoldState.CONFIRMED
             hold = bench.held(held)
             bench.expect(hold is not None and hold.state is wanted, f"unclear, or a hold that is {wanted}", outcome)
 
-    return (Case(move.call, partial(play, move)) for move in subject.ends)
+    for move in subject.ends:
+        yield Case(move.call, partial(play, move, False))  # noqa: FBT003 - the case's own
+        yield Case(f"{move.call}, in a session that has ended", partial(play, move, True))  # noqa: FBT003 - the same
 
 
 def _unseen(held: Transfer, end: Move) -> Transfer:

@@ -85,6 +85,19 @@ class RefusesWhatItDoesNotRemember(SendsOnlyWhatItRemembers):
         return await super().rollback_withdrawal(transfer)
 
 
+class NamesNobody(Quantum):
+    needs_player = True
+
+    async def withdraw(self, transfer: Transfer) -> Receipt:
+        return await super().withdraw(self._of_player(transfer))
+
+    async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:
+        return await super().rollback_withdrawal(self._of_player(transfer))
+
+    def _of_player(self, transfer: Transfer) -> Transfer:
+        return replace(transfer, id=f"{transfer.session.player_id or 'nobody'}/{transfer.id}")
+
+
 class Retries(Quantum):
     async def _post(self, endpoint: str, body: dict[str, Any]) -> HttpResponse:
         response = await super()._post(endpoint, body)
@@ -417,6 +430,7 @@ WRONG = [
     (TellsARefusedEndAsDone, "an_ended_session_ends_no_transfer", "confirmWithdrawal, refused"),
     (TellsARefusedSessionAsNotFound, "an_ended_session_ends_no_transfer", "rollbackWithdrawal, refused"),
     (SendsOnlyWhatItRemembers, "an_end_is_told_as_done_only_if_it_is", "rollbackWithdrawal"),
+    (NamesNobody, "an_end_is_told_as_done_only_if_it_is", "rollbackWithdrawal, in a session that has ended"),
     (TakesAYesWithoutItsId, "a_yes_that_names_nothing_is_unknown", "withdraw"),
     (KeepsTheFirstSession, "transfers_at_once_do_not_mix", "withdraw"),
     (DoesNotQuoteTexts, "odd_ids_arrive_whole", "withdraw 'say \"hi\"'"),
