@@ -150,6 +150,18 @@ class Workbench:
         """The operator does nothing from now on but give this answer to every request that it understands."""
         self.simulated.carry_out = answer  # type: ignore[method-assign,assignment]  # of this one
 
+    def watch(self) -> list[Order]:
+        """What the operator is asked to do from now on, as it understands it."""
+        orders: list[Order] = []
+        carry_out = self.simulated.carry_out
+
+        def watched(order: Order) -> HttpResponse:
+            orders.append(order)
+            return carry_out(order)
+
+        self.answer(watched)
+        return orders
+
     def wire(self, call: WalletCall | None = None) -> list[Seen]:
         """The requests for this call, or all, in the order of arrival."""
         return [entry for entry in self.ledger.wire() if call is None or entry.call == call]

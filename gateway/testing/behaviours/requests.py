@@ -16,6 +16,7 @@ from gateway.operators.outcome import Outcome
 from gateway.records import Direction, Fate, Session, Transfer, Verdict
 from gateway.sandbox.faults import Fault
 from gateway.sandbox.ledger import HoldState
+from gateway.sandbox.simulated import Act
 from gateway.testing.behaviours.fresh import fresh_values, masked
 from gateway.testing.behaviours.registry import Case, Grade, behaviour
 from gateway.testing.subject import CONFIRMS, HOLDS, ROLLBACKS, Move, Subject
@@ -44,6 +45,9 @@ TYPES: Final = {b"{": "json", b"[": "json", b"<": "xml"}
 
 AT_ONCE: Final = 8
 
+AFTER: Final = {Act.HOLD: HoldState.HELD, Act.CONFIRM: HoldState.CONFIRMED, Act.ROLLBACK: HoldState.UNDONE}
+"""What a hold is after each call that moves money."""
+
 
 @behaviour(Grade.BRONZE, again=True)
 def every_try_is_the_same(subject: Subject) -> Iterator[Case]:
@@ -71,6 +75,43 @@ def every_try_is_the_same(subject: Subject) -> Iterator[Case]:
         bench.expect(len(bench.ledger.holds) == 1, "one hold", list(bench.ledger.holds))
 
     return (Case(move.call, partial(play, move)) for move in subject.moves)
+
+
+@behaviour(Grade.BRONZE, again=True)
+def a_try_with_another_session_is_the_same_transfer(subject: Subject) -> Iterator[Case]:
+    """Tries alternate between two sessions of the same player, since either may have ended. The operator sees the same
+    transfer, under the same ids, whichever token a try names: with an id that is made from the token, it would book a
+    second hold, or not find the one that it has."""
+
+    async def play(move: Move, bench: Workbench) -> None:
+        another = await _another_of_the_player(bench)
+        transfer = await bench.before(move)
+        orders = bench.watch()
+        first = await bench.attempt(move, replace(transfer, session=another))
+        second = await bench.attempt(move, transfer)
+        for outcome in (first, second):
+            bench.expect(outcome.verdict is Verdict.SUCCESS, "success in either session", outcome)
+        # Without `echo`: the id of a request may well be made from all that it says.
+        named = [replace(order, token="", echo="", request=None) for order in orders if order.call == move.call]
+        bench.expect(named[:1] == named[1:], f"the same but for the token: {named[:1]}", named[1:])
+        states = [hold.state for hold in bench.ledger.holds.values()]
+        wanted = {HoldState.HELD} if bench.sends_nothing(move, first) else {AFTER[move.act]}
+        bench.expect(len(states) == 1 and {*states} == wanted, f"one hold, {', '.join(wanted)}", states)
+
+    for move in subject.moves:
+        yield Case(move.call, partial(play, move), player="player", token="token-of-player")  # noqa: S106 - simulated
+
+
+async def _another_of_the_player(bench: Workbench) -> Session:
+    """One more verified session of the bench's player. Where a token holds the player's name, the form that is agreed
+    for it is changed to one in which a player can have several."""
+    if "{player}" in str(bench.simulated.adapter_settings(bench.server.base_url).get("session_token")):
+        bench.operator = bench.another_operator(settings={"session_token": "{session}-of-{player}"})
+    for token in ("token", "another", "another-of-player"):  # as the operator sees it: the session's part, or all of it
+        bench.ledger.open_session(bench.player, token)
+    session = Session(operator=NAME, token="another-of-player")  # noqa: S106 - of a simulated player
+    player = await bench.operator.verify_session(session)
+    return replace(session, player_id=player.player_id, memory=player.memory)
 
 
 async def _requests_of(

@@ -98,6 +98,13 @@ class NamesNobody(Quantum):
         return replace(transfer, id=f"{transfer.session.player_id or 'nobody'}/{transfer.id}")
 
 
+class NamesTransfersByTheToken(Quantum):
+    async def _post(self, endpoint: str, body: dict[str, Any]) -> HttpResponse:
+        named = {**body, "mmTransactionId": f"{body.get('mmTransactionId')} {body['token']}"}
+        response = await super()._post(endpoint, named)
+        return replace(response, body=response.body.replace(f" {body['token']}".encode(), b""))
+
+
 class Retries(Quantum):
     async def _post(self, endpoint: str, body: dict[str, Any]) -> HttpResponse:
         response = await super()._post(endpoint, body)
@@ -440,6 +447,8 @@ WRONG = [
     (RollsBackByItself, "each_try_is_sent_once", "withdraw, cut_after"),
     (SendsTheTime, "every_try_is_the_same", "rollbackWithdrawal"),
     (CountsItsTries, "every_try_is_the_same", "withdraw"),
+    (NamesTransfersByTheToken, "a_try_with_another_session_is_the_same_transfer", "withdraw"),
+    (NamesTransfersByTheToken, "a_try_with_another_session_is_the_same_transfer", "rollbackWithdrawal"),
     (DeclaresWhatItDoesNotSend, "what_is_declared_fresh_differs", "header x-time"),
     (DeclaresWhatStaysTheSame, "what_is_declared_fresh_differs", "header authorization"),
     (Reverses, "secrets_stay_inside", "withdraw"),
