@@ -54,7 +54,8 @@ class SimulatedBetsoft(Simulated):
     unknown_rollback = Unknown.FORGET
     refusable_repeats: ClassVar[frozenset[Act]] = frozenset()
     exemptions: ClassVar[dict[str, str]] = {
-        "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers": "a refund carries the bet's id alone"
+        "a_yes_to_another_act_is_unknown": "the answers differ in the balance alone",
+        "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers": "a refund carries the bet's id alone",
     }
 
     @classmethod

@@ -76,6 +76,7 @@ class SimulatedPragmatic(Simulated):
     unknown_rollback = Unknown.FORGET
     refusable_repeats = frozenset()
     exemptions: ClassVar[Mapping[str, str]] = {
+        "a_yes_to_another_act_is_unknown": "an answer's ids are the operator's own",
         "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers": "a rollback carries the hold's id alone",
         "an_answer_to_another_request_is_unknown": "an answer repeats nothing of its request",
         "a_yes_that_names_nothing_is_unknown": "an answer repeats nothing of its request",

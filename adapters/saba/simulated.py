@@ -75,6 +75,7 @@ class SimulatedSaba(Simulated):
     currencies = (CURRENCY,)
     unnamed_code = "777"
     exemptions: ClassVar[Mapping[str, str]] = {
+        "a_yes_to_another_act_is_unknown": "the answers to confirmbet and cancelbet are a status alone",
         "an_answer_to_another_request_is_unknown": "the answers to confirmbet and cancelbet repeat no id",
         "a_yes_that_names_nothing_is_unknown": "the answers to confirmbet and cancelbet repeat no id",
         "odd_players_and_tokens_arrive_whole": "a token holds the player's name in an agreed form",

@@ -38,6 +38,7 @@ class SimulatedSlotegrator(Simulated):
     final_holds = frozenset(Direction)
     unnamed_code = "NO_SUCH_CODE"
     exemptions: ClassVar[Mapping[str, str]] = {
+        "a_yes_to_another_act_is_unknown": "the answer to a `rollback` has all that the answer to a `bet` has",
         "an_answer_to_another_request_is_unknown": "the answers to `bet` and `win` name the operator's own id alone",
         "a_yes_that_names_nothing_is_unknown": "the answers to `bet` and `win` name the operator's own id alone",
         "an_end_needs_nothing_that_only_the_hold_knew": "a `rollback` must name the amount",

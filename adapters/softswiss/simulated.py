@@ -51,6 +51,7 @@ class SimulatedSoftswiss(Simulated):
     base_path = "/softswiss/"
     refusable_repeats = frozenset({Act.ROLLBACK})
     exemptions: ClassVar[Mapping[str, str]] = {
+        "a_yes_to_another_act_is_unknown": "the answer to `finish` is the balance alone, which every answer has",
         "an_answer_to_another_request_is_unknown": "the answers to `finish` and `balance` name nothing",
         "a_yes_that_names_nothing_is_unknown": "the answers to `finish` and `balance` name nothing",
         "the_session_of_another_is_refused": "an answer names neither the session nor the request",

@@ -16,7 +16,7 @@ from gateway.operators.errors import Declined, Kind, Unmapped
 from gateway.records import Direction, Transfer, Verdict
 from gateway.sandbox.faults import BALANCE_FAULTS, Fault
 from gateway.sandbox.ledger import Account
-from gateway.sandbox.simulated import PLAIN, Manner, Meaning, Order, as_another
+from gateway.sandbox.simulated import PLAIN, Act, Manner, Meaning, Order, as_another
 from gateway.testing.behaviours.registry import Case, Grade, behaviour
 from gateway.testing.subject import Move, Subject
 from gateway.testing.workbench import Workbench
@@ -167,6 +167,28 @@ def _yes_without_names(bench: Workbench, order: Order) -> HttpResponse:
     common = {name: value for name, value in members.items() if others.get(name) == value}
     headers = {name: value for name, value in yes.headers.items() if another.headers.get(name) == value}
     return HttpResponse(yes.status, headers, simulated.write_body(common))
+
+
+@behaviour(Grade.BRONZE, exemptible=True, again=True)
+def a_yes_to_another_act_is_unknown(subject: Subject) -> Iterator[Case]:
+    """The yes to the hold, in answer to its confirm or rollback, says that the hold stands, not that it has ended; and
+    so with each of the three in answer to another. Where the contract's answers are the very same, nothing is played; a
+    contract whose answers differ, but not in what was done, is exempt."""
+
+    async def play(move: Move, act: Act, bench: Workbench) -> None:
+        transfer = await bench.before(move)
+        bench.answer(partial(_yes_to_act, bench, act))
+        await _expect_unknown(bench, move, transfer, f"{move.call}, the yes to a {act}")
+
+    for move, act in product(subject.moves, (Act.HOLD, Act.CONFIRM, Act.ROLLBACK)):
+        if act is not move.act:
+            yield Case(f"{move.call}, the yes to a {act}", partial(play, move, act))
+
+
+def _yes_to_act(bench: Workbench, act: Act, order: Order) -> HttpResponse:
+    account = bench.ledger.accounts[bench.player]
+    yes = bench.simulated.yes(replace(order, act=act), account)
+    return NOTHING if yes == bench.simulated.yes(order, account) else yes
 
 
 @behaviour(Grade.BRONZE, again=True)

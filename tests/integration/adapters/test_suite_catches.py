@@ -430,6 +430,24 @@ class WithoutCodes(SimulatedQuantum):
         return ()
 
 
+class TellsTheState(SimulatedQuantum):
+    """Its yes says what has become of the hold."""
+
+    def yes(self, order: Order, account: Account) -> HttpResponse:
+        answer = super().yes(order, account)
+        return replace(answer, body=encode({**self.read_body(answer.body), "state": order.act}))
+
+
+class ChecksTheState(Quantum):
+    async def _post(self, endpoint: str, body: dict[str, Any]) -> HttpResponse:
+        response = await super()._post(endpoint, body)
+        acts = {"withdraw": "hold", "deposit": "hold", "confirm": "confirm", "rollback": "rollback"}
+        wanted = next((act for name, act in acts.items() if endpoint.startswith(name)), "")
+        if wanted and f'"state":"{wanted}"'.encode() not in response.body:
+            raise Unclear("an answer to another act")
+        return response
+
+
 WRONG = [
     (TellsNotFoundAsDone, "a_late_hold_is_undone", "withdraw, unknown rollbacks: forget"),
     (Quantum, "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers", "withdraw"),
@@ -517,6 +535,12 @@ def test_an_adapter_that_looks_up_rightly_passes() -> None:
     assert cases(Subject(WithdrawsOnly, LookedUp), "a_look_up_tells_what_became_of_a_transfer") == set()
 
 
+def test_an_adapter_that_takes_a_yes_to_another_act_is_caught() -> None:
+    found = cases(Subject(Quantum, TellsTheState), "a_yes_to_another_act_is_unknown")
+    assert {"confirmWithdrawal, the yes to a hold", "rollbackWithdrawal, the yes to a confirm"} <= found
+    assert cases(Subject(ChecksTheState, TellsTheState), "a_yes_to_another_act_is_unknown") == set()
+
+
 def test_an_adapter_that_needs_a_memory_gets_it_and_says_where_it_lacks_it() -> None:
     subject = Subject(RefusesWhatItDoesNotRemember, SimulatedQuantum)
     assert cases(subject, "a_rolled_back_transfer_has_moved_nothing") == set()
@@ -561,6 +585,7 @@ def test_every_behaviour_is_shown_to_catch_a_wrong_adapter() -> None:
         "an_answer_that_proves_nothing_is_unknown",
         "an_answer_to_another_request_is_unknown",
         "a_yes_is_a_yes_whatever_its_balance",
+        "a_yes_to_another_act_is_unknown",
         "an_error_of_the_protocol_is_not_silence",
         "an_end_needs_nothing_that_only_the_hold_knew",
         "a_look_up_tells_what_became_of_a_transfer",
