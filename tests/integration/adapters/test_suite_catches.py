@@ -32,7 +32,7 @@ from gateway.operators import (
 )
 from gateway.operators.adapter import Headers
 from gateway.sandbox.ledger import Account
-from gateway.sandbox.simulated import Act, Order, Request, Unknown
+from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Unknown
 from gateway.testing.behaviours import BEHAVIOURS
 from gateway.testing.subject import Subject
 from gateway.testing.suite import mismatches_of
@@ -438,6 +438,16 @@ class TellsTheState(SimulatedQuantum):
         return replace(answer, body=encode({**self.read_body(answer.body), "state": order.act}))
 
 
+class ReadsNoSmallAmounts(SimulatedQuantum):
+    """Does not understand a request with more than six digits after the point."""
+
+    def understand(self, request: Request) -> Order:
+        order = super().understand(request)
+        if order.amount is not None and round(order.amount.amount, 6) != order.amount.amount:
+            raise Misunderstood(self.no(order, Kind.AMOUNT))
+        return order
+
+
 class ChecksTheState(Quantum):
     async def _post(self, endpoint: str, body: dict[str, Any]) -> HttpResponse:
         response = await super()._post(endpoint, body)
@@ -539,6 +549,11 @@ def test_an_adapter_that_takes_a_yes_to_another_act_is_caught() -> None:
     found = cases(Subject(Quantum, TellsTheState), "a_yes_to_another_act_is_unknown")
     assert {"confirmWithdrawal, the yes to a hold", "rollbackWithdrawal, the yes to a confirm"} <= found
     assert cases(Subject(ChecksTheState, TellsTheState), "a_yes_to_another_act_is_unknown") == set()
+
+
+def test_an_adapter_that_leaves_it_to_the_operator_to_decline_an_amount_is_caught() -> None:
+    found = cases(Subject(Quantum, ReadsNoSmallAmounts), "an_amount_arrives_exactly_or_is_declined_unsent")
+    assert "withdraw of 1e-7 XAG" in found
 
 
 def test_an_adapter_that_needs_a_memory_gets_it_and_says_where_it_lacks_it() -> None:
