@@ -46,20 +46,22 @@ LIMITS: Final = (
     "CASINO_LIMIT_EXCEEDED_LOSS",
 )
 
+BUSY: Final = dict.fromkeys(("TEMPORARY_ERROR", "OPERATION_IN_PROCESS"), Meaning.RETRY_LATER)
+
 PROVEN: Final[dict[Act, dict[str, Kind | Meaning]]] = {
     Act.HOLD: {
         "INVALID_SID": Kind.SESSION,
         "ACCOUNT_LOCKED": Kind.PLAYER,
         "INSUFFICIENT_FUNDS": Kind.FUNDS,
         **dict.fromkeys(LIMITS, Kind.LIMIT),
+        **BUSY,
     },
-    Act.CONFIRM: {"FINAL_ERROR_ACTION_FAILED": Meaning.PARK},
-    Act.ROLLBACK: {"FINAL_ERROR_ACTION_FAILED": Meaning.PARK, "BET_DOES_NOT_EXIST": Kind.NOT_FOUND},
+    Act.CONFIRM: {"FINAL_ERROR_ACTION_FAILED": Meaning.PARK, **BUSY},
+    Act.ROLLBACK: {"FINAL_ERROR_ACTION_FAILED": Meaning.PARK, "BET_DOES_NOT_EXIST": Kind.NOT_FOUND, **BUSY},
 }
 """What each status lets one conclude in answer to which request. Source: the contract's list of statuses."""
 
 OTHERS: Final = (
-    "TEMPORARY_ERROR",
     "INVALID_TOKEN_ID",
     "FATAL_ERROR_CLOSE_USER_SESSION",
     "UNKNOWN_ERROR",
@@ -70,7 +72,6 @@ OTHERS: Final = (
     "GEOLOCATION_FAIL",
     "SESSION_ALREADY_CLOSED",
     "SESSION_DOES_NOT_EXIST",
-    "OPERATION_IN_PROCESS",
 )
 """What else the contract has; none of these proves anything."""
 

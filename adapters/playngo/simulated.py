@@ -33,6 +33,7 @@ CODES: Final = {
     Kind.SESSION: "10",
 }
 OTHER: Final = "2"
+BUSY: Final = "8"
 WRONG_ACCESS_TOKEN: Final = "4"  # noqa: S105 - a code
 
 REFUSALS: Final = {"1": Kind.PLAYER, "5": Kind.PLAYER, "6": Kind.PLAYER, "10": Kind.SESSION}
@@ -74,6 +75,8 @@ class SimulatedPlayngo(Simulated):
         return tuple(str(code) for code in range(1, 13))
 
     def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the interface's
+        if code == BUSY:
+            return Meaning.RETRY_LATER
         return (HOLD_REFUSALS if act is Act.HOLD else REFUSALS).get(code, Meaning.UNKNOWN)
 
     def answer_code(self, order: Order, code: str) -> HttpResponse:

@@ -33,6 +33,9 @@ CODES: Final = {
 
 ANY_REFUSAL: Final = {"522/100": Kind.SESSION, "522/101": Kind.SESSION, "522/210": Kind.PLAYER}
 BET_REFUSAL: Final = {"523/200": Kind.FUNDS, "523/201": Kind.LIMIT, "523/253": Kind.OTHER}
+NOT_YET: Final = {Act.CONFIRM: "522/262", Act.ROLLBACK: "522/251"}
+"""The code by which the operator wants the same request again later."""
+
 OTHER_CODES: Final = ("500/500", "522/250", "522/251", "522/260", "522/262", "522/270", "522/280", "522/282", "523/271")
 
 ACTS: Final = {"balances": Act.BALANCE, "bet": Act.HOLD, "win": Act.CONFIRM, "rollbackbet": Act.ROLLBACK}
@@ -118,6 +121,8 @@ class SimulatedThunderkick(Simulated):
         return (*ANY_REFUSAL, *BET_REFUSAL, *OTHER_CODES)
 
     def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the base's
+        if code == NOT_YET.get(act):
+            return Meaning.RETRY_LATER
         refusals = {**ANY_REFUSAL, **BET_REFUSAL} if act is Act.HOLD else ANY_REFUSAL
         return refusals.get(code, Meaning.UNKNOWN)
 

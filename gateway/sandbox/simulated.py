@@ -51,6 +51,7 @@ class Meaning(StrEnum):
 
     UNKNOWN = "unknown"  # nothing: the operator may or may not have done it
     DONE = "done"  # this very call was done before, so it is acknowledged
+    RETRY_LATER = "retry_later"  # nothing: the operator is busy, and wants to be asked again
     PARK = "park"  # no later try of this end can succeed
 
 

@@ -333,6 +333,8 @@ async def _expect_meaning(bench: Workbench, move: Move, transfer: Transfer, code
         bench.expect(outcome.verdict is wanted, wanted, outcome, case)
         if wanted is Verdict.DECLINED:
             bench.expect(outcome.kind == meaning, f"declined ({meaning})", outcome, case)
+        later = outcome.retry_after_s is not None
+        bench.expect(later == (meaning is Meaning.RETRY_LATER), f"{meaning}", f"asked again later: {later}", case)
         bench.expect(outcome.park == (meaning is Meaning.PARK), f"{meaning}", f"park: {outcome.park}", case)
 
 

@@ -23,6 +23,7 @@ from gateway.operators import (
     Kind,
     Player,
     Receipt,
+    RetryLater,
     Session,
     Transfer,
     TransferStatus,
@@ -31,8 +32,9 @@ from gateway.operators import (
     encode,
 )
 from gateway.operators.adapter import Headers
+from gateway.records import Direction
 from gateway.sandbox.ledger import Account
-from gateway.sandbox.simulated import Act, Misunderstood, Order, Request, Unknown
+from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Unknown
 from gateway.testing.behaviours import BEHAVIOURS
 from gateway.testing.subject import Subject
 from gateway.testing.suite import mismatches_of
@@ -448,6 +450,20 @@ class ReadsNoSmallAmounts(SimulatedQuantum):
         return order
 
 
+class Busy(SimulatedQuantum):
+    """Its error 100 says that it is busy."""
+
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
+        return Meaning.RETRY_LATER if code == "100" else super().meaning(code, act, direction)
+
+
+class WaitsIfToldTo(Quantum):
+    def _require_success(self, response: HttpResponse, *rest: Any) -> dict[str, Any]:
+        if b'"errorCode":100' in response.body and response.status == 500:
+            raise RetryLater("busy", 5.0)
+        return super()._require_success(response, *rest)
+
+
 class ChecksTheState(Quantum):
     async def _post(self, endpoint: str, body: dict[str, Any]) -> HttpResponse:
         response = await super()._post(endpoint, body)
@@ -554,6 +570,19 @@ def test_an_adapter_that_takes_a_yes_to_another_act_is_caught() -> None:
 def test_an_adapter_that_leaves_it_to_the_operator_to_decline_an_amount_is_caught() -> None:
     found = cases(Subject(Quantum, ReadsNoSmallAmounts), "an_amount_arrives_exactly_or_is_declined_unsent")
     assert "withdraw of 1e-7 XAG" in found
+
+
+@pytest.mark.parametrize(
+    "wrong, simulated, case",
+    [
+        (Quantum, Busy, "withdraw, code 100: retry_later"),
+        (WaitsIfToldTo, SimulatedQuantum, "withdraw, code 100: unknown"),
+    ],
+)
+def test_an_adapter_that_mistakes_who_is_busy_is_caught(
+    wrong: type[Quantum], simulated: type[SimulatedQuantum], case: str
+) -> None:
+    assert case in cases(Subject(wrong, simulated), "every_error_code_means_what_the_contract_says")
 
 
 def test_an_adapter_that_needs_a_memory_gets_it_and_says_where_it_lacks_it() -> None:
