@@ -126,6 +126,10 @@ class SimulatedThunderkick(Simulated):
         refusals = {**ANY_REFUSAL, **BET_REFUSAL} if act is Act.HOLD else ANY_REFUSAL
         return refusals.get(code, Meaning.UNKNOWN)
 
+    @classmethod
+    def statuses_of(cls, code: str) -> frozenset[int]:
+        return frozenset({int(code.partition("/")[0])})
+
     def understand(self, request: Request) -> Order:
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         if scheme != "Basic" or b64decode(credentials).decode() != CREDENTIALS:

@@ -212,6 +212,11 @@ class Simulated(ABC):
         decline of this kind, or something else. A code that is not of the protocol proves nothing."""
         return Meaning.UNKNOWN
 
+    @classmethod
+    def statuses_of(cls, code: str) -> frozenset[int] | None:  # noqa: ARG003 - of the subclasses
+        """The HTTP statuses under which this code counts, where it has statuses of its own: `error_statuses`."""
+        return cls.error_statuses
+
     def answer_code(self, order: Order, code: str) -> HttpResponse:  # noqa: ARG002 - of the subclasses
         """The error with this code, as the protocol answers it to this request, whatever was done."""
         return self.no(order, Kind.OTHER)

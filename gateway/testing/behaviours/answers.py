@@ -296,7 +296,7 @@ def bare_answer(status: int, body: bytes, _: Order) -> HttpResponse:
 def every_error_code_means_what_the_contract_says(subject: Subject) -> Iterator[Case]:
     """Each code that the simulated operator names (`Simulated.codes`), in answer to each call, is told as the contract
     means it (`Simulated.meaning`); a code that the contract does not name is unknown, and so is every code under an
-    HTTP status under which the contract has no errors (`Simulated.error_statuses`)."""
+    HTTP status under which the contract does not have it (`Simulated.error_statuses`, `statuses_of`)."""
 
     async def play(move: Move, bench: Workbench) -> None:
         transfer = await bench.before(move)
@@ -305,15 +305,16 @@ def every_error_code_means_what_the_contract_says(subject: Subject) -> Iterator[
 
     async def play_statuses(move: Move, bench: Workbench) -> None:
         transfer = await bench.before(move)
-        by_verdict = {_verdict_of(_meaning(bench, move, code), move): code for code in subject.simulated.codes()}
-        for status, code in product(COMMON_STATUSES, by_verdict.values()):
-            if status not in (subject.simulated.error_statuses or ()):
+        codes = [code for code in subject.simulated.codes() if _proves(_meaning(bench, move, code))]
+        for status, code in product(COMMON_STATUSES, (*codes, subject.simulated.unnamed_code)):
+            statuses = subject.simulated.statuses_of(code)
+            if statuses is not None and status not in statuses:
                 bench.answer(partial(_error_under, bench, status, code))
                 await _expect_unknown(bench, move, transfer, f"{move.call}, HTTP {status} with code {code}")
 
     for move, manner in product(subject.moves, _manners(subject)):
         yield Case(move.call, partial(play, move), manner=manner)
-        if subject.simulated.error_statuses is not None:
+        if any(subject.simulated.statuses_of(code) is not None for code in subject.simulated.codes()):
             yield Case(move.call, partial(play_statuses, move), manner=manner)
 
 
@@ -341,6 +342,10 @@ async def _expect_meaning(bench: Workbench, move: Move, transfer: Transfer, code
 def _meaning(bench: Workbench, move: Move, code: str) -> Kind | Meaning:
     named = code in bench.simulated.codes()
     return bench.simulated.meaning(code, move.act, move.direction) if named else Meaning.UNKNOWN
+
+
+def _proves(meaning: Kind | Meaning) -> bool:
+    return isinstance(meaning, Kind) or meaning is Meaning.DONE
 
 
 def _verdict_of(meaning: Kind | Meaning, move: Move) -> Verdict:

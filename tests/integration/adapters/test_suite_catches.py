@@ -212,6 +212,12 @@ class TakesAnyCodeForADecline(Quantum):
             raise Declined(Kind.OTHER, error.text) from None
 
 
+class TakesOneCodeUnderAnyStatus(Quantum):
+    def _require_success(self, response: HttpResponse, *rest: Any) -> dict[str, Any]:
+        known = b'"errorCode":102' in response.body
+        return super()._require_success(replace(response, status=500) if known else response, *rest)
+
+
 class MixesUpCodes(Quantum):
     async def withdraw(self, transfer: Transfer) -> Receipt:
         try:
@@ -504,6 +510,7 @@ WRONG = [
     (TakesAny2xx, "only_the_contracts_statuses_are_a_yes", "withdraw, HTTP 202 with a yes"),
     (TakesAnEmptyAnswer, "no_status_proves_anything_alone", "confirmWithdrawal, HTTP 200 with nothing"),
     (TakesAnyCodeForADecline, "every_error_code_means_what_the_contract_says", "withdraw, code 987654: unknown"),
+    (TakesOneCodeUnderAnyStatus, "every_error_code_means_what_the_contract_says", "withdraw, HTTP 404 with code 102"),
     (MixesUpCodes, "every_error_code_means_what_the_contract_says", "withdraw, code 102: funds"),
     (KeepsTheLastTransfer, "transfers_at_once_do_not_mix", "withdraw"),
     (Unquotes, "every_transfer_has_a_name_of_its_own", "withdraw 'a%2Fb'"),
