@@ -23,18 +23,15 @@ from gateway.operators import (
     Kind,
     Player,
     Receipt,
-    RetryLater,
     Session,
     Transfer,
-    TransferStatus,
     Unclear,
     Unmapped,
     encode,
 )
 from gateway.operators.adapter import Headers
-from gateway.records import Direction
 from gateway.sandbox.ledger import Account
-from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Unknown
+from gateway.sandbox.simulated import Act, Order, Unknown
 from gateway.testing.behaviours import BEHAVIOURS
 from gateway.testing.subject import Subject
 from gateway.testing.suite import mismatches_of
@@ -387,99 +384,6 @@ class HasNoDepositsButConfirmsThem(Quantum):
         return Receipt()
 
 
-class LooksUp(Quantum):
-    async def look_up(self, transfer: Transfer) -> TransferStatus:
-        response = await self._post("status", {"token": transfer.session.token, "mmTransactionId": transfer.id})
-        if response.status == 500 and b'"errorCode":114' in response.body:
-            return TransferStatus.NOT_FOUND
-        return self._status_of(self._require_success(response, frozenset({"status"})))
-
-    def _status_of(self, answer: dict[str, Any]) -> TransferStatus:
-        return TransferStatus(answer["status"])
-
-
-class SeesEveryHoldConfirmed(LooksUp):
-    def _status_of(self, answer: dict[str, Any]) -> TransferStatus:
-        return TransferStatus.CONFIRMED
-
-
-class SeesNothingWhenInDoubt(LooksUp):
-    async def look_up(self, transfer: Transfer) -> TransferStatus:
-        try:
-            return await super().look_up(transfer)
-        except Unclear:
-            return TransferStatus.NOT_FOUND
-
-
-class LookedUp(SimulatedQuantum):
-    """Also answers `status`, for withdrawals."""
-
-    STATUSES = {"held": "held", "confirmed": "confirmed", "undone": "rolled_back"}  # noqa: RUF012 - never changed
-
-    def understand(self, request: Request) -> Order:
-        if request.path != "/wallet/status":
-            return super().understand(request)
-        return replace(super().understand(replace(request, path="/wallet/getBalance")), act=Act.LOOK_UP)
-
-    def yes(self, order: Order, account: Account) -> HttpResponse:
-        if order.act is not Act.LOOK_UP:
-            return super().yes(order, account)
-        status = self.STATUSES[self.ledger.holds[order.reference].state]
-        return HttpResponse(200, {}, encode({"mmTransactionId": order.id, "status": status}))
-
-
-class OneCurrency(SimulatedQuantum):
-    currencies = ("XAG",)
-
-
-class WithoutCodes(SimulatedQuantum):
-    @classmethod
-    def codes(cls) -> tuple[str, ...]:
-        return ()
-
-
-class TellsTheState(SimulatedQuantum):
-    """Its yes says what has become of the hold."""
-
-    def yes(self, order: Order, account: Account) -> HttpResponse:
-        answer = super().yes(order, account)
-        return replace(answer, body=encode({**self.read_body(answer.body), "state": order.act}))
-
-
-class ReadsNoSmallAmounts(SimulatedQuantum):
-    """Does not understand a request with more than six digits after the point."""
-
-    def understand(self, request: Request) -> Order:
-        order = super().understand(request)
-        if order.amount is not None and round(order.amount.amount, 6) != order.amount.amount:
-            raise Misunderstood(self.no(order, Kind.AMOUNT))
-        return order
-
-
-class Busy(SimulatedQuantum):
-    """Its error 100 says that it is busy."""
-
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
-        return Meaning.RETRY_LATER if code == "100" else super().meaning(code, act, direction)
-
-
-class WaitsIfToldTo(Quantum):
-    def _require_success(self, response: HttpResponse, *rest: Any) -> dict[str, Any]:
-        if b'"errorCode":100' in response.body and response.status == 500:
-            raise RetryLater("busy", 5.0)
-        return super()._require_success(response, *rest)
-
-
-class ChecksTheState(Quantum):
-    async def _post(self, endpoint: str, body: dict[str, Any]) -> HttpResponse:
-        response = await super()._post(endpoint, body)
-        acts = {"withdraw": "hold", "deposit": "hold", "confirm": "confirm", "rollback": "rollback"}
-        wanted = next((act for name, act in acts.items() if endpoint.startswith(name)), "")
-        if wanted and f'"state":"{wanted}"'.encode() not in response.body:
-            raise Unclear("an answer to another act")
-        return response
-
-
 WRONG = [
     (TellsNotFoundAsDone, "a_late_hold_is_undone", "withdraw, unknown rollbacks: forget"),
     (Quantum, "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers", "withdraw"),
@@ -554,44 +458,6 @@ def test_an_adapter_without_the_behaviour_is_caught(wrong: type[Quantum], behavi
     assert (case or "as described") in {each or "as described" for each in found}
 
 
-@pytest.mark.parametrize("wrong, case", [(SeesEveryHoldConfirmed, "withdraw a"), (SeesNothingWhenInDoubt, "garbage")])
-def test_an_adapter_that_looks_up_wrongly_is_caught(wrong: type[Quantum], case: str) -> None:
-    assert case in cases(Subject(wrong, LookedUp), "a_look_up_tells_what_became_of_a_transfer")
-
-
-def test_an_adapter_that_looks_up_rightly_passes() -> None:
-    class WithdrawsOnly(LooksUp):
-        deposit = Adapter.deposit
-        confirm_deposit = Adapter.confirm_deposit
-        rollback_deposit = Adapter.rollback_deposit
-
-    assert cases(Subject(WithdrawsOnly, LookedUp), "a_look_up_tells_what_became_of_a_transfer") == set()
-
-
-def test_an_adapter_that_takes_a_yes_to_another_act_is_caught() -> None:
-    found = cases(Subject(Quantum, TellsTheState), "a_yes_to_another_act_is_unknown")
-    assert {"confirmWithdrawal, the yes to a hold", "rollbackWithdrawal, the yes to a confirm"} <= found
-    assert cases(Subject(ChecksTheState, TellsTheState), "a_yes_to_another_act_is_unknown") == set()
-
-
-def test_an_adapter_that_leaves_it_to_the_operator_to_decline_an_amount_is_caught() -> None:
-    found = cases(Subject(Quantum, ReadsNoSmallAmounts), "an_amount_arrives_exactly_or_is_declined_unsent")
-    assert "withdraw of 1e-7 XAG" in found
-
-
-@pytest.mark.parametrize(
-    "wrong, simulated, case",
-    [
-        (Quantum, Busy, "withdraw, code 100: retry_later"),
-        (WaitsIfToldTo, SimulatedQuantum, "withdraw, code 100: unknown"),
-    ],
-)
-def test_an_adapter_that_mistakes_who_is_busy_is_caught(
-    wrong: type[Quantum], simulated: type[SimulatedQuantum], case: str
-) -> None:
-    assert case in cases(Subject(wrong, simulated), "every_error_code_means_what_the_contract_says")
-
-
 def test_an_adapter_that_needs_a_memory_gets_it_and_says_where_it_lacks_it() -> None:
     subject = Subject(RefusesWhatItDoesNotRemember, SimulatedQuantum)
     assert cases(subject, "a_rolled_back_transfer_has_moved_nothing") == set()
@@ -623,13 +489,9 @@ def test_what_is_declared_as_fresh_may_differ() -> None:
     assert cases(subject, "every_try_is_the_same") | cases(subject, "what_is_declared_fresh_differs") == set()
 
 
-def test_a_simulated_operator_that_plays_too_little_is_caught() -> None:
-    assert cases(Subject(Quantum, OneCurrency), "currencies_of_any_places_are_carried") == {""}
-    assert cases(Subject(Quantum, WithoutCodes), "the_protocols_codes_are_declared") == {""}
-
-
 def test_every_behaviour_is_shown_to_catch_a_wrong_adapter() -> None:
-    elsewhere = {  # test_conformance_catches.py, tests/adapter_canaries, and the tests above
+    # test_conformance_catches.py, test_suite_catches_by_contract.py, tests/adapter_canaries, and the tests above
+    elsewhere = {
         "a_body_says_what_it_is",
         "a_currency_goes_by_the_operators_code",
         "every_other_setting_changes_what_is_sent",
