@@ -61,7 +61,6 @@ class SimulatedEvenBet(Simulated):
         "an_end_needs_nothing_that_only_the_hold_knew": "a Rollback must name the amount of the GetCash",
         "the_session_of_another_is_refused": "an answer names neither the session nor the player",
         "a_session_is_known_whatever_its_balance": "an answer names no currency, so that none can be odd",
-        "odd_players_and_tokens_arrive_whole": "the session's token holds the player, so that one decides the other",
     }
 
     @classmethod

@@ -115,7 +115,6 @@ class SimulatedEvolution(Simulated):
     exemptions: ClassVar[Mapping[str, str]] = {
         "an_end_needs_nothing_that_only_the_hold_knew": "a cancel must have the amount of its debit",
         "a_session_is_known_whatever_its_balance": "an answer names no currency, so that none can be odd",
-        "odd_players_and_tokens_arrive_whole": "the session's token holds the player, so that one decides the other",
     }
 
     @classmethod

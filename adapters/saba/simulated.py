@@ -78,7 +78,6 @@ class SimulatedSaba(Simulated):
         "a_yes_to_another_act_is_unknown": "the answers to confirmbet and cancelbet are a status alone",
         "an_answer_to_another_request_is_unknown": "the answers to confirmbet and cancelbet repeat no id",
         "a_yes_that_names_nothing_is_unknown": "the answers to confirmbet and cancelbet repeat no id",
-        "odd_players_and_tokens_arrive_whole": "a token holds the player's name in an agreed form",
         "a_session_is_known_whatever_its_balance": "no answer names a currency, so that none can be odd",
         "an_ended_session_is_declined_as_such": "the contract has no sessions: requests name the player alone",
         "currencies_of_any_places_are_carried": "no answer names a currency, so that all players have the same",

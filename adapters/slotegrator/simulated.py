@@ -45,7 +45,6 @@ class SimulatedSlotegrator(Simulated):
         "the_session_of_another_is_refused": "an answer names neither the session nor the player",
         "a_session_is_known_whatever_its_balance": "the answer to `balance` is the balance alone, in no named currency",
         "an_ended_session_is_declined_as_such": "every error but too little money is INTERNAL_ERROR",
-        "odd_players_and_tokens_arrive_whole": "the session's token holds the player, so that one decides the other",
     }
 
     @classmethod

@@ -58,7 +58,6 @@ class SimulatedSoftswiss(Simulated):
         "a_yes_is_a_yes_whatever_its_balance": "the answer to `finish` is the balance alone: without it there is none",
         "a_session_is_known_whatever_its_balance": "the answer to `balance` is the balance alone, in no named currency",
         "an_ended_session_is_declined_as_such": "no error code tells that a session has ended: it is 101, the player",
-        "odd_players_and_tokens_arrive_whole": "the session's token holds the player, so that one decides the other",
     }
 
     @classmethod

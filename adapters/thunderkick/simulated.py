@@ -87,7 +87,6 @@ class SimulatedThunderkick(Simulated):
         "an_answer_to_another_request_is_unknown": "an answer repeats no id of the request",
         "a_yes_that_names_nothing_is_unknown": "the ids in an answer are the operator's own",
         "the_session_of_another_is_refused": "an answer repeats neither session nor player",
-        "odd_players_and_tokens_arrive_whole": "a token holds the player's name in an agreed form",
     }
 
     @classmethod

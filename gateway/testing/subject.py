@@ -41,6 +41,10 @@ ROLLBACKS: Final = {
 }
 
 
+A_BASE_URL: Final = "http://127.0.0.1/"
+"""Where nothing is sent to."""
+
+
 def has_deposits(adapter: type[Adapter]) -> bool:
     """Whether the adapter's contract has deposits."""
     return adapter.deposit is not Adapter.deposit
@@ -73,6 +77,11 @@ class Subject(NamedTuple):
     @property
     def currency(self) -> str:
         return self.simulated.currencies[0]
+
+    @property
+    def tokens_hold_players(self) -> bool:
+        """Whether a session's token holds its player's name, in the form that the setting `session_token` says."""
+        return "{player}" in str(self.simulated.adapter_settings(A_BASE_URL).get("session_token"))
 
     @property
     def amount(self) -> Money:

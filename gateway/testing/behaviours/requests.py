@@ -11,6 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from gateway.money import money
+from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
 from gateway.records import Direction, Fate, Session, Transfer, Verdict
@@ -20,7 +21,7 @@ from gateway.sandbox.simulated import Act
 from gateway.testing.behaviours.fresh import fresh_values, masked
 from gateway.testing.behaviours.registry import Case, Grade, behaviour
 from gateway.testing.subject import CONFIRMS, HOLDS, ROLLBACKS, Move, Subject
-from gateway.testing.workbench import NAME, NOW, Workbench, remember
+from gateway.testing.workbench import NAME, NOW, TOKEN, Workbench, remember
 
 LATER: Final = NOW + 3600.5
 """Unix seconds: when a call is tried again."""
@@ -105,7 +106,7 @@ def a_try_with_another_session_is_the_same_transfer(subject: Subject) -> Iterato
 async def _another_of_the_player(bench: Workbench) -> Session:
     """One more verified session of the bench's player. Where a token holds the player's name, the form that is agreed
     for it is changed to one in which a player can have several."""
-    if "{player}" in str(bench.simulated.adapter_settings(bench.server.base_url).get("session_token")):
+    if bench.subject.tokens_hold_players:
         bench.operator = bench.another_operator(settings={"session_token": "{session}-of-{player}"})
     for token in ("token", "another", "another-of-player"):  # as the operator sees it: the session's part, or all of it
         bench.ledger.open_session(bench.player, token)
@@ -284,11 +285,11 @@ def odd_ids_arrive_whole(subject: Subject) -> Iterator[Case]:
 
 async def _play_whole(bench: Workbench, end: Move, id: str) -> None:
     hold, case = HOLDS[end.direction], f"{end.direction} {id[:40]!r}"
-    sent_before, holds_before = len(bench.wire(hold.call)), set(bench.ledger.holds)
+    sent_before, holds_before = len(bench.wire()), set(bench.ledger.holds)
     transfer = replace(bench.transfer(end.direction, id=id), description=id, rollback_reason=id)
     held = await bench.attempt(hold, transfer)
     if held.verdict is Verdict.DECLINED:
-        bench.expect(len(bench.wire(hold.call)) == sent_before, "success, or a decline unsent", held, case)
+        bench.expect(bench.wire()[sent_before:] == [], "success, or a decline unsent", held, case)
         return
     bench.expect(held.verdict is Verdict.SUCCESS, "success", held, case)
     outcome = await bench.attempt(end, remember(transfer, held))
@@ -300,19 +301,37 @@ async def _play_whole(bench: Workbench, end: Move, id: str) -> None:
 
 
 @behaviour(Grade.SILVER)
-def odd_players_and_tokens_arrive_whole(subject: Subject) -> Iterator[Case]:  # noqa: ARG001 - it is the same for all
-    """The same for a player's id and a session's token: the hold is the player's own."""
-
-    async def play(bench: Workbench) -> None:
-        full = bench.balance
-        player = await bench.verify()
-        bench.expect(player.player_id == bench.player, repr(bench.player), repr(player.player_id))
-        transfer = await bench.hold(Direction.WITHDRAW)
-        bench.expect(bench.balance != full, "the player's money is held", bench.balance)
-        outcome = await bench.attempt(ROLLBACKS[Direction.WITHDRAW], transfer)
-        bench.expect(outcome.verdict is Verdict.SUCCESS, "success", outcome)
-
+def odd_players_arrive_whole(subject: Subject) -> Iterator[Case]:
+    """The same for a player's id: the hold is the player's own. A player that the protocol cannot carry (`..` in a
+    path, say) is refused unsent."""
     for name in ODD_NAMES:
-        yield Case(f"player {name[:40]!r}", play, player=name)
+        token = f"token-of-{name}" if subject.tokens_hold_players else TOKEN
+        yield Case(f"player {name[:40]!r}", _play_whole_session, player=name, token=token)
+
+
+@behaviour(Grade.SILVER)
+def odd_tokens_arrive_whole(subject: Subject) -> Iterator[Case]:  # noqa: ARG001 - it is the same for all
+    """The same for a session's token. One that the protocol cannot carry, or that has another form than is agreed, is
+    refused unsent."""
+    for name in ODD_NAMES:
         if name.isascii():
-            yield Case(f"token {name[:40]!r}", play, token=f"token {name}")
+            yield Case(f"token {name[:40]!r}", _play_whole_session, token=f"token {name}")
+
+
+async def _play_whole_session(bench: Workbench) -> None:
+    full, hold = bench.balance, HOLDS[Direction.WITHDRAW]
+    try:
+        player = await bench.verify()
+    except OperatorError as error:
+        bench.expect(bench.wire() == [], "a player, or an error unsent", error)
+        return
+    bench.expect(player.player_id == bench.player, repr(bench.player), repr(player.player_id))
+    sent_before = len(bench.wire())
+    held = await bench.attempt(hold, transfer := bench.transfer(Direction.WITHDRAW))
+    if held.verdict is Verdict.DECLINED:
+        bench.expect(bench.wire()[sent_before:] == [], "success, or a decline unsent", held)
+        return
+    bench.expect(held.verdict is Verdict.SUCCESS, "success", held)
+    bench.expect(bench.balance != full, "the player's money is held", bench.balance)
+    outcome = await bench.attempt(ROLLBACKS[Direction.WITHDRAW], remember(transfer, held))
+    bench.expect(outcome.verdict is Verdict.SUCCESS, "success", outcome)

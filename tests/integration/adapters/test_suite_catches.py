@@ -285,6 +285,30 @@ class DoesNotWait(Quantum):
         return HttpResponse(response.status, {}, response.body)
 
 
+class CarriesNoDots(Quantum):
+    """As if the player stood in a path."""
+
+    async def verify_session(self, session: Session) -> Player:
+        if session.token == "token ..":
+            raise Declined(Kind.SESSION, "this token cannot be sent")
+        return await super().verify_session(session)
+
+    async def withdraw(self, transfer: Transfer) -> Receipt:
+        if transfer.session.player_id == "..":
+            raise Declined(Kind.PLAYER, "this player cannot be named")
+        return await super().withdraw(transfer)
+
+
+class DeclinesAfterItHasSent(CarriesNoDots):
+    async def verify_session(self, session: Session) -> Player:
+        await super().get_balance(session)
+        return await super().verify_session(session)
+
+    async def withdraw(self, transfer: Transfer) -> Receipt:
+        await super().get_balance(transfer.session)
+        return await super().withdraw(transfer)
+
+
 class NeedsTheSessionsBalance(Quantum):
     async def verify_session(self, session: Session) -> Player:
         player = await super().verify_session(session)
@@ -419,8 +443,10 @@ WRONG = [
     (KeepsTheLastTransfer, "transfers_at_once_do_not_mix", "withdraw"),
     (Unquotes, "every_transfer_has_a_name_of_its_own", "withdraw 'a%2Fb'"),
     (CutsIds, "odd_ids_arrive_whole", f"withdraw {'x' * 40!r}"),
-    (CleansTokens, "odd_players_and_tokens_arrive_whole", "token 'a+b'"),
-    (CleansPlayers, "odd_players_and_tokens_arrive_whole", "player 'a%2Fb'"),
+    (CleansTokens, "odd_tokens_arrive_whole", "token 'a+b'"),
+    (CleansPlayers, "odd_players_arrive_whole", "player 'a%2Fb'"),
+    (DeclinesAfterItHasSent, "odd_players_arrive_whole", "player '..'"),
+    (DeclinesAfterItHasSent, "odd_tokens_arrive_whole", "token '..'"),
     (DoesNotWait, "a_busy_operator_is_asked_later", "withdraw"),
     (NeedsTheSessionsBalance, "a_session_is_known_whatever_its_balance", "verifySession"),
     (RoundsBalances, "a_balance_is_told_exactly", "getBalance, 2.675 XAG"),
@@ -479,6 +505,11 @@ def test_a_contract_whose_yes_is_an_empty_answer_has_the_behaviours() -> None:
             return HttpResponse(200, {}, b"") if order.act is Act.CONFIRM else answer
 
     assert cases(Subject(TakesAnEmptyAnswer, SaysNothing), "no_status_proves_anything_alone") == set()
+
+
+def test_a_player_or_a_token_that_cannot_be_carried_may_be_refused_unsent() -> None:
+    subject = Subject(CarriesNoDots, SimulatedQuantum)
+    assert cases(subject, "odd_players_arrive_whole") | cases(subject, "odd_tokens_arrive_whole") == set()
 
 
 def test_what_is_declared_as_fresh_may_differ() -> None:
