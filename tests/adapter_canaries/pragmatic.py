@@ -345,7 +345,7 @@ READ_CALLS: Final = (
     ),
     _pragmatic(
         "the account's currency is not remembered",
-        Edit(VERIFY, '{"currency": currency} if', "{} if"),
+        Edit(VERIFY, '{"currency": named} if', "{} if"),
         harmless="the gateway compares the currency of the answer, and rolls back",
     ),
     _pragmatic(

@@ -59,6 +59,7 @@ def test_nothing_is_exempt_from_what_loses_money() -> None:
         "an_answer_to_another_request_is_unknown",
         "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers",
         "a_yes_that_names_nothing_is_unknown",
+        "a_yes_to_another_act_is_unknown",
         "an_end_needs_nothing_that_only_the_hold_knew",
     }
 
