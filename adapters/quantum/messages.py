@@ -18,12 +18,15 @@ from gateway.toolbox import answer_members, from_decimal
 ERROR_CODE: Final = "errorCode"
 """The member that makes an answer an error, unless it is null."""
 
-TRANSFER_MEMBERS: Final = frozenset({"mmTransactionId", ERROR_CODE})
-SESSION_MEMBERS: Final = frozenset({"playerId", "token", ERROR_CODE})
-BALANCE_MEMBERS: Final = frozenset({ERROR_CODE})
+FAILURE_SIGNS: Final = frozenset({ERROR_CODE, "success", "error", "errors"})
+"""Members that may say that it failed: one that comes twice or cannot be read makes the answer unclear, and no yes."""
+
+TRANSFER_MEMBERS: Final = FAILURE_SIGNS | {"mmTransactionId"}
+SESSION_MEMBERS: Final = FAILURE_SIGNS | {"playerId", "token"}
+BALANCE_MEMBERS: Final = FAILURE_SIGNS
 """The members that say what happened, and to whom, in the answer to each kind of call; all others only inform."""
 
-_KNOWN_MEMBERS: Final = TRANSFER_MEMBERS | SESSION_MEMBERS | {"balance"}
+_KNOWN_MEMBERS: Final = frozenset({ERROR_CODE, "mmTransactionId", "playerId", "token", "balance"})
 
 _FAILURE_MEMBERS: Final = frozenset({"error", "errors", "errorcode", "errordescription", "errormessage"})
 """Other names, in lower case, under which operators report a failure."""
@@ -69,7 +72,7 @@ def reports_failure(answer: dict[str, Any]) -> bool:
     """Whether an answer without an errorCode reports a failure in another way, such as ``success: false``."""
     if answer.keys() <= _KNOWN_MEMBERS:
         return False
-    return answer.get("success") is False or any(
+    return answer.get("success", True) is not True or any(
         value and name.casefold() in _FAILURE_MEMBERS for name, value in answer.items()
     )
 

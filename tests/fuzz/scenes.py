@@ -237,9 +237,19 @@ class _Answers:
 
     def refusals(self) -> Iterator[tuple[str | Kind, Base]]:
         for code in self._operator.codes():
-            yield code, self.base(self._operator.answer_code(self._order, code))
+            answer = self.base(self._operator.answer_code(self._order, code))
+            if self._tells(code, answer.said):
+                yield code, answer
         for kind in Kind:
             yield kind, self.base(deepcopy(self._operator).no(self._order, kind))
+
+    def _tells(self, code: str, said_of_code: Said) -> bool:
+        """Whether the code itself tells the error from the yes. Some stand for a form of error that has no code, or
+        that has the code of a yes and lacks another member."""
+        yes = said(deepcopy(self._operator).carry_out(self._order), self._read_body)
+        if " " in code:
+            return False
+        return not any(code in values and yes.get(place) == values for place, values in said_of_code.items())
 
     def others(self) -> Iterator[Base]:
         if "an_answer_to_another_request_is_unknown" not in self._operator.exemptions:

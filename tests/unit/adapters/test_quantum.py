@@ -411,3 +411,20 @@ def test_an_address_that_cannot_be_meant_is_refused(base_url: str) -> None:
 def test_a_username_with_a_colon_is_refused() -> None:
     with pytest.raises(ValidationError, match="username"):
         quantum(username="John:Doe")
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        b'"success":false,"success":true',
+        b'"success":}',
+        b'"success":null',
+        b'"success":"false"',
+        b'"error":"no","error":""',
+    ],
+)
+async def test_a_sign_of_failure_that_cannot_be_read_is_no_yes(sign: bytes) -> None:
+    body = b'{"mmTransactionId":"1234abcd","balance":{"amount":1,"currencyCode":"XAG"},' + sign + b"}"
+    adapter, _ = quantum(answer(body))
+    with pytest.raises(Unclear):
+        await adapter.withdraw(a_transfer())
