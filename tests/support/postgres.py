@@ -14,6 +14,7 @@ import stat
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -114,13 +115,17 @@ class PostgresServer:
         assert self._process is not None
         others = await _fetch(self.url, "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         self._paused = [self._process.pid, *(row["pid"] for row in others)]
-        for pid in self._paused:
-            os.kill(pid, signal.SIGSTOP)
+        self._signal_paused(signal.SIGSTOP)
 
     def unpause(self) -> None:
-        for pid in self._paused:
-            os.kill(pid, signal.SIGCONT)
+        self._signal_paused(signal.SIGCONT)
         self._paused = []
+
+    def _signal_paused(self, number: signal.Signals) -> None:
+        """A backend may have ended since it was listed: it is gone once the server, awake again, has waited for it."""
+        for pid in self._paused:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def remove(self) -> None:
         """Stops the server, if it runs, and deletes everything it wrote."""
