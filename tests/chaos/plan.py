@@ -77,7 +77,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def token(self) -> str:
         """The sandbox's own: see `mm-gateway sandbox`."""
-        return f"token-{self.player}"
+        return f"token-of-player-{self.player}"
 
 
 def purchases(sizes: Sizes) -> list[Purchase]:
