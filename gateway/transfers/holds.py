@@ -256,7 +256,8 @@ class Holds:
         )
         tries = timeline.attempts if timeline else []
         sent = next((attempt for attempt in tries if attempt.call == HOLD_CALL[transfer.direction]), None)
-        if sent is None:
+        # After a success it is the game that has rolled back since, and the operator declined nothing.
+        if sent is None or sent.verdict is Verdict.SUCCESS:
             return refusals.rolled_back(transfer)
         # Ended after one attempt: nothing had been written, so that no rollback was sent.
         unwritten = transfer.state is State.ROLLED_BACK and len(tries) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal.writes import Claim
+from gateway.journal.writes import Change, Changed, Claim
 from gateway.money import Money, money
 from gateway.operators.adapter import Receipt
 from gateway.operators.bulkhead import CallGroup
@@ -296,6 +296,26 @@ def test_a_success_that_a_repeat_was_told_is_not_taken_back(tmp_path: Path) -> N
         assert await call == BALANCE
         assert (await world.row()).state is State.HELD
         assert world.far_side.calls(ROLLBACK) == 0
+
+    play(tmp_path, scenario)
+
+
+def test_a_receipt_is_not_repeated_once_a_rollback_has_come_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(world: World) -> None:
+        gateway, other = world.instance(), world.instance()
+        await gateway.withdraw()
+        change = world.journal.change
+
+        async def after_a_rollback(pin: Change) -> Changed:
+            monkeypatch.setattr(world.journal, "change", change)
+            await other.roll_back()
+            return await change(pin)
+
+        monkeypatch.setattr(world.journal, "change", after_a_rollback)
+        assert await code(gateway.withdraw()) is ErrorCode.ROLLED_BACK
+        assert (await world.row()).state is State.ROLLED_BACK
 
     play(tmp_path, scenario)
 
