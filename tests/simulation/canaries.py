@@ -350,7 +350,7 @@ CANARIES: Final = (
     ),
     Canary(
         "a balance in another currency blocks an end",
-        (Edit("gateway.operators.outcome:require_receipt", "if call in HOLDS:", "if True:"),),
+        (Edit("gateway.operators.outcome:_usable_for", "if call in HOLDS:", "if True:"),),
     ),
     Canary(
         "an error of the protocol counts as silence",
