@@ -10,7 +10,7 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
  && /opt/gateway/bin/pip install --no-cache-dir --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
-COPY requirements/run.in requirements/
+COPY requirements/run.in requirements/tracing.in requirements/
 COPY gateway gateway
 COPY adapters adapters
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
