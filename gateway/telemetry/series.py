@@ -28,6 +28,13 @@ class Counters(Collector):
         self._counts: defaultdict[Labels, int] = defaultdict(int)
         registry.register(self)
 
+    def start(self, *labels: str) -> None:
+        """Starts the counter with these label values at 0, if it does not exist yet.
+
+        Without it a counter is born with its first event, and `increase()` in Prometheus never sees that one.
+        """
+        self._counts.setdefault(labels, 0)
+
     def count(self, *labels: str) -> None:
         """Adds one to the counter with these label values, given in the order of the labels."""
         self._counts[labels] += 1
