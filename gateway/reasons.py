@@ -34,6 +34,11 @@ class Categories:
     def __init__(self, categories: Iterable[Category]) -> None:
         self._rules = [(category.match.casefold(), category.name) for category in categories]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every category that a reason can get."""
+        return (*dict.fromkeys(name for _, name in self._rules), OTHER)
+
     def of(self, text: str) -> str:
         """The name of the first category that matches; `other` if none does."""
         folded = text.casefold()

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp import hdrs, web
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from pydantic import SecretStr
+
+from gateway.telemetry.metrics import ADMIN, Metrics
 
 
 class Health(Protocol):
@@ -28,9 +29,9 @@ class AdminHandler:
     The token is sent as RFC 6750 section 2.1 says: `Authorization: Bearer …`.
     """
 
-    def __init__(self, health: Health, registry: CollectorRegistry, token: SecretStr | None) -> None:
+    def __init__(self, health: Health, metrics: Metrics, token: SecretStr | None) -> None:
         self._health = health
-        self._registry = registry
+        self._recorded = metrics
         self.token = token
         self._pages: dict[str, Callable[[web.BaseRequest], Awaitable[web.Response]]] = {
             "/healthz": self._healthz,
@@ -44,6 +45,7 @@ class AdminHandler:
         is_open = page in (self._healthz, self._readyz)
         # The token comes before the 404, so that a stranger cannot find out which pages exist.
         if not is_open and not self._is_authorized(request):
+            self._recorded.refused(ADMIN, "credentials")
             return web.json_response({"error": "send the bearer token"}, status=401, headers=_ASK_FOR_TOKEN)
         if page is None:
             return web.json_response({"error": "there is no such page", "pages": sorted(self._pages)}, status=404)
@@ -59,7 +61,7 @@ class AdminHandler:
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
-        return web.Response(body=encode(self._registry), headers={hdrs.CONTENT_TYPE: content_type})
+        return web.Response(body=encode(self._recorded.registry), headers={hdrs.CONTENT_TYPE: content_type})
 
     def _is_authorized(self, request: web.BaseRequest) -> bool:
         if self.token is None:

@@ -27,15 +27,20 @@ log = structlog.get_logger(__name__)
 
 
 class GameServer(web.Server):
-    """Makes a `GameConnection` of every socket that is accepted. `admits` decides by the peer's address."""
+    """Makes a `GameConnection` of every socket that is accepted. `admits` decides by the peer's address.
+
+    `count_refused` is told why something was refused: a word of `gateway.telemetry.metrics.REFUSED_BEFORE_A_CALL`.
+    """
 
     def __init__(
         self,
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         settings: ServerSettings,
         admits: Callable[[str], bool],
+        count_refused: Callable[[str], None],
     ) -> None:
         super().__init__(handler)
+        self.count_refused = count_refused
         self.settings = settings
         self.open = 0
         self._admits = admits
@@ -55,8 +60,14 @@ class GameServer(web.Server):
 
     def admits(self, transport: asyncio.BaseTransport) -> bool:
         """Whether this connection, which `open` already counts, may stay."""
+        if self.open > self.settings.max_connections:
+            self.count_refused("connections")
+            return False
         peer = transport.get_extra_info("peername")
-        return self.open <= self.settings.max_connections and peer is not None and self._admits(peer[0])
+        if peer is None or not self._admits(peer[0]):
+            self.count_refused("address")
+            return False
+        return True
 
 
 class GameConnection(web.RequestHandler):
@@ -134,6 +145,7 @@ class GameConnection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answers what aiohttp cannot parse, or what a handler raised, with the contract's error body as well."""
         if isinstance(exc, HttpProcessingError):
+            self._game_server.count_refused("malformed")
             log.info("malformed HTTP", address=request.remote, problem=type(exc).__name__)
             return bad_request("The request is not valid HTTP/1.1; send a well-formed one.", last=True)
         log.error("a request failed", address=request.remote, exc_info=exc)
@@ -156,6 +168,7 @@ class GameConnection(web.RequestHandler):
             self._read_timer = None
 
     def _on_read_timeout(self) -> None:
+        self._game_server.count_refused("slow")
         self.respond_and_close(read_timeout())
 
 

@@ -26,13 +26,12 @@ from gateway.http.handlers import HANDLERS
 from gateway.http.response import WalletResponse, bad_request, refusal
 from gateway.http.routing import OperatorAccess, Route, RoutingTable
 from gateway.operators.operator import Operator
-from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.metrics import OK, WALLET, Metrics
 from gateway.transfers.coordinator import Coordinator
 from gateway.wire import replies
 from gateway.wire.calls import ROLLBACKS, WalletCall
 from gateway.wire.errors import ErrorCode, WalletError
 
-OK: Final = "ok"
 _OUTCOMES: Final = {code: code.name.lower() for code in ErrorCode}
 _UNAUTHORIZED: Final = WalletError(ErrorCode.UNAUTHORIZED, "Missing or wrong credentials; send the operator's.")
 _STOPPING: Final = WalletError(ErrorCode.NOT_SENT, "The gateway is stopping; nothing was sent to the operator.")
@@ -130,10 +129,13 @@ class WalletHandler:
             # A refused body may still be arriving; the connection closes rather than read what nobody wants.
             call.last = not request.content.is_eof()
         except AddressNotAllowed:
+            self._metrics.refused(WALLET, "address")
             return _abort(request)
         except TooSlow:
+            self._metrics.refused(WALLET, "slow")
             return read_timeout()
         except (web.RequestPayloadError, ConnectionError):
+            self._metrics.refused(WALLET, "malformed")
             return bad_request("The body is cut off or malformed; send it whole.", last=True)
         return self._respond(call, result)
 
@@ -176,6 +178,7 @@ class WalletHandler:
             grant = await self._check_credentials(routing, header or "", client)
         name = grant.operator(route.operator)
         if name is None:
+            self._metrics.refused(WALLET, "credentials")
             raise _UNAUTHORIZED
         access = routing.operators[name]
         # Each operator's own list counts, even where another's is wider:
@@ -218,11 +221,11 @@ class WalletHandler:
             return peer
         return routing.proxies.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
 
-    @staticmethod
-    async def _check_credentials(routing: RoutingTable, header: str, client: Address | None) -> Grant:
+    async def _check_credentials(self, routing: RoutingTable, header: str, client: Address | None) -> Grant:
         try:
             return await routing.credentials.check(header, str(client))
         except TooManyChecks:
+            self._metrics.refused(WALLET, "checks")
             raise _TOO_MANY_CHECKS from None
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gateway.crashpoints import crash_point
-from gateway.journal.interface import JournalUnavailable
+from gateway.journal.interface import JournalUnavailable, JournalUsage
 from gateway.journal.writes import (
     AddReason,
     Change,
@@ -88,6 +88,7 @@ class GroupCommit:
         Raises `JournalUnavailable` when too many writes wait, or the journal is closed.
         """
         if self._waiting_count >= self._waiting_limit or self._closed:
+            self._metrics.journal_refused(self._name)
             raise self._refusal()
         waiter: asyncio.Future[Any] = self._loop.create_future()
         batch = self._next
@@ -118,6 +119,10 @@ class GroupCommit:
                 # One for each caller: an exception collects the frames of every place that raises it.
                 waiter.set_exception(JournalUnavailable(str(error)))
         self._subtract_waiting(len(batch))
+
+    def usage(self) -> JournalUsage:
+        """How many writes wait, and how many may."""
+        return JournalUsage(writes_waiting=self._waiting_count, writes_limit=self._waiting_limit)
 
     async def close(self) -> None:
         """Refuses further writes, and returns once all earlier ones are settled or have failed."""
@@ -156,6 +161,9 @@ class GroupedWrites:
 
     def __init__(self, group: GroupCommit) -> None:
         self._group = group
+
+    def usage(self) -> JournalUsage:
+        return self._group.usage()
 
     async def insert(self, transfer: Transfer, reason: Reason | None = None) -> Inserted:
         inserted: Inserted = await self._group.write(Insert(transfer=transfer, reason=reason))

@@ -85,6 +85,28 @@ class ReasonFilter(msgspec.Struct, frozen=True, kw_only=True):
     until: float | None = None
 
 
+class JournalUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of its limits a journal uses: writes that wait to be committed, and database connections (zero where
+    the store has none)."""
+
+    writes_waiting: int
+    writes_limit: int
+    connections_in_use: int = 0
+    connections_idle: int = 0
+    connections_limit: int = 0
+
+
+class JournalMeasures(msgspec.Struct, frozen=True, kw_only=True):
+    """How large a journal is. Rows may be the store's estimate. `log_bytes`: its write-ahead log, None where that is
+    the server's affair. `clock_offset_s`: this machine's clock minus the store's, None where both are the same."""
+
+    transfers: int
+    sessions: int
+    data_bytes: int
+    log_bytes: int | None = None
+    clock_offset_s: float | None = None
+
+
 class Journal(Protocol):
     """The memory of the gateway.
 
@@ -161,6 +183,12 @@ class Journal(Protocol):
     async def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
         """How many transfers are in each unfinished state, by operator and direction, and how many of them were opened
         before `abandoned_before` (Unix seconds). Ended transfers are not counted: there may be very many."""
+
+    async def measure(self) -> JournalMeasures:
+        """How large the journal is, and how far its clock is from ours: cheap enough for every few seconds."""
+
+    def usage(self) -> JournalUsage:
+        """How much of its limits the journal uses now."""
 
     async def check_writable(self) -> None:
         """Writes something without meaning (`writes.CheckWritable`). Returns if a write would be durable now."""

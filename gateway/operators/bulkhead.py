@@ -14,7 +14,7 @@ from typing import Final
 
 from gateway.clock import Clock
 from gateway.operators.circuit_breaker import BreakerState, CircuitBreaker
-from gateway.operators.errors import Refused
+from gateway.operators.errors import RefusalReason, Refused
 from gateway.settings import BreakerSettings, LimitSettings
 from gateway.wire.calls import WalletCall
 
@@ -111,13 +111,13 @@ class Bulkhead:
         if breaker.wait_s() > 0:
             raise self._breaker_refusal(group)
         if self._in_use >= self._slots:
-            raise self._refusal("all slots are in use by calls without an answer", FULL_RETRY_S)
+            raise self._refusal(RefusalReason.SLOT, "all slots are in use by calls without an answer", FULL_RETRY_S)
         breaker.probe()
         self._in_use += 1
 
     async def _wait_for_slot(self, group: CallGroup) -> None:
         if len(self._queue) >= self._queue_limit:
-            raise self._refusal("too many calls to the operator are waiting", FULL_RETRY_S)
+            raise self._refusal(RefusalReason.QUEUE, "too many calls to the operator are waiting", FULL_RETRY_S)
         loop = asyncio.get_running_loop()
         waiter: _Waiter = loop.create_future()
         self._queue.append((group, waiter))
@@ -139,7 +139,7 @@ class Bulkhead:
     def _on_wait_limit(self, group: CallGroup, waiter: _Waiter) -> None:
         if not waiter.done():
             self._queue.remove((group, waiter))
-            waiter.set_result(self._refusal("no slot for the call came free in time", FULL_RETRY_S))
+            waiter.set_result(self._refusal(RefusalReason.SLOT, "no slot for the call came free in time", FULL_RETRY_S))
 
     def _refuse_queued(self, group: CallGroup) -> None:
         """The group's breaker has opened: its calls would wait for nothing."""
@@ -155,7 +155,7 @@ class Bulkhead:
     def _breaker_refusal(self, group: CallGroup) -> Refused:
         wait_s = self._breakers[group].wait_s()
         text = f"several calls in a row got no answer of the operator's protocol; the circuit breaker ({group}) is open"
-        return self._refusal(text, wait_s)
+        return self._refusal(RefusalReason.BREAKER, text, wait_s)
 
-    def _refusal(self, text: str, retry_s: float) -> Refused:
-        return Refused(text, self._clock.now() + retry_s)
+    def _refusal(self, reason: RefusalReason, text: str, retry_s: float) -> Refused:
+        return Refused(text, self._clock.now() + retry_s, reason)

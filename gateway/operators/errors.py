@@ -89,9 +89,18 @@ class Unsendable(Unsent):
     there. Players can cause as many of these as they like, so they count for nothing at the circuit breaker."""
 
 
+class RefusalReason(StrEnum):
+    """Why the gateway did not send a call: its circuit breaker is open, its queue is full, or no slot came free."""
+
+    BREAKER = "breaker"
+    QUEUE = "queue"
+    SLOT = "slot"
+
+
 class Refused(OperatorError):
     """Not sent, by the gateway's own decision. `retry_at` (Unix seconds) is when it may be allowed again."""
 
-    def __init__(self, text: str, retry_at: float) -> None:
+    def __init__(self, text: str, retry_at: float, reason: RefusalReason = RefusalReason.SLOT) -> None:
         super().__init__(text)
         self.retry_at = retry_at
+        self.reason = reason

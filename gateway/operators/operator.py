@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from http import HTTPStatus
 from traceback import extract_tb
 from typing import Any, Final, Self, TypeVar, cast
@@ -16,11 +16,13 @@ from gateway.deadlines import Deadlines
 from gateway.money import Money
 from gateway.operators.adapter import Adapter, HttpResponse, Player, TransferStatus
 from gateway.operators.bulkhead import GROUP_OF, Bulkhead, CallGroup
+from gateway.operators.circuit_breaker import BreakerState
 from gateway.operators.errors import (
     MAX_RETRY_AFTER_S,
     Declined,
     OperatorError,
     ParkNow,
+    Refused,
     RetryLater,
     Unclear,
     Unmapped,
@@ -42,7 +44,9 @@ from gateway.operators.outcome import (
 from gateway.operators.safe_text import excerpt_of, fit_text, secrets_of
 from gateway.records import Session, Transfer, Verdict
 from gateway.settings import OperatorSettings
+from gateway.telemetry.gauges import Reading
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.objectives import objectives_of
 from gateway.wire.calls import HOLDS, LOOK_UP, WalletCall
 
 _PROVING: Final = frozenset({Verdict.UNSENT, Verdict.DECLINED})
@@ -66,22 +70,28 @@ class Admission:
     Calls that move money are made through it, so that none can be made without a slot.
     """
 
-    __slots__ = ("_bulkhead", "_group", "_is_in", "attempt")
+    __slots__ = ("_bulkhead", "_count_refused", "_group", "_is_in", "attempt")
 
     def __init__(
         self,
         bulkhead: Bulkhead,
         group: CallGroup,
         attempt: Callable[[WalletCall, Transfer], Coroutine[Any, Any, Outcome]],
+        count_refused: Callable[[CallGroup, Refused], None],
     ) -> None:
         self._bulkhead = bulkhead
         self._group = group
+        self._count_refused = count_refused
         self._is_in = False
         self.attempt = attempt
 
     async def __aenter__(self) -> Self:
         """Raises `Refused`: circuit breaker open, queue full, or waited too long."""
-        await self._bulkhead.enter(self._group)
+        try:
+            await self._bulkhead.enter(self._group)
+        except Refused as refused:
+            self._count_refused(self._group, refused)
+            raise
         self._is_in = True
         return self
 
@@ -143,12 +153,29 @@ class Operator:
 
     def admit(self, group: CallGroup) -> Admission:
         """A slot for one call of this group, taken on entering the block. Entering raises `Refused`."""
-        return Admission(self.bulkhead, group, self._attempt)
+        return Admission(self.bulkhead, group, self._attempt, self._count_refused)
+
+    def readings(self) -> Iterator[Reading]:
+        """How much of its limits the operator uses, the states of its circuit breakers, and what is promised of it."""
+        limits, labels = self.settings.limits, (self.name,)
+        in_use, waiting, breakers = self.bulkhead.read()
+        yield Reading("operator_calls_in_use", in_use, labels)
+        yield Reading("operator_calls_limit", limits.concurrency, labels)
+        yield Reading("operator_calls_waiting", waiting, labels)
+        yield Reading("operator_waiting_limit", limits.waiting, labels)
+        for group, current in breakers.items():
+            for state in BreakerState:
+                yield Reading("breaker_state", state == current, (self.name, group, state))
+        for objective in objectives_of(self.settings.objectives):
+            yield Reading("objective_ratio", objective.ratio, (self.name, objective.name))
 
     async def close(self) -> None:
         """Closes the operator's connections."""
         await self._client.close()
         self._overtime.close()
+
+    def _count_refused(self, group: CallGroup, refused: Refused) -> None:
+        self._metrics.operator_refused(self.name, group, refused.reason)
 
     async def _attempt(self, call: WalletCall, transfer: Transfer) -> Outcome:
         """One try of a call that moves money.

@@ -6,7 +6,7 @@ A reload swaps operators; calls that run at a former one finish there, and then 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
@@ -18,6 +18,8 @@ from gateway.operators.registry import build_operator
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import OperatorSettings
+from gateway.telemetry.gauges import Reading
+from gateway.telemetry.objectives import objectives_of
 from gateway.transfers.context import Context
 from gateway.transfers.delivery_loop import DeliveryLoop
 from gateway.transfers.delivery_try import DeliveryTry
@@ -78,10 +80,10 @@ class ActiveOperators:
         """Makes these operators the active ones. Former ones are closed once their calls have ended."""
         former, self.operators = self.operators, operators
         for name in former.keys() - operators.keys():
-            self._context.metrics.unwatch_bulkhead(name)
+            self._context.metrics.unwatch(_source(name))
             await self._supervisor.drop(_work_name(name))
         for name, operator in operators.items():
-            self._context.metrics.watch_bulkhead(name, operator.bulkhead.read)
+            self._start_metrics(operator)
             # Kept by name, also while the operator is not configured: transfers wake a loop by its operator's name.
             if name not in self._delivery_loops:
                 self._delivery_loops[name] = DeliveryLoop(
@@ -111,6 +113,15 @@ class ActiveOperators:
         for operator in self.operators.values():
             await operator.close()
 
+    def _start_metrics(self, operator: Operator) -> None:
+        metrics, categories = self._context.metrics, self._context.reasons.categories
+        metrics.start_operator(operator.name, categories.names, objectives_of(operator.settings.objectives))
+        metrics.watch(_source(operator.name), partial(self._readings, operator))
+
+    def _readings(self, operator: Operator) -> Iterator[Reading]:
+        yield from operator.readings()
+        yield Reading("delivery_due_seconds", self._delivery_loops[operator.name].due_in_s(), (operator.name,))
+
     def _operator(self, name: str) -> Operator:
         return self.operators[name]
 
@@ -138,6 +149,11 @@ class ActiveOperators:
         finally:
             await operator.close()
             log.info("operator closed after a reload", operator=operator.name)
+
+
+def _source(name: str) -> str:
+    """The operator among the sources of metrics."""
+    return f"operator {name}"
 
 
 def _work_name(name: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -14,6 +16,8 @@ from gateway.http.listener import Listener, listener_tls_context
 from gateway.http.wallet import WalletHandler
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.settings import AdminSettings, ListenerTls, ServerSettings, Settings
+from gateway.telemetry.gauges import Reading
+from gateway.telemetry.metrics import ADMIN, WALLET, Metrics
 
 ADMIN_TIMEOUT_S: Final = 10.0
 SHUTDOWN_TIMEOUT_S: Final = 0.5
@@ -35,8 +39,9 @@ class ListenerTlsContexts(msgspec.Struct, frozen=True):
 class Listeners:
     """The wallet listener and the admin listener with their sockets."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
         """Binds both addresses; nothing is accepted yet. Raises `ConfigurationUnusable`."""
+        self._metrics = metrics
         self._wallet = _bind("server", settings.server)
         try:
             self._admin = _bind("admin", settings.admin)
@@ -49,7 +54,8 @@ class Listeners:
         self, wallet: WalletHandler, admin: AdminHandler, settings: Settings, tls: ListenerTlsContexts
     ) -> None:
         """Accepts connections with these settings from now on; open connections keep the settings they began with."""
-        game_server = GameServer(wallet.handle, settings.server, wallet.admits)
+        count_refused = partial(self._metrics.refused, WALLET)
+        game_server = GameServer(wallet.handle, settings.server, wallet.admits, count_refused)
         admin_server = web.Server(admin.handle, access_log=None, keepalive_timeout=ADMIN_TIMEOUT_S)
         # Former servers are kept while they have connections, which a stop must close too.
         self._servers = [server for server in self._servers if server.connections] + [game_server, admin_server]
@@ -59,6 +65,18 @@ class Listeners:
     def addresses(self, settings: Settings) -> tuple[str, str]:
         """The URLs of the wallet and the admin listener, with the ports that the system chose."""
         return _url(settings.server, self._wallet), _url(settings.admin, self._admin)
+
+    def readings(self, settings: Settings) -> Iterator[Reading]:
+        """How many connections each listener has, and how many it may have."""
+        game, admin = 0, 0
+        for server in self._servers:
+            if isinstance(server, GameServer):
+                game += server.open
+            else:
+                admin += len(server.connections)
+        yield Reading("connections", game, (WALLET,))
+        yield Reading("connections", admin, (ADMIN,))
+        yield Reading("connections_limit", settings.server.max_connections, (WALLET,))
 
     def accept_no_more_calls(self) -> None:
         """Accepts no new connections from the game. Open ones stay open, and the admin listener keeps answering."""

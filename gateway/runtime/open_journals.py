@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import structlog
@@ -10,10 +12,11 @@ import structlog
 from gateway.clock import Clock
 from gateway.crashpoints import crash_point
 from gateway.journal import open_journal
-from gateway.journal.interface import Journal, JournalError, JournalUnavailable
+from gateway.journal.interface import Journal, JournalError, JournalMeasures, JournalUnavailable
 from gateway.records import Instance, UnfinishedCount
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import Settings
+from gateway.telemetry.gauges import Reading
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.housekeeping import Housekeeping
 
@@ -23,7 +26,7 @@ CHECK_TIMEOUT_S: Final = 2.0
 CHECK_CACHE_S: Final = 1.0
 """How long the result of a check is used again, however often readiness is asked for."""
 
-PUBLISH_EVERY_S: Final = 5.0
+MEASURE_EVERY_S: Final = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +41,7 @@ class OpenJournals:
         self._instance = instance
         self._supervisor = supervisor
         self._housekeeping: dict[str, Housekeeping] = {}
+        self._measures: dict[str, JournalMeasures] = {}
         self._checked_at = float("-inf")
         self._problems: list[str] = []
 
@@ -51,7 +55,11 @@ class OpenJournals:
             await housekeeping.begin()
         crash_point("start.inherited")
         self._start_housekeeping()
-        self._supervisor.keep("count of transfers", self._publish_counts)
+        self._metrics.watch_unfinished(self.unfinished)
+        for name in self.open:
+            self._metrics.start_journal(name)
+            self._metrics.watch(f"journal {name}", partial(self._readings, name))
+            self._supervisor.keep(f"measuring of journal {name}", partial(self._measure, name))
 
     async def apply_settings(self, settings: Settings) -> None:
         """Housekeeping uses these settings from now on."""
@@ -95,10 +103,22 @@ class OpenJournals:
         for name, housekeeping in self._housekeeping.items():
             self._supervisor.keep(_housekeeping_name(name), housekeeping.run)
 
-    async def _publish_counts(self) -> None:
+    async def _measure(self, name: str) -> None:
         while True:
-            self._metrics.unfinished(self.unfinished())
-            await asyncio.sleep(PUBLISH_EVERY_S)
+            try:
+                self._measures[name] = await self.open[name].measure()
+            except JournalUnavailable:
+                # What was measured before says nothing now: its series end until the journal is back.
+                self._measures.pop(name, None)
+            await asyncio.sleep(MEASURE_EVERY_S)
+
+    def _readings(self, name: str) -> Iterator[Reading]:
+        """What metrics show of one journal."""
+        counted_at = self._housekeeping[name].counted_at
+        if counted_at is not None:
+            yield Reading("transfers_counted_timestamp_seconds", counted_at, (name,))
+        yield from _usage_readings(name, self.open.get(name))
+        yield from _measure_readings(name, self._measures.get(name))
 
     async def _check(self, name: str, journal: Journal) -> str | None:
         try:
@@ -129,3 +149,27 @@ def _keep_s(settings: Settings, name: str) -> float | None:
 
 def _housekeeping_name(name: str) -> str:
     return f"housekeeping of journal {name}"
+
+
+def _usage_readings(name: str, journal: Journal | None) -> Iterator[Reading]:
+    if journal is None:  # closed: the gateway stops
+        return
+    usage = journal.usage()
+    yield Reading("journal_writes_waiting", usage.writes_waiting, (name,))
+    yield Reading("journal_writes_limit", usage.writes_limit, (name,))
+    if usage.connections_limit:
+        yield Reading("journal_connections", usage.connections_in_use, (name, "in_use"))
+        yield Reading("journal_connections", usage.connections_idle, (name, "idle"))
+        yield Reading("journal_connections_limit", usage.connections_limit, (name,))
+
+
+def _measure_readings(name: str, measures: JournalMeasures | None) -> Iterator[Reading]:
+    if measures is None:
+        return
+    yield Reading("journal_rows", measures.transfers, (name, "transfers"))
+    yield Reading("journal_rows", measures.sessions, (name, "sessions"))
+    yield Reading("journal_bytes", measures.data_bytes, (name, "data"))
+    if measures.log_bytes is not None:
+        yield Reading("journal_bytes", measures.log_bytes, (name, "log"))
+    if measures.clock_offset_s is not None:
+        yield Reading("clock_offset_seconds", measures.clock_offset_s, (name,))

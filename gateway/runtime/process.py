@@ -13,6 +13,7 @@ import structlog
 
 from gateway.runtime import systemd
 from gateway.runtime.errors import ConfigurationUnusable
+from gateway.runtime.loop_watch import LoopWatch
 from gateway.runtime.runtime import Runtime
 from gateway.settings import Loaded, SettingsError
 from gateway.telemetry import logs
@@ -46,6 +47,7 @@ async def serve(read: ReadConfiguration) -> None:
     wallet, admin = await runtime.start()
     signals = _Signals(runtime, read)
     signals.listen()
+    watching = asyncio.create_task(LoopWatch(runtime.metrics, runtime.clock).run())
     _tune_collector()
     sys.stdout.write(f"mm-gateway serving on {wallet}, admin on {admin}\n")
     sys.stdout.flush()
@@ -54,6 +56,7 @@ async def serve(read: ReadConfiguration) -> None:
     systemd.stopping()
     log.info("stopping")
     await runtime.stop()
+    watching.cancel()
     log.info("stopped")
 
 
@@ -87,7 +90,7 @@ class _Signals:
     async def _reload(self) -> None:
         systemd.reloading()
         problems = await self._try_reload()
-        self._runtime.metrics.config_reloaded(ok=not problems)
+        self._runtime.reloaded(ok=not problems)
         if problems:
             log.error("reload refused: nothing has changed", problems=problems)
         else:

@@ -17,6 +17,7 @@ import asyncio
 import os
 import secrets
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 
 import msgspec
@@ -31,12 +32,16 @@ from gateway.http.wallet import WalletHandler
 from gateway.operators.operator import Operator
 from gateway.reasons import Categories, Category
 from gateway.runtime.active_operators import ActiveOperators
+from gateway.runtime.certificates import certificate_readings
+from gateway.runtime.configuration_hash import configuration_hash
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.listeners import Listeners, ListenerTlsContexts
 from gateway.runtime.open_journals import OpenJournals
 from gateway.runtime.reload_limits import find_unreloadable
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import Settings
+from gateway.telemetry.gauges import Reading
+from gateway.telemetry.memory_limit import memory_limit_bytes
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.context import Context
 from gateway.transfers.coordinator import Coordinator
@@ -84,10 +89,12 @@ class Runtime:
         self._coordinator = Coordinator(context, delivery_try)
         access, routing = AccessLog(settings.log), RoutingTable({}, settings.server)
         self._wallet = WalletHandler(self._coordinator, self.metrics, access, routing)
-        self._admin = AdminHandler(self, self.metrics.registry, settings.admin.token)
+        self._admin = AdminHandler(self, self.metrics, settings.admin.token)
         self._operators = ActiveOperators(
             context, delivery_try, delivery_loops, self._supervisor, self._wallet.wait_idle
         )
+        self._configuration: tuple[Reading, ...] = ()
+        self._reload_ok = True
         self._change_lock = asyncio.Lock()
         self._stopping = False
 
@@ -97,12 +104,13 @@ class Runtime:
         Raises `ConfigurationUnusable` or `JournalError`; nothing is left open then.
         """
         # First, so that a second gateway on the same address fails before it touches the journal.
-        self._listeners = Listeners(self.settings)
+        self._listeners = Listeners(self.settings, self.metrics)
         try:
             prepared = await self._prepare(self.settings)
             await self._journals.begin(self.settings)
             await self._apply(prepared)
             await self._listeners.open(self._wallet, self._admin, self.settings, prepared.tls)
+            self.metrics.watch("process", self._readings)
             crash_point("start.serving")
         except BaseException:
             await self._close()
@@ -147,6 +155,11 @@ class Runtime:
             crash_point("stop.settled")
             await self._close()
 
+    def reloaded(self, *, ok: bool) -> None:
+        """A reload was applied, or refused: for the metrics."""
+        self._reload_ok = ok
+        self.metrics.config_reloaded(ok=ok)
+
     def liveness_problems(self) -> list[str]:
         """Why this process should be restarted; empty while it is alive."""
         return [f"{work} fails repeatedly" for work in self._supervisor.failing_repeatedly()]
@@ -180,6 +193,23 @@ class Runtime:
         self._wallet.apply_routing(prepared.routing)
         self._warn_of_missing_operators(prepared)
         await self._operators.swap(prepared.operators)
+        self._configuration = self._configuration_readings(prepared)
+
+    def _configuration_readings(self, prepared: Prepared) -> tuple[Reading, ...]:
+        """What metrics show of the configuration in force: it changes with a reload alone."""
+        memory_limit = memory_limit_bytes()
+        return (
+            Reading("config_loaded_timestamp_seconds", self.clock.now()),
+            Reading("config_info", 1, (configuration_hash(prepared.settings, prepared.operators),)),
+            *certificate_readings(prepared.settings),
+            *(() if memory_limit is None else (Reading("memory_limit_bytes", memory_limit),)),
+        )
+
+    def _readings(self) -> Iterator[Reading]:
+        yield from self._configuration
+        yield Reading("config_reload_ok", self._reload_ok)
+        yield Reading("sessions_remembered", self._coordinator.sessions_remembered)
+        yield from self._listeners.readings(self.settings)
 
     def _warn_of_missing_operators(self, prepared: Prepared) -> None:
         for row in self._journals.unfinished():

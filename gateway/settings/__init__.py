@@ -21,6 +21,7 @@ from gateway.settings.operators import (
     ConnectionSettings,
     CredentialSettings,
     LimitSettings,
+    ObjectiveSettings,
     OperatorSettings,
     OperatorTls,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "Loaded",
     "LogSettings",
     "Mark",
+    "ObjectiveSettings",
     "OperatorSettings",
     "OperatorTls",
     "Problem",

@@ -21,6 +21,7 @@ SHOWN_LENGTH: Final = 60
 _WITH_VALUE: Final[dict[str, str]] = {
     "duration": "{msg}",
     "size": "{msg}",
+    "share": "{msg}",
     "network": "{msg}",
     "name": "{msg}",
     "int_parsing": "is not a whole number",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gateway.settings.deliveries import DeliverySettings
 from gateway.settings.section import Section
-from gateway.settings.values import Duration, Name, Network, Secret, Size, Timeout, Username
+from gateway.settings.values import Duration, Name, Network, Secret, Share, Size, Timeout, Username
 
 
 class CredentialSettings(Section):
@@ -56,6 +56,19 @@ class ConnectionSettings(Section):
     idle: Duration = 4.0
     """How long an unused connection is kept for the next call. Keep it shorter than the operator's own keep-alive time:
     if the operator closes a connection just as a withdraw is sent on it, that withdraw fails. 0s keeps none."""
+
+
+class ObjectiveSettings(Section):
+    """What is promised of the game's calls for this operator. `mm-gateway rules` prints the alerts that watch it."""
+
+    calls: Share | None = None
+    """The share of calls that are answered clearly: anything but errors 100, 121, 122 and 123. A decline is clear."""
+
+    latency: Timeout | None = None
+    """How long a call may take, as far as `latency_share` of them go."""
+
+    latency_share: Share = 0.99
+    """The share of calls that take no longer than `latency`."""
 
 
 class OperatorTls(Section):
@@ -114,6 +127,9 @@ class OperatorSettings(Section):
 
     delivery: DeliverySettings = DeliverySettings()
     """What is different in the delivery to this operator; keys that are left out are as in the general `delivery`."""
+
+    objectives: ObjectiveSettings = ObjectiveSettings()
+    """What is promised of the game's calls for this operator."""
 
     unknown_transfers: Literal["forward", "refuse"] = "forward"
     """What to do with a confirm or rollback of a transfer that this gateway has never seen: `forward` delivers it to

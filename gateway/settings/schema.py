@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from gateway.settings.models import Settings
-from gateway.settings.values import DURATION_PATTERN, SIZE_PATTERN, duration_text, size_text
+from gateway.settings.values import DURATION_PATTERN, SHARE_PATTERN, SIZE_PATTERN, duration_text, share_text, size_text
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE: Final = {
@@ -21,7 +21,7 @@ REFERENCE: Final = {
     "pattern": r"\$\{[^}]+\}",
 }
 _ANNOTATIONS: Final = ("description", "default", "examples")
-_TEXTS: Final = {DURATION_PATTERN: duration_text, SIZE_PATTERN: size_text}
+_TEXTS: Final = {DURATION_PATTERN: duration_text, SHARE_PATTERN: share_text, SIZE_PATTERN: size_text}
 
 Schema = dict[str, Any]
 

@@ -23,6 +23,7 @@ _BYTES: Final = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 DURATION_PATTERN: Final = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 SIZE_PATTERN: Final = r"^\d+(B|KiB|MiB|GiB)$"
+SHARE_PATTERN: Final = r"^\d{1,2}(\.\d+)?%$"
 NAME_PATTERN: Final = r"^[a-z0-9_-]{1,64}$"
 USERNAME_PATTERN: Final = r"^[^:\x00-\x1f\x7f]*$"
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
@@ -46,6 +47,11 @@ def duration_text(seconds: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def share_text(share: float) -> str:
+    """A share as it is written in a file: 0.999 is ``99.9%``."""
+    return f"{Decimal(str(share)) * 100:.10f}".rstrip("0").rstrip(".") + "%"
 
 
 def parse_size(text: str) -> int:
@@ -78,6 +84,15 @@ def _size(value: Any, info: ValidationInfo) -> Any:
         return parse_size(value)
     except (TypeError, ValueError):
         raise PydanticCustomError("size", "is not a size; write e.g. 64KiB or 1MiB") from None
+
+
+def _share(value: Any, info: ValidationInfo) -> Any:
+    if _is_number(value) and info.context != WRITTEN:
+        return value
+    # 100% would allow no bad call at all: nothing can be divided by what is left.
+    if isinstance(value, str) and re.fullmatch(SHARE_PATTERN, value, re.ASCII) and Decimal(value[:-1]):
+        return float(Decimal(value[:-1]) / 100)
+    raise PydanticCustomError("share", "is not a share below 100%; write e.g. 99.9%")
 
 
 def _network(value: Any) -> Any:
@@ -124,6 +139,9 @@ Duration = Annotated[
 
 Timeout = Annotated[Duration, Field(gt=0)]
 """A duration greater than 0."""
+
+Share = Annotated[float, BeforeValidator(_share), Field(gt=0, lt=1), _schema(SHARE_PATTERN, "99.9%", "99%")]
+"""A share below the whole, between 0 and 1; in a file written in percent (``99.9%``)."""
 
 Size = Annotated[int, BeforeValidator(_size), Field(gt=0), _schema(SIZE_PATTERN, "64KiB", "1MiB")]
 """Bytes; in a file written with a unit (``64KiB``)."""

@@ -1,8 +1,8 @@
-"""Gauges that are read when Prometheus scrapes: the operators' bulkheads, and unfinished transfers in the journals."""
+"""Gauges that are read when Prometheus scrapes: `GAUGES` names them, and whoever knows their values is asked then."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from prometheus_client.core import GaugeMetricFamily
@@ -10,44 +10,75 @@ from prometheus_client.registry import Collector
 
 from gateway.records import Direction, State, UnfinishedCount
 
-BREAKER_STATES: Final = ("closed", "open", "half_open")
-"""As `gateway.operators.circuit_breaker.BreakerState`, which lies in a higher layer."""
-
 IN_DELIVERY: Final = frozenset({State.CONFIRMING, State.ROLLING_BACK})
 
-ReadBulkhead = Callable[[], tuple[int, int, Mapping[str, str]]]
-"""Returns the number of running calls, the number of waiting calls, and the state of each circuit breaker (one of
-`BREAKER_STATES`) by its group of calls."""
+
+class Gauge(NamedTuple):
+    """What a gauge means, and its labels."""
+
+    text: str
+    labels: tuple[str, ...] = ()
 
 
-class BulkheadGauges(Collector):
-    """How much of its limits each operator uses, and the states of its circuit breakers."""
+GAUGES: Final = {
+    "breaker_state": Gauge("1 for the state in which the circuit breaker is.", ("operator", "calls", "state")),
+    "operator_calls_in_use": Gauge("Running calls to the operator.", ("operator",)),
+    "operator_calls_limit": Gauge("How many calls to the operator may run.", ("operator",)),
+    "operator_calls_waiting": Gauge("Calls that wait for a free slot.", ("operator",)),
+    "operator_waiting_limit": Gauge("How many calls may wait for a free slot.", ("operator",)),
+    "objective_ratio": Gauge("The share of good calls that is promised.", ("operator", "objective")),
+    "delivery_due_seconds": Gauge("Seconds until the next delivery is due.", ("operator",)),
+    "transfers_counted_timestamp_seconds": Gauge("When unfinished transfers were last counted.", ("journal",)),
+    "journal_writes_waiting": Gauge("Writes that are not committed yet.", ("journal",)),
+    "journal_writes_limit": Gauge("How many writes may wait.", ("journal",)),
+    "journal_rows": Gauge("Rows of the journal.", ("journal", "table")),
+    "journal_bytes": Gauge("Size of the journal.", ("journal", "part")),
+    "journal_connections": Gauge("Connections to the journal's database.", ("journal", "state")),
+    "journal_connections_limit": Gauge("How many connections may be opened.", ("journal",)),
+    "clock_offset_seconds": Gauge("This machine's clock minus the journal's.", ("journal",)),
+    "sessions_remembered": Gauge("Sessions in memory."),
+    "connections": Gauge("Open connections.", ("listener",)),
+    "connections_limit": Gauge("How many connections may be open.", ("listener",)),
+    "certificate_expiry_timestamp_seconds": Gauge("When a certificate in use ends.", ("certificate",)),
+    "config_loaded_timestamp_seconds": Gauge("When the configuration in force was loaded."),
+    "config_reload_ok": Gauge("1 if the last reload was applied."),
+    "config_info": Gauge("The configuration in force; always 1.", ("hash",)),
+    "build_info": Gauge("What is running; always 1.", ("version", "python")),
+    "memory_limit_bytes": Gauge("How much memory the process may use."),
+}
+
+
+class Reading(NamedTuple):
+    """The value of a gauge (a name in `GAUGES`) for these label values, given in the order of its labels."""
+
+    gauge: str
+    value: float
+    labels: tuple[str, ...] = ()
+
+
+Read = Callable[[], Iterable[Reading]]
+
+
+class Gauges(Collector):
+    """Asks every source for its readings at each scrape."""
 
     def __init__(self) -> None:
-        self._read: dict[str, ReadBulkhead] = {}
+        self._sources: dict[str, Read] = {}
 
-    def watch(self, operator: str, read: ReadBulkhead) -> None:
-        """Calls `read` at every scrape from now on; it replaces the operator's former one."""
-        self._read[operator] = read
+    def watch(self, source: str, read: Read) -> None:
+        """Calls `read` at every scrape from now on; it replaces the source's former one."""
+        self._sources[source] = read
 
-    def unwatch(self, operator: str) -> None:
-        """Ends the operator's series."""
-        self._read.pop(operator, None)
+    def unwatch(self, source: str) -> None:
+        """Ends the series of a source."""
+        self._sources.pop(source, None)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        in_use = _family("operator_calls_in_use", "Running calls to the operator.", "operator")
-        waiting = _family("operator_calls_waiting", "Calls that wait for a free slot.", "operator")
-        breaker = _family(
-            "breaker_state", "1 for the state in which the circuit breaker is.", "operator", "calls", "state"
-        )
-        for operator, read in tuple(self._read.items()):
-            running, queued, breakers = read()
-            in_use.add_metric([operator], running)
-            waiting.add_metric([operator], queued)
-            for calls, current in breakers.items():
-                for state in BREAKER_STATES:
-                    breaker.add_metric([operator, calls, state], state == current)
-        yield from (in_use, waiting, breaker)
+        families = {name: _family(name, gauge.text, *gauge.labels) for name, gauge in GAUGES.items()}
+        for read in tuple(self._sources.values()):
+            for reading in read():
+                families[reading.gauge].add_metric(reading.labels, reading.value)
+        yield from families.values()
 
 
 class _Kind(NamedTuple):
@@ -74,28 +105,24 @@ class UnfinishedGauges(Collector):
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._sums: dict[_Kind, _Sum] = {}
-        self._counted_at: float | None = None
-
-    def replace(self, rows: Iterable[UnfinishedCount]) -> None:
-        """Replaces all counts. Several journals may count the same kind; they are added up."""
-        # A kind that is gone counts 0: a series that ends looks like one that broke
-        # (test_what_is_no_longer_there_counts_zero_instead_of_vanishing).
-        sums = dict.fromkeys(self._sums, _Sum())
-        for row in rows:
-            kind = _Kind(row.operator, row.direction, row.state)
-            sums[kind] = sums.get(kind, _Sum()).plus(row)
-        self._sums = sums
-        self._counted_at = self._now()
+        self.count: Callable[[], Iterable[UnfinishedCount]] = tuple
+        """The counts of all journals at the time of the scrape; several may count the same kind, and are added up."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
+        self._add_up()
         now = self._now()
         yield from self._by_kind(now)
         yield self._undelivered(now)
         yield self._abandoned()
-        counted = _family("transfers_counted_timestamp_seconds", "When unfinished transfers were last counted.")
-        if self._counted_at is not None:
-            counted.add_metric([], self._counted_at)
-        yield counted
+
+    def _add_up(self) -> None:
+        # A kind that is gone counts 0: a series that ends looks like one that broke
+        # (test_what_is_no_longer_there_counts_zero_instead_of_vanishing).
+        sums = dict.fromkeys(self._sums, _Sum())
+        for row in self.count():
+            kind = _Kind(row.operator, row.direction, row.state)
+            sums[kind] = sums.get(kind, _Sum()).plus(row)
+        self._sums = sums
 
     def _by_kind(self, now: float) -> Iterator[GaugeMetricFamily]:
         count = _family("transfers", "Unfinished transfers.", *_Kind._fields)

@@ -1,7 +1,9 @@
 """The metrics of the gateway, for Prometheus. `docs/metrics.md` explains each of them.
 
 Labels are bounded: names from the configuration and words from fixed lists. An id, a player or a text from outside
-is never a label, since each new value would be a series that stays in memory.
+is never a label, since each new value would be a series that stays in memory. A counter whose label values are known
+is there from the start, at 0: `increase()` does not see the step from no series to 1, so that the first failure would
+alert nobody (test_every_counter_whose_labels_are_known_is_there_before_anything_happens).
 """
 
 from __future__ import annotations
@@ -9,18 +11,43 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
+from itertools import product
 from platform import python_version
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector
 
-from gateway.records import UnfinishedCount
-from gateway.telemetry.gauges import BulkheadGauges, ReadBulkhead, UnfinishedGauges
+from gateway.reasons import Source
+from gateway.records import FINAL, Decision, Direction, UnfinishedCount, Verdict
+from gateway.telemetry.gauges import Gauges, Read, Reading, UnfinishedGauges
+from gateway.telemetry.objectives import Objectives, judge
 from gateway.telemetry.series import Counters, Histograms
+from gateway.wire.errors import ErrorCode
 
-CALL_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-COMMIT_BUCKETS_S: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
-BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+SECONDS_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Few, since each operator has some twenty histograms; who needs it finer asks for native histograms."""
+
+COMMIT_BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+LAG_BUCKETS_S: Final = (0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0)
+BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+OK: Final = "ok"
+ERRORS: Final = tuple(code.name.lower() for code in ErrorCode)
+WITHOUT_OPERATOR: Final = tuple(
+    code.name.lower() for code in (ErrorCode.BAD_REQUEST, ErrorCode.UNAUTHORIZED, ErrorCode.NOT_SENT, ErrorCode.OTHER)
+)
+"""Errors that a call can get before its operator is known."""
+
+CALL_GROUPS: Final = ("reads", "holds", "ends")
+"""As `gateway.operators.bulkhead.CallGroup`, and below its `RefusalReason`: both lie in a higher layer."""
+REFUSAL_REASONS: Final = ("breaker", "queue", "slot")
+
+WALLET: Final = "wallet"
+ADMIN: Final = "admin"
+REFUSED_BEFORE_A_CALL: Final = (
+    *((WALLET, reason) for reason in ("address", "connections", "credentials", "checks", "malformed", "slow")),
+    (ADMIN, "credentials"),
+)
 
 
 class Metrics:
@@ -30,21 +57,29 @@ class Metrics:
         # One registry for each gateway, and not the library's global one: several may run in one process
         # (test_two_gateways_in_one_process_do_not_share_their_metrics).
         self.registry = CollectorRegistry()
+        self._objectives: dict[str, Objectives] = {}
         self._calls = self._histograms(
             "call_seconds",
             "The game's calls, by how they were answered.",
-            CALL_BUCKETS_S,
+            SECONDS_BUCKETS,
             "operator",
             "call",
             "outcome",
         )
+        self._call_errors = self._counters("call_errors", "The game's calls that got an error.", "operator", "error")
+        self._judged = self._counters(
+            "objective_calls", "The game's calls by the operator's objectives.", "operator", "objective", "result"
+        )
         self._operator_calls = self._histograms(
             "operator_call_seconds",
             "Calls to operators, by their verdict.",
-            CALL_BUCKETS_S,
+            SECONDS_BUCKETS,
             "operator",
             "call",
             "verdict",
+        )
+        self._not_sent = self._counters(
+            "operator_refusals", "Calls that were not sent to the operator.", "operator", "calls", "reason"
         )
         self._tries = self._counters(
             "delivery_tries", "Tries to deliver a decision.", "operator", "decision", "verdict"
@@ -63,21 +98,58 @@ class Metrics:
         )
         self._batches = self._histograms("journal_batch_writes", "Writes in one commit.", BATCH_BUCKETS, "journal")
         self._commit_failures = self._counters("journal_failures", "Commits that failed.", "journal")
+        self._journal_refusals = self._counters("journal_refusals", "Writes that were refused.", "journal")
+        self._refused = self._counters("refused", "Refused before it became a call.", "listener", "reason")
         self._reloads = self._counters("config_reloads", "Reloads of the configuration.", "result")
-        self._bulkheads = BulkheadGauges()
+        self._lag = self._histograms("loop_lag_seconds", "How late the event loop is.", LAG_BUCKETS_S)
+        self._clock_steps = self._counters("clock_steps", "Steps of the wall clock.")
+        self._lines_dropped = self._counters("log_lines_dropped", "Log lines that could not be written.")
+        self._gauges = Gauges()
         self._unfinished = UnfinishedGauges(now)
-        self.registry.register(self._bulkheads)
+        self.registry.register(self._gauges)
         self.registry.register(self._unfinished)
-        self._describe_build()
         ProcessCollector(registry=self.registry)
+        self._start()
+
+    def start_operator(self, operator: str, categories: Iterable[str], objectives: Objectives = ()) -> None:
+        """An operator is configured: its counters are there from now on, and its calls are judged by `objectives`.
+        `categories` are those of rollback reasons."""
+        self._objectives[operator] = objectives
+        for counters, *values in (
+            (self._call_errors, ERRORS),
+            (self._judged, [objective.name for objective in objectives], ("good", "bad")),
+            (self._not_sent, CALL_GROUPS, REFUSAL_REASONS),
+            (self._tries, Decision, Verdict),
+            (self._delivered, Decision),
+            (self._parked, Decision),
+            (self._ended, Direction, FINAL),
+            (self._reasons, Source, tuple(categories)),
+            (self._late,),
+        ):
+            for labels in product(*values):
+                counters.start(operator, *labels)
+
+    def start_journal(self, journal: str) -> None:
+        """A journal is configured: its counters are there from now on."""
+        self._commit_failures.start(journal)
+        self._journal_refusals.start(journal)
 
     def call(self, operator: str, call: str, outcome: str, took_s: float) -> None:
         """A call of the game was answered; `outcome` is `ok` or the name of the error code in lower case."""
         self._calls.observe(took_s, operator, call, outcome)
+        if outcome != OK:
+            self._call_errors.count(operator, outcome)
+        if objectives := self._objectives.get(operator):
+            for objective, result in judge(objectives, outcome, took_s):
+                self._judged.count(operator, objective, result)
 
     def operator_call(self, operator: str, call: str, verdict: str, took_s: float) -> None:
         """A call to an operator ended with this `gateway.records.Verdict`."""
         self._operator_calls.observe(took_s, operator, call, verdict)
+
+    def operator_refused(self, operator: str, calls: str, reason: str) -> None:
+        """A call of this group was not sent to the operator (`gateway.operators.bulkhead.RefusalReason`)."""
+        self._not_sent.count(operator, calls, reason)
 
     def delivery_tried(self, operator: str, decision: str, verdict: str) -> None:
         """One try to deliver a decision ended with this verdict."""
@@ -112,30 +184,57 @@ class Metrics:
         """A batch of writes failed; none of them is durable."""
         self._commit_failures.count(journal)
 
+    def journal_refused(self, journal: str) -> None:
+        """A write was refused, since too many waited."""
+        self._journal_refusals.count(journal)
+
+    def refused(self, listener: str, reason: str) -> None:
+        """A connection or request was refused before it became a call; both words are of `REFUSED_BEFORE_A_CALL`."""
+        self._refused.count(listener, reason)
+
     def config_reloaded(self, *, ok: bool) -> None:
         """A reload was applied, or refused."""
         self._reloads.count("ok" if ok else "failed")
 
-    def watch_bulkhead(self, operator: str, read: ReadBulkhead) -> None:
-        """Calls `read` at every scrape from now on; it replaces the operator's former one."""
-        self._bulkheads.watch(operator, read)
+    def loop_lag(self, late_s: float) -> None:
+        """A timer of the event loop fired so many seconds late."""
+        self._lag.observe(late_s)
 
-    def unwatch_bulkhead(self, operator: str) -> None:
-        """Ends the series of an operator that is not configured any more."""
-        self._bulkheads.unwatch(operator)
+    def clock_stepped(self) -> None:
+        """The wall clock has moved against the monotonic one."""
+        self._clock_steps.count()
 
-    def unfinished(self, rows: Iterable[UnfinishedCount]) -> None:
-        """The unfinished transfers of all journals now; they replace the former counts."""
-        self._unfinished.replace(rows)
+    def log_line_dropped(self) -> None:
+        """A log line could not be written."""
+        self._lines_dropped.count()
+
+    def watch(self, source: str, read: Read) -> None:
+        """Calls `read` at every scrape from now on; it replaces the source's former one."""
+        self._gauges.watch(source, read)
+
+    def unwatch(self, source: str) -> None:
+        """Ends the series of a source."""
+        self._gauges.unwatch(source)
+
+    def watch_unfinished(self, count: Callable[[], Iterable[UnfinishedCount]]) -> None:
+        """Calls `count` at every scrape from now on: the unfinished transfers of all journals, as last counted."""
+        self._unfinished.count = count
+
+    def _start(self) -> None:
+        """Everything whose labels are known whatever the configuration."""
+        for error in WITHOUT_OPERATOR:
+            self._call_errors.start("", error)
+        for listener, reason in REFUSED_BEFORE_A_CALL:
+            self._refused.start(listener, reason)
+        for result in ("ok", "failed"):
+            self._reloads.start(result)
+        self._clock_steps.start()
+        self._lines_dropped.start()
+        build = Reading("build_info", 1, (version("mm-wallet-gateway"), python_version()))
+        self._gauges.watch("build", lambda: (build,))
 
     def _counters(self, name: str, text: str, *labels: str) -> Counters:
         return Counters(f"mm_gateway_{name}", text, labels, self.registry)
 
     def _histograms(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histograms:
         return Histograms(f"mm_gateway_{name}", text, labels, buckets, self.registry)
-
-    def _describe_build(self) -> None:
-        build = Gauge(
-            "mm_gateway_build_info", "What is running; always 1.", ("version", "python"), registry=self.registry
-        )
-        build.labels(version("mm-wallet-gateway"), python_version()).set(1)

@@ -90,6 +90,11 @@ class Coordinator:
         command = EndCommand(key=key, decision=decision, token=token, amount=amount, reason=given)
         return await self._ends.end(operator, command)
 
+    @property
+    def sessions_remembered(self) -> int:
+        """How many sessions are in memory."""
+        return self._sessions.remembered
+
     async def wait_idle(self) -> None:
         """Returns once no write is left that goes on after its call."""
         await self._unrecorded.wait_idle()

@@ -39,11 +39,17 @@ class DeliveryLoop:
         self.in_progress: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._wakes_at = math.inf
+        self._next_due_at = math.inf
 
     def wake(self, due_at: float) -> None:
         """Something of this operator falls due then (Unix seconds), perhaps sooner than the loop would wake up."""
+        self._next_due_at = min(self._next_due_at, due_at)
         if due_at < self._wakes_at:
             self._woken.set()
+
+    def due_in_s(self) -> float:
+        """Seconds until the next delivery is due, as last seen; negative if it is overdue, NaN if none is due."""
+        return math.nan if self._next_due_at == math.inf else self._next_due_at - self._context.clock.now()
 
     async def run(self) -> None:
         """Runs until cancelled; tries in progress are then left to finish (see `wait_idle`)."""
@@ -78,7 +84,8 @@ class DeliveryLoop:
         if len(claimed) == free:
             return 0.0
         next_due = await self._context.journal(operator).next_due(operator.name)
-        return POLL_S if next_due is None else min(POLL_S, max(0.0, next_due - now))
+        self._next_due_at = math.inf if next_due is None else next_due
+        return min(POLL_S, max(0.0, self._next_due_at - now))
 
     async def _wait_for_slots(self, operator: Operator) -> int:
         """How many may be claimed. Waits until half of a claim's limit is free: one row at a time would cost a commit

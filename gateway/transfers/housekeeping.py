@@ -34,6 +34,8 @@ class Housekeeping:
         self._started_at = clock.now()
         self._started_at_monotonic = clock.monotonic()
         self.unfinished: list[UnfinishedCount] = []
+        self.counted_at: float | None = None
+        """When the unfinished transfers were counted (Unix seconds)."""
 
     def apply_settings(self, *, keep_s: float | None, abandoned_after_s: float) -> None:
         """From now on these times count."""
@@ -62,6 +64,7 @@ class Housekeeping:
         await self._renew_lease()
         await self._release_orphans(self._clock.now())
         self.unfinished = await self._journal.count_unfinished(self._clock.now() - self._abandoned_after_s)
+        self.counted_at = self._clock.now()
         await self._prune()
 
     async def _renew_lease(self) -> None:

@@ -41,6 +41,11 @@ class Sessions:
         self._context = context
         self._latest: BoundedMap[tuple[str, str], _Kept] = BoundedMap(capacity)
 
+    @property
+    def remembered(self) -> int:
+        """How many sessions are in memory."""
+        return len(self._latest)
+
     async def find(self, operator: Operator, token: str) -> Session:
         """What is known of a token. Where nothing is, a session without a player: it may have been verified elsewhere.
 

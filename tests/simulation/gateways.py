@@ -151,7 +151,7 @@ def simulated(seed: int, pace: Pace) -> Iterator[None]:
             (gateway.runtime.runtime, "socket", SimpleNamespace(gethostname=_name)),
             (gateway.runtime.runtime, "secrets", SimpleNamespace(token_hex=lambda _: "0")),
             (gateway.runtime.runtime, "os", SimpleNamespace(getpid=lambda: 0, environ=os.environ)),
-            (gateway.runtime.open_journals, "PUBLISH_EVERY_S", pace.beat_every_s),
+            (gateway.runtime.open_journals, "MEASURE_EVERY_S", pace.beat_every_s),
             (gateway.transfers.delivery_loop, "POLL_S", pace.poll_s),
             (gateway.transfers.housekeeping, "ROUND_EVERY_S", pace.beat_every_s),
             (gateway.transfers.housekeeping, "INSTANCE_LEASE_S", pace.instance_lease_s),

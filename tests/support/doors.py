@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
@@ -21,7 +22,7 @@ from gateway.operators.adapter import Player
 from gateway.operators.operator import Operator
 from gateway.records import Decision, Direction
 from gateway.settings import LogSettings, OperatorSettings, ServerSettings
-from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.metrics import WALLET, Metrics
 from gateway.transfers.coordinator import Coordinator
 
 BALANCE = money("51800", "XAG")
@@ -219,7 +220,7 @@ async def wallet_door(
     ours = front(settings, operators or {"acme": operator()})
     access = AccessLog(LogSettings(level="error"))
     door = WalletHandler(cast("Coordinator", coordinator), metrics, access, ours)
-    connections = GameServer(door.handle, settings, door.admits)
+    connections = GameServer(door.handle, settings, door.admits, partial(metrics.refused, WALLET))
     listener = Listener.bind("127.0.0.1", 0)
     await listener.serve(connections, tls, settings.read_timeout)
     game = Game(door, coordinator, metrics, listener.port, connections)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
-from gateway.journal.interface import JournalUnavailable, ReasonFilter, TransferFilter
+from gateway.journal.interface import JournalMeasures, JournalUnavailable, ReasonFilter, TransferFilter
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.store import SqliteStore
@@ -39,6 +39,10 @@ class InlineJournal(GroupedWrites):
         self.ambiguous = False
         self.commits = 0
         super().__init__(GroupCommit("default", self._send, Metrics()))
+
+    async def measure(self) -> JournalMeasures:
+        self._require()
+        return JournalMeasures(transfers=0, sessions=0, data_bytes=0)
 
     async def find(self, key: Key) -> Transfer | None:
         self._require()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from gateway.clock import Clock
 from gateway.journal.group_commit import GroupCommit, GroupedWrites
+from gateway.journal.interface import JournalMeasures, JournalUsage
 from gateway.journal.postgres.batch_writer import BatchWriter
 from gateway.journal.postgres.errors import translate_connect_errors
 from gateway.journal.postgres.pool import PooledConnection, PostgresPool, Server, close, connect, connect_unchecked
@@ -39,6 +42,7 @@ class PostgresJournal(GroupedWrites, PostgresReads):
         concurrency = min(CONCURRENCY, connections - 1)
         read_limit = connections - concurrency
         rows = Rows(sealer)
+        self._clock = clock
         self._write_pool = PostgresPool(server, concurrency, clock)
         self._read_pool = PostgresPool(server, read_limit, clock)
         self._read_pool.put_back(first)
@@ -46,6 +50,24 @@ class PostgresJournal(GroupedWrites, PostgresReads):
         PostgresReads.__init__(self, self._read_pool, rows, server.statement_timeout_s, (read_limit + 1) // 2)
         GroupedWrites.__init__(self, GroupCommit(server.name, writer.send, metrics))
         writer.start(self._group)
+
+    def usage(self) -> JournalUsage:
+        pools = (self._write_pool, self._read_pool)
+        return msgspec.structs.replace(
+            super().usage(),
+            connections_in_use=sum(pool.in_use for pool in pools),
+            connections_idle=sum(pool.idle for pool in pools),
+            connections_limit=sum(pool.limit for pool in pools),
+        )
+
+    async def measure(self) -> JournalMeasures:
+        asked_at = self._clock.now()
+        transfers, sessions, size, database_now = await self.measured()
+        # The database read its clock somewhere between the question and the answer: half of that is the error.
+        here_now = (asked_at + self._clock.now()) / 2
+        return JournalMeasures(
+            transfers=transfers, sessions=sessions, data_bytes=size, clock_offset_s=here_now - database_now
+        )
 
     async def check_writable(self) -> None:
         await self._group.write(CheckWritable())

@@ -75,8 +75,15 @@ class PostgresPool:
         self._clock = clock
         self._idle: list[PooledConnection] = []
         self._slots = asyncio.Semaphore(limit)
+        self.limit = limit
+        self.in_use = 0
         self._failure = ""
         self._failed_at = float("-inf")
+
+    @property
+    def idle(self) -> int:
+        """Open connections that nobody uses."""
+        return len(self._idle)
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[PooledConnection]:
@@ -112,9 +119,11 @@ class PostgresPool:
         with translate_errors("waiting for a connection"):
             async with asyncio.timeout(self._server.statement_timeout_s):
                 await self._slots.acquire()
+        self.in_use += 1
         try:
             yield
         finally:
+            self.in_use -= 1
             self._slots.release()
 
     def _take_idle(self) -> PooledConnection | None:

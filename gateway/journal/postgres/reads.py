@@ -98,6 +98,11 @@ class PostgresReads:
         for operator, sealed in await self._fetch(SQL["newest_session"]):
             self._rows.require_key(operator, sealed)
 
+    async def measured(self) -> tuple[int, int, int, float]:
+        """Transfers, sessions, bytes, and the database's time (Unix seconds)."""
+        transfers, sessions, size, now = (await self._fetch(SQL["measure"]))[0]
+        return transfers, sessions, size, now
+
     async def count_rows(self) -> RowCounts:
         return RowCounts(*(await self._fetch_list(SQL["count_rows"], []))[0])
 

@@ -21,6 +21,14 @@ ORDER BY number
 -- name: newest_session
 SELECT operator, session FROM transfers ORDER BY opened_at DESC LIMIT 1
 
+-- How many rows its statistics say there are (-1 before the first ANALYZE), the size of all tables and indexes, its clock.
+-- name: measure
+SELECT greatest((SELECT reltuples FROM pg_class WHERE oid = 'transfers'::regclass), 0)::bigint,
+    greatest((SELECT reltuples FROM pg_class WHERE oid = 'sessions'::regclass), 0)::bigint,
+    (SELECT sum(pg_total_relation_size(name::regclass))
+        FROM unnest(ARRAY['transfers', 'attempts', 'rollback_reasons', 'sessions', 'instances']) AS name)::bigint,
+    extract(epoch FROM clock_timestamp())::double precision
+
 -- name: count_rows
 SELECT (SELECT count(*) FROM transfers), (SELECT count(*) FROM sessions)
 

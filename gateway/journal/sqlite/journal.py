@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 
 from gateway.clock import Clock
 from gateway.journal.group_commit import GroupCommit, GroupedWrites
-from gateway.journal.interface import JournalMisconfigured, ReasonFilter, TransferFilter
+from gateway.journal.interface import JournalMeasures, JournalMisconfigured, ReasonFilter, TransferFilter
 from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import SqliteFile, connect
@@ -100,6 +100,9 @@ class SqliteJournal(GroupedWrites):
 
     async def export_sessions(self, after: StoredSession | None, limit: int) -> list[StoredSession]:
         return await self._long_thread.call(self._long.export_sessions, after, limit)
+
+    async def measure(self) -> JournalMeasures:
+        return await self._long_thread.call(self._long.measure)
 
     async def check_writable(self) -> None:
         await self._group.write(CheckWritable())

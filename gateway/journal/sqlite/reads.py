@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import apsw
 
-from gateway.journal.interface import ReasonFilter, TransferFilter
+from gateway.journal.interface import JournalMeasures, ReasonFilter, TransferFilter
 from gateway.journal.rows import Rows, attempt, of_key, reason
 from gateway.journal.sqlite import filters
 from gateway.journal.sqlite.connection import translate_errors
@@ -99,6 +101,16 @@ class SqliteReads:
             if count
         ]
 
+    def measure(self) -> JournalMeasures:
+        transfers, sessions = self._fetch(SQL["estimate_rows"], ())[0]
+        path = Path(self._connection.filename)
+        return JournalMeasures(
+            transfers=transfers,
+            sessions=sessions,
+            data_bytes=_size_of(path),
+            log_bytes=_size_of(path.with_name(f"{path.name}-wal")),
+        )
+
     def count_rows(self) -> RowCounts:
         return RowCounts(*self._fetch(SQL["count_rows"], ())[0])
 
@@ -142,3 +154,10 @@ def _contains_text(*texts: Any) -> bool:
     """The SQL function `contains_text`: SQLite's own LIKE ignores the case of ASCII letters only."""
     text, folded = texts
     return unescape(folded) in unescape(text).casefold()
+
+
+def _size_of(path: Path) -> int:
+    """Bytes; 0 where there is no such file: SQLite removes an empty log."""
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0

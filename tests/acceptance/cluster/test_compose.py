@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry
 
 from gateway.http.admin import AdminHandler, Health
 from gateway.operators import registry
 from gateway.settings import Settings
 from gateway.settings.loader import parse
+from gateway.telemetry.metrics import Metrics
 from tests.support.commands import run
 
 ROOT = Path(__file__).parents[3]
@@ -129,7 +129,7 @@ def test_the_balancer_sends_to_every_gateway_and_repeats_nothing_that_may_have_a
 def test_health_is_asked_for_where_the_gateway_tells_it(
     compose: dict[str, Any], settings: Settings, haproxy: str
 ) -> None:
-    pages = set(AdminHandler(cast("Health", None), CollectorRegistry(), None)._pages)
+    pages = set(AdminHandler(cast("Health", None), Metrics(), None)._pages)
     asked = re.findall(r"httpchk GET (\S+)", haproxy)
     for name in gateways(compose):
         (url,) = re.findall(r"http://127\.0\.0\.1:(\d+)(/\w+)", compose["services"][name]["healthcheck"]["test"][-1])

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import Counter
 from pydantic import SecretStr
 
 from gateway.http.admin import AdminHandler
 from gateway.http.listener import Listener
+from gateway.telemetry.metrics import Metrics
 from tests.support.doors import Answered, Client
 
 
@@ -44,10 +45,10 @@ class Operating:
 
 @asynccontextmanager
 async def admin_door(token: str | None = None) -> AsyncIterator[Operating]:
-    registry = CollectorRegistry()
-    Counter("mm_things", "Things.", registry=registry).inc()
+    metrics = Metrics()
+    Counter("mm_things", "Things.", registry=metrics.registry).inc()
     health = ScriptedHealth()
-    door = AdminHandler(health, registry, None if token is None else SecretStr(token))
+    door = AdminHandler(health, metrics, None if token is None else SecretStr(token))
     server = web.Server(door.handle, access_log=None)
     listener = Listener.bind("127.0.0.1", 0)
     await listener.serve(server, None, 5)

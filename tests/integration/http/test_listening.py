@@ -93,7 +93,7 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_live_o
     async with wallet_door() as game:
         listener = Listener.bind("127.0.0.1", 0)
         game.port = listener.port
-        connections = GameServer(game.door.handle, ServerSettings(), game.door.admits)
+        connections = GameServer(game.door.handle, ServerSettings(), game.door.admits, lambda _: None)
         await listener.serve(connections, shown(authority.certificate("127.0.0.1")), 5)
         old = await game.connect(trusting(authority))
         assert (await old.asked(CALL)).body == REPLY
@@ -114,7 +114,7 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_live_o
 async def test_no_connection_is_refused_while_a_listener_changes(game: Game) -> None:
     listener = Listener.bind("127.0.0.1", 0)
     game.port = listener.port
-    connections = GameServer(game.door.handle, ServerSettings(), game.door.admits)
+    connections = GameServer(game.door.handle, ServerSettings(), game.door.admits, lambda _: None)
     clients: list[Client] = []
     for _ in range(20):
         await listener.serve(connections, None, 5)

@@ -21,7 +21,7 @@ async def test_a_request_that_ends_just_as_the_stop_gives_up_on_it_is_answered_a
         await released
         return web.Response(text="late")
 
-    game_server = GameServer(handle, ServerSettings(), lambda _: True)
+    game_server = GameServer(handle, ServerSettings(), lambda _: True, lambda _: None)
     listening = await loop.create_server(game_server, "127.0.0.1", 0)
     with structlog.testing.capture_logs() as logged:
         reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())

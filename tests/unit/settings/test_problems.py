@@ -96,6 +96,14 @@ def test_the_least_configuration_is_enough() -> None:
         ("timeout: [5s]", "6:14: operators.acme.timeout: it is not a duration; write e.g. 5s, 250ms or 1h30m"),
         ("timeout: 0s", '6:14: operators.acme.timeout: "0s" must be more than 0'),
         ("timeout:", "6:13: operators.acme.timeout: is empty; give it a value, or remove the key"),
+        (
+            "objectives: {calls: 99.9}",
+            '6:25: operators.acme.objectives.calls: "99.9" is not a share below 100%; write e.g. 99.9%',
+        ),
+        (
+            "objectives: {calls: 100%}",
+            '6:25: operators.acme.objectives.calls: "100%" is not a share below 100%; write e.g. 99.9%',
+        ),
         ("max_answer: 64KB", '6:17: operators.acme.max_answer: "64KB" is not a size; write e.g. 64KiB or 1MiB'),
         ("timout: 5s", '6:5: operators.acme.timout: unknown key; did you mean "timeout"?'),
         ("limits: {waitin: 1}", '6:14: operators.acme.limits.waitin: unknown key; did you mean "waiting"?'),

@@ -13,10 +13,12 @@ from gateway.settings.values import (
     WRITTEN,
     Duration,
     Network,
+    Share,
     Size,
     duration_text,
     parse_duration,
     parse_size,
+    share_text,
     size_text,
 )
 
@@ -92,3 +94,15 @@ def test_what_is_no_network_is_refused(value: object) -> None:
 def test_a_network_with_host_bits_is_told_its_network() -> None:
     with pytest.raises(ValidationError, match=r"has host bits set; write 10\.0\.0\.0/8"):
         TypeAdapter(Network).validate_python("10.0.0.1/8")
+
+
+@pytest.mark.parametrize("text, share", [("99.9%", 0.999), ("99%", 0.99), ("0.5%", 0.005), ("99.9999%", 0.999999)])
+def test_a_share_is_read_in_percent_and_written_so_again(text: str, share: float) -> None:
+    assert TypeAdapter(Share).validate_python(text, context=WRITTEN) == share
+    assert share_text(share) == text
+
+
+@pytest.mark.parametrize("value", ["100%", "0%", "99.9", 99.9, 0.999, "-1%", "99.9 %", True, None, "٩%"])
+def test_what_is_no_share_is_refused(value: Any) -> None:
+    with pytest.raises(ValidationError, match="is not a share below 100%"):
+        TypeAdapter(Share).validate_python(value, context=WRITTEN)

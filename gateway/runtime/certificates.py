@@ -1,0 +1,39 @@
+"""When the certificates in use end, for the metrics: of both listeners, and those shown to operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography import x509
+
+from gateway.settings import Settings
+from gateway.telemetry.gauges import Reading
+
+
+def certificate_readings(settings: Settings) -> tuple[Reading, ...]:
+    """When each certificate of the configuration ends (Unix seconds), read from its file now, as TLS has loaded it."""
+    return tuple(
+        Reading("certificate_expiry_timestamp_seconds", ends_at, (name,))
+        for name, path in _files(settings)
+        if (ends_at := _ends_at(path)) is not None
+    )
+
+
+def _files(settings: Settings) -> Iterator[tuple[str, Path]]:
+    for name, tls in (("server", settings.server.tls), ("admin", settings.admin.tls)):
+        if tls is not None:
+            yield name, tls.cert_file
+    for name, operator in settings.operators.items():
+        if operator.tls.cert_file is not None:
+            yield f"operators.{name}", operator.tls.cert_file
+
+
+def _ends_at(path: Path) -> float | None:
+    """The end of the first certificate of its chain to end; None if the file cannot be read."""
+    # TLS has loaded this file a moment ago. If it is gone or torn since, the next reload says so.
+    try:
+        chain = x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return min(certificate.not_valid_after_utc for certificate in chain).timestamp()

@@ -1,0 +1,30 @@
+"""A hash that tells whether two gateways run the same configuration."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from gateway.operators.operator import Operator
+from gateway.settings import JournalSettings, Settings
+
+HASH_LENGTH = 12
+
+
+def configuration_hash(settings: Settings, operators: Mapping[str, Operator]) -> str:
+    """The first `HASH_LENGTH` hex digits of a SHA-256 over the configuration without its secrets: whoever reads a
+    metric must not be able to try out passwords on it."""
+    general = settings.model_dump_json(
+        exclude={"operators": {"__all__": {"settings"}}, "journal": {"url"}, "journals": {"__all__": {"url"}}}
+    )
+    # An adapter's settings are plain texts in `Settings`; the adapter's own model knows which of them are secret.
+    adapters = (f"{name}={operator.adapter.settings.model_dump_json()}" for name, operator in operators.items())
+    journals = (f"{name}={_place_of(journal)}" for name, journal in settings.every_journal.items())
+    text = "\n".join((general, *sorted(adapters), *sorted(journals)))
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def _place_of(journal: JournalSettings) -> str:
+    """The journal's URL without user and password. A query may hold a password too, and is left out."""
+    scheme, _, rest = journal.url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
