@@ -20,7 +20,7 @@ FUZZ := .venv-fuzz/.installed
 FLOOR := .venv-floor/.installed
 
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
-	--no-annotate --no-header
+	--no-annotate --no-header --no-strip-extras
 
 PURCHASES ?= 400
 PLAYERS ?= 10
