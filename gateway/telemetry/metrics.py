@@ -143,9 +143,17 @@ class Metrics:
             for objective, result in judge(objectives, outcome, took_s):
                 self._judged.count(operator, objective, result)
 
+    def call_traced(self, operator: str, call: str, outcome: str, took_s: float, trace_id: str) -> None:
+        """Makes a trace the exemplar of such calls. Called after `call`, only for what is traced."""
+        self._calls.attach_exemplar(trace_id, took_s, operator, call, outcome)
+
     def operator_call(self, operator: str, call: str, verdict: str, took_s: float) -> None:
         """A call to an operator ended with this `gateway.records.Verdict`."""
         self._operator_calls.observe(took_s, operator, call, verdict)
+
+    def operator_call_traced(self, operator: str, call: str, verdict: str, took_s: float, trace_id: str) -> None:
+        """Makes a trace the exemplar of such calls. Called after `operator_call`, only for what is traced."""
+        self._operator_calls.attach_exemplar(trace_id, took_s, operator, call, verdict)
 
     def operator_refused(self, operator: str, calls: str, reason: str) -> None:
         """A call of this group was not sent to the operator (`gateway.operators.bulkhead.RefusalReason`)."""

@@ -47,6 +47,23 @@ def test_a_call_to_an_operator_is_measured_by_verdict(metrics: Metrics) -> None:
     assert value(metrics, "operator_call_seconds_count", **labels) == 1
 
 
+def test_a_trace_is_the_exemplar_of_the_bucket_that_counted_its_call(metrics: Metrics) -> None:
+    metrics.call("acme", "withdraw", "ok", 0.2)
+    metrics.call_traced("acme", "withdraw", "ok", 0.2, "a1")
+    metrics.operator_call("acme", "withdraw", "success", 0.2)
+    metrics.operator_call_traced("acme", "withdraw", "success", 0.2, "b2")
+    shown = {
+        sample.name: (sample.exemplar.labels, sample.labels["le"])
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.exemplar
+    }
+    assert shown == {
+        "mm_gateway_call_seconds_bucket": ({"trace_id": "a1"}, "0.25"),
+        "mm_gateway_operator_call_seconds_bucket": ({"trace_id": "b2"}, "0.25"),
+    }
+
+
 def test_deliveries_are_counted_from_the_first_try_to_the_end(metrics: Metrics) -> None:
     metrics.delivery_tried("acme", "confirm", "unknown")
     metrics.delivery_tried("acme", "confirm", "success")
