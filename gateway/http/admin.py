@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp import hdrs, web
-from prometheus_client.exposition import choose_encoder
 from pydantic import SecretStr
 
+from gateway.telemetry.exposition import Exposition
 from gateway.telemetry.metrics import ADMIN, Metrics
 
 
@@ -32,6 +32,7 @@ class AdminHandler:
     def __init__(self, health: Health, metrics: Metrics, token: SecretStr | None) -> None:
         self._health = health
         self._recorded = metrics
+        self._exposition = Exposition(metrics.registry)
         self.token = token
         self._pages: dict[str, Callable[[web.BaseRequest], Awaitable[web.Response]]] = {
             "/healthz": self._healthz,
@@ -60,8 +61,13 @@ class AdminHandler:
         return _health_response("ready", await self._health.readiness_problems())
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get(hdrs.ACCEPT, ""))
-        return web.Response(body=encode(self._recorded.registry), headers={hdrs.CONTENT_TYPE: content_type})
+        accept = ",".join(request.headers.getall(hdrs.ACCEPT, ()))
+        accept_encoding = ",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ()))
+        page = await self._exposition.page(accept, accept_encoding)
+        headers = {hdrs.CONTENT_TYPE: page.content_type, hdrs.VARY: "Accept, Accept-Encoding"}
+        if page.is_gzip:
+            headers[hdrs.CONTENT_ENCODING] = "gzip"
+        return web.Response(body=page.body, headers=headers)
 
     def _is_authorized(self, request: web.BaseRequest) -> bool:
         if self.token is None:

@@ -7,7 +7,7 @@ made only if somebody asks for those.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,6 +18,9 @@ from prometheus_client.samples import Sample
 from gateway.telemetry.buckets import SUM, Buckets, Counts
 
 Labels = tuple[str, ...]
+
+Number = tuple[Sequence[str], float]
+"""A number, after its label values."""
 
 
 class Exemplar(NamedTuple):
@@ -33,15 +36,17 @@ Exemplars = Mapping[int, Exemplar]
 
 
 class Numbers(Metric):
-    """A family of counters or gauges: a number for each combination of label values. The numbers are read once."""
+    """A family of counters or gauges: a number for each combination of label values."""
 
-    def __init__(
-        self, name: str, text: str, kind: str, labels: Labels, numbers: Iterable[tuple[Labels, float]]
-    ) -> None:
+    def __init__(self, name: str, text: str, kind: str, labels: Labels, numbers: Iterable[Number] = ()) -> None:
         super().__init__(name, text, kind)
         del self.samples
         self.labels = labels
-        self.numbers = numbers
+        self.numbers = list(numbers)
+
+    def add_metric(self, labels: Sequence[str], number: float) -> None:
+        """Adds a number with these label values, given in the order of the labels."""
+        self.numbers.append((labels, number))
 
     @cached_property
     def samples(self) -> list[Sample]:  # type: ignore[override]  # the library assigns them, we make them when asked

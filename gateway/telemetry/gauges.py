@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from gateway.records import Direction, State, UnfinishedCount
+from gateway.telemetry.families import Numbers
 
 IN_DELIVERY: Final = frozenset({State.CONFIRMING, State.ROLLING_BACK})
 
@@ -73,7 +73,7 @@ class Gauges(Collector):
         """Ends the series of a source."""
         self._sources.pop(source, None)
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Numbers]:
         families = {name: _family(name, gauge.text, *gauge.labels) for name, gauge in GAUGES.items()}
         for read in tuple(self._sources.values()):
             for reading in read():
@@ -108,7 +108,7 @@ class UnfinishedGauges(Collector):
         self.count: Callable[[], Iterable[UnfinishedCount]] = tuple
         """The counts of all journals at the time of the scrape; several may count the same kind, and are added up."""
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Numbers]:
         self._add_up()
         now = self._now()
         yield from self._by_kind(now)
@@ -124,7 +124,7 @@ class UnfinishedGauges(Collector):
             sums[kind] = sums.get(kind, _Sum()).plus(row)
         self._sums = sums
 
-    def _by_kind(self, now: float) -> Iterator[GaugeMetricFamily]:
+    def _by_kind(self, now: float) -> Iterator[Numbers]:
         count = _family("transfers", "Unfinished transfers.", *_Kind._fields)
         oldest = _family("transfers_oldest_seconds", "Age of the oldest of them.", *_Kind._fields)
         for kind, total in self._sums.items():
@@ -132,7 +132,7 @@ class UnfinishedGauges(Collector):
             oldest.add_metric(kind, _age(total.oldest_at, now))
         yield from (count, oldest)
 
-    def _undelivered(self, now: float) -> GaugeMetricFamily:
+    def _undelivered(self, now: float) -> Numbers:
         family = _family("undelivered_oldest_seconds", "Age of the oldest transfer in delivery.", "operator")
         oldest_at: dict[str, float] = {}
         for kind, total in self._sums.items():
@@ -142,7 +142,7 @@ class UnfinishedGauges(Collector):
             family.add_metric([operator], _age(at, now))
         return family
 
-    def _abandoned(self) -> GaugeMetricFamily:
+    def _abandoned(self) -> Numbers:
         family = _family("transfers_abandoned", "Held transfers older than `abandoned_after`.", "operator", "direction")
         for kind, total in self._sums.items():
             if kind.state is State.HELD:
@@ -155,5 +155,5 @@ def _age(since: float, now: float) -> float:
     return max(0.0, now - since) if since != float("inf") else 0.0
 
 
-def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"mm_gateway_{name}", text, labels=labels)
+def _family(name: str, text: str, *labels: str) -> Numbers:
+    return Numbers(f"mm_gateway_{name}", text, "gauge", labels)

@@ -39,7 +39,7 @@ class Counters(Collector):
         self._counts[labels] += 1
 
     def collect(self) -> Iterator[Numbers]:
-        yield Numbers(self._name, self._text, "counter", self._labels, tuple(self._counts.items()))
+        yield Numbers(self._name, self._text, "counter", self._labels, self._counts.items())
 
 
 class Histograms(Collector):

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from prometheus_client import Counter
+from prometheus_client import CollectorRegistry, Counter
 from pydantic import SecretStr
 
 from gateway.http.admin import AdminHandler
 from gateway.http.listener import Listener
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.series import Counters
 from tests.support.doors import Answered, Client
+
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 
 
 class ScriptedHealth:
@@ -31,8 +35,9 @@ class ScriptedHealth:
 class Operating:
     """Whoever runs the gateway, at its admin door."""
 
-    def __init__(self, health: ScriptedHealth, port: int) -> None:
+    def __init__(self, health: ScriptedHealth, registry: CollectorRegistry, port: int) -> None:
         self.health = health
+        self.registry = registry
         self._port = port
 
     async def get(self, path: str, method: str = "GET", **headers: str) -> Answered:
@@ -53,7 +58,7 @@ async def admin_door(token: str | None = None) -> AsyncIterator[Operating]:
     listener = Listener.bind("127.0.0.1", 0)
     await listener.serve(server, None, 5)
     try:
-        yield Operating(health, listener.port)
+        yield Operating(health, metrics.registry, listener.port)
     finally:
         listener.close()
         server.pre_shutdown()
@@ -81,6 +86,7 @@ async def test_health_and_readiness_say_what_is_wrong() -> None:
     [
         ("*/*", "text/plain", b"mm_things_total 1.0\n"),
         ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text", b"# EOF\n"),
+        (PROTOBUF, "application/vnd.google.protobuf", b"\x0a\x0fmm_things_total"),
     ],
 )
 async def test_metrics_come_in_the_form_that_is_asked_for(accept: str, kind: str, end: bytes) -> None:
@@ -89,6 +95,30 @@ async def test_metrics_come_in_the_form_that_is_asked_for(accept: str, kind: str
         assert answered.status == 200
         assert answered.headers["content-type"].startswith(kind)
         assert end in answered.body
+        assert answered.headers["vary"] == "Accept, Accept-Encoding"
+
+
+async def test_metrics_are_packed_for_a_scraper_that_takes_it() -> None:
+    async with admin_door() as admin:
+        plain = await admin.get("/metrics")
+        packed = await admin.get("/metrics", **{"Accept-Encoding": "gzip"})
+        assert "content-encoding" not in plain.headers
+        assert packed.headers["content-encoding"] == "gzip"
+        assert b"mm_things_total 1.0\n" in gzip.decompress(packed.body)
+
+
+async def test_health_is_answered_while_a_long_page_is_written() -> None:
+    async with admin_door() as admin:
+        many = Counters("mm_many", "Many.", ("number",), admin.registry)
+        for number in range(50_000):
+            many.start(str(number))
+        scraping = asyncio.create_task(admin.get("/metrics"))
+        answered = 0
+        while not scraping.done():
+            assert (await admin.get("/healthz")).status == 200
+            answered += 1
+        assert (await scraping).body.count(b"\n") > 50_000
+        assert answered > 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""The page of metrics, written in the format that the scraper asks for, without holding the event loop.
+
+With a thousand operators the page has hundreds of thousands of lines. It is written on the loop, since what it reads is
+changed there, but in short steps between which calls go on. A thread would make the loop wait five milliseconds for the
+interpreter's lock, again and again (docs/decisions/065-formats-of-metrics.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import Final, NamedTuple
+
+from prometheus_client import CollectorRegistry, Metric
+
+from gateway.telemetry.families import Distributions, Numbers
+from gateway.telemetry.negotiation import Format, accepts_gzip, choose_format
+
+STEP_S: Final = 0.00025
+"""How long the page is written before the loop's other work has its turn."""
+
+_GZIP_LEVEL: Final = 1  # 6 takes four times as long for a page that is a quarter smaller
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS  # 16: with the header of gzip
+
+
+class Page(NamedTuple):
+    """A page as it goes out."""
+
+    body: bytes
+    content_type: str
+    is_gzip: bool
+
+
+class Exposition:
+    """Writes a registry's page, one at a time; who asks for a page that is being written gets that one.
+
+    `clock` gives seconds, and tells when a step has taken long enough.
+    """
+
+    def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = perf_counter) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        # Bounded by the number of formats, however many scrapers come.
+        self._running: dict[tuple[Format, bool], asyncio.Task[Page]] = {}
+
+    async def page(self, accept: str, accept_encoding: str) -> Page:
+        """The page for a request with these two headers (empty: it has none)."""
+        wanted = choose_format(accept), accepts_gzip(accept_encoding)
+        task = self._running.get(wanted)
+        if task is None:
+            task = asyncio.create_task(self._write(*wanted))
+            self._running[wanted] = task
+            task.add_done_callback(lambda _: self._running.pop(wanted))
+        return await asyncio.shield(task)  # a scraper that leaves must not end the page of another one
+
+    async def _write(self, form: Format, is_gzip: bool) -> Page:  # noqa: FBT001 - never called by hand
+        packer = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW) if is_gzip else None
+        body = []
+        async with self._one_at_a_time:
+            for step in self._steps(form):
+                body.append(packer.compress(step) if packer else step)
+                await asyncio.sleep(0)
+        if packer:
+            body.append(packer.flush())
+        return Page(b"".join(body), form.content_type, is_gzip)
+
+    def _steps(self, form: Format) -> Iterator[bytes]:
+        step: list[bytes] = []
+        ends_at = self._clock() + STEP_S
+        for piece in self._pieces(form):
+            step.append(piece)
+            if self._clock() >= ends_at:
+                yield b"".join(step)
+                step.clear()
+                ends_at = self._clock() + STEP_S
+        yield b"".join(step)
+
+    def _pieces(self, form: Format) -> Iterator[bytes]:
+        for metric in self._registry.collect():
+            yield from form.pieces(_readable(metric))
+        yield form.end
+
+
+def _readable(metric: Metric) -> Numbers | Distributions:
+    """One of our families, or one of the library's as such. Raises `TypeError` for the library's own histograms."""
+    if isinstance(metric, Numbers | Distributions):
+        return metric
+    if metric.type not in {"counter", "gauge"}:
+        raise TypeError(f"{metric.name}: of the library's own metrics only counters and gauges can be given out")
+    labels = tuple(metric.samples[0].labels) if metric.samples else ()
+    numbers = ((tuple(sample.labels.values()), sample.value) for sample in metric.samples)
+    return Numbers(metric.name, metric.documentation, metric.type, labels, numbers)

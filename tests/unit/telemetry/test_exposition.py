@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+from itertools import count
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gateway.telemetry.exposition import STEP_S, Exposition
+from gateway.telemetry.series import Counters, Histograms
+
+PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+FORMATS = ["text/plain", "application/openmetrics-text", PROTOBUF]
+
+
+_ticks = count()
+
+
+def ticking_clock() -> float:
+    return next(_ticks) * STEP_S / 10
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    """A thousand series of each kind."""
+    registry = CollectorRegistry()
+    counters = Counters("mm_things", "Things.", ("operator",), registry)
+    histograms = Histograms("mm_call_seconds", "Calls.", ("operator",), (0.1, 1.0), registry)
+    for number in range(1000):
+        counters.count(f"operator-{number}")
+        histograms.observe(0.5, f"operator-{number}")
+    return registry
+
+
+async def turns_of_the_loop(done: asyncio.Task[object]) -> int:
+    turns = 0
+    while not done.done():
+        await asyncio.sleep(0)
+        turns += 1
+    return turns
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+async def test_a_long_page_lets_the_loop_turn_all_the_while(registry: CollectorRegistry, accept: str) -> None:
+    # The clock moves by a tenth of a step whenever it is read: ten or eleven pieces a step.
+    exposition = Exposition(registry, ticking_clock)
+    writing = asyncio.create_task(exposition.page(accept, "gzip"))
+    assert await turns_of_the_loop(writing) >= 2000 / 11
+
+
+@pytest.mark.parametrize("accept", FORMATS)
+async def test_a_packed_page_is_the_same_page(registry: CollectorRegistry, accept: str) -> None:
+    exposition = Exposition(registry)
+    plain, packed = await exposition.page(accept, ""), await exposition.page(accept, "gzip")
+    assert (plain.is_gzip, packed.is_gzip) == (False, True)
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < len(plain.body) / 5
+
+
+async def test_who_asks_for_a_page_that_is_being_written_gets_that_one(registry: CollectorRegistry) -> None:
+    exposition = Exposition(registry, ticking_clock)
+    first, second = await asyncio.gather(exposition.page("", ""), exposition.page("*/*", ""))
+    assert first is second
+    assert await exposition.page("", "") is not first
+
+
+async def test_pages_of_different_formats_are_written_one_after_the_other(registry: CollectorRegistry) -> None:
+    exposition = Exposition(registry, ticking_clock)
+    done: list[str] = []
+
+    async def scrape(accept: str) -> None:
+        await exposition.page(accept, "")
+        done.append(accept)
+
+    # The second page is the longest: written at the same time, it would be last.
+    await asyncio.gather(*(scrape(accept) for accept in ("text/plain", PROTOBUF, "application/openmetrics-text")))
+    assert done == ["text/plain", PROTOBUF, "application/openmetrics-text"]
+
+
+async def test_a_scraper_that_leaves_takes_nothing_from_the_others(registry: CollectorRegistry) -> None:
+    exposition = Exposition(registry, ticking_clock)
+    leaving, staying = (asyncio.create_task(exposition.page("", "")) for _ in range(2))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert (await staying).body.count(b"mm_things_total{") == 1000
+    assert leaving.cancelled()
+
+
+async def test_what_is_counted_while_a_page_is_written_leaves_each_histogram_whole() -> None:
+    registry = CollectorRegistry()
+    histograms = Histograms("mm_call_seconds", "Calls.", ("operator",), (0.1, 1.0), registry)
+    for number in range(200):
+        histograms.observe(0.5, f"operator-{number}")
+    writing = asyncio.create_task(Exposition(registry, ticking_clock).page("", ""))
+    while not writing.done():
+        for number in range(220):  # some are new
+            histograms.observe(0.5, f"operator-{number}")
+        await asyncio.sleep(0)
+    lines = (await writing).body.decode().splitlines()
+    at_infinity = [line.split()[-1] for line in lines if 'le="+Inf"' in line]
+    in_all = [line.split()[-1] for line in lines if "_count{" in line]
+    sums = [float(line.split()[-1]) for line in lines if "_sum{" in line]
+    assert at_infinity == in_all
+    assert sums == [int(number) * 0.5 for number in in_all]
+    assert len(set(in_all)) > 1  # it was counted meanwhile
+
+
+async def test_a_page_that_fails_fails_for_who_asked_and_not_for_the_next() -> None:
+    registry = CollectorRegistry()
+    broken = Counters("mm_things", "Things.", ("operator", "call"), registry)
+    broken.start("too few labels")
+    exposition = Exposition(registry)
+    with pytest.raises(ValueError, match="shorter"):
+        await exposition.page("", "")
+    registry.unregister(broken)
+    assert (await exposition.page("", "")).body == b""
