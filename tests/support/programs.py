@@ -1,0 +1,173 @@
+"""Prometheus, Alertmanager and their tools for tests: from the PATH, or from Debian's packages, without root.
+
+What is not installed is downloaded by `apt-get` and unpacked into `build/programs`, once for a checkout. A test that
+runs one of them is marked `needs_programs("promtool")`: where a program can neither be found nor be had, it is
+deselected, and the run says so in a line at its end. With `CI` in the environment it runs, and fails.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+HOME: Final = Path(__file__).parents[2] / "build" / "programs"
+PACKAGES: Final = {
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "amtool": "prometheus-alertmanager",
+}
+"""Each program that there may be, and Debian's package that brings it."""
+
+OTHER_NAMES: Final = {"prometheus-alertmanager": "alertmanager"}
+"""What a program is called where it does not come from Debian."""
+
+TEMPLATES: Final = b"/usr/share/prometheus/alertmanager"
+APT_TIMEOUT_S: Final = 300.0
+PATIENT: Final = ("-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=20", "-o", "Acquire::https::Timeout=20")
+
+
+class Unobtainable(Exception):
+    """A program is neither installed nor to be had; the text says why, in one line."""
+
+
+def program(name: str) -> Path:
+    """Where this program of `PACKAGES` is, or has just been put. Raises `Unobtainable`."""
+    installed = _installed(name)
+    return installed if installed is not None else _unpacked(name)
+
+
+def why_missing(names: tuple[str, ...]) -> str:
+    """Why one of these programs cannot be had; empty if all of them are here now."""
+    try:
+        for name in names:
+            program(name)
+    except Unobtainable as unobtainable:
+        return str(unobtainable)
+    return ""
+
+
+def _installed(name: str) -> Path | None:
+    found = shutil.which(name) or shutil.which(OTHER_NAMES.get(name, name))
+    return None if found is None else Path(found)
+
+
+def _unpacked(name: str) -> Path:
+    """Two test processes may ask at the same moment: one unpacks, the other waits for it.
+
+    Both must hear the same, or they would collect different tests: hence the other is told why the first one failed.
+    """
+    package = PACKAGES[name]
+    folder = HOME / package
+    with _locked(HOME / f"{package}.lock"):
+        if not folder.is_dir():
+            _refuse_again(package)
+            try:
+                _fetch(package, folder)
+            except Unobtainable as unobtainable:
+                _failure(package).write_text(f"{_run_id()}\n{unobtainable}")
+                raise
+    return folder / "bin" / name
+
+
+def _refuse_again(package: str) -> None:
+    noted = _failure(package)
+    if noted.exists() and _run_id():
+        run_id, _, why = noted.read_text().partition("\n")
+        if run_id == _run_id():
+            raise Unobtainable(why)
+
+
+def _failure(package: str) -> Path:
+    return HOME / f"{package}.failure"
+
+
+def _run_id() -> str:
+    """That of a run with several test processes, the same in all of them."""
+    return os.environ.get("PYTEST_XDIST_TESTRUNUID", "")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _fetch(package: str, folder: Path) -> None:
+    """Puts the package's programs into `folder`; a fetch that is broken off leaves nothing there."""
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            raise Unobtainable(f"{package} is not installed, and without {tool} its Debian package cannot be had")
+    with tempfile.TemporaryDirectory(dir=HOME, prefix=f"{package}-") as scratch:
+        there = Path(scratch)
+        _download(package, there)
+        (archive,) = there.glob(f"{package}_*.deb")
+        _run(there, "dpkg", "-x", str(archive), "root")
+        _make_startable(there / "root")
+        (there / "root").rename(folder)
+
+
+def _download(package: str, there: Path) -> None:
+    """With the machine's lists of packages; with new ones of our own where those are missing or too old."""
+    try:
+        _run(there, "apt-get", *PATIENT, "download", package)
+    except Unobtainable:
+        own = _own_state(there)
+        _run(there, "apt-get", *PATIENT, *own, "update")
+        _run(there, "apt-get", *PATIENT, *own, "download", package)
+
+
+def _own_state(there: Path) -> tuple[str, ...]:
+    for each in ("state/lists/partial", "cache/archives/partial"):
+        (there / each).mkdir(parents=True)
+    status = "/var/lib/dpkg/status"  # which architecture this is, and what is installed, stays the machine's
+    places = {"Dir::State": there / "state", "Dir::Cache": there / "cache", "Dir::State::status": status}
+    return tuple(word for name, place in places.items() for word in ("-o", f"{name}={place}"))
+
+
+def _run(there: Path, *command: str) -> None:
+    own = ("-o", "APT::Sandbox::User=root") if command[0] == "apt-get" else ()  # its own user cannot reach our folder
+    try:
+        done = subprocess.run(
+            (command[0], *own, *command[1:]), cwd=there, capture_output=True, text=True, timeout=APT_TIMEOUT_S,
+            check=False, env={**os.environ, "LC_ALL": "C"},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise Unobtainable(f"{' '.join(command)} took longer than {APT_TIMEOUT_S:g} s") from None
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
+        raise Unobtainable(f"{command[0]} {command[-1]}: {said[-1]}")
+
+
+def _make_startable(root: Path) -> None:
+    """Gives `root` a folder `bin`, from where its programs run wherever `root` is.
+
+    Debian's Alertmanager reads its templates from /usr/share, where only root could put them. A path of the same length
+    that begins at the working folder takes its place in our copy, and a script starts it there.
+    """
+    programs = root / "bin"
+    programs.mkdir()
+    for each in (root / "usr" / "bin").iterdir():
+        (programs / each.name).symlink_to(f"../usr/bin/{each.name}")
+    alertmanager = root / "usr" / "bin" / "prometheus-alertmanager"
+    if alertmanager.exists():
+        alertmanager.write_bytes(alertmanager.read_bytes().replace(TEMPLATES, b"." + TEMPLATES[1:]))
+        (root / ".usr").symlink_to("usr")
+        starter = programs / alertmanager.name
+        starter.unlink()
+        starter.write_text(f'#!/bin/sh\ncd "${{0%/*}}/.." && exec usr/bin/{alertmanager.name} "$@"\n')
+        starter.chmod(0o755)
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{program(name)}\n" for name in PACKAGES)
