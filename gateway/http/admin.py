@@ -32,7 +32,7 @@ class AdminHandler:
     def __init__(self, health: Health, metrics: Metrics, token: SecretStr | None) -> None:
         self._health = health
         self._recorded = metrics
-        self._exposition = Exposition(metrics.registry)
+        self._exposition = Exposition(metrics.registry, metrics.read_gauges)
         self.token = token
         self._pages: dict[str, Callable[[web.BaseRequest], Awaitable[web.Response]]] = {
             "/healthz": self._healthz,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from typing import Final, NamedTuple
 
@@ -36,11 +36,18 @@ class Page(NamedTuple):
 class Exposition:
     """Writes a registry's page, one at a time; who asks for a page that is being written gets that one.
 
-    `clock` gives seconds, and tells when a step has taken long enough.
+    `read_gauges` is called for each page and does a little of what must be done before the registry is read whenever
+    its next item is taken. `clock` gives seconds, and tells when a step has taken long enough.
     """
 
-    def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = perf_counter) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        read_gauges: Callable[[], Iterable[None]] = tuple,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
         self._registry = registry
+        self._read_gauges = read_gauges
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
         # Bounded by the number of formats, however many scrapers come.
@@ -79,6 +86,8 @@ class Exposition:
         yield b"".join(step)
 
     def _pieces(self, form: Format) -> Iterator[bytes]:
+        for _ in self._read_gauges():
+            yield b""
         for metric in self._registry.collect():
             yield from form.pieces(_readable(metric))
         yield form.end

@@ -64,6 +64,7 @@ class Gauges(Collector):
 
     def __init__(self) -> None:
         self._sources: dict[str, Read] = {}
+        self._families: tuple[Numbers, ...] = ()
 
     def watch(self, source: str, read: Read) -> None:
         """Calls `read` at every scrape from now on; it replaces the source's former one."""
@@ -73,12 +74,24 @@ class Gauges(Collector):
         """Ends the series of a source."""
         self._sources.pop(source, None)
 
-    def collect(self) -> Iterator[Numbers]:
+    def read(self) -> Iterator[None]:
+        """Asks every source, one a step: a thousand operators at once would hold the event loop for long.
+
+        The next `collect` gives out what was read.
+        """
         families = {name: _family(name, gauge.text, *gauge.labels) for name, gauge in GAUGES.items()}
         for read in tuple(self._sources.values()):
             for reading in read():
                 families[reading.gauge].add_metric(reading.labels, reading.value)
-        yield from families.values()
+            yield
+        self._families = tuple(families.values())
+
+    def collect(self) -> Iterator[Numbers]:
+        if not self._families:  # nobody has asked the sources for this scrape
+            for _ in self.read():
+                pass
+        families, self._families = self._families, ()
+        yield from families
 
 
 class _Kind(NamedTuple):
