@@ -21,6 +21,10 @@ from gateway.telemetry.negotiation import Format, accepts_gzip, choose_format
 STEP_S: Final = 0.00025
 """How long the page is written before the loop's other work has its turn."""
 
+SHARE: Final = 0.25
+"""A step is longer where other work took long: this part of its time. Else a page of a busy loop would need hundreds of
+its turns' time, and Prometheus gives up after ten seconds."""
+
 _GZIP_LEVEL: Final = 1  # 6 takes four times as long for a page that is a quarter smaller
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS  # 16: with the header of gzip
 
@@ -79,10 +83,11 @@ class Exposition:
         ends_at = self._clock() + STEP_S
         for piece in self._pieces(form):
             step.append(piece)
-            if self._clock() >= ends_at:
+            if (now := self._clock()) >= ends_at:
                 yield b"".join(step)
                 step.clear()
-                ends_at = self._clock() + STEP_S
+                back = self._clock()
+                ends_at = back + max(STEP_S, SHARE * (back - now))
         yield b"".join(step)
 
     def _pieces(self, form: Format) -> Iterator[bytes]:
