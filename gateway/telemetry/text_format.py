@@ -29,11 +29,11 @@ class TextFormat:
             named = _label_text(family.labels, labels)
             start = f"{name}_bucket{{{named}," if named else f"{name}_bucket{{"
             cumulative = buckets.cumulative(counts)
-            lines = [f"{start}{middle}{count}" for middle, count in zip(middles, cumulative, strict=True)]
+            lines = [f"{start}{middle}{count}.0" for middle, count in zip(middles, cumulative, strict=True)]
             for place, exemplar in exemplars.items():
                 lines[place] += self._exemplar_text(exemplar)
             braced = f"{{{named}}}" if named else ""
-            lines.append(f"{name}_count{braced} {cumulative[-1]}")
+            lines.append(f"{name}_count{braced} {cumulative[-1]}.0")
             lines.append(f"{name}_sum{braced} {number_text(counts[SUM])}\n")
             yield "\n".join(lines).encode()
 
@@ -57,7 +57,7 @@ class OpenMetricsFormat(TextFormat):
 def number_text(number: float) -> str:
     """A number as both formats write it."""
     if type(number) is int:  # most are, and a bool must not get here
-        return str(number)
+        return f"{number}.0"  # as everybody who reads the page by eye or with grep knows it
     text = repr(float(number))
     return _WORDS.get(text, text)
 
@@ -83,7 +83,8 @@ def _number_lines(family: Numbers) -> Iterator[bytes]:
 
 
 def _label_text(names: Labels, values: Sequence[str]) -> str:
-    return ",".join([f'{name}="{_escape(value)}"' for name, value in zip(names, values, strict=True)])
+    """Sorted by name, as most exporters write them, so that a line can be looked for as text."""
+    return ",".join([f'{name}="{_escape(value)}"' for name, value in sorted(zip(names, values, strict=True))])
 
 
 def _escape(value: str) -> str:

@@ -61,11 +61,9 @@ def parse_openmetrics(text: str) -> Iterable[Metric]:
 
 
 def comparable(families: Iterable[Metric]) -> list[str]:
-    # As text, since a NaN is not equal to itself; as floats, since we write "1" where the library writes "1.0".
+    # As text, since a NaN is not equal to itself.
     return sorted(
-        repr(
-            (family.documentation, sorted(sample.labels.items()), sample._replace(labels={}, value=float(sample.value)))
-        )
+        repr((family.documentation, sorted(sample.labels.items()), sample._replace(labels={})))
         for family in families
         for sample in family.samples
     )
