@@ -8,68 +8,150 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from math import modf
 from typing import Final
+from zlib import crc32
 
 import msgspec
 import structlog
 
 from gateway.http.addresses import Address, address_text
 from gateway.settings import LogSettings
+from gateway.telemetry import logs
+from gateway.telemetry.call_context import CallContext
+from gateway.telemetry.metrics import OK
+from gateway.wire.errors import ErrorCode
 
 FLUSH_AFTER_S: Final = 0.05
 """How long lines are collected before they are written together."""
+
+_WARNINGS: Final = frozenset(
+    {
+        ErrorCode.OTHER,
+        ErrorCode.ID_REUSED,
+        ErrorCode.AMOUNT_DIFFERS,
+        ErrorCode.UNKNOWN_TRANSFER,
+        ErrorCode.OTHER_PLAYER,
+        ErrorCode.PENDING,
+        ErrorCode.UNCLEAR,
+        ErrorCode.NOT_SENT,
+        ErrorCode.BAD_REQUEST,
+        ErrorCode.UNAUTHORIZED,
+    }
+)
+"""Answers of which a few are nothing, and many mean that something is wrong: at the operator, or at the game."""
+
+_CRC_VALUES: Final = 2**32
 
 _encode: Final = msgspec.json.Encoder().encode
 
 log = structlog.get_logger(__name__)
 
 
+class Kind(msgspec.Struct, frozen=True):
+    """What an outcome means for its line: the error's number (None for `ok`), and how severe it is."""
+
+    error_code: int | None
+    level: str
+    severity: int
+
+
+def _level_of(code: ErrorCode) -> str:
+    if code is ErrorCode.JOURNAL_UNAVAILABLE:
+        return "error"
+    return "warning" if code in _WARNINGS else "info"
+
+
+def _kind(code: int | None, level: str) -> Kind:
+    return Kind(code, level, logging.getLevelNamesMapping()[level.upper()])
+
+
+KINDS: Final = {OK: _kind(None, "info"), **{code.name.lower(): _kind(code, _level_of(code)) for code in ErrorCode}}
+"""By outcome: `ok`, or the name of the error code in lower case."""
+
+
+class LoggedCall(CallContext):
+    """A call that the log tells of; `call` and `operator` are empty until they are known."""
+
+    __slots__ = ("call", "client", "operator")
+
+    def __init__(self, request_id: str, client: Address | None) -> None:
+        super().__init__(request_id)
+        self.client = client
+        self.call = ""
+        self.operator = ""
+
+
 class AccessLogLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that was answered. `operator` and `call` are empty where they are not known."""
+    """A call that was answered. `operator`, `call`, `id` (mmTransactionId) and `player` are empty where they are not
+    known. `operator_ms` is the part of `took_ms` that the operator took. `sampled` is the share of successes that have
+    a line, where that is not all of them."""
 
     timestamp: str
-    level: str = "info"
+    level: str
     event: str = "call"
+    request_id: str
     operator: str
     call: str
+    id: str
+    player: str
     outcome: str
+    error_code: int | None
     status: int
     took_ms: float
+    operator_ms: float
     address: str
+    instance: str
+    trace_id: str | msgspec.UnsetType = msgspec.UNSET
+    sampled: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class AccessLog:
-    """Writes one line per answered call to standard error, in batches: a system call costs more than making a line."""
+    """Writes one line per answered call, in batches: handing a line over costs more than making it."""
 
-    def __init__(self, settings: LogSettings) -> None:
-        self._enabled = logging.getLevelNamesMapping()[settings.level.upper()] <= logging.INFO
+    def __init__(self, settings: LogSettings, instance: str = "") -> None:
+        self._least = logging.getLevelNamesMapping()[settings.level.upper()]
         self._is_json = settings.format == "json"
+        self._instance = instance
+        self._share = settings.successes
+        self._output = logs.output()
         self._lines: list[bytes] = []
         self._second = (0, "")
 
-    def call(self, operator: str, call: str, outcome: str, status: int, took_s: float, client: Address | None) -> None:
+    def call(self, call: LoggedCall, outcome: str, status: int, took_s: float) -> None:
         """Logs one answered call; `outcome` is `ok` or the name of the error code in lower case."""
-        if not self._enabled:
+        kind = KINDS[outcome]
+        sampled: float | msgspec.UnsetType = msgspec.UNSET
+        if kind.severity < self._least:
             return
+        if self._share is not None and outcome == OK:
+            if not _is_sample(call, self._share):
+                return
+            sampled = self._share
         line = AccessLogLine(
             timestamp=self._timestamp(),
-            operator=operator,
-            call=call,
+            level=kind.level,
+            request_id=call.request_id,
+            operator=call.operator,
+            call=call.call,
+            id=call.transfer,
+            player=call.player,
             outcome=outcome,
+            error_code=kind.error_code,
             status=status,
             took_ms=round(1000 * took_s, 2),
-            address=address_text(client),
+            operator_ms=round(1000 * call.operator_s, 2),
+            address=address_text(call.client),
+            instance=self._instance,
+            trace_id=call.trace_id or msgspec.UNSET,
+            sampled=sampled,
         )
         if self._is_json:
             self._write(line)
         else:
-            fields = msgspec.structs.asdict(line)
-            log.info(line.event, **{name: fields[name] for name in fields.keys() - {"timestamp", "level", "event"}})
+            _log_for_people(line)
 
     def _timestamp(self) -> str:
         """The time as structlog writes it. All but the fraction is formatted once a second."""
@@ -84,9 +166,21 @@ class AccessLog:
         self._lines.append(_encode(line))
 
     def flush(self) -> None:
-        """Writes the collected lines."""
+        """Hands over the collected lines."""
         lines, self._lines = self._lines, []
-        # A log that is gone or full must not stop a call: test_a_log_that_is_gone_stops_no_call.
-        with suppress(OSError, ValueError):
-            sys.stderr.write(b"\n".join([*lines, b""]).decode())
-            sys.stderr.flush()
+        if lines:
+            self._output.write(b"\n".join([*lines, b""]), len(lines))
+
+
+def _is_sample(call: LoggedCall, share: float) -> bool:
+    # By the transfer's id, not by chance: of a transfer all calls have their lines, at every gateway, or none.
+    return crc32((call.transfer or call.request_id).encode()) < share * _CRC_VALUES
+
+
+def _log_for_people(line: AccessLogLine) -> None:
+    fields = {
+        name: value
+        for name, value in msgspec.structs.asdict(line).items()
+        if name not in {"timestamp", "level", "event"} and value not in ("", None, msgspec.UNSET)
+    }
+    log.log(logging.getLevelNamesMapping()[line.level.upper()], line.event, **fields)

@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.operators.operator import Operator
 from gateway.records import Decision, Direction
+from gateway.telemetry.call_context import note_player, note_transfer
 from gateway.transfers.coordinator import Coordinator
 from gateway.wire import replies
 from gateway.wire.calls import WalletCall
@@ -19,6 +20,7 @@ Handler = Callable[[Coordinator, Operator, bytes], Awaitable[bytes]]
 async def _verify_session(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
     request = read(SessionRequest, body)
     player = await coordinator.verify_session(operator, request.token)
+    note_player(player.player_id)
     return replies.player(
         token=request.token,
         player_id=player.player_id,
@@ -37,6 +39,7 @@ async def _get_balance(coordinator: Coordinator, operator: Operator, body: bytes
 def _hold(direction: Direction) -> Handler:
     async def handle(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
         request = read(HoldRequest, body)
+        note_transfer(request.id)
         balance = await coordinator.hold(
             operator,
             direction,
@@ -53,6 +56,7 @@ def _hold(direction: Direction) -> Handler:
 def _confirm(direction: Direction) -> Handler:
     async def handle(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
         request = read(ConfirmRequest, body)
+        note_transfer(request.id)
         balance = await coordinator.end(
             operator, direction, Decision.CONFIRM, token=request.token, id=request.id, amount=request.amount
         )
@@ -64,6 +68,7 @@ def _confirm(direction: Direction) -> Handler:
 def _roll_back(direction: Direction) -> Handler:
     async def handle(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
         request = read(RollbackRequest, body)
+        note_transfer(request.id)
         balance = await coordinator.end(
             operator, direction, Decision.ROLLBACK, token=request.token, id=request.id, reason=request.reason
         )

@@ -32,15 +32,16 @@ _HEADS[401] += 'WWW-Authenticate: Basic realm="wallet", charset="UTF-8"\r\n'
 class WalletResponse(web.StreamResponse):
     """A status of the contract (200, 400, 401 or 500) and a JSON body.
 
-    `last` closes the connection after this response.
+    `last` closes the connection after this response. `request_id` is returned in a header, unless it is empty.
     """
 
-    def __init__(self, status: int, content: bytes, *, last: bool = False) -> None:
+    def __init__(self, status: int, content: bytes, *, last: bool = False, request_id: str = "") -> None:
         # StreamResponse's own constructor prepares headers and streaming, and neither is used here.
         self._status = status
         self._content = content
         self._keep_alive = False
         self._last = last
+        self._request_id = request_id
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Writes the whole response. Raises `ConnectionError` when the client is gone."""
@@ -59,8 +60,10 @@ class WalletResponse(web.StreamResponse):
         """Does nothing: `prepare` has already written everything."""
 
     def head(self, connection: str = "Connection: close\r\n") -> bytes:
+        request_id = f"X-Request-ID: {self._request_id}\r\n" if self._request_id else ""
         length = len(self._content)
-        return f"{_HEADS[self._status]}Content-Length: {length}\r\nDate: {_date()}\r\n{connection}\r\n".encode()
+        first = _HEADS[self._status]
+        return f"{first}Content-Length: {length}\r\nDate: {_date()}\r\n{request_id}{connection}\r\n".encode()
 
     def to_bytes(self) -> bytes:
         """Head and body, for a connection on which aiohttp has no request to answer."""

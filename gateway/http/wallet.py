@@ -14,10 +14,11 @@ from typing import Final, NamedTuple, cast
 
 import structlog
 from aiohttp import hdrs, web
+from multidict import istr
 
 from gateway.crashpoints import crash_point
 from gateway.deadlines import Deadlines
-from gateway.http.access_log import AccessLog
+from gateway.http.access_log import AccessLog, LoggedCall
 from gateway.http.addresses import Address, parse_address
 from gateway.http.body import BodyReader, TooSlow
 from gateway.http.connection import GameConnection, read_timeout
@@ -26,6 +27,8 @@ from gateway.http.handlers import HANDLERS
 from gateway.http.response import WalletResponse, bad_request, refusal
 from gateway.http.routing import OperatorAccess, Route, RoutingTable
 from gateway.operators.operator import Operator
+from gateway.telemetry import logs
+from gateway.telemetry.call_context import CALL, REQUEST_ID, RequestIds
 from gateway.telemetry.metrics import OK, WALLET, Metrics
 from gateway.transfers.coordinator import Coordinator
 from gateway.wire import replies
@@ -44,6 +47,8 @@ _NO_SUCH_CALL: Final = WalletError(
 )
 _UNEXPECTED: Final = WalletError(ErrorCode.OTHER, "An unexpected internal error occurred.")
 
+REQUEST_ID_HEADER: Final = istr("X-Request-ID")
+
 log = structlog.get_logger(__name__)
 
 
@@ -59,21 +64,21 @@ class CallResult(NamedTuple):
     outcome: str
 
 
-class GameCall:
-    """What is known of a call so far; `call` and `operator` are empty until they are known.
+class GameCall(LoggedCall):
+    """A call on its connection.
 
     `started_at` is `time.monotonic()`: the loop's clock may only resolve milliseconds. `last` closes the connection
     after the response.
     """
 
-    __slots__ = ("call", "client", "connection", "last", "operator", "started_at")
+    __slots__ = ("connection", "last", "started_at")
 
-    def __init__(self, connection: GameConnection, started_at: float, client: Address | None) -> None:
+    def __init__(
+        self, connection: GameConnection, started_at: float, client: Address | None, request_id: str = ""
+    ) -> None:
+        super().__init__(request_id, client)
         self.connection = connection
         self.started_at = started_at
-        self.client = client
-        self.call = ""
-        self.operator = ""
         self.last = False
 
 
@@ -87,6 +92,7 @@ class WalletHandler:
         self._routing = routing
         self._bodies = BodyReader(routing.server.max_body)
         self._running: dict[asyncio.Task[object], Operator] = {}
+        self._request_ids = RequestIds()
         self._request_timeouts: Deadlines[GameCall] = Deadlines(self._on_request_timeout)
         self._stopping = False
         self._loop = asyncio.get_running_loop()
@@ -121,7 +127,8 @@ class WalletHandler:
         # One table for the whole call: a reload may put another one in force while this call waits.
         routing = self._routing
         client = self._client_address(routing, request)
-        call = GameCall(cast("GameConnection", request.protocol), time.monotonic(), client)
+        call = GameCall(cast("GameConnection", request.protocol), time.monotonic(), client, self._request_id(request))
+        token = CALL.set(call)
         try:
             result = await self._handle_call(routing, request, call)
         except WalletError as error:
@@ -137,6 +144,8 @@ class WalletHandler:
         except (web.RequestPayloadError, ConnectionError):
             self._metrics.refused(WALLET, "malformed")
             return bad_request("The body is cut off or malformed; send it whole.", last=True)
+        finally:
+            CALL.reset(token)  # the same task answers the next request of this connection
         return self._respond(call, result)
 
     async def _handle_call(self, routing: RoutingTable, request: web.BaseRequest, call: GameCall) -> CallResult:
@@ -208,11 +217,19 @@ class WalletHandler:
         if not call.connection.is_closing:
             took_s = time.monotonic() - call.started_at
             self._metrics.call(call.operator, call.call, result.outcome, took_s)
-            self.access.call(call.operator, call.call, result.outcome, result.status, took_s, call.client)
-        return WalletResponse(result.status, result.content, last=call.last or self._stopping)
+            self.access.call(call, result.outcome, result.status, took_s)
+        last = call.last or self._stopping
+        return WalletResponse(result.status, result.content, last=last, request_id=call.request_id)
 
     def _tasks_of(self, operator: Operator | None) -> Iterator[asyncio.Task[object]]:
         return (task for task, its_operator in self._running.items() if operator is None or its_operator is operator)
+
+    def _request_id(self, request: web.BaseRequest) -> str:
+        """The id that the game gave its request; a new one where it gave none, or none that a log can hold."""
+        given = request.headers.get(REQUEST_ID_HEADER)
+        if given is not None and REQUEST_ID.fullmatch(given) and logs.redact(given) == given:
+            return given
+        return self._request_ids.make()
 
     @staticmethod
     def _client_address(routing: RoutingTable, request: web.BaseRequest) -> Address | None:

@@ -44,6 +44,7 @@ from gateway.operators.outcome import (
 from gateway.operators.safe_text import excerpt_of, fit_text, secrets_of
 from gateway.records import Session, Transfer, Verdict
 from gateway.settings import OperatorSettings
+from gateway.telemetry.call_context import note_operator_time
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.objectives import objectives_of
@@ -297,7 +298,9 @@ class Operator:
             failure = self._redact(_unreadable(error, use), session, use)
             alive = None if use.answer is None else _is_in_protocol(use.answer)
         verdict = Verdict.SUCCESS if failure is None else verdict_of(failure, call)
-        self._metrics.operator_call(self.name, name or call, verdict, self._clock.monotonic() - begun)
+        took_s = self._clock.monotonic() - begun
+        note_operator_time(took_s)
+        self._metrics.operator_call(self.name, name or call, verdict, took_s)
         # Otherwise a question that is answered would keep the breaker closed over ends that hang in their slots, and
         # one that is not would count one silence twice (test_what_became_of_an_end_says_nothing_to_the_breaker).
         if not name:

@@ -24,6 +24,9 @@ ReadConfiguration = Callable[[], Loaded]
 EXIT_INTERRUPTED = 130
 """The exit status of shells for a process that SIGINT ended: 128 + 2."""
 
+LAST_LINES_AT_ONCE_S = 0.2
+"""How long an exit at once waits for the last lines of the log to be written."""
+
 COLLECT_AFTER = 20_000
 """How many new objects start a collection of the youngest generation (Python's default: 700)."""
 
@@ -35,15 +38,20 @@ def run(read: ReadConfiguration) -> None:
 
     Raises `SettingsError`, `ConfigurationUnusable` or `JournalError` if it cannot start.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(read))
+    # Before the first line: whoever reads standard error must not be able to stop the gateway by reading no more.
+    logs.begin_queue()
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve(read))
+    finally:
+        logs.end_queue()
 
 
 async def serve(read: ReadConfiguration) -> None:
     """As `run`, on the loop that runs already."""
     loaded = read()
-    _configure_logging(loaded)
     runtime = Runtime(loaded.settings)
+    _configure_logging(loaded, runtime.instance)
     wallet, admin = await runtime.start()
     signals = _Signals(runtime, read)
     signals.listen()
@@ -79,6 +87,7 @@ class _Signals:
         # A second signal exits at once; nothing is lost, since everything that matters is in the journal:
         # test_being_told_twice_to_stop_stops_it_at_once_and_nothing_is_lost.
         if self.stop_requested.is_set():
+            logs.end_queue(LAST_LINES_AT_ONCE_S)
             os._exit(EXIT_INTERRUPTED)
         self.stop_requested.set()
 
@@ -109,7 +118,7 @@ class _Signals:
         except Exception as error:
             log.exception("reload failed")
             return [f"unexpected {type(error).__name__}"]
-        _configure_logging(loaded)
+        _configure_logging(loaded, self._runtime.instance)
         return []
 
 
@@ -131,8 +140,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _configure_logging(loaded: Loaded) -> None:
+def _configure_logging(loaded: Loaded, instance: str) -> None:
     log_settings = loaded.settings.log
-    logs.configure(log_settings.level, log_settings.format, loaded.secrets)
+    logs.configure(log_settings.level, log_settings.format, loaded.secrets, instance=instance)
     for problem in loaded.advice:
         log.warning("configuration", advice=str(problem))

@@ -87,7 +87,7 @@ class Runtime:
         )
         delivery_try = DeliveryTry(context)
         self._coordinator = Coordinator(context, delivery_try)
-        access, routing = AccessLog(settings.log), RoutingTable({}, settings.server)
+        access, routing = AccessLog(settings.log, self.instance), RoutingTable({}, settings.server)
         self._wallet = WalletHandler(self._coordinator, self.metrics, access, routing)
         self._admin = AdminHandler(self, self.metrics, settings.admin.token)
         self._operators = ActiveOperators(
@@ -187,7 +187,7 @@ class Runtime:
     async def _apply(self, prepared: Prepared) -> None:
         self._rollback_reasons.categories = _categories(prepared.settings)
         self._admin.token = prepared.settings.admin.token
-        self._wallet.access = AccessLog(prepared.settings.log)
+        self._wallet.access = AccessLog(prepared.settings.log, self.instance)
         # Routing before operators: once a former operator begins to close, no new call may reach it
         # (test_thirty_reloads_under_load_fail_no_call).
         self._wallet.apply_routing(prepared.routing)

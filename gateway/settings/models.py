@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -11,7 +11,7 @@ from gateway.settings.journals import JournalSettings
 from gateway.settings.listeners import AdminSettings, ServerSettings
 from gateway.settings.operators import OperatorSettings
 from gateway.settings.section import Section
-from gateway.settings.values import Name, Timeout
+from gateway.settings.values import Name, Share, Timeout
 
 DEFAULT_JOURNAL = "default"
 
@@ -24,6 +24,14 @@ class LogSettings(Section):
 
     format: Literal["json", "console"] = "json"
     """`json`: one object per line, for machines; `console`: coloured lines, for people."""
+
+    successes: Share | None = None
+    """The share of successful calls that get a line, such as 10%; without it, all of them. All calls of one transfer
+    have theirs, or none. Failures always have one."""
+
+    audit: Annotated[str, Field(min_length=1)] | None = None
+    """A file that gets one line for each change of a transfer's state, and for each `retry` and `resolve`; `stderr`
+    writes them among the other lines. Without it there are none."""
 
 
 class Settings(Section):

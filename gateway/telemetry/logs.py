@@ -2,18 +2,17 @@
 
 Everything goes through structlog, also what libraries log through `logging`. Of an exception, the type and the
 innermost stack frames are logged. Its own text is left out, since a library may have put a secret into it
-(docs/decisions/060-structlog.md).
+(docs/decisions/060-structlog.md). `docs/logs.md` lists the events; where lines go is in `output`.
 """
 
 from __future__ import annotations
 
 import logging
-import re
+import os
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, TextIO
@@ -22,73 +21,34 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from gateway.secrets import SHORTEST_SECRET
+from gateway.telemetry.call_context import CALL
+from gateway.telemetry.output import DirectOutput, Output, QueuedOutput
+from gateway.telemetry.redaction import Redaction, escape
+from gateway.telemetry.repeats import RepeatLimit
 
-REDACTED: Final = "***"
 MAX_FRAMES: Final = 12
 """How many stack frames of an exception are logged: the innermost ones."""
 
-_SECRET_KEY: Final = re.compile(r"token|passw(or)?d|authorization|secret|signature|(^|[_-])key$", re.IGNORECASE)
-_SAFE_KEYS: Final = frozenset({"event", "level", "timestamp", "operator", "id"})
-_PLAIN_TYPES: Final = frozenset({str, int, float, bool, type(None)})
+LAST_LINES_S: Final = 2.0
+"""How long a stop waits for the last lines to be written."""
+
 _QUIET_LOGGERS: Final = ("aiohttp.access", "asyncpg.pool")
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-class Redaction:
-    """Replaces secrets: every value under a key that sounds secret, and registered secrets wherever they occur."""
+class _Destination:
+    """Where the lines of this process go."""
 
     def __init__(self) -> None:
-        self._secret: re.Pattern[str] | None = None
+        self.output: Output = DirectOutput()
 
-    def register(self, secrets: Iterable[str]) -> None:
-        """Redacts these texts from now on, instead of the former ones. Texts under `SHORTEST_SECRET` are ignored."""
-        spellings = {text for secret in secrets if len(secret) >= SHORTEST_SECRET for text in _spellings(secret)}
-        # The longest first: a secret that begins with another one must be replaced as a whole.
-        longest_first = sorted(spellings, key=len, reverse=True)
-        self._secret = re.compile("|".join(map(re.escape, longest_first))) if spellings else None
-
-    def redact_keys(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        """A structlog processor of events: redacts values under keys that sound secret."""
-        return {key: value if key in _SAFE_KEYS else _redact(key, value) for key, value in event.items()}
-
-    def redact_values(self, _logger: WrappedLogger, _method: str, line: Any) -> str:
-        """A structlog processor of finished lines (texts): redacts registered secrets.
-
-        One search in the line costs half of a search in each value.
-        """
-        return self._secret.sub(REDACTED, line) if self._secret else str(line)
-
-
-def _spellings(secret: str) -> set[str]:
-    """How a text may be written in a finished line: as it is, escaped, as a Python literal, as JSON."""
-    plain = {secret, _escape(secret)}
-    return plain | {repr(each)[1:-1] for each in plain} | {msgspec.json.encode(secret).decode()[1:-1]}
-
-
-@lru_cache(maxsize=1024)
-def _is_secret_key(key: str) -> bool:
-    return _SECRET_KEY.search(key) is not None
-
-
-def _redact(key: str, value: Any) -> Any:
-    if _is_secret_key(key):
-        return REDACTED
-    return value if type(value) in _PLAIN_TYPES else _redact_within(value)
-
-
-def _redact_within(value: Any) -> Any:
-    if isinstance(value, msgspec.Struct):
-        return _redact_within(msgspec.structs.asdict(value))
-    if isinstance(value, Mapping):
-        return {str(key): _redact(str(key), each) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_redact("", each) for each in value]
-    return str(value)
+    def write(self, lines: bytes, count: int = 1) -> None:
+        self.output.write(lines, count)
 
 
 _redaction: Final = Redaction()
+_destination: Final = _Destination()
 
 
 def configure(
@@ -96,26 +56,65 @@ def configure(
     form: Literal["json", "console"],
     secrets: Iterable[str] = (),
     stream: TextIO | None = None,
+    instance: str = "",
 ) -> None:
-    """Sets up logging for the whole process, or changes it. `stream` is standard error if not given."""
+    """Sets up logging for the whole process, or changes it.
+
+    `stream` is where lines are written from now on; without one that stays as it is, at first standard error.
+    `instance` stands on every line.
+    """
     _redaction.register(secrets)
-    out = sys.stderr if stream is None else stream
+    if stream is not None:
+        _destination.output = DirectOutput(stream)
     least = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             shorten_exception,
+            RepeatLimit(),  # a former one still tells what it has left out
+            _adder_of_context(instance),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             _redaction.redact_keys,
-            *_renderers(form, out),
+            *_renderers(form, sys.stderr if stream is None else stream),
             _redaction.redact_values,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=_LineLogger(out),
+        logger_factory=_LineLogger(),
         cache_logger_on_first_use=False,  # a reload may change the level
     )
     _route_logging(least)
+
+
+def begin_queue() -> None:
+    """From now on standard error is written to by a thread, and no line makes its writer wait. `end_queue` ends it."""
+    # A copy of the descriptor: whoever closes the original must not make the log write into what has its number next.
+    _destination.output = QueuedOutput(os.dup(sys.stderr.fileno()), notice_of_dropped)
+
+
+def end_queue(within_s: float = LAST_LINES_S) -> None:
+    """Waits until the last lines are written, but no longer than that."""
+    queue = _destination.output
+    # Where they could not be written, nothing that follows may wait for the same reader: it is dropped.
+    if isinstance(queue, QueuedOutput) and queue.close(within_s):
+        _destination.output = DirectOutput()
+
+
+def output() -> Output:
+    """Where the lines of this process go, now and after `configure`: for lines that are made without structlog."""
+    return _destination
+
+
+def redact(text: str) -> str:
+    """The text without registered secrets."""
+    return _redaction.redact(text)
+
+
+def notice_of_dropped(count: int) -> bytes:
+    """The line that stands where lines are missing. Made without structlog, by the thread that writes."""
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    line = {"timestamp": now, "level": "warning", "event": "log lines dropped", "lines": count}
+    return msgspec.json.encode(line) + b"\n"
 
 
 def shorten_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -141,10 +140,24 @@ def _short_path(filename: str) -> str:
     return "/".join(Path(filename).parts[-3:])
 
 
-def _renderers(form: str, out: TextIO) -> list[Processor]:
+def _adder_of_context(instance: str) -> Callable[[WrappedLogger, str, EventDict], EventDict]:
+    def add_context(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """A structlog processor: says of which call the event is, where the event does not say so itself."""
+        call = CALL.get()
+        if call is not None:
+            for name, value in call.log_fields():
+                event.setdefault(name, value)
+        if instance:
+            event.setdefault("instance", instance)
+        return event
+
+    return add_context
+
+
+def _renderers(form: str, stream: TextIO) -> list[Processor]:
     if form == "json":
         return [_render_json]
-    return [_escape_values, structlog.dev.ConsoleRenderer(colors=out.isatty())]
+    return [_escape_values, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
 
 
 def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
@@ -154,27 +167,17 @@ def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
 
 def _escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """A structlog processor: no text from outside may begin a new line or control the terminal."""
-    return {key: _escape(value) if isinstance(value, str) else value for key, value in event.items()}
-
-
-def _escape(text: str) -> str:
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
+    return {key: escape(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 class _LineLogger:
-    """Writes lines to a stream: a structlog logger, and its own factory."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
+    """Writes lines where this process's lines go: a structlog logger, and its own factory."""
 
     def __call__(self, *_: Any) -> _LineLogger:
         return self
 
     def msg(self, line: str) -> None:
-        # A line that cannot be written is lost: no call may fail or wait because a log is gone or full.
-        with suppress(OSError, ValueError):
-            self._out.write(f"{line}\n")
-            self._out.flush()
+        _destination.write(f"{line}\n".encode("utf-8", "backslashreplace"))
 
     debug = info = warning = error = critical = msg
 

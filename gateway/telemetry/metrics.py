@@ -16,11 +16,14 @@ from platform import python_version
 from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from gateway.reasons import Source
 from gateway.records import FINAL, Decision, Direction, UnfinishedCount, Verdict
 from gateway.telemetry.gauges import Gauges, Read, Reading, UnfinishedGauges
 from gateway.telemetry.objectives import Objectives, judge
+from gateway.telemetry.output import dropped_lines
 from gateway.telemetry.series import Counters, Histograms
 from gateway.wire.errors import ErrorCode
 
@@ -103,11 +106,11 @@ class Metrics:
         self._reloads = self._counters("config_reloads", "Reloads of the configuration.", "result")
         self._lag = self._histograms("loop_lag_seconds", "How late the event loop is.", LAG_BUCKETS_S)
         self._clock_steps = self._counters("clock_steps", "Steps of the wall clock.")
-        self._lines_dropped = self._counters("log_lines_dropped", "Log lines that could not be written.")
         self._gauges = Gauges()
         self._unfinished = UnfinishedGauges(now)
         self.registry.register(self._gauges)
         self.registry.register(self._unfinished)
+        self.registry.register(_DroppedLines())
         ProcessCollector(registry=self.registry)
         self._start()
 
@@ -212,10 +215,6 @@ class Metrics:
         """The wall clock has moved against the monotonic one."""
         self._clock_steps.count()
 
-    def log_line_dropped(self) -> None:
-        """A log line could not be written."""
-        self._lines_dropped.count()
-
     def watch(self, source: str, read: Read) -> None:
         """Calls `read` at every scrape from now on; it replaces the source's former one."""
         self._gauges.watch(source, read)
@@ -241,7 +240,6 @@ class Metrics:
         for result in ("ok", "failed"):
             self._reloads.start(result)
         self._clock_steps.start()
-        self._lines_dropped.start()
         build = Reading("build_info", 1, (version("mm-wallet-gateway"), python_version()))
         self._gauges.watch("build", lambda: (build,))
 
@@ -250,3 +248,12 @@ class Metrics:
 
     def _histograms(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histograms:
         return Histograms(f"mm_gateway_{name}", text, labels, buckets, self.registry)
+
+
+class _DroppedLines(Collector):
+    """Read at the scrape: lines are dropped in any thread, and before there are metrics."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The one metric."""
+        text = "Log lines that could not be written."
+        yield CounterMetricFamily("mm_gateway_log_lines_dropped", text, value=dropped_lines())

@@ -13,6 +13,7 @@ from gateway.operators.adapter import Player
 from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
 from gateway.records import Decision, Direction, Key
+from gateway.telemetry.call_context import note_player
 from gateway.transfers import refusals
 from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context
@@ -51,6 +52,7 @@ class Coordinator:
     async def get_balance(self, operator: Operator, token: str) -> Money:
         """The player's balance, asked of the operator. Raises `WalletError`."""
         session = await self._sessions.find(operator, token)
+        note_player(session.player_id)
         try:
             balance = await operator.get_balance(session)
         except OperatorError as error:

@@ -58,7 +58,7 @@ async def test_a_hold_is_rolled_back(game: Game, call: str, direction: Direction
 
 async def test_an_answer_says_what_it_is(game: Game) -> None:
     answered = await game.post("/wallet/rollbackWithdrawal", ROLLBACK)
-    assert answered.headers.keys() == {"content-type", "content-length", "date"}
+    assert answered.headers.keys() == {"content-type", "content-length", "date", "x-request-id"}
     assert answered.headers["content-type"] == "application/json"
 
 

@@ -11,7 +11,9 @@ import msgspec
 import pytest
 import structlog
 
+from gateway.telemetry import logs
 from gateway.telemetry.logs import MAX_FRAMES, configure
+from gateway.telemetry.output import DirectOutput
 
 
 class Holder(msgspec.Struct):
@@ -32,6 +34,7 @@ def logged() -> Iterator[Logged]:
     root = logging.getLogger()
     before = root.handlers[:], root.level
     yield stream
+    logs._destination.output = DirectOutput()
     root.handlers[:], level = before
     root.setLevel(level)
     logging.captureWarnings(capture=False)

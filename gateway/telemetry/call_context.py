@@ -1,0 +1,85 @@
+"""On whose behalf code runs: what is known of the game's call, for every line that is logged meanwhile.
+
+This is the one place for what a line says of its call: a field that is added here stands on all of them. The call's own
+task sets `CALL`; tasks that it starts inherit it. Work that no call began (deliveries, housekeeping) has none.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextvars import ContextVar
+from itertools import count
+from typing import Final
+
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
+"""A request id that is accepted from the game: it can stand in a header and in a log without being escaped."""
+
+
+class CallContext:
+    """A call of the game: `request_id` names it; empty for work that no call of the game began.
+
+    `transfer` is its mmTransactionId and `player` the id of its player: empty until they are known, or if there is
+    none. `operator_s` is how long the operator took so far, all its requests together. `trace_id` is empty where
+    nothing is traced.
+    """
+
+    __slots__ = ("operator_s", "player", "request_id", "trace_id", "transfer")
+
+    def __init__(self, request_id: str = "") -> None:
+        self.request_id = request_id
+        self.transfer = ""
+        self.player = ""
+        self.operator_s = 0.0
+        self.trace_id = ""
+
+    def log_fields(self) -> Iterator[tuple[str, str]]:
+        """What each line says that is logged during the call, as far as it is known."""
+        for name, value in (
+            ("request_id", self.request_id),
+            ("id", self.transfer),
+            ("player", self.player),
+            ("trace_id", self.trace_id),
+        ):
+            if value:
+                yield name, value
+
+
+CALL: Final[ContextVar[CallContext | None]] = ContextVar("call", default=None)
+"""The call on whose behalf the present code runs."""
+
+
+def note_transfer(transfer_id: str) -> None:
+    """The present call is about this transfer."""
+    call = CALL.get()
+    if call is not None:
+        call.transfer = transfer_id
+
+
+def note_player(player_id: str) -> None:
+    """The present call is this player's; empty changes nothing."""
+    call = CALL.get()
+    if call is not None and player_id:
+        call.player = player_id
+
+
+def note_operator_time(took_s: float) -> None:
+    """The operator took so long for one request of the present call."""
+    call = CALL.get()
+    if call is not None:
+        call.operator_s += took_s
+
+
+class RequestIds:
+    """Makes request ids. No two are the same, of all gateways: a random beginning for each, and a number.
+
+    A random id for each call would cost a system call.
+    """
+
+    def __init__(self) -> None:
+        self._prefix = secrets.token_hex(6)
+        self._numbers = count(1)
+
+    def make(self) -> str:
+        return f"{self._prefix}-{next(self._numbers)}"
