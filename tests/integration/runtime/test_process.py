@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -68,10 +69,23 @@ class Program:
         return answered
 
     async def metrics(self) -> bytes:
+        return (await self.ask("/metrics")).body
+
+    async def dropped_lines(self) -> float:
+        """How many lines of the log it could not write: at least one, for which this waits."""
+        async with asyncio.timeout(20):
+            while True:
+                found = re.search(rb"^mm_gateway_log_lines_dropped_total (\S+)$", await self.metrics(), re.MULTILINE)
+                if found is not None and float(found[1]):
+                    return float(found[1])
+                await asyncio.sleep(0.02)
+
+    async def ask(self, page: str) -> Answered:
+        """What the admin listener answers."""
         client = Client(*await asyncio.open_connection("127.0.0.1", self.admin_port))
-        answered = await client.asked(b"GET /metrics HTTP/1.1\r\nHost: g\r\n\r\n")
+        answered = await client.asked(f"GET {page} HTTP/1.1\r\nHost: g\r\n\r\n".encode())
         await client.close()
-        return answered.body
+        return answered
 
     async def logged(self, event: bytes) -> bytes:
         """The next line of the log with that event."""
@@ -85,21 +99,23 @@ class Program:
 
     async def ended(self) -> int:
         """The exit status."""
-        assert self.process.stderr is not None
         async with asyncio.timeout(20):
-            self.log += await self.process.stderr.read()
+            if self.process.stderr is not None:
+                self.log += await self.process.stderr.read()
             return await self.process.wait()
 
 
 @asynccontextmanager
-async def program(file: Path, **environment: str) -> AsyncIterator[Program]:
+async def program(
+    file: Path, stderr: int = asyncio.subprocess.PIPE, **environment: str
+) -> AsyncIterator[Program]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         PROGRAM,
         str(file),
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=stderr,
         env={**os.environ, **environment},
     )
     assert process.stdout is not None
