@@ -106,9 +106,7 @@ class Program:
 
 
 @asynccontextmanager
-async def program(
-    file: Path, stderr: int = asyncio.subprocess.PIPE, **environment: str
-) -> AsyncIterator[Program]:
+async def program(file: Path, stderr: int = asyncio.subprocess.PIPE, **environment: str) -> AsyncIterator[Program]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
