@@ -165,8 +165,8 @@ async def test_sighup_with_a_bad_file_changes_nothing_and_with_a_good_one_harms_
         assert (await gateway.call(WalletCall.WITHDRAW)).status == 401
         assert (await gateway.call(WalletCall.WITHDRAW, "JohnDoe:NewPass")).status == 200
         metrics = await gateway.metrics()
-        assert b'mm_gateway_config_reloads_total{result="failed"} 4' in metrics
-        assert b'mm_gateway_config_reloads_total{result="ok"} 1' in metrics
+        assert b'mm_gateway_config_reloads_total{result="failed"} 4.0' in metrics
+        assert b'mm_gateway_config_reloads_total{result="ok"} 1.0' in metrics
         gateway.process.send_signal(signal.SIGINT)
         assert await gateway.ended() == 0
     assert b"journal.keep: is 1d, shorter than 2d1m" in gateway.log

@@ -108,7 +108,7 @@ async def test_limits_lists_tokens_and_categories_change(tmp_path: Path, far: Fa
         await gateway.call(WalletCall.ROLLBACK_WITHDRAWAL, rollbackReason="it failed")
         assert (await gateway.page("/metrics")).status == 401
         metrics = (await gateway.page("/metrics", Authorization="Bearer s3cret")).body
-        assert b'rollback_reasons_total{operator="acme",source="game",category="failed"} 1' in metrics
+        assert b'rollback_reasons_total{category="failed",operator="acme",source="game"} 1.0' in metrics
         await gateway.runtime.reload(settings_for(tmp_path, {"acme": operator_to(far, allow_ips=["192.0.2.7"])}))
         stranger = await gateway.connect()
         assert await stranger.rest() == b""

@@ -74,8 +74,8 @@ async def test_health_readiness_and_metrics_are_told(tmp_path: Path, far: FarOpe
         assert [page.status for page in pages] == [200, 200]
         assert (await gateway.page("/metrics")).status == 401
         metrics = await gateway.page("/metrics", Authorization="Bearer s3cret")
-        assert b'mm_gateway_call_seconds_count{operator="acme",call="getBalance",outcome="ok"} 1' in metrics.body
-        assert b'mm_gateway_breaker_state{operator="acme",calls="holds",state="closed"} 1' in metrics.body
+        assert b'mm_gateway_call_seconds_count{call="getBalance",operator="acme",outcome="ok"} 1.0' in metrics.body
+        assert b'mm_gateway_breaker_state{calls="holds",operator="acme",state="closed"} 1.0' in metrics.body
 
 
 async def test_a_journal_that_cannot_be_written_is_not_ready(
