@@ -1,0 +1,48 @@
+"""The boards' queries as Prometheus gets them: with Grafana's variables replaced."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from boards import annotations
+from boards.catalogue import BOARDS
+
+EVERYTHING: Final = {
+    "job": ".*",
+    "instance": ".*",
+    "operator": ".*",
+    "journal": ".*",
+    "__rate_interval": "1m",
+    "__range": "10m",
+}
+"""All gateways, operators and journals. Windows are those of a scrape every 15 seconds, seen over ten minutes."""
+
+_VARIABLE: Final = re.compile(r"\$(\w+)")
+
+
+class Asked(NamedTuple):
+    """A query: the name of its board, the title of its panel (for marks on graphs: `annotation: NAME`), and PromQL."""
+
+    board: str
+    panel: str
+    expr: str
+
+
+def queries(values: Mapping[str, str] = EVERYTHING) -> list[Asked]:
+    """Every query of every board; `values` replaces what Grafana would, and may name only some of the variables."""
+    chosen = EVERYTHING | dict(values)
+    return [
+        Asked(board.name, title, replaced(expr, chosen))
+        for board in BOARDS
+        for title, expr in [
+            *((panel.title, expr) for panel in board.panels for expr in panel.expressions),
+            *((f"annotation: {mark.name}", mark.expr) for mark in annotations.marks(board)),
+        ]
+    ]
+
+
+def replaced(expr: str, values: Mapping[str, str]) -> str:
+    """An expression with its variables replaced. Raises `KeyError` for one that has no value."""
+    return _VARIABLE.sub(lambda match: values[match[1]], expr)

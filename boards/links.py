@@ -1,0 +1,46 @@
+"""Where panels lead: to runbooks, to other boards, and to the command that lists what is behind a number."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from boards.panel import Link
+
+KEPT: Final = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}"
+"""What a link to another board takes along: the time, the data source and the job."""
+
+
+def runbook(alert: str) -> Link:
+    """The page of an alert, named without its prefix: `runbook("JournalFails")`."""
+    page = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", alert).lower()
+    return Link(f"Runbook: {page.replace('-', ' ')}", f"${{docs}}/runbooks/{page}.md")
+
+
+def board(name: str, title: str, operator: bool = True) -> Link:  # noqa: FBT001, FBT002 - a board has operators or not
+    """Another board, for the same time and, where both have it, the same operator."""
+    kept = f"{KEPT}&${{operator:queryparam}}" if operator else KEPT
+    return Link(f"Board: {title}", f"/d/mm-gateway-{name}?{kept}")
+
+
+def operators_board() -> Link:
+    """The board Operator, for the operator whose series or cell was clicked."""
+    return Link("Board: Operator", f"/d/mm-gateway-operator?{KEPT}&var-operator=${{__field.labels.operator}}")
+
+
+def command(text: str, page: str = "on-call.md") -> Link:
+    """What to type for the transfers behind the number, and the page that explains it."""
+    return Link(f"Command: {text}", f"${{docs}}/{page}")
+
+
+OPERATOR: Final = board("operator", "Operator")
+ROLLBACKS: Final = board("rollbacks", "Rollbacks")
+OVERVIEW: Final = board("overview", "Overview", operator=False)
+JOURNAL: Final = board("journal", "Journal", operator=False)
+PROCESS: Final = board("process", "Process and edge", operator=False)
+
+PARKED: Final = command("mm-gateway transfers --state parked")
+HELD: Final = command("mm-gateway transfers --state held --until 1h")
+UNDELIVERED: Final = command("mm-gateway transfers --state confirming --state rolling_back")
+REASONS: Final = command("mm-gateway rollbacks --since 2h --sum")
+CHECK: Final = command("mm-gateway check --probe")
