@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from boards import annotations
+from boards import marks
 from boards.catalogue import BOARDS
 
 EVERYTHING: Final = {
@@ -23,22 +23,26 @@ _VARIABLE: Final = re.compile(r"\$(\w+)")
 
 
 class Asked(NamedTuple):
-    """A query: the name of its board, the title of its panel (for marks on graphs: `annotation: NAME`), and PromQL."""
+    """A query: the name of its board, the title of its panel (for marks on graphs: `annotation: NAME`), and PromQL.
+
+    Where `may_be_empty` is false, a gateway with traffic and a scrape or two gives it at least one series.
+    """
 
     board: str
     panel: str
     expr: str
+    may_be_empty: bool
 
 
 def queries(values: Mapping[str, str] = EVERYTHING) -> list[Asked]:
     """Every query of every board; `values` replaces what Grafana would, and may name only some of the variables."""
     chosen = EVERYTHING | dict(values)
     return [
-        Asked(board.name, title, replaced(expr, chosen))
+        Asked(board.name, title, replaced(expr, chosen), may_be_empty)
         for board in BOARDS
-        for title, expr in [
-            *((panel.title, expr) for panel in board.panels for expr in panel.expressions),
-            *((f"annotation: {mark.name}", mark.expr) for mark in annotations.marks(board)),
+        for title, expr, may_be_empty in [
+            *((panel.title, expr, bool(panel.empty)) for panel in board.panels for expr in panel.expressions),
+            *((f"annotation: {mark.name}", mark.expr, not mark.at_value) for mark in marks.shown(board)),
         ]
     ]
 

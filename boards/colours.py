@@ -1,7 +1,7 @@
 """What the colours mean, the same on every board.
 
-The palette is Okabe and Ito's: people who see no red, no green or no blue can tell its colours apart, in both of Grafana's
-themes. Names of series stand beside their colours in every legend, so that none is told by its colour alone.
+The palette is Okabe and Ito's: people who see no red, no green or no blue can tell its colours apart, in both of
+Grafana's themes. Names of series stand beside their colours in every legend, so that none is told by its colour alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """PromQL that the boards share.
 
-Counters are each gateway's own, so they are summed. Gauges of transfers and of journals are the journal's and the same from
-every gateway on it, so the largest is taken: see `journal_gauge`.
+Counters are each gateway's own, so they are summed. Gauges of transfers and of journals are the journal's and the same
+from every gateway on it, so the largest is taken: see `journal_gauge`.
 """
 
 from __future__ import annotations

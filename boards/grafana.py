@@ -23,23 +23,23 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from boards import annotations, variables
+from boards import marks, variables
 from boards.drawings import BUILDERS, fill
 from boards.panel import Board, Kind, Link, Panel, Query, Step
 from boards.variables import DATA_SOURCE
 
 TAG: Final = "mm-gateway"
 AT_ONE_MOMENT: Final = {Kind.STAT, Kind.TABLE, Kind.BARS}
-"""Kinds that ask for the numbers of now. Over a range the last number of a gateway that is gone would look like one of now."""
+"""Kinds that ask for now alone. Over a range the last number of a gateway that is gone would look like one of now."""
 ROW_HEIGHT: Final = 1
 
 
-def to_json(board: Board, docs: str) -> str:
-    """The dashboard as Grafana reads it; `docs` is the address of the folder `docs`."""
-    return JSONEncoder(indent=2).encode(_dashboard(board, docs).build()) + "\n"
+def to_json(board: Board, runbooks: str) -> str:
+    """The dashboard as Grafana reads it; `runbooks` is the address of the folder of runbooks."""
+    return JSONEncoder(indent=2).encode(_dashboard(board, runbooks).build()) + "\n"
 
 
-def _dashboard(board: Board, docs: str) -> build.Dashboard:
+def _dashboard(board: Board, runbooks: str) -> build.Dashboard:
     made = (
         build.Dashboard(board.title)
         .uid(board.uid)
@@ -50,8 +50,8 @@ def _dashboard(board: Board, docs: str) -> build.Dashboard:
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .time("now-3h", "now")
         .refresh("30s")
-        .variables(variables.of(board, docs))
-        .annotations(annotations.of(board))
+        .variables(variables.of(board, runbooks))
+        .annotations(marks.of(board))
         .links([_other_boards()])
     )
     dashboard = made.build()

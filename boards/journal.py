@@ -21,7 +21,7 @@ from boards.expressions import (
 from boards.links import runbook
 from boards.panel import Board, Kind, Panel, Query, Section, Step
 
-_SLOW: Final = (Step(0.05, Colour.WAITING), Step(0.25, Colour.FAILED))
+_SLOW: Final = (Step(0.1, Colour.WAITING), Step(0.5, Colour.FAILED))
 _FULL: Final = (Step(0.5, Colour.WAITING), Step(0.9, Colour.FAILED))
 _OFF: Final = (Step(1, Colour.WAITING), Step(5, Colour.FAILED))
 _QUEUE: Final = (
@@ -39,7 +39,8 @@ NOW_ROW: Final = (
         "short",
         (Query(increase("journal_failures_total", JOURNAL, window=NOW)),),
         good="0.",
-        act="Withdraws are refused, nothing is sent. Free space on the disk or bring the database back; no restart is needed. "
+        act="Withdraws are refused, nothing is sent. Free space on the disk or bring the database back; no "
+        "restart is needed. "
         "`mm-gateway check --probe` says whether it can write.",
         links=(runbook("JournalFails"), links.CHECK, links.OVERVIEW),
         steps=(Step(0.5, Colour.FAILED),),
@@ -53,7 +54,7 @@ NOW_ROW: Final = (
         Kind.STAT,
         "s",
         (Query(quantile(0.95, "journal_commit_seconds", JOURNAL, window=NOW)),),
-        good="Below 50 ms: every call that moves money waits for two commits.",
+        good="Below 100 ms: every call that moves money waits for two commits.",
         act="The disk or the database is slow.",
         links=(runbook("JournalSlow"), links.PROCESS, links.OVERVIEW),
         steps=_SLOW,
@@ -96,7 +97,8 @@ NOW_ROW: Final = (
         "s",
         (Query(f"max ({_COUNTED})"),),
         good="Below 30 seconds.",
-        act="This journal does not answer: what the boards say about parked, held and undelivered transfers is this old.",
+        act="This journal does not answer: what the boards say about parked, held and undelivered transfers "
+        "is this old.",
         links=(runbook("Uncounted"), links.CHECK, links.OVERVIEW),
         steps=(Step(60, Colour.WAITING), Step(120, Colour.FAILED)),
         width=4,
@@ -130,7 +132,7 @@ WRITING: Final = (
             Query(quantile(0.95, "journal_commit_seconds", JOURNAL), "19 of 20 are faster (p95)"),
             Query(quantile(0.99, "journal_commit_seconds", JOURNAL), "99 of 100 are faster (p99)"),
         ),
-        good="p95 below 50 ms.",
+        good="p95 below 100 ms.",
         act="All of them high: the disk or the database. p99 alone: checkpoints, or another user of the disk.",
         links=(runbook("JournalSlow"), links.PROCESS),
         steps=_SLOW,
@@ -168,7 +170,7 @@ WRITING: Final = (
         (Query(increase("journal_failures_total", JOURNAL, "instance", "$__rate_interval"), "{{instance}}"),),
         good="0.",
         act="One gateway: its disk or its network. All: the database.",
-        links=(runbook("JournalFails"), links.CHECK, links.PROCESS),
+        links=(runbook("JournalFails"), runbook("JournalInterrupted"), links.CHECK, links.PROCESS),
         steps=(Step(0.5, Colour.FAILED),),
         shades=Colour.FAILED,
     ),
@@ -253,7 +255,8 @@ ROOM: Final = (
             Query(gauge("journal_connections_limit", JOURNAL, "min"), "limit"),
         ),
         good="In use below the limit. SQLite has none.",
-        act="At the limit for long: slow queries, or a `connections` that is too low. Neither in use nor idle: the database is "
+        act="At the limit for long: slow queries, or a `connections` that is too low. Neither in use nor "
+        "idle: the database is "
         "away.",
         links=(runbook("JournalFails"), runbook("JournalSlow"), links.PROCESS),
         colours={"in use": Colour.LOAD, "idle": Colour.DECLINED, "limit": Colour.LIMIT},

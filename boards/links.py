@@ -14,7 +14,7 @@ KEPT: Final = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}"
 def runbook(alert: str) -> Link:
     """The page of an alert, named without its prefix: `runbook("JournalFails")`."""
     page = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", alert).lower()
-    return Link(f"Runbook: {page.replace('-', ' ')}", f"${{docs}}/runbooks/{page}.md")
+    return Link(f"Runbook: {page.replace('-', ' ')}", f"${{runbooks}}/{page}.md")
 
 
 def board(name: str, title: str, operator: bool = True) -> Link:  # noqa: FBT001, FBT002 - a board has operators or not
@@ -28,9 +28,9 @@ def operators_board() -> Link:
     return Link("Board: Operator", f"/d/mm-gateway-operator?{KEPT}&var-operator=${{__field.labels.operator}}")
 
 
-def command(text: str, page: str = "on-call.md") -> Link:
-    """What to type for the transfers behind the number, and the page that explains it."""
-    return Link(f"Command: {text}", f"${{docs}}/{page}")
+def command(text: str, alert: str) -> Link:
+    """What to type for the transfers behind the number; it leads to the runbook that explains it."""
+    return Link(f"Command: {text}", runbook(alert).url)
 
 
 OPERATOR: Final = board("operator", "Operator")
@@ -39,8 +39,10 @@ OVERVIEW: Final = board("overview", "Overview", operator=False)
 JOURNAL: Final = board("journal", "Journal", operator=False)
 PROCESS: Final = board("process", "Process and edge", operator=False)
 
-PARKED: Final = command("mm-gateway transfers --state parked")
-HELD: Final = command("mm-gateway transfers --state held --until 1h")
-UNDELIVERED: Final = command("mm-gateway transfers --state confirming --state rolling_back")
-REASONS: Final = command("mm-gateway rollbacks --since 2h --sum")
-CHECK: Final = command("mm-gateway check --probe")
+PARKED: Final = command("mm-gateway transfers --state parked", "Parked")
+HELD: Final = command("mm-gateway transfers --state held --until 1h", "Abandoned")
+UNDELIVERED: Final = command("mm-gateway transfers --state confirming --state rolling_back", "Undelivered")
+REASONS: Final = command("mm-gateway rollbacks --since 2h --sum", "HoldsFailing")
+CHECK: Final = command("mm-gateway check --probe", "JournalFails")
+GATEWAYS_REASONS: Final = command("mm-gateway rollbacks --since 2h --source gateway", "HoldsFailing")
+CHECK_FILE: Final = command("mm-gateway check", "ConfigNotReloaded")

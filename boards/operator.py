@@ -107,7 +107,7 @@ NOW_ROW: Final = (
         (Query(gauge("undelivered_oldest_seconds", OPERATOR, "max")),),
         good="Below a minute.",
         act="Call the operator; after two days the transfer is parked. When it is back, "
-        '`mm-gateway retry --all-undelivered --operator NAME --who you --why "outage over"` saves waiting for the schedule.',
+        '`mm-gateway retry --all-undelivered --operator NAME --who you --why "outage over"` saves the wait.',
         links=(runbook("Undelivered"), links.UNDELIVERED, links.ROLLBACKS),
         steps=AGE_STEPS,
         width=3,
@@ -120,7 +120,8 @@ NOW_ROW: Final = (
         "short",
         (Query(transfers("parked")),),
         good="0.",
-        act="`mm-gateway transfers --state parked --operator NAME` lists them; agree with the operator, then `mm-gateway retry` "
+        act="`mm-gateway transfers --state parked --operator NAME` lists them; agree with the operator, then "
+        "`mm-gateway retry` "
         "or `mm-gateway resolve`.",
         links=(runbook("Parked"), links.PARKED, links.ROLLBACKS),
         steps=(Step(1, Colour.FAILED),),
@@ -166,7 +167,8 @@ GAME: Final = (
         "reqps",
         ANSWERS,
         good="Blue, with a little grey.",
-        act="Vermilion: see which error in the panel on the right. Orange: ends wait for the operator, and are sent again.",
+        act="Vermilion: see which error in the panel on the right. Orange: ends wait for the operator, and "
+        "are sent again.",
         links=(runbook("HoldsFailing"), runbook("DeliveryFailing"), links.ROLLBACKS),
         colours=ANSWER_COLOURS,
     ),
@@ -182,7 +184,8 @@ GAME: Final = (
             Query(total("call_seconds_count", where(OPERATOR, call="rollbackWithdrawal|rollbackDeposit")), "rollbacks"),
         ),
         good="Withdraws and deposits together are as many as confirms and rollbacks.",
-        act="Confirms stay away: the game leaves transfers held. No calls at all: the game or the balancer does not reach "
+        act="Confirms stay away: the game leaves transfers held. No calls at all: the game or the balancer "
+        "does not reach "
         "this gateway.",
         links=(runbook("Abandoned"), links.HELD, links.ROLLBACKS),
         colours={
@@ -209,10 +212,12 @@ GAME: Final = (
             ),
         ),
         good="funds, session and limit are the players' own. Everything else is rare.",
-        act="unclear: the operator gave no clear answer. not_sent: it is not reachable, too busy, or its breaker is open. "
+        act="unclear: the operator gave no clear answer. not_sent: it is not reachable, too busy, or its "
+        "breaker is open. "
         "other_player: the game mixes up sessions. The page of errors says what each means.",
         links=(
-            links.command("mm-gateway rollbacks --since 2h --sum", "errors.md"),
+            runbook("HoldsDeclined"),
+            runbook("ReadsFailing"),
             runbook("OtherPlayer"),
             links.ROLLBACKS,
         ),
@@ -235,7 +240,8 @@ ANSWERED: Final = (
         "reqps",
         (Query(total("operator_call_seconds_count", OPERATOR, "verdict"), "{{verdict}}"),),
         good="success, and a few declined.",
-        act="unknown: no answer in time, a 5xx or an answer that is not of its protocol; each such withdraw is rolled back. "
+        act="unknown: no answer in time, a 5xx or an answer that is not of its protocol; each such withdraw "
+        "is rolled back. "
         "unsent: no connection.",
         links=(runbook("HoldsFailing"), runbook("OperatorSlow"), links.ROLLBACKS),
         colours=VERDICT_COLOURS,
@@ -247,7 +253,8 @@ ANSWERED: Final = (
         "s",
         (Query(total("operator_call_seconds_bucket", OPERATOR, "le"), "{{le}}", exemplars=True),),
         good="One dark band, low.",
-        act="Two bands: some calls, or one of the operator's machines, are slow. A band at the top: calls run into the time limit.",
+        act="Two bands: some calls, or one of the operator's machines, are slow. A band at the top: calls "
+        "run into the time limit.",
         links=(runbook("OperatorSlow"), links.OVERVIEW),
         steps=SLOW_STEPS,
     ),
@@ -272,7 +279,8 @@ HELD_BACK: Final = (
         "short",
         (Query(breaker("calls"), "{{calls}}"),),
         good="closed, all the time. Shown is the worst of the gateways.",
-        act="holds: withdraws and deposits are refused at once. ends: confirms and rollbacks wait. It closes by itself when the "
+        act="holds: withdraws and deposits are refused at once. ends: confirms and rollbacks wait. It closes "
+        "by itself when the "
         "operator answers.",
         links=(runbook("BreakerNotClosed"), links.OVERVIEW),
         states=BREAKER_STATES,

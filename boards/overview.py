@@ -46,7 +46,8 @@ SAFE: Final = (
         "short",
         (Query(transfers("parked")),),
         good="0. Every transfer ends by itself.",
-        act="Nothing more is sent for these. List them with `mm-gateway transfers --state parked`, agree with the operator, "
+        act="Nothing more is sent for these. List them with `mm-gateway transfers --state parked`, agree "
+        "with the operator, "
         "then `mm-gateway retry` or `mm-gateway resolve`.",
         links=(runbook("Parked"), links.PARKED, links.ROLLBACKS),
         steps=(Step(1, Colour.FAILED),),
@@ -60,7 +61,8 @@ SAFE: Final = (
         "s",
         (Query(gauge("undelivered_oldest_seconds", OPERATOR, "max")),),
         good="Below a minute: operators acknowledge confirms and rollbacks at once.",
-        act="An operator does not acknowledge. See in the table which, and call it long before two days are over: then the "
+        act="An operator does not acknowledge. See in the table which, and call it long before two days are "
+        "over: then the "
         "transfer is parked.",
         links=(runbook("Undelivered"), links.UNDELIVERED, links.ROLLBACKS),
         steps=AGE_STEPS,
@@ -74,7 +76,8 @@ SAFE: Final = (
         "short",
         (Query(f"sum ({journal_gauge('transfers_abandoned', OPERATOR, 'operator, direction')})"),),
         good="0. The game confirms or rolls back each hold within `abandoned_after`.",
-        act="Only the game can decide these: give its people the list of `mm-gateway transfers --state held --until 1h`.",
+        act="Only the game can decide these: give its people the list of `mm-gateway transfers --state held "
+        "--until 1h`.",
         links=(runbook("Abandoned"), links.HELD, links.ROLLBACKS),
         steps=(Step(1, Colour.WAITING),),
         width=3,
@@ -87,7 +90,8 @@ SAFE: Final = (
         "short",
         (Query(increase("journal_failures_total", INSTANCE, window=NOW)),),
         good="0. Every commit is durable.",
-        act="Disk full or read-only, or the database is away: all withdraws are refused until it is back. It recovers by "
+        act="Disk full or read-only, or the database is away: all withdraws are refused until it is back. It "
+        "recovers by "
         "itself; `mm-gateway check --probe` says what is wrong.",
         links=(runbook("JournalFails"), links.JOURNAL, links.CHECK),
         steps=(Step(0.5, Colour.FAILED),),
@@ -102,7 +106,8 @@ SAFE: Final = (
         "s",
         (Query(f"max (time() - {journal_gauge('transfers_counted_timestamp_seconds', INSTANCE, 'journal')})"),),
         good="Below 30 seconds: transfers were counted just now.",
-        act="The journal does not answer, and parked, held and undelivered transfers on all boards are as old as this says.",
+        act="The journal does not answer, and parked, held and undelivered transfers on all boards are as "
+        "old as this says.",
         links=(runbook("Uncounted"), links.JOURNAL),
         steps=(Step(60, Colour.WAITING), Step(120, Colour.FAILED)),
         width=3,
@@ -132,7 +137,7 @@ SAFE: Final = (
         (Query('count(ALERTS{alertname=~"MmGateway.+", alertstate="firing"}) or vector(0)'),),
         good="0.",
         act="The panel Firing and pending alerts names them; each has a runbook.",
-        links=(links.command("mm-gateway check", "on-call.md"), links.OPERATOR),
+        links=(links.OPERATOR, links.ROLLBACKS, links.JOURNAL, links.PROCESS),
         steps=(Step(1, Colour.FAILED),),
         width=3,
         height=3,
@@ -144,7 +149,8 @@ SAFE: Final = (
         "short",
         (Query(f"max ({burn('1h')})"),),
         good="Below 1: at 1 an error budget lasts exactly for its period.",
-        act="Above 14 the budget of a month is gone in two days. The board Operator shows which calls fail or are slow.",
+        act="Above 14 the budget of a month is gone in two days. The board Operator shows which calls fail "
+        "or are slow.",
         links=(runbook("BudgetBurnsFast"), runbook("BudgetBurnsSlow"), links.OPERATOR),
         steps=BURN_STEPS,
         width=3,
@@ -231,7 +237,8 @@ WHO: Final = (
         "short",
         (),
         good="No coloured cell.",
-        act="Click an operator for its board. Several at once: look for a common cause first, at the journal and the network.",
+        act="Click an operator for its board. Several at once: look for a common cause first, at the journal "
+        "and the network.",
         links=(runbook("BreakerNotClosed"), runbook("OperatorRefusing"), runbook("OperatorSlow"), links.OPERATOR),
         width=14,
         height=8,
@@ -263,7 +270,7 @@ WHO: Final = (
         ),
         good="Empty.",
         act="Each alert has a runbook of its own name, and the alert itself links to it.",
-        links=(links.command("mm-gateway check", "on-call.md"), links.OPERATOR),
+        links=(links.OPERATOR, links.ROLLBACKS, links.JOURNAL, links.PROCESS),
         states={1: ("pending", Colour.WAITING), 2: ("firing", Colour.FAILED)},
         steps=BREAKER_STEPS,
         width=10,

@@ -15,7 +15,8 @@ PATH: Final = Path("docs/boards.md")
 
 
 def with_tables(text: str) -> str:
-    """The page's text with each table between its marks written again. Raises `KeyError` for a mark that is not known."""
+    """The page's text with each table between its marks written again. Raises `KeyError` for a mark that is "
+    "not known."""
     tables = {board.name: "\n".join(_panels(board)) for board in BOARDS} | {"colours": "\n".join(_colours())}
     return re.sub(
         r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)",

@@ -15,13 +15,14 @@ _MEMORY: Final = (
     f"{gauge('process_resident_memory_bytes', INSTANCE, 'max', 'instance')}"
     f" / {gauge('memory_limit_bytes', INSTANCE, 'max', 'instance')}"
 )
-_FILES: Final = f"{gauge('process_open_fds', INSTANCE, 'max', 'instance')} / {gauge('process_max_fds', INSTANCE, 'max', 'instance')}"
+_OPEN_FILES: Final = gauge("process_open_fds", INSTANCE, "max", "instance")
+_FILES: Final = f"{_OPEN_FILES} / {gauge('process_max_fds', INSTANCE, 'max', 'instance')}"
 _CERTIFICATE_DAYS: Final = (
     f"({gauge('certificate_expiry_timestamp_seconds', INSTANCE, 'min', 'certificate')} - time()) / {_DAY_S}"
 )
-_LAG: Final = (Step(0.1, Colour.WAITING), Step(0.5, Colour.FAILED))
-_NEAR: Final = (Step(0.8, Colour.WAITING), Step(0.95, Colour.FAILED))
-_ENDS: Final = (Step(7, Colour.WAITING), Step(21, Colour.OK))
+_LAG: Final = (Step(0.25, Colour.WAITING), Step(1, Colour.FAILED))
+_NEAR: Final = (Step(0.85, Colour.WAITING), Step(0.95, Colour.FAILED))
+_ENDS: Final = (Step(2, Colour.WAITING), Step(14, Colour.OK))
 
 NOW_ROW: Final = (
     Panel(
@@ -59,7 +60,7 @@ NOW_ROW: Final = (
         Kind.STAT,
         "s",
         (Query(quantile(0.99, "loop_lag_seconds", INSTANCE, window=NOW)),),
-        good="Below 100 ms.",
+        good="Below 250 ms.",
         act="Every call waits this long in addition. See CPU: near one core, add an instance.",
         links=(runbook("LoopStalls"), links.OVERVIEW),
         steps=_LAG,
@@ -72,7 +73,7 @@ NOW_ROW: Final = (
         Kind.STAT,
         "percentunit",
         (Query(f"max ({_MEMORY})"),),
-        good="Below 80 % of the limit of its control group.",
+        good="Below 85 % of the limit of its control group.",
         act="It keeps growing: report it, and restart that gateway before the kernel does.",
         links=(runbook("MemoryNearLimit"), links.OVERVIEW),
         steps=_NEAR,
@@ -87,9 +88,9 @@ NOW_ROW: Final = (
         Kind.STAT,
         "percentunit",
         (Query(f"max ({_FILES})"),),
-        good="Below 80 %.",
+        good="Below 85 %.",
         act="Raise `ulimit -n`, or lower `server.max_connections`.",
-        links=(links.command("mm-gateway check", "deploy.md"), links.OVERVIEW),
+        links=(runbook("ConnectionsFull"), links.OVERVIEW),
         steps=_NEAR,
         width=3,
         height=3,
@@ -101,9 +102,9 @@ NOW_ROW: Final = (
         Kind.STAT,
         "d",
         (Query(f"min ({_CERTIFICATE_DAYS})"),),
-        good="More than three weeks.",
+        good="More than two weeks.",
         act="Renew it, then reload the gateway: SIGHUP loads the new one without losing a call.",
-        links=(runbook("CertificateEnds"), links.OVERVIEW),
+        links=(runbook("CertificateEndsSoon"), runbook("CertificateEnds"), links.OVERVIEW),
         steps=_ENDS,
         base=Colour.FAILED,
         width=3,
@@ -118,8 +119,9 @@ NOW_ROW: Final = (
         "short",
         (Query(gauge("config_reload_ok", INSTANCE, "min")),),
         good="applied.",
-        act="refused: the former configuration is still in use; `mm-gateway check` says what is wrong with the new one.",
-        links=(runbook("ConfigNotReloaded"), links.command("mm-gateway check", "configuration.md"), links.OVERVIEW),
+        act="refused: the former configuration is still in use; `mm-gateway check` says what is wrong with "
+        "the new one.",
+        links=(runbook("ConfigNotReloaded"), links.CHECK_FILE, links.OVERVIEW),
         states={0: ("refused", Colour.FAILED), 1: ("applied", Colour.OK)},
         steps=(Step(1, Colour.OK),),
         base=Colour.FAILED,
@@ -149,7 +151,7 @@ PROCESS: Final = (
         Kind.LINES,
         "s",
         (Query(quantile(0.99, "loop_lag_seconds", INSTANCE, "instance"), "{{instance}}"),),
-        good="All below 100 ms.",
+        good="All below 250 ms.",
         act="One: its machine. All: the load; add an instance.",
         links=(runbook("LoopStalls"), links.OVERVIEW),
         steps=_LAG,
@@ -212,7 +214,7 @@ PROCESS: Final = (
         (Query(f"max by (instance) (scrape_samples_scraped{{{INSTANCE}}})", "{{instance}}"),),
         good="Level: it depends on the operators, never on players or transfers.",
         act="It grows with the load: report it.",
-        links=(runbook("MemoryNearLimit"), links.command("mm-gateway check", "metrics.md"), links.OVERVIEW),
+        links=(runbook("MemoryNearLimit"), links.OVERVIEW),
         steps=(Step(200_000, Colour.WAITING),),
     ),
 )
@@ -230,7 +232,7 @@ EDGE: Final = (
         ),
         good="Well below the limit.",
         act="Near the limit: the game or the balancer opens more than it uses; then raise `server.max_connections`.",
-        links=(links.command("mm-gateway check", "configuration.md"), links.OVERVIEW),
+        links=(runbook("ConnectionsFull"), links.CHECK_FILE, links.OVERVIEW),
         colours={
             "of the game": Colour.LOAD,
             "on the admin listener": Colour.OTHER,
@@ -245,10 +247,11 @@ EDGE: Final = (
         "reqps",
         (Query(f"{total('refused_total', INSTANCE, 'reason')} > 0", "{{reason}}"),),
         good="Nothing.",
-        act="credentials: somebody guesses, or a password was changed on one side only. address: not on the allow list. "
+        act="credentials: somebody guesses, or a password was changed on one side only. address: not on the "
+        "allow list. "
         "connections: the limit is reached. malformed, slow: no game does that.",
         links=(runbook("CredentialsGuessed"), links.OVERVIEW),
-        steps=(Step(1, Colour.WAITING),),
+        steps=(Step(0.1, Colour.WAITING),),
         colours={
             "credentials": Colour.FAILED,
             "address": Colour.WAITING,
@@ -266,9 +269,9 @@ EDGE: Final = (
         Kind.BARS,
         "d",
         (Query(f"bottomk(10, {_CERTIFICATE_DAYS})", "{{certificate}}"),),
-        good="More than three weeks each.",
+        good="More than two weeks each.",
         act="Renew it, then send SIGHUP to every gateway.",
-        links=(runbook("CertificateEnds"), links.OVERVIEW),
+        links=(runbook("CertificateEndsSoon"), runbook("CertificateEnds"), links.OVERVIEW),
         steps=_ENDS,
         base=Colour.FAILED,
         maximum=90,

@@ -64,7 +64,7 @@ NOW_ROW: Final = (
         act="`mm-gateway rollbacks --since 2h --source gateway` lists them.",
         links=(
             runbook("HoldsFailing"),
-            links.command("mm-gateway rollbacks --since 2h --source gateway"),
+            links.GATEWAYS_REASONS,
             links.OPERATOR,
         ),
         steps=(Step(100, Colour.WAITING),),
@@ -106,7 +106,8 @@ NOW_ROW: Final = (
         "short",
         (Query(f"sum ({journal_gauge('transfers_abandoned', OPERATOR, 'operator, direction')})"),),
         good="0.",
-        act="Only the game can decide them: give its people the list of `mm-gateway transfers --state held --until 1h`.",
+        act="Only the game can decide them: give its people the list of `mm-gateway transfers --state held "
+        "--until 1h`.",
         links=(runbook("Abandoned"), links.HELD, links.OPERATOR),
         steps=(Step(1, Colour.WAITING),),
         width=4,
@@ -162,7 +163,8 @@ WHY: Final = (
         "reqps",
         (_most_frequent("category"),),
         good="The same few categories as every day.",
-        act="One grows: `mm-gateway rollbacks --category NAME` shows the texts. Much in `other`: configure categories for "
+        act="One grows: `mm-gateway rollbacks --category NAME` shows the texts. Much in `other`: configure "
+        "categories for "
         "these texts.",
         links=(runbook("HoldsFailing"), links.REASONS, links.OPERATOR),
         shades=Colour.UNDONE,
@@ -175,7 +177,8 @@ WHY: Final = (
         "reqps",
         (Query(total(_REASONS, OPERATOR, "source"), "{{source}}"),),
         good="Nearly all from the game.",
-        act="gateway: an operator's answers are not clear, or a gateway died. person: somebody on call resolves transfers.",
+        act="gateway: an operator's answers are not clear, or a gateway died. person: somebody on call "
+        "resolves transfers.",
         links=(runbook("HoldsFailing"), links.REASONS, links.OPERATOR),
         colours={"game": Colour.UNDONE, "gateway": Colour.FAILED, "person": Colour.OTHER},
         empty="no rollbacks",
@@ -200,10 +203,11 @@ WHY: Final = (
         "reqps",
         (_most_frequent("category", where(OPERATOR, source="gateway")),),
         good="Nothing, or a thin line.",
-        act="See the operator's verdicts on its board; `mm-gateway rollbacks --since 2h --source gateway` shows each one.",
+        act="See the operator's verdicts on its board; `mm-gateway rollbacks --since 2h --source gateway` "
+        "shows each one.",
         links=(
             runbook("HoldsFailing"),
-            links.command("mm-gateway rollbacks --since 2h --source gateway"),
+            links.GATEWAYS_REASONS,
             links.OPERATOR,
         ),
         shades=Colour.FAILED,
@@ -304,7 +308,8 @@ WAITING_ROW: Final = (
             ),
         ),
         good="1.",
-        act="Above 2 for long: the operator loses or refuses every second call. No line: nothing was acknowledged at all.",
+        act="Above 2 for long: the operator loses or refuses every second call. No line: nothing was "
+        "acknowledged at all.",
         links=(runbook("DeliveryFailing"), links.OPERATOR),
         steps=(Step(2, Colour.WAITING), Step(5, Colour.FAILED)),
         width=12,

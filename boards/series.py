@@ -51,7 +51,7 @@ BREAKER_STATES: Final = {
 """The numbers that `boards.expressions.breaker` gives."""
 
 BREAKER_STEPS: Final = (Step(1, Colour.WAITING), Step(2, Colour.FAILED))
-FAILING_STEPS: Final = (Step(0.01, Colour.WAITING), Step(0.05, Colour.FAILED))
+FAILING_STEPS: Final = (Step(0.05, Colour.WAITING), Step(0.2, Colour.FAILED))
 SLOW_STEPS: Final = (Step(1, Colour.WAITING), Step(2.5, Colour.FAILED))
 AGE_STEPS: Final = (Step(600, Colour.WAITING), Step(1800, Colour.FAILED))
 BURN_STEPS: Final = (Step(1, Colour.WAITING), Step(14.4, Colour.FAILED))

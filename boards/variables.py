@@ -21,10 +21,10 @@ _VALUES: Final = {
 }
 
 
-def of(board: Board, docs: str) -> list[Any]:
-    """A builder for each variable of a board, and one that is not shown: the address of the pages."""
+def of(board: Board, runbooks: str) -> list[Any]:
+    """A builder for each variable of a board, and one that is not shown: where the runbooks can be read."""
     shown = [_source() if name == "datasource" else _query(name, _is_single(board, name)) for name in board.variables]
-    return [*shown, build.ConstantVariable("docs").value(docs)]
+    return [*shown, build.ConstantVariable("runbooks").value(runbooks)]
 
 
 def _is_single(board: Board, name: str) -> bool:

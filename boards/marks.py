@@ -32,8 +32,8 @@ _ALL_BOARDS: Final = (
          Colour.DECLINED, at_value=True),
     Mark("Reloads", f"1000 * mm_gateway_config_loaded_timestamp_seconds{{{INSTANCE}}}", "configuration of {{instance}}",
          "instance", Colour.OK, at_value=True),
-    Mark("Alerts", 'ALERTS{alertname=~"MmGateway.+", alertstate="firing"}', "{{alertname}}", "severity, operator, instance",
-         Colour.FAILED),
+    Mark("Alerts", 'ALERTS{alertname=~"MmGateway.+", alertstate="firing"}', "{{alertname}}",
+         "severity, operator, instance", Colour.FAILED),
 )  # fmt: skip
 _BREAKERS: Final = Mark(
     "Circuit breakers",
@@ -44,14 +44,14 @@ _BREAKERS: Final = Mark(
 )
 
 
-def marks(board: Board) -> tuple[Mark, ...]:
+def shown(board: Board) -> tuple[Mark, ...]:
     """The marks of a board. Breakers belong to operators, and a board without them cannot choose whose."""
     return (*_ALL_BOARDS, _BREAKERS) if "operator" in board.variables else _ALL_BOARDS
 
 
 def of(board: Board) -> list[Any]:
     """A builder for each of them."""
-    return [_Marks(mark) for mark in marks(board)]
+    return [_Marks(mark) for mark in shown(board)]
 
 
 class _PrometheusAnnotation(model.AnnotationQuery):
