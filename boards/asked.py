@@ -41,7 +41,11 @@ def queries(values: Mapping[str, str] = EVERYTHING) -> list[Asked]:
         Asked(board.name, title, replaced(expr, chosen), may_be_empty)
         for board in BOARDS
         for title, expr, may_be_empty in [
-            *((panel.title, expr, bool(panel.empty)) for panel in board.panels for expr in panel.expressions),
+            *(
+                (each.title, query.expr, bool(each.empty) or query.optional)
+                for each in board.panels
+                for query in each.asked
+            ),
             *((f"annotation: {mark.name}", mark.expr, not mark.at_value) for mark in marks.shown(board)),
         ]
     ]

@@ -27,10 +27,26 @@ def where(labels: str, **values: str) -> str:
     return ", ".join([labels, *(f'{name}{"=~" if "|" in value else "="}"{value}"' for name, value in values.items())])
 
 
+def or_zero(expr: str) -> str:
+    """0 where nothing has been counted yet; still no number where no gateway is scraped at all."""
+    return f"{expr} or 0 * max (mm_gateway_build_info{{{INSTANCE}}})"
+
+
+def abandoned() -> str:
+    """How many held transfers the game has left undecided for too long."""
+    return or_zero(f"sum ({journal_gauge('transfers_abandoned', OPERATOR, 'operator, direction')})")
+
+
+def oldest_undelivered() -> str:
+    """The age of the oldest decision that was not acknowledged."""
+    return or_zero(gauge("undelivered_oldest_seconds", OPERATOR, "max"))
+
+
 def transfers(state: str, by: str = "", labels: str = OPERATOR) -> str:
     """How many unfinished transfers are in one of these states."""
     counted = journal_gauge("transfers", where(labels, state=state), "operator, direction, state")
-    return f"{_aggregate('sum', by)} ({counted})"
+    summed = f"{_aggregate('sum', by)} ({counted})"
+    return summed if by else or_zero(summed)
 
 
 def total(metric: str, labels: str, by: str = "", window: str = WINDOW) -> str:

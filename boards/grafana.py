@@ -94,7 +94,7 @@ def _panel(panel: Panel) -> Any:
         .unit(panel.unit)
         .no_value(panel.empty or "no data")
         .thresholds(thresholds(panel.steps, _base(panel)))
-        .targets([_target(panel, number, query) for number, query in enumerate(_queries(panel))])
+        .targets([_target(panel, number, query) for number, query in enumerate(panel.asked)])
     )
     if panel.decimals is not None:
         made.decimals(panel.decimals)
@@ -109,10 +109,6 @@ def _panel(panel: Panel) -> Any:
 def _base(panel: Panel) -> str:
     # The lowest step of a graph is no line to draw: only what is above it says something.
     return "transparent" if panel.kind in {Kind.LINES, Kind.STACK} else panel.base
-
-
-def _queries(panel: Panel) -> Iterable[Query]:
-    return panel.queries or (Query(column.expr, column.title) for column in panel.columns)
 
 
 def _target(panel: Panel, number: int, query: Query) -> Dataquery:
@@ -144,4 +140,6 @@ def _mapping(states: Any) -> ValueMap:
 
 
 def _link(link: Link) -> build.DashboardLink:
-    return build.DashboardLink(link.title).type(DashboardLinkType.LINK).url(link.url)
+    made = build.DashboardLink(link.title).type(DashboardLinkType.LINK).url(link.url)
+    # A runbook is read beside its board.
+    return made.target_blank(link.url.startswith("${runbooks}"))

@@ -16,6 +16,8 @@ from boards.expressions import (
     failed_holds,
     gauge,
     increase,
+    oldest_undelivered,
+    or_zero,
     quantile,
     total,
     transfers,
@@ -40,6 +42,11 @@ from boards.series import (
 
 _IN_USE: Final = gauge("operator_calls_in_use", OPERATOR, "max")
 _LIMIT: Final = gauge("operator_calls_limit", OPERATOR, "max")
+
+
+def _kind(calls: str, name: str) -> Query:
+    return Query(or_zero(total("call_seconds_count", where(OPERATOR, call=calls))), name)
+
 
 NOW_ROW: Final = (
     Panel(
@@ -104,7 +111,7 @@ NOW_ROW: Final = (
         "For how long has the operator not acknowledged a decision?",
         Kind.STAT,
         "s",
-        (Query(gauge("undelivered_oldest_seconds", OPERATOR, "max")),),
+        (Query(oldest_undelivered()),),
         good="Below a minute.",
         act="Call the operator; after two days the transfer is parked. When it is back, "
         '`mm-gateway retry --all-undelivered --operator NAME --who you --why "outage over"` saves the wait.',
@@ -178,10 +185,10 @@ GAME: Final = (
         Kind.LINES,
         "reqps",
         (
-            Query(total("call_seconds_count", where(OPERATOR, call="verifySession|getBalance")), "reads"),
-            Query(total("call_seconds_count", where(OPERATOR, call=HOLDS)), "withdraws and deposits"),
-            Query(total("call_seconds_count", where(OPERATOR, call="confirmWithdrawal|confirmDeposit")), "confirms"),
-            Query(total("call_seconds_count", where(OPERATOR, call="rollbackWithdrawal|rollbackDeposit")), "rollbacks"),
+            _kind("verifySession|getBalance", "reads"),
+            _kind(HOLDS, "withdraws and deposits"),
+            _kind("confirmWithdrawal|confirmDeposit", "confirms"),
+            _kind("rollbackWithdrawal|rollbackDeposit", "rollbacks"),
         ),
         good="Withdraws and deposits together are as many as confirms and rollbacks.",
         act="Confirms stay away: the game leaves transfers held. No calls at all: the game or the balancer "
@@ -337,7 +344,7 @@ ENDS: Final = (
         Kind.LINES,
         "s",
         (
-            Query(gauge("undelivered_oldest_seconds", OPERATOR, "max"), "age of the oldest"),
+            Query(oldest_undelivered(), "age of the oldest"),
             Query(gauge("delivery_due_seconds", OPERATOR, "min"), "until the next try"),
         ),
         good="Nothing old; the next try is never overdue (below 0) for long.",

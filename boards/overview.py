@@ -10,13 +10,14 @@ from boards.expressions import (
     INSTANCE,
     NOW,
     OPERATOR,
+    abandoned,
     at_end,
     breaker,
     burn,
     failed_holds,
-    gauge,
     increase,
     journal_gauge,
+    oldest_undelivered,
     quantile,
     transfers,
     worst,
@@ -59,7 +60,7 @@ SAFE: Final = (
         "Is a decision on its way for too long?",
         Kind.STAT,
         "s",
-        (Query(gauge("undelivered_oldest_seconds", OPERATOR, "max")),),
+        (Query(oldest_undelivered()),),
         good="Below a minute: operators acknowledge confirms and rollbacks at once.",
         act="An operator does not acknowledge. See in the table which, and call it long before two days are "
         "over: then the "
@@ -74,7 +75,7 @@ SAFE: Final = (
         "Does the game leave transfers undecided?",
         Kind.STAT,
         "short",
-        (Query(f"sum ({journal_gauge('transfers_abandoned', OPERATOR, 'operator, direction')})"),),
+        (Query(abandoned()),),
         good="0. The game confirms or rolls back each hold within `abandoned_after`.",
         act="Only the game can decide these: give its people the list of `mm-gateway transfers --state held "
         "--until 1h`.",

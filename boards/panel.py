@@ -26,11 +26,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Query:
-    """PromQL, and how the series that it gives are called (`{{label}}` stands for a label's value)."""
+    """PromQL, and how the series that it gives are called (`{{label}}` stands for a label's value).
+
+    `optional`: it may give no series, even if the panel's other queries do.
+    """
 
     expr: str
     legend: str = ""
     exemplars: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,9 @@ class Panel:
     series_link: Link | None = None
 
     @property
-    def expressions(self) -> tuple[str, ...]:
-        """Every PromQL expression that the panel asks for."""
-        return tuple(query.expr for query in self.queries) + tuple(column.expr for column in self.columns)
+    def asked(self) -> tuple[Query, ...]:
+        """Everything that the panel asks for."""
+        return self.queries or tuple(Query(column.expr, column.title) for column in self.columns)
 
 
 @dataclass(frozen=True)

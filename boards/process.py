@@ -178,7 +178,7 @@ PROCESS: Final = (
         "bytes",
         (
             Query(gauge("process_resident_memory_bytes", INSTANCE, "max", "instance"), "{{instance}}"),
-            Query(gauge("memory_limit_bytes", INSTANCE, "min"), "limit"),
+            Query(gauge("memory_limit_bytes", INSTANCE, "min"), "limit", optional=True),
         ),
         good="Level after the first hour.",
         act="It grows for days: report it, with the number of remembered sessions beside.",

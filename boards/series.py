@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from boards.colours import Colour
-from boards.expressions import FAILED, OPERATOR, WAITING, total, transfers, where
+from boards.expressions import FAILED, OPERATOR, WAITING, or_zero, total, transfers, where
 from boards.panel import Query, Step
 
 CLEAR_NO: Final = f'{OPERATOR}, outcome!~"ok|{WAITING}|{FAILED}"'
 
 ANSWERS: Final = (
-    Query(total("call_seconds_count", where(OPERATOR, outcome="ok")), "ok"),
-    Query(total("call_seconds_count", CLEAR_NO), "declined or refused"),
-    Query(total("call_seconds_count", where(OPERATOR, outcome=WAITING)), "recorded, will be delivered"),
-    Query(total("call_seconds_count", where(OPERATOR, outcome=FAILED)), "failed"),
+    Query(or_zero(total("call_seconds_count", where(OPERATOR, outcome="ok"))), "ok"),
+    Query(or_zero(total("call_seconds_count", CLEAR_NO)), "declined or refused"),
+    Query(or_zero(total("call_seconds_count", where(OPERATOR, outcome=WAITING))), "recorded, will be delivered"),
+    Query(or_zero(total("call_seconds_count", where(OPERATOR, outcome=FAILED))), "failed"),
 )
 ANSWER_COLOURS: Final = {
     "ok": Colour.OK,
