@@ -30,6 +30,8 @@ from grafana_foundation_sdk.models.dashboard import (
 from boards.colours import Colour
 from boards.panel import Column, Kind, Panel
 
+LEAST_SHARE: Final = 0.1
+
 BUILDERS: Final[Mapping[Kind, Callable[[], Any]]] = {
     Kind.STAT: stat.Panel,
     Kind.LINES: timeseries.Panel,
@@ -65,6 +67,9 @@ def _stack(made: timeseries.Panel, panel: Panel) -> None:
 
 def _graph(made: timeseries.Panel, panel: Panel) -> None:
     made.min(0) if panel.kind is Kind.STACK else made.axis_soft_min(0)
+    if panel.unit == "percentunit":
+        # A share of a thousandth must not look like a mountain.
+        made.axis_soft_max(panel.maximum or LEAST_SHARE)
     made.show_points(common.VisibilityMode.NEVER)
     made.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.SHADES).fixed_color(panel.shades))
     made.legend(

@@ -25,7 +25,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from boards import marks, variables
 from boards.drawings import BUILDERS, fill
-from boards.panel import Board, Kind, Link, Panel, Query, Step
+from boards.panel import GRID_COLUMNS, Board, Kind, Link, Panel, Query, Step
 from boards.variables import DATA_SOURCE
 
 TAG: Final = "mm-gateway"
@@ -70,17 +70,18 @@ def _placed(board: Board) -> Iterable[PanelModel | RowPanel]:
     for section in board.sections:
         if section.title:
             number += 1
-            row = build.Row(section.title).id(number).grid_pos(GridPos(x=0, y=y, w=24, h=ROW_HEIGHT))
+            row = build.Row(section.title).id(number).grid_pos(GridPos(x=0, y=y, w=GRID_COLUMNS, h=ROW_HEIGHT))
             yield row.build()
             y += ROW_HEIGHT
-        x = 0
+        x = height = 0
         for panel in section.panels:
             number += 1
-            if x + panel.width > 24:  # noqa: PLR2004 - Grafana's grid has so many columns
-                x, y = 0, y + panel.height
+            if x + panel.width > GRID_COLUMNS:
+                x, y = 0, y + height
+            height = panel.height
             yield _panel(panel).id(number).grid_pos(GridPos(x=x, y=y, w=panel.width, h=panel.height)).build()
             x += panel.width
-        y += section.panels[-1].height
+        y += height
 
 
 def _panel(panel: Panel) -> Any:

@@ -24,10 +24,10 @@ from boards.panel import Board, Kind, Panel, Query, Section, Step
 _SLOW: Final = (Step(0.1, Colour.WAITING), Step(0.5, Colour.FAILED))
 _FULL: Final = (Step(0.5, Colour.WAITING), Step(0.9, Colour.FAILED))
 _OFF: Final = (Step(1, Colour.WAITING), Step(5, Colour.FAILED))
-_QUEUE: Final = (
-    f"max ({gauge('journal_writes_waiting', JOURNAL, 'max', 'instance, journal')}"
-    f" / {gauge('journal_writes_limit', JOURNAL, 'max', 'instance, journal')})"
-)
+_WAITING: Final = gauge("journal_writes_waiting", JOURNAL, "max", "instance, journal")
+_PLACES: Final = gauge("journal_writes_limit", JOURNAL, "max", "instance, journal")
+_QUEUE: Final = f"max ({_WAITING} / {_PLACES})"
+_QUEUE_OF_EACH: Final = f"max by (instance) ({_WAITING} / {_PLACES})"
 _COUNTED: Final = f"time() - {journal_gauge('transfers_counted_timestamp_seconds', JOURNAL, 'journal')}"
 _OFFSET: Final = f"abs(mm_gateway_clock_offset_seconds{{{JOURNAL}}})"
 
@@ -204,18 +204,15 @@ WRITING: Final = (
         colours={"half are smaller (p50)": Colour.OTHER, "19 of 20 are smaller (p95)": Colour.LOAD},
     ),
     Panel(
-        "Writes that wait, fullest gateway",
+        "Queue in use, by gateway",
         "Does a queue build up?",
         Kind.LINES,
-        "short",
-        (
-            Query(gauge("journal_writes_waiting", JOURNAL, "max"), "waiting"),
-            Query(gauge("journal_writes_limit", JOURNAL, "min"), "limit"),
-        ),
+        "percentunit",
+        (Query(_QUEUE_OF_EACH, "{{instance}}"),),
         good="Near 0.",
         act="It grows: commits take too long. At the limit calls are refused.",
         links=(runbook("JournalQueueFull"), runbook("JournalSlow"), links.OVERVIEW),
-        colours={"waiting": Colour.WAITING, "limit": Colour.LIMIT},
+        steps=_FULL,
     ),
 )
 
@@ -259,7 +256,7 @@ ROOM: Final = (
         "idle: the database is "
         "away.",
         links=(runbook("JournalFails"), runbook("JournalSlow"), links.PROCESS),
-        colours={"in use": Colour.LOAD, "idle": Colour.DECLINED, "limit": Colour.LIMIT},
+        colours={"in use": Colour.LOAD, "idle": Colour.OTHER, "limit": Colour.LIMIT},
         width=6,
         empty="no database",
     ),

@@ -56,7 +56,7 @@ SAFE: Final = (
         height=3,
     ),
     Panel(
-        "Oldest undelivered end",
+        "Oldest undelivered",
         "Is a decision on its way for too long?",
         Kind.STAT,
         "s",
@@ -144,12 +144,12 @@ SAFE: Final = (
         height=3,
     ),
     Panel(
-        "Fastest budget burn, 1 h",
+        "Budget burn, 1 h",
         "Is a promise to an operator about to be broken?",
         Kind.STAT,
         "short",
         (Query(f"max ({burn('1h')})"),),
-        good="Below 1: at 1 an error budget lasts exactly for its period.",
+        good="Below 1, at the operator where it is fastest: at 1 an error budget lasts exactly for its period.",
         act="Above 14 the budget of a month is gone in two days. The board Operator shows which calls fail "
         "or are slow.",
         links=(runbook("BudgetBurnsFast"), runbook("BudgetBurnsSlow"), links.OPERATOR),

@@ -17,6 +17,10 @@ _MEMORY: Final = (
 )
 _OPEN_FILES: Final = gauge("process_open_fds", INSTANCE, "max", "instance")
 _FILES: Final = f"{_OPEN_FILES} / {gauge('process_max_fds', INSTANCE, 'max', 'instance')}"
+_CONNECTIONS: Final = (
+    f"{gauge('connections', where(INSTANCE, listener='wallet'), 'max', 'instance')}"
+    f" / {gauge('connections_limit', where(INSTANCE, listener='wallet'), 'min', 'instance')}"
+)
 _CERTIFICATE_DAYS: Final = (
     f"({gauge('certificate_expiry_timestamp_seconds', INSTANCE, 'min', 'certificate')} - time()) / {_DAY_S}"
 )
@@ -41,7 +45,7 @@ NOW_ROW: Final = (
         decimals=0,
     ),
     Panel(
-        "Since the last restart",
+        "Since last restart",
         "Was a gateway restarted?",
         Kind.STAT,
         "s",
@@ -68,12 +72,12 @@ NOW_ROW: Final = (
         height=3,
     ),
     Panel(
-        "Memory in use, fullest",
+        "Memory used",
         "Will one be killed for its memory?",
         Kind.STAT,
         "percentunit",
         (Query(f"max ({_MEMORY})"),),
-        good="Below 85 % of the limit of its control group.",
+        good="Below 85 % of the limit of its control group, on the fullest gateway.",
         act="It keeps growing: report it, and restart that gateway before the kernel does.",
         links=(runbook("MemoryNearLimit"), links.OVERVIEW),
         steps=_NEAR,
@@ -83,12 +87,12 @@ NOW_ROW: Final = (
         empty="no limit",
     ),
     Panel(
-        "File descriptors in use, fullest",
+        "Descriptors used",
         "Will connections be refused?",
         Kind.STAT,
         "percentunit",
         (Query(f"max ({_FILES})"),),
-        good="Below 85 %.",
+        good="Below 85 % of the allowed number, on the fullest gateway.",
         act="Raise `ulimit -n`, or lower `server.max_connections`.",
         links=(runbook("ConnectionsFull"), links.OVERVIEW),
         steps=_NEAR,
@@ -97,7 +101,7 @@ NOW_ROW: Final = (
         decimals=0,
     ),
     Panel(
-        "Next certificate ends in",
+        "Certificate ends in",
         "Is a certificate about to end?",
         Kind.STAT,
         "d",
@@ -129,7 +133,7 @@ NOW_ROW: Final = (
         height=3,
     ),
     Panel(
-        "Log lines dropped, 1 h",
+        "Log lines lost, 1 h",
         "Is the log complete?",
         Kind.STAT,
         "short",
@@ -169,6 +173,7 @@ PROCESS: Final = (
         good="Below 70 %: the rest is for peaks.",
         act="Add an instance; the journal is shared, so it takes its part of the load at once.",
         links=(runbook("LoopStalls"), links.OVERVIEW),
+        maximum=1,
         steps=(Step(0.7, Colour.WAITING), Step(0.95, Colour.FAILED)),
     ),
     Panel(
@@ -221,23 +226,15 @@ PROCESS: Final = (
 
 EDGE: Final = (
     Panel(
-        "Open connections, fullest gateway",
+        "The game's connections, by gateway",
         "Is there room for more connections?",
         Kind.LINES,
-        "short",
-        (
-            Query(gauge("connections", where(INSTANCE, listener="wallet"), "max"), "of the game"),
-            Query(gauge("connections", where(INSTANCE, listener="admin"), "max"), "on the admin listener"),
-            Query(gauge("connections_limit", where(INSTANCE, listener="wallet"), "min"), "limit of the game's"),
-        ),
-        good="Well below the limit.",
+        "percentunit",
+        (Query(_CONNECTIONS, "{{instance}}"),),
+        good="Well below 80 % of `server.max_connections`.",
         act="Near the limit: the game or the balancer opens more than it uses; then raise `server.max_connections`.",
         links=(runbook("ConnectionsFull"), links.CHECK_FILE, links.OVERVIEW),
-        colours={
-            "of the game": Colour.LOAD,
-            "on the admin listener": Colour.OTHER,
-            "limit of the game's": Colour.LIMIT,
-        },
+        steps=_NEAR,
         width=6,
     ),
     Panel(
@@ -254,11 +251,8 @@ EDGE: Final = (
         steps=(Step(0.1, Colour.WAITING),),
         colours={
             "credentials": Colour.FAILED,
-            "address": Colour.WAITING,
-            "connections": Colour.UNDONE,
-            "malformed": Colour.DECLINED,
-            "slow": Colour.OTHER,
-            "checks": Colour.LOAD,
+            "connections": Colour.WAITING,
+            "address": Colour.DECLINED,
         },
         width=6,
         empty="nothing refused",
@@ -303,7 +297,7 @@ EDGE: Final = (
             "reloaded": Colour.OK,
             "reload refused": Colour.FAILED,
             "clock stepped": Colour.WAITING,
-            "log lines dropped": Colour.UNDONE,
+            "log lines dropped": Colour.OTHER,
         },
         width=6,
     ),

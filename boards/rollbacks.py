@@ -49,7 +49,7 @@ NOW_ROW: Final = (
         good="A few percent, the same every day. It is counted over the time that the board shows.",
         act="`mm-gateway rollbacks --since 2h --sum` says why, or the panels below.",
         links=(runbook("HoldsFailing"), links.REASONS, links.OPERATOR),
-        steps=(Step(0.1, Colour.WAITING), Step(0.3, Colour.FAILED)),
+        steps=(Step(0.2, Colour.WAITING), Step(0.5, Colour.FAILED)),
         width=4,
         height=3,
         decimals=1,
@@ -227,7 +227,7 @@ WHY: Final = (
         columns=(
             Column(
                 "times given",
-                f"topk(8, {increase(_REASONS, OPERATOR, 'operator, source, category')} > 0.5)",
+                f"topk(8, round({increase(_REASONS, OPERATOR, 'operator, source, category')}) > 0)",
                 "short",
                 (Step(100, Colour.WAITING),),
             ),
@@ -254,7 +254,7 @@ WAITING_ROW: Final = (
         "`--operator`, `--who` and `--why` saves waiting for the schedule.",
         links=(runbook("Undelivered"), runbook("Parked"), links.UNDELIVERED, links.OPERATOR),
         colours={
-            "being confirmed": Colour.LOAD,
+            "being confirmed": Colour.OK,
             "being rolled back": Colour.UNDONE,
             "answer not known yet": Colour.WAITING,
             "parked": Colour.FAILED,

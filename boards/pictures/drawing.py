@@ -27,8 +27,6 @@ ROW_PX: Final = 38
 HEAD_PX: Final = 44
 GAP_PX: Final = 8
 TITLE_PX: Final = 24
-COLOURS: Final = 128
-"""In a file: flat areas need no more, and it is a third as large."""
 
 PAGE: Final = "#f4f5f5"
 CARD: Final = "#ffffff"
@@ -58,7 +56,9 @@ class Canvas:
         """The surface of a panel."""
         corner = (x / self._width, 1 - (y + height) / self._height)
         size = (width / self._width, height / self._height)
-        shape = FancyBboxPatch(corner, *size, boxstyle="square,pad=0", facecolor=colour, edgecolor=EDGE, linewidth=0.8)
+        shape = FancyBboxPatch(
+            corner, *size, boxstyle="square,pad=0", facecolor=colour, edgecolor=EDGE, linewidth=0.8, zorder=-1
+        )
         self.figure.add_artist(shape)
 
     def axes(self, x: float, y: float, width: float, height: float) -> Axes:
@@ -67,11 +67,13 @@ class Canvas:
         return self.figure.add_axes(place)
 
     def write(self, path: Path) -> None:
-        """Writes the picture, with few colours."""
+        """Writes the picture."""
         drawn = io.BytesIO()
         self.figure.savefig(drawn, format="png", facecolor=PAGE)
         plt.close(self.figure)
-        Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        # A third as large; this method keeps the colours of meanings, however small their areas.
+        few = Image.open(drawn).convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        few.save(path, optimize=True)
 
 
 def draw(board: Mapping[str, Any], recorded: Mapping[str, Any], path: Path) -> None:

@@ -10,19 +10,20 @@ from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
-from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.patches import Rectangle
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, MaxNLocator, MultipleLocator
 
 from boards.pictures import shown, units
 
 GREY: Final = "#666666"
 LINE: Final = "#e4e5e6"
-LEGEND_PX: Final = 6.0
-CHARACTER_PX: Final = 5.6
-"""About: of a legend's letters, and of what stands before each name."""
-MARK_PX: Final = 26.0
-STATES_LEFT: Final = 0.27
+LEGEND_SIZE: Final = 7.5
+LEGEND_PX: Final = LEGEND_SIZE * 100 / 72
+MARK_PX: Final = 28.0
+"""The mark before a name, and the gaps around both."""
 MANY: Final = 3
+"""Lines of a legend: what comes after them is left out, as Grafana scrolls it."""
 
 
 @dataclass(frozen=True)
@@ -91,39 +92,33 @@ def _height_px(axes: Axes) -> float:
 
 def _legend(axes: Axes, entries: list[tuple[str, str]]) -> float:
     """Writes names below, in as many lines as they need. Returns the height that they take, in pixels."""
-    lines: list[list[tuple[str, str]]] = [[]]
-    used, room = 0.0, _width_px(axes) - 16
+    lines: list[list[tuple[float, str, str]]] = [[]]
+    x = 0.0
     for name, colour in entries:
-        need = len(name) * CHARACTER_PX + MARK_PX
-        if used + need > room and lines[-1]:
+        need = _length_px(name) + MARK_PX
+        if x + need > _width_px(axes) - 16 and lines[-1]:
             lines.append([])
-            used = 0.0
-        lines[-1].append((name, colour))
-        used += need
+            x = 0.0
+        lines[-1].append((x, name, colour))
+        x += need
     lines = lines[:MANY]
-    wide, high = _width_px(axes), _height_px(axes)
     for number, line in enumerate(reversed(lines)):
-        x, y = 10.0, (9 + 14 * number) / high
-        for name, colour in line:
-            axes.figure.add_artist(_mark(axes, x / wide, y, wide, high, colour))
-            _place(axes, (x + 15) / wide, y, name)
-            x += len(name) * CHARACTER_PX + MARK_PX
+        for x, name, colour in line:
+            _name(axes, 10 + x, 9 + 14 * number, name, colour)
     return 14.0 * len(lines)
 
 
-def _mark(axes: Axes, x: float, y: float, wide: float, high: float, colour: str) -> Patch:
-    box = axes.get_position()
-    return Rectangle(
-        (box.x0 + box.width * x, box.y0 + box.height * (y - 2 / high)),
-        box.width * 11 / wide,
-        box.height * 4 / high,
-        color=colour,
-    )
+def _length_px(text: str) -> float:
+    return float(TextPath((0, 0), text, size=LEGEND_PX).get_extents().width)
 
 
-def _place(axes: Axes, x: float, y: float, name: str) -> None:
+def _name(axes: Axes, x: float, y: float, name: str, colour: str) -> None:
+    """A line of the legend: a mark and a name, at a place in pixels from the panel's lower left corner."""
     box = axes.get_position()
-    axes.figure.text(box.x0 + box.width * x, box.y0 + box.height * y, name, fontsize=7.5, color="#333333", va="center")
+    across, up = box.width / _width_px(axes), box.height / _height_px(axes)
+    corner = (box.x0 + across * x, box.y0 + up * (y - 2))
+    axes.figure.add_artist(Rectangle(corner, 11 * across, 4 * up, color=colour))
+    axes.figure.text(corner[0] + 15 * across, box.y0 + up * y, name, fontsize=LEGEND_SIZE, color="#333333", va="center")
 
 
 def graph(axes: Axes, panel: shown.Panel, answers: Mapping[str, Any], moment: Moment) -> None:
@@ -171,12 +166,19 @@ def _stack(axes: Axes, found: list[shown.Series], colours: list[str], moment: Mo
 
 def _axis(axes: Axes, panel: shown.Panel, moment: Moment) -> None:
     axes.set_xlim(moment.start, moment.end)
-    low, high = axes.get_ylim()
-    lowest = min((value for line in axes.lines for value in line.get_ydata() if value == value), default=0.0)  # noqa: PLR0124
-    axes.set_ylim(min(0.0, low if lowest < 0 else 0.0), max(high, 1e-9))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    low, high = axes.dataLim.intervaly
+    if not math.isfinite(high) or high <= 0:
+        high = 1.0
+    high = max(high, panel["fieldConfig"]["defaults"]["custom"].get("axisSoftMax", 0.0))
+    axes.set_ylim(min(0.0, low * 1.05), high * 1.05)
+    axes.yaxis.set_major_locator(_ticks(shown.unit(panel), high))
     _labels(axes, moment)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: units.text(value, shown.unit(panel))))
+
+
+def _ticks(unit: str, high: float) -> Locator:
+    """At round numbers: of bytes these are powers of two."""
+    return MultipleLocator(2 ** round(math.log2(high / 3))) if unit == "bytes" else MaxNLocator(4)
 
 
 def _labels(axes: Axes, moment: Moment) -> None:

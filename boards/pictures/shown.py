@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -102,13 +101,14 @@ def series_colours(panel: Panel, names: list[str]) -> list[str]:
 
 
 def _shades(base: str, count: int) -> list[str]:
-    """Colours of one hue, from dark to light, the colour itself among them."""
-    hue, light, strength = colorsys.rgb_to_hls(*_parts(base))
-    lights = [light] if count == 1 else [0.25 + 0.55 * number / (count - 1) for number in range(count)]
-    return [_hex(colorsys.hls_to_rgb(hue, lightness, strength)) for lightness in lights]
+    """Colours from dark to light: the colour itself, mixed with black or white, so that none looks like another's."""
+    places = [0.0] if count == 1 else [-0.5 + 1.2 * number / (count - 1) for number in range(count)]
+    return [_mixed(base, place) for place in places]
 
 
-def _hex(parts: tuple[float, float, float]) -> str:
+def _mixed(base: str, light: float) -> str:
+    """Towards black below 0, towards white above."""
+    parts = [part + (1 - part) * light if light > 0 else part * (1 + light) for part in _parts(base)]
     return "#" + "".join(f"{round(part * 255):02x}" for part in parts)
 
 
