@@ -102,7 +102,7 @@ def _heatmap(made: heatmap.Panel, panel: Panel) -> None:
         .steps(64)
     )
     made.y_axis(heatmap.YAxisConfig().unit(panel.unit))
-    made.cell_values(heatmap.CellValues().unit("reqps")).show_legend()
+    made.cell_values(heatmap.CellValues().unit("reqps")).show_legend().exemplars_color(Colour.UNDONE)
 
 
 def _table(made: table.Panel, panel: Panel) -> None:

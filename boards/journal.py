@@ -249,14 +249,14 @@ ROOM: Final = (
         (
             Query(gauge("journal_connections", where(JOURNAL, state="in_use"), "max"), "in use"),
             Query(gauge("journal_connections", where(JOURNAL, state="idle"), "max"), "idle"),
-            Query(gauge("journal_connections_limit", JOURNAL, "min"), "limit"),
+            Query(gauge("journal_connections_limit", JOURNAL, "min"), "limit of connections"),
         ),
         good="In use below the limit. SQLite has none.",
         act="At the limit for long: slow queries, or a `connections` that is too low. Neither in use nor "
         "idle: the database is "
         "away.",
         links=(runbook("JournalFails"), runbook("JournalSlow"), links.PROCESS),
-        colours={"in use": Colour.LOAD, "idle": Colour.OTHER, "limit": Colour.LIMIT},
+        colours={"in use": Colour.LOAD, "idle": Colour.OTHER, "limit of connections": Colour.LIMIT},
         width=6,
         empty="no database",
     ),

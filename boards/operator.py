@@ -50,7 +50,7 @@ def _kind(calls: str, name: str) -> Query:
 
 NOW_ROW: Final = (
     Panel(
-        "Holds that fail, 5 min",
+        "Failed holds, 5 min",
         "Can players buy?",
         Kind.STAT,
         "percentunit",

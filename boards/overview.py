@@ -85,7 +85,7 @@ SAFE: Final = (
         height=3,
     ),
     Panel(
-        "Journal failures, 5 min",
+        "Failed commits, 5 min",
         "Can every transfer be recorded?",
         Kind.STAT,
         "short",

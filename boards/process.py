@@ -183,12 +183,12 @@ PROCESS: Final = (
         "bytes",
         (
             Query(gauge("process_resident_memory_bytes", INSTANCE, "max", "instance"), "{{instance}}"),
-            Query(gauge("memory_limit_bytes", INSTANCE, "min"), "limit", optional=True),
+            Query(gauge("memory_limit_bytes", INSTANCE, "min"), "limit of memory", optional=True),
         ),
         good="Level after the first hour.",
         act="It grows for days: report it, with the number of remembered sessions beside.",
         links=(runbook("MemoryNearLimit"), links.OVERVIEW),
-        colours={"limit": Colour.LIMIT},
+        colours={"limit of memory": Colour.LIMIT},
     ),
     Panel(
         "Sessions in memory",
