@@ -148,6 +148,23 @@ throughput: $(DEV)  ## group commit against one commit a call, and two gateways 
 deployment: $(DEV)  ## have promtool, Prometheus, HAProxy, systemd and Docker, where installed, check and try config/
 	@$(BIN)/python -m tests.deployment
 
+.PHONY: boards
+boards: $(DEV)  ## generate Grafana's dashboards, config/grafana, from the package boards
+	@$(BIN)/python -m boards
+
+BOARDS := .venv-boards/.installed
+RECORDED ?= build/night/boards.json
+
+$(BOARDS): boards/pictures/requirements.txt $(DEV)
+	@echo "setting up .venv-boards"
+	@test -x .venv-boards/bin/python || $(PYTHON) -m venv .venv-boards
+	@.venv-boards/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r boards/pictures/requirements.txt
+	@touch $@
+
+.PHONY: pictures
+pictures: boards $(BOARDS)  ## draw the boards into docs/boards with the data of RECORDED=build/night/boards.json
+	@.venv-boards/bin/python -m boards.pictures draw $(RECORDED)
+
 .PHONY: lock
 lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
 	$(LOCK) requirements/run.in -o requirements/run.txt
@@ -157,10 +174,11 @@ lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
 	$(LOCK) requirements/run.in --resolution lowest-direct -o build/floor.txt
 	$(LOCK) requirements/dev.in -c build/floor.txt -c requirements/build.txt -o requirements/floor.txt
 	$(LOCK) bench/requirements.in -o bench/requirements.txt
+	$(LOCK) boards/pictures/requirements.in -o boards/pictures/requirements.txt
 	$(LOCK) tests/fuzz/requirements.in -c requirements/run.txt -c requirements/build.txt -o tests/fuzz/requirements.txt
 	@echo "make lock: requirements/*.txt are up to date"
 
 .PHONY: clean
 clean:  ## remove what make has set up and measured
-	rm -rf $(VENV) .venv-bench .bench .venv-floor .venv-fuzz .fuzz build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find gateway adapters tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf $(VENV) .venv-bench .bench .venv-boards .venv-floor .venv-fuzz .fuzz build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find gateway adapters boards tests -name __pycache__ -prune -exec rm -rf {} +

@@ -107,19 +107,22 @@ def _heatmap(made: heatmap.Panel, panel: Panel) -> None:
 
 def _table(made: table.Panel, panel: Panel) -> None:
     made.cell_height(common.TableCellHeight.SM)
-    made.transformations(list(_joined(panel.columns)))
+    made.transformations(list(_joined(panel.key.split(", "), panel.columns)))
     made.sort_by([build.TableSortByFieldState().display_name(panel.columns[0].title).desc(True)])  # noqa: FBT003 - its own
     for column in panel.columns:
         made.override_by_name(column.title, list(_column(column)))
 
 
-def _joined(columns: tuple[Column, ...]) -> Iterable[DataTransformerConfig]:
+def _joined(key: list[str], columns: tuple[Column, ...]) -> Iterable[DataTransformerConfig]:
     """One row for each value of the labels that the columns' queries have in common."""
     yield DataTransformerConfig(id_val="merge", options={})
     # A single query's column has no letter in its name.
     names = ["Value"] if len(columns) == 1 else [f"Value #{chr(ord('A') + number)}" for number in range(len(columns))]
     titles = {name: column.title for name, column in zip(names, columns, strict=True)}
-    yield DataTransformerConfig(id_val="organize", options={"excludeByName": {"Time": True}, "renameByName": titles})
+    order = {name: place for place, name in enumerate([*key, *names])}
+    yield DataTransformerConfig(
+        id_val="organize", options={"excludeByName": {"Time": True}, "indexByName": order, "renameByName": titles}
+    )
 
 
 def _column(column: Column) -> Iterable[DynamicConfigValue]:

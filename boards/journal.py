@@ -64,7 +64,7 @@ NOW_ROW: Final = (
     ),
     Panel(
         "Queue in use",
-        "Is there room for more writes?",
+        "Can more writes wait?",
         Kind.STAT,
         "percentunit",
         (Query(_QUEUE),),
@@ -216,7 +216,7 @@ WRITING: Final = (
     ),
 )
 
-ROOM: Final = (
+RESOURCES: Final = (
     Panel(
         "Rows",
         "How fast does the journal grow?",
@@ -291,7 +291,7 @@ BOARD: Final = Board(
     (
         Section("", NOW_ROW),
         Section("Writing", WRITING),
-        Section("Room", ROOM),
+        Section("Disk, connections and clocks", RESOURCES),
     ),
     variables=("datasource", "job", "instance", "journal"),
 )

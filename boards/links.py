@@ -39,6 +39,8 @@ OVERVIEW: Final = board("overview", "Overview", operator=False)
 JOURNAL: Final = board("journal", "Journal", operator=False)
 PROCESS: Final = board("process", "Process and edge", operator=False)
 
+RUNBOOKS: Final = Link("Runbooks: all", "${runbooks}/README.md")
+
 PARKED: Final = command("mm-gateway transfers --state parked", "Parked")
 HELD: Final = command("mm-gateway transfers --state held --until 1h", "Abandoned")
 UNDELIVERED: Final = command("mm-gateway transfers --state confirming --state rolling_back", "Undelivered")

@@ -37,9 +37,9 @@ _ALL_BOARDS: Final = (
 )  # fmt: skip
 _BREAKERS: Final = Mark(
     "Circuit breakers",
-    f"{gauge('breaker_state', where(OPERATOR, state='open|half_open'), 'max', 'operator, calls, state')} > 0",
-    "{{operator}}: {{calls}} {{state}}",
-    "operator, calls, state",
+    f"1 - {gauge('breaker_state', where(OPERATOR, state='closed'), 'min', 'operator')} > 0",
+    "{{operator}}: calls are held back",
+    "operator",
     Colour.WAITING,
 )
 

@@ -43,6 +43,19 @@ from boards.series import (
 _IN_USE: Final = gauge("operator_calls_in_use", OPERATOR, "max")
 _LIMIT: Final = gauge("operator_calls_limit", OPERATOR, "max")
 
+KINDS: Final = {
+    "reads": "verifySession|getBalance|lookUp",
+    "withdraws and deposits": HOLDS,
+    "confirms": "confirmWithdrawal|confirmDeposit",
+    "rollbacks": "rollbackWithdrawal|rollbackDeposit",
+}
+KIND_COLOURS: Final = {
+    "reads": Colour.OTHER,
+    "withdraws and deposits": Colour.LOAD,
+    "confirms": Colour.OK,
+    "rollbacks": Colour.UNDONE,
+}
+
 
 def _kind(calls: str, name: str) -> Query:
     return Query(or_zero(total("call_seconds_count", where(OPERATOR, call=calls))), name)
@@ -93,7 +106,7 @@ NOW_ROW: Final = (
     ),
     Panel(
         "Slots in use",
-        "Is there room for more calls?",
+        "Are slots free for more calls?",
         Kind.STAT,
         "percentunit",
         (Query(f"max ({gauge('operator_calls_in_use', OPERATOR, 'max', 'instance, operator')}"
@@ -184,23 +197,13 @@ GAME: Final = (
         "What does the game ask for?",
         Kind.LINES,
         "reqps",
-        (
-            _kind("verifySession|getBalance", "reads"),
-            _kind(HOLDS, "withdraws and deposits"),
-            _kind("confirmWithdrawal|confirmDeposit", "confirms"),
-            _kind("rollbackWithdrawal|rollbackDeposit", "rollbacks"),
-        ),
+        tuple(_kind(calls, name) for name, calls in KINDS.items()),
         good="Withdraws and deposits together are as many as confirms and rollbacks.",
         act="Confirms stay away: the game leaves transfers held. No calls at all: the game or the balancer "
         "does not reach "
         "this gateway.",
         links=(runbook("Abandoned"), links.HELD, links.ROLLBACKS),
-        colours={
-            "reads": Colour.OTHER,
-            "withdraws and deposits": Colour.LOAD,
-            "confirms": Colour.OK,
-            "rollbacks": Colour.UNDONE,
-        },
+        colours=KIND_COLOURS,
     ),
     Panel(
         "Errors by name, six most frequent",
@@ -266,15 +269,20 @@ ANSWERED: Final = (
         steps=SLOW_STEPS,
     ),
     Panel(
-        "Slowest answers by call (p95)",
+        "Time of answers by kind of call (p95)",
         "Which of its calls is slow?",
         Kind.LINES,
         "s",
-        (Query(quantile(0.95, "operator_call_seconds", OPERATOR, "call"), "{{call}}", exemplars=True),),
+        tuple(
+            Query(quantile(0.95, "operator_call_seconds", where(OPERATOR, call=calls)), name)
+            for name, calls in KINDS.items()
+        ),
         good="All below a second.",
-        act="One call alone: the operator's handling of that call. All: its whole system, or the network.",
+        act="One kind alone: the operator's handling of these calls. All: its whole system, or the network.",
         links=(runbook("OperatorSlow"), links.OVERVIEW),
         steps=SLOW_STEPS,
+        colours=KIND_COLOURS,
+        empty="no calls",
     ),
 )
 
@@ -349,7 +357,7 @@ ENDS: Final = (
         ),
         good="Nothing old; the next try is never overdue (below 0) for long.",
         act="Tries come less often the longer an outage lasts, up to one an hour: after it, use `mm-gateway retry`. "
-        "Overdue: no gateway delivers, see whether they run.",
+        "Overdue: the circuit breaker holds tries back, or no gateway runs.",
         links=(runbook("Undelivered"), links.UNDELIVERED, links.ROLLBACKS),
         steps=AGE_STEPS,
         colours={"age of the oldest": Colour.WAITING, "until the next try": Colour.LOAD},

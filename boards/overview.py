@@ -138,7 +138,7 @@ SAFE: Final = (
         (Query('count(ALERTS{alertname=~"MmGateway.+", alertstate="firing"}) or vector(0)'),),
         good="0.",
         act="The panel Firing and pending alerts names them; each has a runbook.",
-        links=(links.OPERATOR, links.ROLLBACKS, links.JOURNAL, links.PROCESS),
+        links=(links.RUNBOOKS, links.OPERATOR, links.ROLLBACKS, links.JOURNAL, links.PROCESS),
         steps=(Step(1, Colour.FAILED),),
         width=3,
         height=3,
@@ -191,6 +191,7 @@ FAST: Final = (
         steps=FAILING_STEPS,
         shades=Colour.FAILED,
         width=6,
+        empty="no calls",
         series_link=links.operators_board(),
     ),
     Panel(
@@ -240,7 +241,10 @@ WHO: Final = (
         good="No coloured cell.",
         act="Click an operator for its board. Several at once: look for a common cause first, at the journal "
         "and the network.",
-        links=(runbook("BreakerNotClosed"), runbook("OperatorRefusing"), runbook("OperatorSlow"), links.OPERATOR),
+        links=(
+            *map(runbook, ("ManyOperatorsDown", "BreakerNotClosed", "OperatorRefusing", "OperatorSlow")),
+            links.OPERATOR,
+        ),
         width=14,
         height=8,
         key="operator",
@@ -271,7 +275,7 @@ WHO: Final = (
         ),
         good="Empty.",
         act="Each alert has a runbook of its own name, and the alert itself links to it.",
-        links=(links.OPERATOR, links.ROLLBACKS, links.JOURNAL, links.PROCESS),
+        links=(links.RUNBOOKS, links.OPERATOR, links.ROLLBACKS, links.JOURNAL, links.PROCESS),
         states={1: ("pending", Colour.WAITING), 2: ("firing", Colour.FAILED)},
         steps=BREAKER_STEPS,
         width=10,

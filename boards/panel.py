@@ -70,8 +70,8 @@ class Panel:
 
     `good` says what the panel looks like when all is well, `act` what to do when it does not. `base` is the colour
     below the first of `steps`, `colours` that of single series by their name; what is left is drawn in shades of
-    `shades`. `states` names the values of a panel of states. `empty` is shown where there is no series, which is in
-    order: without it a panel always has some.
+    `shades`. `states` names the values of a panel of states. `key` has the labels that name a row of a table. `empty`
+    is shown where there is no series, which is in order: without it a panel always has some.
     """
 
     title: str

@@ -227,7 +227,7 @@ PROCESS: Final = (
 EDGE: Final = (
     Panel(
         "The game's connections, by gateway",
-        "Is there room for more connections?",
+        "Can more connections be opened?",
         Kind.LINES,
         "percentunit",
         (Query(_CONNECTIONS, "{{instance}}"),),
@@ -274,7 +274,7 @@ EDGE: Final = (
         empty="no certificates",
     ),
     Panel(
-        "Reloads, refusals and clock steps",
+        "Reloads, clock steps, lost log lines",
         "Was the configuration or the clock changed?",
         Kind.STACK,
         "short",

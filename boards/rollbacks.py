@@ -39,6 +39,11 @@ _UNDONE: Final = share(
     total("transfers_ended_total", OPERATOR, window="$__range"),
 )
 
+_GATEWAYS_OWN: Final = share(
+    total(_REASONS, where(OPERATOR, source="gateway"), window="$__range"),
+    total(_REASONS, OPERATOR, window="$__range"),
+)
+
 NOW_ROW: Final = (
     Panel(
         "Undone transfers",
@@ -57,24 +62,21 @@ NOW_ROW: Final = (
     ),
     Panel(
         "Begun by the gateway",
-        "How many rollbacks did the gateway begin by itself?",
+        "What share of rollbacks did the gateway begin by itself?",
         Kind.STAT,
-        "short",
-        (Query(increase(_REASONS, where(OPERATOR, source="gateway"))),),
+        "percentunit",
+        (Query(_GATEWAYS_OWN),),
         good="Few: each stands for an operator's answer that was not clear, or for a gateway that died.",
         act="`mm-gateway rollbacks --since 2h --source gateway` lists them.",
-        links=(
-            runbook("HoldsFailing"),
-            links.GATEWAYS_REASONS,
-            links.OPERATOR,
-        ),
-        steps=(Step(100, Colour.WAITING),),
+        links=(runbook("HoldsFailing"), links.GATEWAYS_REASONS, links.OPERATOR),
+        steps=(Step(0.2, Colour.WAITING), Step(0.5, Colour.FAILED)),
         width=4,
         height=3,
-        decimals=0,
+        decimals=1,
+        empty="no rollbacks",
     ),
     Panel(
-        "Oldest undelivered end",
+        "Oldest undelivered",
         "For how long has a decision waited?",
         Kind.STAT,
         "s",
@@ -229,7 +231,6 @@ WHY: Final = (
                 "times given",
                 f"topk(8, round({increase(_REASONS, OPERATOR, 'operator, source, category')}) > 0)",
                 "short",
-                (Step(100, Colour.WAITING),),
             ),
         ),
         series_link=links.operators_board(),
@@ -314,6 +315,7 @@ WAITING_ROW: Final = (
         links=(runbook("DeliveryFailing"), links.OPERATOR),
         steps=(Step(2, Colour.WAITING), Step(5, Colour.FAILED)),
         width=12,
+        empty="nothing acknowledged",
         series_link=links.operators_board(),
     ),
     Panel(

@@ -13,11 +13,12 @@ from boards.pictures.names import DASHBOARDS, PICTURES
 
 def main() -> None:
     """Does what the command line asks."""
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
     arguments.run(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What may be typed."""
     parser = argparse.ArgumentParser(prog="python -m boards.pictures", description=__doc__)
     commands = parser.add_subparsers(required=True)
     recording = commands.add_parser("record", help="ask a Prometheus everything that the boards ask")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ HEAD_PX: Final = 44
 GAP_PX: Final = 8
 TITLE_PX: Final = 24
 
-PAGE: Final = "#f4f5f5"
+PAGE: Final = "#e8eaed"
 CARD: Final = "#ffffff"
 EDGE: Final = "#d8d9da"
 
@@ -126,7 +127,7 @@ def _stat(
     """A number on the colour of its threshold."""
     x, y, width, height = place
     numbers = [each.points[-1][1] for each in shown.series(panel, answers)]
-    known = [number for number in numbers if number == number]  # noqa: PLR0124 - not a number is not itself
+    known = [number for number in numbers if not math.isnan(number)]
     text = shown.value_text(panel, known[0]) if known else shown.empty_text(panel)
     colour = shown.colour_of(known[0], shown.steps(panel)) if known else CARD
     canvas.card(x, y, width, height, colour)

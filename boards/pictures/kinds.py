@@ -68,7 +68,7 @@ def nothing(axes: Axes, text: str) -> None:
 
 
 def _inset(axes: Axes, left: float = 0.0, below: float = 34.0) -> None:
-    """Leaves room for labels, and lines of the legend, within the panel."""
+    """Leaves space for labels, and lines of the legend, within the panel."""
     box = axes.get_position()
     figure = axes.figure.get_size_inches() * axes.figure.dpi
     left = left or 62.0
@@ -159,7 +159,7 @@ def _stack(axes: Axes, found: list[shown.Series], colours: list[str], moment: Mo
     times = [moment.start + moment.step * number for number in range(count)]
     rows = []
     for each in found:
-        known = {round((at - moment.start) / moment.step): value for at, value in each.points if value == value}  # noqa: PLR0124
+        known = {round((at - moment.start) / moment.step): value for at, value in each.points if not math.isnan(value)}
         rows.append([known.get(number, 0.0) for number in range(count)])
     axes.stackplot(times, rows, colors=colours, alpha=0.75, lw=0)
 
@@ -240,8 +240,7 @@ def states(axes: Axes, panel: shown.Panel, answers: Mapping[str, Any], moment: M
     used = {value for each in found for _, value in each.points}
     entries = [(shown.value_text(panel, value), shown.colour_of(value, steps)) for value in sorted(used)]
     height = _legend(axes, entries)
-    longest = max(len(each.name) for each in found)
-    _inset(axes, left=12 + 5.2 * longest, below=24 + height)
+    _inset(axes, left=18 + max(_length_px(each.name) for each in found), below=24 + height)
     for row, each in enumerate(found):
         for at, value in each.points:
             axes.barh(row, moment.step * 1.02, 0.7, left=at, color=shown.colour_of(value, steps), lw=0)
@@ -257,8 +256,7 @@ def bars(axes: Axes, panel: shown.Panel, answers: Mapping[str, Any], _: Moment) 
     """A bar for each series, as long as its number."""
     found = shown.series(panel, answers)
     values = [each.points[-1][1] for each in found]
-    longest = max(len(each.name) for each in found)
-    _inset(axes, left=14 + 5.2 * longest, below=10)
+    _inset(axes, left=18 + 1.07 * max(_length_px(each.name) for each in found), below=10)
     most = panel["fieldConfig"]["defaults"].get("max") or max(values)
     steps = shown.steps(panel)
     axes.barh(range(len(found)), [min(value, most) for value in values], 0.6,

@@ -21,6 +21,8 @@ POINTS: Final = 240
 """Of a graph: about as many as Grafana asks for in a panel of a third of a laptop's screen."""
 SCRAPES_IN_A_RATE: Final = 4
 
+OVER_THE_RANGE: Final = False
+
 Ask = Callable[[str, bool], Awaitable[list[Any]]]
 """Asks for an expression, at the end (true) or over the range (false)."""
 
@@ -84,7 +86,7 @@ async def _board(board: dict[str, Any], ask: Ask) -> dict[str, Any]:
     for panel, target in _targets(board):
         asked = panels.setdefault(str(panel["id"]), {})
         asked[target["refId"]] = await ask(target["expr"], bool(target.get("instant")))
-    marks = {mark["name"]: await ask(mark["expr"], False) for mark in board["annotations"]["list"]}  # noqa: FBT003
+    marks = {mark["name"]: await ask(mark["expr"], OVER_THE_RANGE) for mark in board["annotations"]["list"]}
     return {"panels": panels, "annotations": marks}
 
 

@@ -132,7 +132,7 @@ def table(panel: Panel, answers: Mapping[str, Any]) -> tuple[list[str], list[lis
             found.setdefault(tuple(each["metric"].items()), {})[title] = float(each["value"][1])
     first = next(iter(titles.values()))
     rows = sorted(found.items(), key=lambda row: _rank(row[1].get(first)), reverse=True)
-    labels = list(dict.fromkeys(name for key, _ in rows for name, _ in key))
+    labels = [name for name in _organized(panel)["indexByName"] if not name.startswith("Value")]
     shown = [
         [Cell(dict(key).get(label, ""), "") for label in labels]
         + [_cell(panel, title, values.get(title)) for title in titles.values()]
@@ -147,9 +147,14 @@ def _rank(value: float | None) -> float:
 
 def _titles(panel: Panel) -> dict[str, str]:
     """The title of each query's column, by its `refId`."""
-    renamed = next(each["options"]["renameByName"] for each in panel["transformations"] if each["id"] == "organize")
+    renamed = _organized(panel)["renameByName"]
     refs = [target["refId"] for target in panel["targets"]]
     return {ref: renamed["Value" if len(refs) == 1 else f"Value #{ref}"] for ref in refs}
+
+
+def _organized(panel: Panel) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = next(each for each in panel["transformations"] if each["id"] == "organize")["options"]
+    return found
 
 
 def _cell(panel: Panel, title: str, value: float | None) -> Cell:
