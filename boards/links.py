@@ -24,8 +24,13 @@ def board(name: str, title: str, operator: bool = True) -> Link:  # noqa: FBT001
 
 
 def operators_board() -> Link:
-    """The board Operator, for the operator whose series or cell was clicked."""
+    """The board Operator, for the operator whose series was clicked."""
     return Link("Board: Operator", f"/d/mm-gateway-operator?{KEPT}&var-operator=${{__field.labels.operator}}")
+
+
+def operators_board_of_row() -> Link:
+    """The same for a table, whose cells have no labels."""
+    return Link("Board: Operator", f"/d/mm-gateway-operator?{KEPT}&var-operator=${{__data.fields.operator}}")
 
 
 def command(text: str, alert: str) -> Link:

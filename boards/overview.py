@@ -259,7 +259,7 @@ WHO: Final = (
             Column("oldest undelivered", f"topk({_OPERATORS}, {_OLDEST})", "s",
                    AGE_STEPS),
         ),
-        series_link=links.operators_board(),
+        series_link=links.operators_board_of_row(),
     ),
     Panel(
         "Firing and pending alerts",

@@ -233,7 +233,7 @@ WHY: Final = (
                 "short",
             ),
         ),
-        series_link=links.operators_board(),
+        series_link=links.operators_board_of_row(),
         empty="no rollbacks",
     ),
 )

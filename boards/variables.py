@@ -13,6 +13,9 @@ DATA_SOURCE: Final = DataSourceRef("prometheus", "${datasource}")
 ALL: Final = ".*"
 """What `All` stands for: also series without the label, such as errors of calls whose operator is not known."""
 
+LABEL_VALUES: Final = 1
+"""How Grafana's Prometheus plugin numbers this kind of query."""
+
 _VALUES: Final = {
     "job": "label_values(mm_gateway_build_info, job)",
     "instance": 'label_values(mm_gateway_build_info{job=~"$job"}, instance)',
@@ -40,7 +43,7 @@ def _query(name: str, single: bool) -> build.QueryVariable:  # noqa: FBT001 - sa
         build.QueryVariable(name)
         .label(name.capitalize())
         .datasource(DATA_SOURCE)
-        .query({"query": _VALUES[name], "refId": f"variable-{name}"})
+        .query({"qryType": LABEL_VALUES, "query": _VALUES[name], "refId": f"variable-{name}"})
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.ALPHABETICAL_ASC)
     )

@@ -18,7 +18,7 @@ LINK = re.compile(r"\[[^\]]*\]\((?P<to>[^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(?P<title>.+)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 TARGET = re.compile(r"^(?P<name>[a-z-]+):.*  ## ", re.MULTILINE)
-DOCUMENTED = ("gateway", "adapters", "bench")
+DOCUMENTED = ("gateway", "adapters", "bench", "boards")
 PATH_NAMED = re.compile(r"\b(?:docs|tests)/[\w./-]*\w")
 TEST_NAMED = re.compile(r"\btest_\w+\b(?!\.py)")
 

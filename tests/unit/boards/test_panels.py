@@ -161,6 +161,9 @@ def test_what_is_clicked_leads_to_its_operator() -> None:
     clicked = [panel for panel in drawn() if panel["fieldConfig"]["defaults"].get("links")]
     assert clicked
     for panel in clicked:
+        (link,) = panel["fieldConfig"]["defaults"]["links"]
+        where = "${__data.fields.operator}" if panel["type"] == "table" else "${__field.labels.operator}"
+        assert link["url"].endswith(f"var-operator={where}")
         assert all("operator" in target["expr"] for target in panel["targets"])
 
 
