@@ -28,6 +28,9 @@ _WAITING: Final = gauge("journal_writes_waiting", JOURNAL, "max", "instance, jou
 _PLACES: Final = gauge("journal_writes_limit", JOURNAL, "max", "instance, journal")
 _QUEUE: Final = f"max ({_WAITING} / {_PLACES})"
 _QUEUE_OF_EACH: Final = f"max by (instance) ({_WAITING} / {_PLACES})"
+_AVERAGE_BATCH: Final = (
+    f"{total('journal_batch_writes_sum', JOURNAL)} / ({total('journal_batch_writes_count', JOURNAL)} > 0)"
+)
 _COUNTED: Final = f"time() - {journal_gauge('transfers_counted_timestamp_seconds', JOURNAL, 'journal')}"
 _OFFSET: Final = f"abs(mm_gateway_clock_offset_seconds{{{JOURNAL}}})"
 
@@ -194,14 +197,15 @@ WRITING: Final = (
         Kind.LINES,
         "short",
         (
-            Query(quantile(0.5, "journal_batch_writes", JOURNAL), "half are smaller (p50)"),
+            Query(_AVERAGE_BATCH, "on average"),
             Query(quantile(0.95, "journal_batch_writes", JOURNAL), "19 of 20 are smaller (p95)"),
         ),
         good="Below a hundred.",
         act="Several hundred: commits are the limit. A faster disk, or another journal for some operators.",
         links=(runbook("JournalQueueFull"), links.OVERVIEW),
         steps=(Step(256, Colour.WAITING),),
-        colours={"half are smaller (p50)": Colour.OTHER, "19 of 20 are smaller (p95)": Colour.LOAD},
+        colours={"on average": Colour.OTHER, "19 of 20 are smaller (p95)": Colour.LOAD},
+        empty="no commits",
     ),
     Panel(
         "Queue in use, by gateway",

@@ -22,6 +22,8 @@ LEGEND_SIZE: Final = 7.5
 LEGEND_PX: Final = LEGEND_SIZE * 100 / 72
 MARK_PX: Final = 28.0
 """The mark before a name, and the gaps around both."""
+MOST_TICKS: Final = 4
+ROUND_TIMES_S: Final = (30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400)
 MANY: Final = 3
 """Lines of a legend: what comes after them is left out, as Grafana scrolls it."""
 
@@ -177,8 +179,12 @@ def _axis(axes: Axes, panel: shown.Panel, moment: Moment) -> None:
 
 
 def _ticks(unit: str, high: float) -> Locator:
-    """At round numbers: of bytes these are powers of two."""
-    return MultipleLocator(2 ** round(math.log2(high / 3))) if unit == "bytes" else MaxNLocator(4)
+    """At round numbers: of bytes these are powers of two, of long times minutes, hours and days."""
+    if unit == "bytes":
+        return MultipleLocator(2 ** round(math.log2(high / 3)))
+    if unit == "s" and high > ROUND_TIMES_S[0]:
+        return MultipleLocator(next((each for each in ROUND_TIMES_S if high / each <= MOST_TICKS), high / MOST_TICKS))
+    return MaxNLocator(MOST_TICKS)
 
 
 def _labels(axes: Axes, moment: Moment) -> None:
