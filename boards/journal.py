@@ -42,9 +42,8 @@ NOW_ROW: Final = (
         "short",
         (Query(increase("journal_failures_total", JOURNAL, window=NOW)),),
         good="0.",
-        act="Withdraws are refused, nothing is sent. Free space on the disk or bring the database back; no "
-        "restart is needed. "
-        "`mm-gateway check --probe` says whether it can write.",
+        act="Withdraws are refused, nothing is sent. Free space on the disk or bring the database back; no restart is "
+        "needed. `mm-gateway check --probe` says whether it can write.",
         links=(runbook("JournalFails"), links.CHECK, links.OVERVIEW),
         steps=(Step(0.5, Colour.FAILED),),
         width=4,
@@ -100,8 +99,8 @@ NOW_ROW: Final = (
         "s",
         (Query(f"max ({_COUNTED})"),),
         good="Below 30 seconds.",
-        act="This journal does not answer: what the boards say about parked, held and undelivered transfers "
-        "is this old.",
+        act="This journal does not answer: what the boards say about parked, held and undelivered transfers is this "
+        "old.",
         links=(runbook("Uncounted"), links.CHECK, links.OVERVIEW),
         steps=(Step(60, Colour.WAITING), Step(120, Colour.FAILED)),
         width=4,
@@ -256,9 +255,8 @@ RESOURCES: Final = (
             Query(gauge("journal_connections_limit", JOURNAL, "min"), "limit of connections"),
         ),
         good="In use below the limit. SQLite has none.",
-        act="At the limit for long: slow queries, or a `connections` that is too low. Neither in use nor "
-        "idle: the database is "
-        "away.",
+        act="At the limit for long: slow queries, or a `connections` that is too low. Neither in use nor idle: the "
+        "database is away.",
         links=(runbook("JournalFails"), runbook("JournalSlow"), links.PROCESS),
         colours={"in use": Colour.LOAD, "idle": Colour.OTHER, "limit of connections": Colour.LIMIT},
         width=6,

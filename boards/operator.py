@@ -141,8 +141,7 @@ NOW_ROW: Final = (
         (Query(transfers("parked")),),
         good="0.",
         act="`mm-gateway transfers --state parked --operator NAME` lists them; agree with the operator, then "
-        "`mm-gateway retry` "
-        "or `mm-gateway resolve`.",
+        "`mm-gateway retry` or `mm-gateway resolve`.",
         links=(runbook("Parked"), links.PARKED, links.ROLLBACKS),
         steps=(Step(1, Colour.FAILED),),
         width=3,
@@ -187,8 +186,8 @@ GAME: Final = (
         "reqps",
         ANSWERS,
         good="Blue, with a little grey.",
-        act="Vermilion: see which error in the panel on the right. Orange: ends wait for the operator, and "
-        "are sent again.",
+        act="Vermilion: see which error in the panel on the right. Orange: ends wait for the operator, and are sent "
+        "again.",
         links=(runbook("HoldsFailing"), runbook("DeliveryFailing"), links.ROLLBACKS),
         colours=ANSWER_COLOURS,
     ),
@@ -199,9 +198,8 @@ GAME: Final = (
         "reqps",
         tuple(_kind(calls, name) for name, calls in KINDS.items()),
         good="Withdraws and deposits together are as many as confirms and rollbacks.",
-        act="Confirms stay away: the game leaves transfers held. No calls at all: the game or the balancer "
-        "does not reach "
-        "this gateway.",
+        act="Confirms stay away: the game leaves transfers held. No calls at all: the game or the balancer does not "
+        "reach this gateway.",
         links=(runbook("Abandoned"), links.HELD, links.ROLLBACKS),
         colours=KIND_COLOURS,
     ),
@@ -222,9 +220,8 @@ GAME: Final = (
             ),
         ),
         good="funds, session and limit are the players' own. Everything else is rare.",
-        act="unclear: the operator gave no clear answer. not_sent: it is not reachable, too busy, or its "
-        "breaker is open. "
-        "other_player: the game mixes up sessions. The page of errors says what each means.",
+        act="unclear: the operator gave no clear answer. not_sent: it is not reachable, too busy, or its breaker is "
+        "open. other_player: the game mixes up sessions. The page of errors says what each means.",
         links=(
             runbook("HoldsDeclined"),
             runbook("ReadsFailing"),
@@ -250,9 +247,8 @@ ANSWERED: Final = (
         "reqps",
         (Query(total("operator_call_seconds_count", OPERATOR, "verdict"), "{{verdict}}"),),
         good="success, and a few declined.",
-        act="unknown: no answer in time, a 5xx or an answer that is not of its protocol; each such withdraw "
-        "is rolled back. "
-        "unsent: no connection.",
+        act="unknown: no answer in time, a 5xx or an answer that is not of its protocol; each such withdraw is rolled "
+        "back. unsent: no connection.",
         links=(runbook("HoldsFailing"), runbook("OperatorSlow"), links.ROLLBACKS),
         colours=VERDICT_COLOURS,
     ),
@@ -263,8 +259,8 @@ ANSWERED: Final = (
         "s",
         (Query(total("operator_call_seconds_bucket", OPERATOR, "le"), "{{le}}", exemplars=True),),
         good="One dark band, low.",
-        act="Two bands: some calls, or one of the operator's machines, are slow. A band at the top: calls "
-        "run into the time limit.",
+        act="Two bands: some calls, or one of the operator's machines, are slow. A band at the top: calls run into "
+        "the time limit.",
         links=(runbook("OperatorSlow"), links.OVERVIEW),
         steps=SLOW_STEPS,
     ),
@@ -294,9 +290,8 @@ HELD_BACK: Final = (
         "short",
         (Query(breaker("calls"), "{{calls}}"),),
         good="closed, all the time. Shown is the worst of the gateways.",
-        act="holds: withdraws and deposits are refused at once. ends: confirms and rollbacks wait. It closes "
-        "by itself when the "
-        "operator answers.",
+        act="holds: withdraws and deposits are refused at once. ends: confirms and rollbacks wait. It closes by "
+        "itself when the operator answers.",
         links=(runbook("BreakerNotClosed"), links.OVERVIEW),
         states=BREAKER_STATES,
         steps=BREAKER_STEPS,

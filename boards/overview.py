@@ -47,9 +47,8 @@ SAFE: Final = (
         "short",
         (Query(transfers("parked")),),
         good="0. Every transfer ends by itself.",
-        act="Nothing more is sent for these. List them with `mm-gateway transfers --state parked`, agree "
-        "with the operator, "
-        "then `mm-gateway retry` or `mm-gateway resolve`.",
+        act="Nothing more is sent for these. List them with `mm-gateway transfers --state parked`, agree with the "
+        "operator, then `mm-gateway retry` or `mm-gateway resolve`.",
         links=(runbook("Parked"), links.PARKED, links.ROLLBACKS),
         steps=(Step(1, Colour.FAILED),),
         width=3,
@@ -62,9 +61,8 @@ SAFE: Final = (
         "s",
         (Query(oldest_undelivered()),),
         good="Below a minute: operators acknowledge confirms and rollbacks at once.",
-        act="An operator does not acknowledge. See in the table which, and call it long before two days are "
-        "over: then the "
-        "transfer is parked.",
+        act="An operator does not acknowledge. See in the table which, and call it long before two days are over: "
+        "then the transfer is parked.",
         links=(runbook("Undelivered"), links.UNDELIVERED, links.ROLLBACKS),
         steps=AGE_STEPS,
         width=3,
@@ -77,8 +75,8 @@ SAFE: Final = (
         "short",
         (Query(abandoned()),),
         good="0. The game confirms or rolls back each hold within `abandoned_after`.",
-        act="Only the game can decide these: give its people the list of `mm-gateway transfers --state held "
-        "--until 1h`.",
+        act="Only the game can decide these: give its people the list of `mm-gateway transfers --state held --until "
+        "1h`.",
         links=(runbook("Abandoned"), links.HELD, links.ROLLBACKS),
         steps=(Step(1, Colour.WAITING),),
         width=3,
@@ -91,9 +89,8 @@ SAFE: Final = (
         "short",
         (Query(increase("journal_failures_total", INSTANCE, window=NOW)),),
         good="0. Every commit is durable.",
-        act="Disk full or read-only, or the database is away: all withdraws are refused until it is back. It "
-        "recovers by "
-        "itself; `mm-gateway check --probe` says what is wrong.",
+        act="Disk full or read-only, or the database is away: all withdraws are refused until it is back. It recovers "
+        "by itself; `mm-gateway check --probe` says what is wrong.",
         links=(runbook("JournalFails"), links.JOURNAL, links.CHECK),
         steps=(Step(0.5, Colour.FAILED),),
         width=3,
@@ -107,8 +104,8 @@ SAFE: Final = (
         "s",
         (Query(f"max (time() - {journal_gauge('transfers_counted_timestamp_seconds', INSTANCE, 'journal')})"),),
         good="Below 30 seconds: transfers were counted just now.",
-        act="The journal does not answer, and parked, held and undelivered transfers on all boards are as "
-        "old as this says.",
+        act="The journal does not answer, and parked, held and undelivered transfers on all boards are as old as this "
+        "says.",
         links=(runbook("Uncounted"), links.JOURNAL),
         steps=(Step(60, Colour.WAITING), Step(120, Colour.FAILED)),
         width=3,
@@ -150,8 +147,8 @@ SAFE: Final = (
         "short",
         (Query(f"max ({burn('1h')})"),),
         good="Below 1, at the operator where it is fastest: at 1 an error budget lasts exactly for its period.",
-        act="Above 14 the budget of a month is gone in two days. The board Operator shows which calls fail "
-        "or are slow.",
+        act="Above 14 the budget of a month is gone in two days. The board Operator shows which calls fail or are "
+        "slow.",
         links=(runbook("BudgetBurnsFast"), runbook("BudgetBurnsSlow"), links.OPERATOR),
         steps=BURN_STEPS,
         width=3,
@@ -204,8 +201,8 @@ FAST: Final = (
             Query(quantile(0.95, "call_seconds", OPERATOR), "19 of 20 are faster (p95)", exemplars=True),
         ),
         good="p95 below a second.",
-        act="Most of the time is the operator's: compare with the p95 in the table. If operators are fast, look at the "
-        "journal's commits and the loop's lag.",
+        act="Most of the time is the operator's: compare with the p95 in the table. If operators are fast, look at "
+        "the journal's commits and the loop's lag.",
         links=(runbook("OperatorSlow"), runbook("LoopStalls"), links.OPERATOR, links.JOURNAL, links.PROCESS),
         steps=SLOW_STEPS,
         colours={"half are faster (p50)": Colour.OTHER, "19 of 20 are faster (p95)": Colour.LOAD},
@@ -239,8 +236,8 @@ WHO: Final = (
         "short",
         (),
         good="No coloured cell.",
-        act="Click an operator for its board. Several at once: look for a common cause first, at the journal "
-        "and the network.",
+        act="Click an operator for its board. Several at once: look for a common cause first, at the journal and the "
+        "network.",
         links=(
             *map(runbook, ("ManyOperatorsDown", "BreakerNotClosed", "OperatorRefusing", "OperatorSlow")),
             links.OPERATOR,

@@ -123,8 +123,8 @@ NOW_ROW: Final = (
         "short",
         (Query(gauge("config_reload_ok", INSTANCE, "min")),),
         good="applied.",
-        act="refused: the former configuration is still in use; `mm-gateway check` says what is wrong with "
-        "the new one.",
+        act="refused: the former configuration is still in use; `mm-gateway check` says what is wrong with the new "
+        "one.",
         links=(runbook("ConfigNotReloaded"), links.CHECK_FILE, links.OVERVIEW),
         states={0: ("refused", Colour.FAILED), 1: ("applied", Colour.OK)},
         steps=(Step(1, Colour.OK),),
@@ -239,14 +239,14 @@ EDGE: Final = (
     ),
     Panel(
         "Refused before a call, by reason",
-        "Does somebody knock who should not?",
+        "Who is refused before a call, and why?",
         Kind.STACK,
         "reqps",
         (Query(f"{total('refused_total', INSTANCE, 'reason')} > 0", "{{reason}}"),),
         good="Nothing.",
-        act="credentials: somebody guesses, or a password was changed on one side only. address: not on the "
-        "allow list. "
-        "connections: the limit is reached. malformed, slow: no game does that.",
+        act="credentials: somebody guesses, or a password was changed on one side only. address: not on the allow "
+        "list. connections: the limit is reached. malformed, slow, tls: no game does that. certificate: the game's is "
+        "missing or not trusted. descriptors: raise `ulimit -n`.",
         links=(runbook("CredentialsGuessed"), links.OVERVIEW),
         steps=(Step(0.1, Colour.WAITING),),
         colours={

@@ -109,8 +109,8 @@ NOW_ROW: Final = (
         "short",
         (Query(abandoned()),),
         good="0.",
-        act="Only the game can decide them: give its people the list of `mm-gateway transfers --state held "
-        "--until 1h`.",
+        act="Only the game can decide them: give its people the list of `mm-gateway transfers --state held --until "
+        "1h`.",
         links=(runbook("Abandoned"), links.HELD, links.OPERATOR),
         steps=(Step(1, Colour.WAITING),),
         width=4,
@@ -166,9 +166,8 @@ WHY: Final = (
         "reqps",
         (_most_frequent("category"),),
         good="The same few categories as every day.",
-        act="One grows: `mm-gateway rollbacks --category NAME` shows the texts. Much in `other`: configure "
-        "categories for "
-        "these texts.",
+        act="One grows: `mm-gateway rollbacks --category NAME` shows the texts. Much in `other`: configure categories "
+        "for these texts.",
         links=(runbook("HoldsFailing"), links.REASONS, links.OPERATOR),
         shades=Colour.UNDONE,
         empty="no rollbacks",
@@ -180,8 +179,8 @@ WHY: Final = (
         "reqps",
         (Query(total(_REASONS, OPERATOR, "source"), "{{source}}"),),
         good="Nearly all from the game.",
-        act="gateway: an operator's answers are not clear, or a gateway died. person: somebody on call "
-        "resolves transfers.",
+        act="gateway: an operator's answers are not clear, or a gateway died. person: somebody on call resolves "
+        "transfers.",
         links=(runbook("HoldsFailing"), links.REASONS, links.OPERATOR),
         colours={"game": Colour.UNDONE, "gateway": Colour.FAILED, "person": Colour.OTHER},
         empty="no rollbacks",
@@ -206,8 +205,8 @@ WHY: Final = (
         "reqps",
         (_most_frequent("category", where(OPERATOR, source="gateway")),),
         good="Nothing, or a thin line.",
-        act="See the operator's verdicts on its board; `mm-gateway rollbacks --since 2h --source gateway` "
-        "shows each one.",
+        act="See the operator's verdicts on its board; `mm-gateway rollbacks --since 2h --source gateway` shows each "
+        "one.",
         links=(
             runbook("HoldsFailing"),
             links.GATEWAYS_REASONS,
@@ -310,8 +309,8 @@ WAITING_ROW: Final = (
             ),
         ),
         good="1.",
-        act="Above 2 for long: the operator loses or refuses every second call. No line: nothing was "
-        "acknowledged at all.",
+        act="Above 2 for long: the operator loses or refuses every second call. No line: nothing was acknowledged at "
+        "all.",
         links=(runbook("DeliveryFailing"), links.OPERATOR),
         steps=(Step(2, Colour.WAITING), Step(5, Colour.FAILED)),
         width=12,
