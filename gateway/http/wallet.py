@@ -132,7 +132,7 @@ class WalletHandler:
         try:
             result = await self._handle_call(routing, request, call)
         except WalletError as error:
-            result = _error_result(error)
+            result = self._error_result(error)
             # A refused body may still be arriving; the connection closes rather than read what nobody wants.
             call.last = not request.content.is_eof()
         except AddressNotAllowed:
@@ -201,15 +201,15 @@ class WalletHandler:
         try:
             return CallResult(200, await HANDLERS[call](self._coordinator, operator, body), OK)
         except WalletError as error:
-            return _error_result(error)
+            return self._error_result(error)
         except Exception:
             log.exception("a call failed unexpectedly", operator=operator.name, call=call)
-            return _error_result(_UNEXPECTED)
+            return self._error_result(_UNEXPECTED)
 
     def _on_request_timeout(self, call: GameCall) -> None:
         """Answers PENDING and closes the connection. The call keeps running, so no second response could follow."""
         call.last = True
-        call.connection.respond_and_close(self._respond(call, _error_result(_STILL_RUNNING)))
+        call.connection.respond_and_close(self._respond(call, self._error_result(_STILL_RUNNING)))
 
     def _respond(self, call: GameCall, result: CallResult) -> WalletResponse:
         """The response of a call, which is counted and logged here."""
@@ -223,6 +223,9 @@ class WalletHandler:
 
     def _tasks_of(self, operator: Operator | None) -> Iterator[asyncio.Task[object]]:
         return (task for task, its_operator in self._running.items() if operator is None or its_operator is operator)
+
+    def _error_result(self, error: WalletError) -> CallResult:
+        return CallResult(error.code.status, replies.error(error), _OUTCOMES[error.code])
 
     def _request_id(self, request: web.BaseRequest) -> str:
         """The id that the game gave its request; a new one where it gave none, or none that a log can hold."""
@@ -244,10 +247,6 @@ class WalletHandler:
         except TooManyChecks:
             self._metrics.refused(WALLET, "checks")
             raise _TOO_MANY_CHECKS from None
-
-
-def _error_result(error: WalletError) -> CallResult:
-    return CallResult(error.code.status, replies.error(error), _OUTCOMES[error.code])
 
 
 def _abort(request: web.BaseRequest) -> WalletResponse:

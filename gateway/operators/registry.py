@@ -6,15 +6,19 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gateway.clock import Clock
 from gateway.operators.adapter import INTERFACE_VERSION, Adapter, AdapterSettings
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
+from gateway.operators.traced import TracedHttp, TracedOperator
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from gateway.telemetry.tracing import Tracing
 
 GROUP: Final = "mm_gateway.adapters"
 
@@ -62,8 +66,10 @@ def validate(name: str, settings: Mapping[str, Any]) -> AdapterSettings:
     return adapter(name).Settings.model_validate(dict(settings))
 
 
-def build_operator(name: str, settings: OperatorSettings, metrics: Metrics, clock: Clock) -> Operator:
-    """An operator ready for calls; nothing is connected yet.
+def build_operator(
+    name: str, settings: OperatorSettings, metrics: Metrics, clock: Clock, tracing: Tracing | None = None
+) -> Operator:
+    """An operator ready for calls; nothing is connected yet. With `tracing` it traces itself.
 
     Raises as `validate` does, and `OSError` for TLS files that cannot be loaded.
     """
@@ -76,7 +82,11 @@ def build_operator(name: str, settings: OperatorSettings, metrics: Metrics, cloc
         tls=tls_context(settings.tls.ca_file, settings.tls.cert_file, settings.tls.key_file),
         clock=clock.now,
     )
-    return Operator(name, settings, adapter(settings.adapter)(adapter_settings, client), client, metrics, clock)
+    make_adapter = adapter(settings.adapter)
+    if tracing is None:
+        return Operator(name, settings, make_adapter(adapter_settings, client), client, metrics, clock)
+    http = TracedHttp(client, tracing, sends_context=settings.trace_context)
+    return TracedOperator(name, settings, make_adapter(adapter_settings, http), client, metrics, clock, tracing=tracing)
 
 
 def _entries() -> tuple[EntryPoint, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from pydantic import ValidationError
@@ -23,6 +23,9 @@ from gateway.telemetry.objectives import objectives_of
 from gateway.transfers.context import Context
 from gateway.transfers.delivery_loop import DeliveryLoop
 from gateway.transfers.delivery_try import DeliveryTry
+
+if TYPE_CHECKING:
+    from gateway.telemetry.tracing import Tracing
 
 IDLE_POLL_S: Final = 0.1
 """How often a former operator's bulkhead is asked whether it is empty."""
@@ -43,6 +46,7 @@ class ActiveOperators:
         delivery_loops: dict[str, DeliveryLoop],
         supervisor: Supervisor,
         wait_idle: Callable[[Operator], Awaitable[None]],
+        tracing: Tracing | None = None,
     ) -> None:
         self.operators: dict[str, Operator] = {}
         self._context = context
@@ -50,6 +54,7 @@ class ActiveOperators:
         self._delivery_loops = delivery_loops
         self._supervisor = supervisor
         self._wait_idle = wait_idle
+        self._tracing = tracing
         self.closing: set[asyncio.Task[None]] = set()
 
     async def build(self, settings: Mapping[str, OperatorSettings]) -> dict[str, Operator]:
@@ -62,7 +67,7 @@ class ActiveOperators:
         for name, one in settings.items():
             try:
                 built[name] = self._find_unchanged(name, one) or build_operator(
-                    name, one, self._context.metrics, self._context.clock
+                    name, one, self._context.metrics, self._context.clock, self._tracing
                 )
             except (LookupError, ValidationError, OSError) as error:
                 problems.append(f"operators.{name}: {_error_text(error)}")

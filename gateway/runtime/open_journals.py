@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -13,12 +13,16 @@ from gateway.clock import Clock
 from gateway.crashpoints import crash_point
 from gateway.journal import open_journal
 from gateway.journal.interface import Journal, JournalError, JournalMeasures, JournalUnavailable
+from gateway.journal.traced import traced_journal
 from gateway.records import Instance, UnfinishedCount
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import Settings
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.housekeeping import Housekeeping
+
+if TYPE_CHECKING:
+    from gateway.telemetry.tracing import Tracing
 
 CHECK_TIMEOUT_S: Final = 2.0
 """How long a journal may take to answer before it counts as not ready."""
@@ -34,8 +38,16 @@ log = structlog.get_logger(__name__)
 class OpenJournals:
     """Every journal by name, with its housekeeping. `instance` is the id under which this process owns rows."""
 
-    def __init__(self, metrics: Metrics, clock: Clock, instance: str, supervisor: Supervisor) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        clock: Clock,
+        instance: str,
+        supervisor: Supervisor,
+        tracing: Tracing | None = None,
+    ) -> None:
         self.open: dict[str, Journal] = {}
+        self._tracing = tracing
         self._metrics = metrics
         self._clock = clock
         self._instance = instance
@@ -48,7 +60,8 @@ class OpenJournals:
     async def begin(self, settings: Settings) -> None:
         """Opens all journals, releases what dead instances owned, and starts housekeeping. Raises `JournalError`."""
         for name, journal in settings.every_journal.items():
-            self.open[name] = await open_journal(name, journal, self._metrics, self._clock)
+            opened = await open_journal(name, journal, self._metrics, self._clock)
+            self.open[name] = opened if self._tracing is None else traced_journal(name, opened, self._tracing)
         # All are open before any row is taken over, so that a start which fails has taken over none.
         self._housekeeping = {name: self._make_housekeeping(name, settings) for name in settings.every_journal}
         for housekeeping in self._housekeeping.values():

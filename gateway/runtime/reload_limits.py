@@ -22,6 +22,8 @@ def _changed_keys(old: Settings, new: Settings) -> Iterator[str]:
         ("server.request_timeout", old.server.request_timeout, new.server.request_timeout),
         ("admin.host", old.admin.host, new.admin.host),
         ("admin.port", old.admin.port, new.admin.port),
+        # Parts are made for tracing or without it, once: docs/decisions/067-tracing-is-woven-in-at-the-start.md.
+        ("tracing", old.tracing, new.tracing),
     ):
         if before != after:
             yield key

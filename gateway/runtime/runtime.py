@@ -6,7 +6,7 @@
 
     prepare  TLS contexts, operators, routing table: all of them or `ConfigurationUnusable`, and nothing has changed
     apply    categories, admin token, access log, routing table, operators (former ones close when they are idle)
-    close    background work, operators, listeners, credential threads, journals
+    close    background work, operators, listeners, credential threads, journals, tracing
 
 Start and stop go through the same parts in opposite order: what needs a part ends before it.
 """
@@ -28,7 +28,6 @@ from gateway.crashpoints import crash_point
 from gateway.http.access_log import AccessLog
 from gateway.http.admin import AdminHandler
 from gateway.http.routing import RoutingTable
-from gateway.http.wallet import WalletHandler
 from gateway.operators.operator import Operator
 from gateway.reasons import Categories, Category
 from gateway.runtime.active_operators import ActiveOperators
@@ -39,14 +38,13 @@ from gateway.runtime.listeners import Listeners, ListenerTlsContexts
 from gateway.runtime.open_journals import OpenJournals
 from gateway.runtime.reload_limits import find_unreloadable
 from gateway.runtime.supervisor import Supervisor
+from gateway.runtime.traced import make_coordinator, make_delivery_try, make_wallet_handler, open_tracing
 from gateway.settings import Settings
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.memory_limit import memory_limit_bytes
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.context import Context
-from gateway.transfers.coordinator import Coordinator
 from gateway.transfers.delivery_loop import DeliveryLoop
-from gateway.transfers.delivery_try import DeliveryTry
 from gateway.transfers.rollback_reasons import RollbackReasons
 
 log = structlog.get_logger(__name__)
@@ -73,7 +71,8 @@ class Runtime:
         self.metrics = metrics or Metrics(self.clock.now)
         self.instance = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._supervisor = Supervisor()
-        self._journals = OpenJournals(self.metrics, self.clock, self.instance, self._supervisor)
+        self._tracing = tracing = open_tracing(settings.tracing, self.instance)
+        self._journals = OpenJournals(self.metrics, self.clock, self.instance, self._supervisor, tracing)
         delivery_loops: dict[str, DeliveryLoop] = {}
         self._rollback_reasons = RollbackReasons(_categories(settings), self.clock, self.metrics)
         context = Context(
@@ -85,13 +84,13 @@ class Runtime:
             wake=lambda name, due_at: delivery_loops[name].wake(due_at),
             wait_limit_s=settings.server.request_timeout,
         )
-        delivery_try = DeliveryTry(context)
-        self._coordinator = Coordinator(context, delivery_try)
+        delivery_try = make_delivery_try(context, tracing)
+        self._coordinator = make_coordinator(context, delivery_try, tracing)
         access, routing = AccessLog(settings.log, self.instance), RoutingTable({}, settings.server)
-        self._wallet = WalletHandler(self._coordinator, self.metrics, access, routing)
+        self._wallet = make_wallet_handler(self._coordinator, self.metrics, access, routing, tracing)
         self._admin = AdminHandler(self, self.metrics, settings.admin.token)
         self._operators = ActiveOperators(
-            context, delivery_try, delivery_loops, self._supervisor, self._wallet.wait_idle
+            context, delivery_try, delivery_loops, self._supervisor, self._wallet.wait_idle, tracing
         )
         self._configuration: tuple[Reading, ...] = ()
         self._reload_ok = True
@@ -104,7 +103,11 @@ class Runtime:
         Raises `ConfigurationUnusable` or `JournalError`; nothing is left open then.
         """
         # First, so that a second gateway on the same address fails before it touches the journal.
-        self._listeners = Listeners(self.settings, self.metrics)
+        try:
+            self._listeners = Listeners(self.settings, self.metrics)
+        except ConfigurationUnusable:
+            await self._close_tracing()
+            raise
         try:
             prepared = await self._prepare(self.settings)
             await self._journals.begin(self.settings)
@@ -235,6 +238,11 @@ class Runtime:
         await self._listeners.close()
         self._wallet.close()
         await self._journals.close()
+        await self._close_tracing()
+
+    async def _close_tracing(self) -> None:
+        if self._tracing is not None:
+            await self._tracing.close()
 
 
 def _categories(settings: Settings) -> Categories:

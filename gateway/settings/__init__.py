@@ -1,6 +1,7 @@
 """The configuration: its shape, and reading it from a file, where each problem is reported with its line and a remedy.
 
-- `models.py`: the whole (`Settings`); its sections: `listeners.py`, `journals.py`, `deliveries.py`, `operators.py`
+- `models.py`: the whole (`Settings`); its sections: `listeners.py`, `tracing.py`, `journals.py`, `deliveries.py`,
+  `operators.py`
 - `loader.py`: from a file to `Settings`, by way of `document.py` (YAML with line numbers), `interpolation.py`
   (`${NAME}`) and `checks.py` (what must hold between sections)
 - `values.py`: durations, sizes, networks, names; `section.py`: the base class of all sections
@@ -28,6 +29,7 @@ from gateway.settings.operators import (
 from gateway.settings.problems import Mark, Problem, SettingsError
 from gateway.settings.schema import json_schema
 from gateway.settings.section import Section
+from gateway.settings.tracing import TracingSettings
 
 __all__ = [
     "DEFAULT_JOURNAL",
@@ -53,6 +55,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SettingsOf",
+    "TracingSettings",
     "json_schema",
     "key_bytes",
     "read",

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError
@@ -21,6 +22,9 @@ from gateway.settings.models import DEFAULT_JOURNAL, Settings
 from gateway.settings.operators import CredentialSettings, OperatorSettings
 from gateway.settings.problems import KeyPath
 from gateway.settings.values import duration_text
+
+NEEDED_FOR_TRACING: Final = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
+"""Modules of what requirements/tracing.in lists."""
 
 
 class Finding(NamedTuple):
@@ -36,6 +40,9 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     yield from _short_keeps(settings)
     yield from _tls_of(settings.server.tls, ("server", "tls"))
     yield from _tls_of(settings.admin.tls, ("admin", "tls"))
+    if settings.tracing is not None and not all(map(_is_installed, NEEDED_FOR_TRACING)):
+        text = "needs OpenTelemetry, which is not installed: pip install 'mm-wallet-gateway[tracing]'; or remove it"
+        yield Finding(("tracing",), text)
     if not settings.operators:
         yield Finding(("operators",), "needs at least one operator")
     for name, operator in settings.operators.items():
@@ -189,3 +196,10 @@ def _open_proxies(settings: Settings) -> Iterator[Finding]:
                 ("server", "trusted_proxies", index),
                 "believes X-Forwarded-For from every address; list only your proxies",
             )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package that the module lies in is missing
+        return False

@@ -11,6 +11,7 @@ from gateway.settings.journals import JournalSettings
 from gateway.settings.listeners import AdminSettings, ServerSettings
 from gateway.settings.operators import OperatorSettings
 from gateway.settings.section import Section
+from gateway.settings.tracing import TracingSettings
 from gateway.settings.values import Name, Share, Timeout
 
 DEFAULT_JOURNAL = "default"
@@ -45,6 +46,9 @@ class Settings(Section):
 
     log: LogSettings = LogSettings()
     """What is logged, and how."""
+
+    tracing: TracingSettings | None = None
+    """Spans of calls, sent to a collector. Without it, nothing is traced."""
 
     journal: JournalSettings = JournalSettings(url="sqlite:///journal.db")
     """Where transfers are kept, unless an operator names another journal."""

@@ -134,3 +134,8 @@ class OperatorSettings(Section):
     unknown_transfers: Literal["forward", "refuse"] = "forward"
     """What to do with a confirm or rollback of a transfer that this gateway has never seen: `forward` delivers it to
     the operator, `refuse` answers 500 (UNKNOWN_TRANSFER)."""
+
+    trace_context: bool = True
+    """Whether requests to the operator carry the header `traceparent` while calls are traced: random ids, by which the
+    operator can find the same call. No signature covers it. Switch it off for an operator that refuses headers it does
+    not know."""
