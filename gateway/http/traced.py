@@ -89,14 +89,19 @@ class TracedWalletHandler(WalletHandler):
             super()._on_request_timeout(call)
 
     def _respond(self, call: GameCall, result: CallResult) -> WalletResponse:
+        response = super()._respond(call, result)
         span = self._tracing.current
-        if call.connection.is_closing:
+        if call.connection.is_closing:  # answered before: see `_on_request_timeout`
             span.add_event("ended after its answer", {"mm_gateway.outcome": result.outcome})
-        else:
-            span.set_attributes({"http.response.status_code": result.status, "mm_gateway.outcome": result.outcome})
-            if result.outcome in FAILED:
-                self._tracing.fail(result.outcome)
-        return super()._respond(call, result)
+            return response
+        span.set_attributes({"http.response.status_code": result.status, "mm_gateway.outcome": result.outcome})
+        if result.outcome in FAILED:
+            self._tracing.fail(result.outcome)
+        trace_id = self._tracing.sampled_trace_id()
+        if trace_id is not None:
+            took_s = time.monotonic() - call.started_at
+            self._metrics.call_traced(call.operator, call.call, result.outcome, took_s, trace_id)
+        return response
 
     def _error_result(self, error: WalletError) -> CallResult:
         if self._tracing.is_in_trace():

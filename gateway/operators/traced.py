@@ -108,19 +108,24 @@ class TracedOperator(Operator):
     ) -> Any:
         asked = name or call
         attributes = {"mm_gateway.operator": self.name, "mm_gateway.call": asked}
-        with self._tracing.span(f"operator {asked}", attributes) as span:
-            verdict = Verdict.UNKNOWN  # what a call that is cancelled leaves behind
+        with self._tracing.span(f"operator {asked}", attributes):
+            begun = self._clock.monotonic()
             try:
                 answer = await super()._call(call, method, argument, check, session, use, name)
-                verdict = Verdict.SUCCESS
             except OperatorError as error:
-                verdict = verdict_of(error, call)
+                self._show(asked, verdict_of(error, call), self._clock.monotonic() - begun)
                 raise
-            finally:
-                span.set_attribute("mm_gateway.verdict", verdict)
-                if verdict in _FAILED:
-                    self._tracing.fail(verdict)
+            self._show(asked, Verdict.SUCCESS, self._clock.monotonic() - begun)
             return answer
+
+    def _show(self, call: str, verdict: Verdict, took_s: float) -> None:
+        """What the current span shows of a call that has ended, and its metrics."""
+        self._tracing.current.set_attribute("mm_gateway.verdict", verdict)
+        if verdict in _FAILED:
+            self._tracing.fail(verdict)
+        trace_id = self._tracing.sampled_trace_id()
+        if trace_id is not None:
+            self._metrics.operator_call_traced(self.name, call, verdict, took_s, trace_id)
 
 
 def _server(url: str) -> dict[str, Any]:

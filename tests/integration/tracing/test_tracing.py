@@ -164,6 +164,19 @@ async def test_the_wait_for_a_slot_is_shown(tmp_path: Path, far: FarOperator, tr
         await second.close()
 
 
+async def test_sampled_traces_are_examples_of_the_metrics(tmp_path: Path, far: FarOperator, traces: Collector) -> None:
+    async with running(traced(tmp_path, far, {"endpoint": traces.url})) as gateway:
+        await ask(gateway, WalletCall.WITHDRAW, traceparent=TRACED)
+        await ask(gateway, WalletCall.GET_BALANCE, traceparent=UNTRACED)
+        page = (await gateway.page("/metrics", Accept="application/openmetrics-text; version=1.0.0")).body.decode()
+        examples = [line for line in page.splitlines() if f'# {{trace_id="{GAME_TRACE}"}}' in line]
+        assert [line.partition("_bucket{")[0] for line in examples] == [
+            "mm_gateway_call_seconds",
+            "mm_gateway_operator_call_seconds",
+        ]
+        assert all('call="withdraw"' in line for line in examples)
+
+
 async def test_what_is_left_out_is_taken_from_the_standard_variables(
     tmp_path: Path, far: FarOperator, traces: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
