@@ -76,11 +76,13 @@ class TracedWalletHandler(WalletHandler):
             "http.route": http_route,
             "url.scheme": request.scheme,
             "client.address": address_text(client),
+            "mm_gateway.request_id": call.request_id,
             "mm_gateway.operator": access.operator.name,
             "mm_gateway.call": call.call,
         }
         span = self._tracing.call_span(f"{method} {http_route}", _trace_headers(request), attributes, began_ns)
         self._spans[call] = request[_STACK].enter_context(span)
+        call.trace_id = self._tracing.trace_id()
         return access
 
     def _on_request_timeout(self, call: GameCall) -> None:

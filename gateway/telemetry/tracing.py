@@ -32,6 +32,7 @@ from opentelemetry.util.types import Attributes
 from gateway.bounded import BoundedMap
 from gateway.records import Key
 from gateway.settings import TracingSettings
+from gateway.telemetry.call_context import CALL, CallContext
 
 SERVICE: Final = "mm-wallet-gateway"
 TRY: Final = "delivery try"
@@ -53,7 +54,7 @@ class Tracing:
     def __init__(self, settings: TracingSettings, instance: str) -> None:
         headers = {name: secret.get_secret_value() for name, secret in settings.headers.items()}
         self._exporter = OTLPSpanExporter(endpoint=settings.endpoint, headers=headers or None)
-        sampler = None if settings.ratio is None else ParentBased(TraceIdRatioBased(settings.ratio))
+        sampler = None if settings.share is None else ParentBased(TraceIdRatioBased(settings.share))
         # Its own hook at exit would wait half a minute for a collector that is away.
         self._provider = TracerProvider(sampler, resource=_resource(instance), shutdown_on_exit=False)
         self._provider.sampler = _AsLinked(self._provider.sampler)
@@ -67,7 +68,7 @@ class Tracing:
         nanoseconds."""
         parent = _propagator.extract(headers, Context())
         span = self._tracer.start_span(name, parent, SpanKind.SERVER, attributes, start_time=began_ns)
-        with self._begun(span):
+        with _entered(span):
             yield span
 
     @contextmanager
@@ -97,7 +98,7 @@ class Tracing:
             return
         decider = self._deciders.get(key)
         links = [] if decider is None else [Link(decider)]
-        with self._begun(self._tracer.start_span(TRY, attributes=attributes, links=links)) as span:
+        with _entered(self._tracer.start_span(TRY, attributes=attributes, links=links)) as span, self._logged():
             yield span
 
     @contextmanager
@@ -105,8 +106,7 @@ class Tracing:
         """The block works within a span that somebody else ends."""
         token = attach(trace.set_span_in_context(span))
         try:
-            with structlog.contextvars.bound_contextvars(trace_id=_trace_id(span)):
-                yield
+            yield
         finally:
             detach(token)
 
@@ -167,13 +167,15 @@ class Tracing:
             self._exporter.shutdown()  # type: ignore[no-untyped-call]  # ends the pauses between its tries
 
     @contextmanager
-    def _begun(self, span: Span) -> Iterator[Span]:
-        """As `_entered`, for the first span of this gateway in its trace: from here on log lines name the trace."""
+    def _logged(self) -> Iterator[None]:
+        """Log lines name the trace of work that no call began. Those of a call do by the call's own context."""
+        context = CallContext()
+        context.trace_id = self.trace_id()
+        token = CALL.set(context)
         try:
-            with self.within(span):
-                yield span
+            yield
         finally:
-            span.end()
+            CALL.reset(token)
 
 
 class _AsLinked(Sampler):

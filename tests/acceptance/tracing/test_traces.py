@@ -53,7 +53,15 @@ async def test_a_withdraw_is_one_trace_from_the_game_to_the_operator(
     tmp_path: Path, operator: Sandbox, traces: Collector
 ) -> None:
     async with GatewayProcess(configured(operator, traces), tmp_path, SOON) as gateway:
-        answer = await ask(gateway, operator, WalletCall.WITHDRAW, "id-1", traceparent=SAMPLED, tracestate="g=1")
+        answer = await ask(
+            gateway,
+            operator,
+            WalletCall.WITHDRAW,
+            "id-1",
+            traceparent=SAMPLED,
+            tracestate="g=1",
+            X_Request_ID="order-7",
+        )
         assert answer.status == 200
         spans = await traces.trace(GAME_TRACE, SERVER.format("withdraw"))
         call = only(spans, SERVER.format("withdraw"))
@@ -76,6 +84,7 @@ async def test_a_withdraw_is_one_trace_from_the_game_to_the_operator(
             "http.route": "/wallet/withdraw",
             "url.scheme": "http",
             "client.address": "127.0.0.1",
+            "mm_gateway.request_id": "order-7",
             "server.address": "127.0.0.1",
             "server.port": urlsplit(operator.server.base_url).port,
             "http.response.status_code": 200,
@@ -133,9 +142,27 @@ async def test_people_find_the_trace_in_the_answer_the_log_and_the_tries(
         answer = await ask(gateway, operator, WalletCall.WITHDRAW, "id-1", traceparent=SAMPLED)
         assert json.loads(answer.body)["errorDescription"].endswith(f" (trace {GAME_TRACE})")
         _, shown = await gateway.command("transfers", "show", "id-1")
-        assert f"(trace {GAME_TRACE})" in shown
-        assert "withdraw failed" in shown
-        assert shown.count(f"(trace {GAME_TRACE})") == 1  # the reason stays the same from call to call
+        assert shown.count(f"(trace {GAME_TRACE})") == 1  # at the try; the reason stays the same from call to call
+        await gateway.stop()
+        (line,) = gateway.logged("call")
+        assert (line["trace_id"], line["id"]) == (GAME_TRACE, "id-1")
+
+
+async def test_lines_about_a_later_try_name_the_trace_of_the_try(
+    tmp_path: Path, operator: Sandbox, traces: Collector
+) -> None:
+    operator.go_wrong(
+        FaultRule(fault=Fault.GARBAGE, calls=(WalletCall.WITHDRAW,)),
+        FaultRule(fault=Fault.ERROR_BEFORE, calls=(WalletCall.ROLLBACK_WITHDRAWAL,)),
+    )
+    giving_up = {"schedule": ["0s"], "then_every": "10ms", "until": "20ms", "late_arrival_window": "10ms"}
+    async with GatewayProcess(configured(operator, traces, delivery=giving_up), tmp_path, SOON) as gateway:
+        await ask(gateway, operator, WalletCall.WITHDRAW, "id-1", traceparent=SAMPLED)
+        await traces.until(lambda spans: any(span.attributes.get("mm_gateway.state") == "parked" for span in spans))
+        await gateway.stop()
+        (line,) = gateway.logged("parked")
+        (parked,) = (span for span in traces.spans if span.attributes.get("mm_gateway.state") == "parked")
+        assert line["trace_id"] == parked.trace != GAME_TRACE
 
 
 async def test_no_span_holds_a_secret(tmp_path: Path, operator: Sandbox, traces: Collector) -> None:

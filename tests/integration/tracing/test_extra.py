@@ -53,7 +53,7 @@ def run_without_the_extra(folder: Path, command: str, tracing: str) -> subproces
 
 @pytest.mark.parametrize("command", ["check", "serve"])
 def test_tracing_without_the_extra_is_told_with_its_line_and_what_to_install(tmp_path: Path, command: str) -> None:
-    ran = run_without_the_extra(tmp_path, command, "tracing: {ratio: 0.1}\n")
+    ran = run_without_the_extra(tmp_path, command, "tracing: {share: 10%}\n")
     assert (ran.returncode, ran.stderr) == (2, PROBLEM)
 
 

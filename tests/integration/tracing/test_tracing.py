@@ -50,8 +50,8 @@ def parents_seen(far: FarOperator) -> list[str]:
     return [seen.headers.get("traceparent", "") for seen in far.ledger.wire() if seen.call == WalletCall.WITHDRAW]
 
 
-async def test_the_game_s_sampling_wins_over_the_ratio(tmp_path: Path, far: FarOperator, traces: Collector) -> None:
-    async with running(traced(tmp_path, far, {"endpoint": traces.url, "ratio": 0.0})) as gateway:
+async def test_the_game_s_sampling_wins_over_the_share(tmp_path: Path, far: FarOperator, traces: Collector) -> None:
+    async with running(traced(tmp_path, far, {"endpoint": traces.url, "share": 0.0})) as gateway:
         await ask(gateway, WalletCall.WITHDRAW, "1")
         await ask(gateway, WalletCall.WITHDRAW, "2", traceparent=UNTRACED)
         await ask(gateway, WalletCall.WITHDRAW, "3", traceparent=TRACED)
@@ -66,7 +66,7 @@ async def test_the_game_s_sampling_wins_over_the_ratio(tmp_path: Path, far: FarO
 async def test_the_tries_of_a_sampled_call_are_sampled_however_few_calls_are(
     tmp_path: Path, far: FarOperator, traces: Collector
 ) -> None:
-    async with running(traced(tmp_path, far, {"endpoint": traces.url, "ratio": 0.0})) as gateway:
+    async with running(traced(tmp_path, far, {"endpoint": traces.url, "share": 0.0})) as gateway:
         far.go_wrong(Fault.ERROR_BEFORE, WalletCall.WITHDRAW)
         await ask(gateway, WalletCall.WITHDRAW, "1", traceparent=UNTRACED)
         await far.until_seen(WalletCall.ROLLBACK_WITHDRAWAL)
@@ -249,7 +249,7 @@ async def test_a_stop_sends_the_last_spans(
 async def test_only_a_restart_changes_tracing(tmp_path: Path, far: FarOperator, traces: Collector) -> None:
     async with running(traced(tmp_path, far, {"endpoint": traces.url})) as gateway:
         with pytest.raises(ConfigurationUnusable, match=r"^tracing: cannot be changed by a reload"):
-            await gateway.runtime.reload(traced(tmp_path, far, {"endpoint": traces.url, "ratio": 0.5}))
+            await gateway.runtime.reload(traced(tmp_path, far, {"endpoint": traces.url, "share": 0.5}))
         # What is an operator's may change: the parts that a reload makes trace themselves too.
         await gateway.runtime.reload(traced(tmp_path, far, {"endpoint": traces.url}, trace_context=False))
         await ask(gateway, WalletCall.WITHDRAW, traceparent=TRACED)
