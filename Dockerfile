@@ -3,12 +3,17 @@
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
+# `--build-arg TRACING=yes` adds OpenTelemetry: see docs/tracing.md.
+ARG TRACING=no
 WORKDIR /src
 RUN python -m venv /opt/gateway
-COPY requirements/run.txt requirements/build.txt requirements/
+COPY requirements/run.txt requirements/build.txt requirements/tracing.txt requirements/
 RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt \
- && /opt/gateway/bin/pip install --no-cache-dir --require-hashes -r requirements/run.txt
+ && /opt/gateway/bin/pip install --no-cache-dir --require-hashes -r requirements/run.txt \
+ && if [ "$TRACING" = yes ]; then \
+      /opt/gateway/bin/pip install --no-cache-dir --require-hashes -r requirements/tracing.txt; \
+    fi
 COPY pyproject.toml README.md LICENSE ./
 COPY requirements/run.in requirements/tracing.in requirements/
 COPY gateway gateway

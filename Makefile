@@ -169,7 +169,8 @@ pictures: boards $(BOARDS)  ## draw the boards into docs/boards with the data of
 lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
 	$(LOCK) requirements/run.in -o requirements/run.txt
 	$(LOCK) requirements/build.in -o requirements/build.txt
-	$(LOCK) requirements/dev.in -c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt
+	$(LOCK) requirements/tracing.in -c requirements/run.txt -o requirements/tracing.txt
+	$(LOCK) requirements/dev.in -c requirements/run.txt -c requirements/build.txt -c requirements/tracing.txt -o requirements/dev.txt
 	@mkdir -p build
 	$(LOCK) requirements/run.in --resolution lowest-direct -o build/floor.txt
 	$(LOCK) requirements/dev.in -c build/floor.txt -c requirements/build.txt -o requirements/floor.txt

@@ -40,7 +40,8 @@ class ReceivedSpan(NamedTuple):
 
 
 class Collector:
-    """`spans` are those that have come so far, `bodies` the requests as they came, `headers` those of the last one."""
+    """`spans` are those that have come so far, `bodies` the requests as they came, `headers` those of the
+    last one, with names in lower case."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -72,9 +73,9 @@ class Collector:
         return [span for span in self.spans if span.trace == trace]
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.headers = dict(request.headers)
+        self.headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.read()
-        if request.headers.get("Content-Encoding") == "gzip":
+        if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
         await self.may_answer.wait()
         sent = ExportTraceServiceRequest.FromString(body)

@@ -27,6 +27,9 @@ GAME_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACED = f"00-{GAME_TRACE}-00f067aa0ba902b7-01"
 UNTRACED = f"00-{GAME_TRACE}-00f067aa0ba902b7-00"
 WITHDRAW = "POST /wallet/withdraw"
+LONGEST_STOP_S = FLUSH_S + 8.0
+"""Left to itself the library would wait for half a minute; the rest is for a busy machine."""
+
 NOWHERE = "http://127.0.0.1:9/v1/traces"
 MARK = "POST /wallet/getBalance"
 """A call whose span comes after those of earlier calls: what has not come by then was not sent."""
@@ -221,7 +224,7 @@ async def test_a_collector_that_is_away_disturbs_no_call(
         assert {answer.status for answer in answers} == {200}
         begun = time.monotonic()
         await gateway.stop()
-        assert time.monotonic() - begun < FLUSH_S + 2.0
+        assert time.monotonic() - begun < LONGEST_STOP_S
 
 
 async def test_a_collector_that_hangs_disturbs_neither_a_call_nor_the_stop(
@@ -233,7 +236,7 @@ async def test_a_collector_that_hangs_disturbs_neither_a_call_nor_the_stop(
         await until(lambda: traces.headers)
         begun = time.monotonic()
         await gateway.stop()
-        assert time.monotonic() - begun < FLUSH_S + 2.0
+        assert time.monotonic() - begun < LONGEST_STOP_S
 
 
 async def test_a_stop_sends_the_last_spans(
