@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -14,6 +14,9 @@ from gateway.records import FINAL, Key, Reason, Session, Timeline, Transfer
 
 if TYPE_CHECKING:
     from gateway.telemetry.tracing import Tracing
+
+
+_UNSEEN: Final = nullcontext()
 
 
 def traced_journal(name: str, journal: Journal, tracing: Tracing) -> Journal:
@@ -66,11 +69,11 @@ class _TracedJournal:
         with self._waiting("timeline"):
             return await self._journal.timeline(key)
 
+    def _waiting(self, what: str) -> AbstractContextManager[None]:
+        return self._wait_span(what) if self._tracing.current.is_recording() else _UNSEEN
+
     @contextmanager
-    def _waiting(self, what: str) -> Iterator[None]:
-        if not self._tracing.is_in_trace():
-            yield
-            return
+    def _wait_span(self, what: str) -> Iterator[None]:
         with self._tracing.span(f"journal {what}", {"mm_gateway.journal": self._name}):
             try:
                 yield
