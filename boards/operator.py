@@ -324,6 +324,7 @@ HELD_BACK: Final = (
         good="0.",
         act="breaker: the operator was silent. queue: too many calls wait. slot: no slot became free in time.",
         links=(runbook("OperatorRefusing"), runbook("BreakerNotClosed"), links.OVERVIEW),
+        steps=(Step(0.05, Colour.WAITING),),
         colours={"breaker": Colour.FAILED, "queue": Colour.WAITING, "slot": Colour.OTHER},
     ),
 )
