@@ -12,7 +12,7 @@ from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed
 from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
 from gateway.cli.printing import print_line, printable
-from gateway.cli.undelivered import find_undelivered, persons_reason, write_change
+from gateway.cli.undelivered import audited, find_undelivered, persons_reason, write_change
 from gateway.records import State, Transfer
 from gateway.transfers import rules
 from gateway.transfers.states import DELIVERED
@@ -48,7 +48,8 @@ def resolve(
             typer.confirm(_question(transfer, end), abort=True)
         return await write_change(journals, rules.resolve(transfer, reason, reason.at))
 
-    resolved = with_journals(settings, act)
+    with audited(settings):
+        resolved = with_journals(settings, act)
     print_line(f"{resolved.id} is {resolved.state.replace('_', ' ')}")
 
 

@@ -14,7 +14,7 @@ from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed, CommandMisused
 from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
 from gateway.cli.printing import print_line
-from gateway.cli.undelivered import find_undelivered, persons_reason, write_change
+from gateway.cli.undelivered import audited, find_undelivered, persons_reason, write_change
 from gateway.journal.interface import TransferFilter
 from gateway.journal.writes import Change
 from gateway.records import Direction, Reason, State, Transfer
@@ -79,7 +79,8 @@ def retry(  # noqa: PLR0913 - a command's arguments are its options
         where = TransferFilter(operator=operator, direction=direction, changed_before=reason.at)
         return await (_retry_parked if all_parked else _hasten_undelivered)(journals, where, reason, slots)
 
-    count = with_journals(settings, act)
+    with audited(settings):
+        count = with_journals(settings, act)
     print_line(f"{count} will be sent again{_duration_text(count, rate)}")
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from gateway.cli.all_journals import AllJournals
 from gateway.cli.errors import CommandFailed
 from gateway.journal.interface import TransferFilter
 from gateway.journal.writes import Change
+from gateway.operators.safe_text import fit_text
 from gateway.reasons import Categories, Category, Source, limit_text
 from gateway.records import Direction, Reason, State, Transfer
 from gateway.settings import Settings
+from gateway.telemetry import audit
 from gateway.transfers import rules
 
 
@@ -20,6 +24,20 @@ def persons_reason(settings: Settings, who: str, why: str) -> Reason:
     categories = settings.rollback_reasons.categories
     category = Categories(Category(rule.name, rule.match) for rule in categories).of(text)
     return Reason(text=text, source=Source.PERSON, category=category, at=time.time(), who=limit_text(who))
+
+
+@contextmanager
+def audited(settings: Settings) -> Iterator[None]:
+    """What is changed in the block has its line in the audit stream. Raises `CommandFailed` if that cannot be written:
+    nobody should act by hand unseen."""
+    try:
+        audit.stream.open(settings.log.audit, "", fit_text)
+    except OSError as error:
+        raise CommandFailed(f"log.audit: cannot write {settings.log.audit}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        audit.stream.close()
 
 
 async def find_undelivered(

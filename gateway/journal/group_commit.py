@@ -10,7 +10,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import structlog
+
 from gateway.crashpoints import crash_point
+from gateway.journal import audit_lines
 from gateway.journal.interface import JournalUnavailable, JournalUsage
 from gateway.journal.writes import (
     AddReason,
@@ -27,6 +30,8 @@ from gateway.journal.writes import (
     Write,
 )
 from gateway.records import Instance, Key, Reason, Session, Timeline, Transfer
+from gateway.telemetry import audit
+from gateway.telemetry.call_context import CALL, CallContext
 from gateway.telemetry.metrics import Metrics
 
 WAITING_LIMIT: Final = 8192
@@ -40,6 +45,9 @@ GATHER_TURNS: Final = 3
 """Turns of the loop during which writes are gathered. A commit costs as much as a whole call. A turn costs nothing:
 while other calls are busy it brings their writes, and without other calls it ends at once. Measured in
 docs/decisions/011-group-commit.md."""
+
+
+log = structlog.get_logger(__name__)
 
 
 class Batch:
@@ -78,6 +86,7 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._next = Batch()
         self._waiting_count = 0
+        self._callers: dict[asyncio.Future[Any], CallContext | None] = {}  # for the audit stream, while it is on
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -91,6 +100,8 @@ class GroupCommit:
             self._metrics.journal_refused(self._name)
             raise self._refusal()
         waiter: asyncio.Future[Any] = self._loop.create_future()
+        if audit.stream.is_on:
+            self._callers[waiter] = CALL.get()
         batch = self._next
         if not batch.writes:
             self._loop.call_soon(self._gather, GATHER_TURNS - 1)
@@ -110,11 +121,14 @@ class GroupCommit:
             if not waiter.done():
                 waiter.set_result(answer)
         self._subtract_waiting(len(answers))
+        if self._callers:
+            self._audit(batch, answers)
 
     def fail(self, batch: Batch, error: JournalUnavailable) -> None:
         """None of the batch is known to be durable. (After a lost connection it may be: see `JournalUnavailable`.)"""
         self._metrics.commit_failed(self._name)
         for waiter in batch.waiters:
+            self._callers.pop(waiter, None)
             if not waiter.done():
                 # One for each caller: an exception collects the frames of every place that raises it.
                 waiter.set_exception(JournalUnavailable(str(error)))
@@ -129,6 +143,17 @@ class GroupCommit:
         self._closed = True
         self._flush()
         await self._idle.wait()
+
+    def _audit(self, batch: Batch, answers: Sequence[Any]) -> None:
+        # Here, not where the caller goes on: a caller that was cancelled has changed the transfer all the same.
+        for write, waiter, answer in zip(batch.writes, batch.waiters, answers, strict=True):
+            if waiter in self._callers:
+                call = self._callers.pop(waiter)
+                try:
+                    audit_lines.audit(audit.stream, write, answer, call)
+                except Exception:
+                    # What is durable must go on, whatever is wrong with telling of it.
+                    log.exception("an audit line could not be made", journal=self._name)
 
     def _gather(self, turns: int) -> None:
         if turns:

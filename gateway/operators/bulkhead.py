@@ -12,11 +12,15 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Final
 
+import structlog
+
 from gateway.clock import Clock
 from gateway.operators.circuit_breaker import BreakerState, CircuitBreaker
 from gateway.operators.errors import RefusalReason, Refused
 from gateway.settings import BreakerSettings, LimitSettings
 from gateway.wire.calls import WalletCall
+
+log = structlog.get_logger(__name__)
 
 FULL_RETRY_S: Final = 1.0
 """Seconds after which to try again where there was no slot: slots come free at the pace of the operator's answers."""
@@ -49,10 +53,13 @@ class Bulkhead:
     """`enter` before a call, `leave` after it, `record` what came of it. `Admission` does the first two.
 
     All groups share the slots, which are given in the order in which they were asked for (a probe does not queue).
-    `wait_limit_s` bounds the wait for one.
+    `wait_limit_s` bounds the wait for one. `operator` is the name that changes of a breaker are logged with.
     """
 
-    def __init__(self, limits: LimitSettings, breaker: BreakerSettings, wait_limit_s: float, clock: Clock) -> None:
+    def __init__(
+        self, limits: LimitSettings, breaker: BreakerSettings, wait_limit_s: float, clock: Clock, operator: str = ""
+    ) -> None:
+        self._operator = operator
         self._slots = limits.concurrency
         self._queue_limit = limits.waiting
         self._wait_limit_s = wait_limit_s
@@ -89,9 +96,12 @@ class Bulkhead:
         if ok is None:
             breaker.hand_over_probe()
             return
+        was = breaker.state
         breaker.record(ok=ok)
         if not breaker.closed:
             self._refuse_queued(group)
+        if breaker.state is not was:
+            self._log_change(group)
 
     def probe_at(self, group: CallGroup) -> float | None:
         """Unix seconds from which on a probe may be sent while the group's breaker is open; None while it is closed."""
@@ -114,6 +124,7 @@ class Bulkhead:
             raise self._refusal(RefusalReason.SLOT, "all slots are in use by calls without an answer", FULL_RETRY_S)
         breaker.probe()
         self._in_use += 1
+        self._log_change(group)
 
     async def _wait_for_slot(self, group: CallGroup) -> None:
         if len(self._queue) >= self._queue_limit:
@@ -151,6 +162,15 @@ class Bulkhead:
             elif not waiter.done():
                 waiter.set_result(self._breaker_refusal(group))
         self._queue = staying
+
+    def _log_change(self, group: CallGroup) -> None:
+        match self._breakers[group].state:
+            case BreakerState.OPEN:
+                log.warning("circuit breaker opened", operator=self._operator, calls=group)
+            case BreakerState.HALF_OPEN:
+                log.info("circuit breaker half open", operator=self._operator, calls=group)
+            case BreakerState.CLOSED:
+                log.info("circuit breaker closed", operator=self._operator, calls=group)
 
     def _breaker_refusal(self, group: CallGroup) -> Refused:
         wait_s = self._breakers[group].wait_s()

@@ -122,7 +122,7 @@ class Operator:
         self.name = name
         self.settings = settings
         self.adapter = adapter
-        self.bulkhead = Bulkhead(settings.limits, settings.breaker, settings.timeout, clock)
+        self.bulkhead = Bulkhead(settings.limits, settings.breaker, settings.timeout, clock, name)
         self._client = client
         self._metrics = metrics
         self._clock = clock

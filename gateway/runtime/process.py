@@ -11,12 +11,13 @@ from collections.abc import Callable
 
 import structlog
 
+from gateway.operators.safe_text import fit_text
 from gateway.runtime import systemd
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.loop_watch import LoopWatch
 from gateway.runtime.runtime import Runtime
 from gateway.settings import Loaded, SettingsError
-from gateway.telemetry import logs
+from gateway.telemetry import audit, logs
 
 ReadConfiguration = Callable[[], Loaded]
 """Reads the configuration from its file. Raises `SettingsError`."""
@@ -44,6 +45,7 @@ def run(read: ReadConfiguration) -> None:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve(read))
     finally:
+        audit.stream.close()
         logs.end_queue()
 
 
@@ -51,6 +53,7 @@ async def serve(read: ReadConfiguration) -> None:
     """As `run`, on the loop that runs already."""
     loaded = read()
     runtime = Runtime(loaded.settings)
+    _require_audit_file(loaded)
     _configure_logging(loaded, runtime.instance)
     wallet, admin = await runtime.start()
     signals = _Signals(runtime, read)
@@ -87,6 +90,7 @@ class _Signals:
         # A second signal exits at once; nothing is lost, since everything that matters is in the journal:
         # test_being_told_twice_to_stop_stops_it_at_once_and_nothing_is_lost.
         if self.stop_requested.is_set():
+            audit.stream.close(LAST_LINES_AT_ONCE_S)
             logs.end_queue(LAST_LINES_AT_ONCE_S)
             os._exit(EXIT_INTERRUPTED)
         self.stop_requested.set()
@@ -98,6 +102,7 @@ class _Signals:
 
     async def _reload(self) -> None:
         systemd.reloading()
+        await asyncio.to_thread(_reopen_audit_file)
         problems = await self._try_reload()
         self._runtime.reloaded(ok=not problems)
         if problems:
@@ -110,6 +115,7 @@ class _Signals:
         """Reads and applies the configuration. Returns what is wrong; empty if it is in force."""
         try:
             loaded = await asyncio.to_thread(self._read)  # calls go on while a large file is read and checked
+            await asyncio.to_thread(_require_audit_file, loaded)
             await self._runtime.reload(loaded.settings)
         except SettingsError as error:
             return str(error).splitlines()
@@ -118,7 +124,7 @@ class _Signals:
         except Exception as error:
             log.exception("reload failed")
             return [f"unexpected {type(error).__name__}"]
-        _configure_logging(loaded, self._runtime.instance)
+        await asyncio.to_thread(_configure_logging, loaded, self._runtime.instance)
         return []
 
 
@@ -143,5 +149,24 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 def _configure_logging(loaded: Loaded, instance: str) -> None:
     log_settings = loaded.settings.log
     logs.configure(log_settings.level, log_settings.format, loaded.secrets, instance=instance)
+    audit.stream.open(log_settings.audit, instance, fit_text)
     for problem in loaded.advice:
         log.warning("configuration", advice=str(problem))
+
+
+def _require_audit_file(loaded: Loaded) -> None:
+    """Raises `ConfigurationUnusable` if the file of the audit stream cannot be written."""
+    path = loaded.settings.log.audit
+    if path is not None and path != audit.STDERR:
+        try:
+            os.close(audit.open_file(path))
+        except OSError as error:
+            raise ConfigurationUnusable([f"log.audit: cannot write {path}: {error.strerror}"]) from error
+
+
+def _reopen_audit_file() -> None:
+    # Whatever comes of the reload: whoever renames the file sends the signal to have it written anew.
+    try:
+        audit.stream.reopen()
+    except OSError as error:
+        log.exception("audit file not opened anew: the former one is used", error=error.strerror)
