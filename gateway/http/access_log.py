@@ -50,7 +50,7 @@ _encode: Final = msgspec.json.Encoder().encode
 log = structlog.get_logger(__name__)
 
 
-class Kind(msgspec.Struct, frozen=True):
+class LineKind(msgspec.Struct, frozen=True):
     """What an outcome means for its line: the error's number (None for `ok`), and how severe it is."""
 
     error_code: int | None
@@ -64,8 +64,8 @@ def _level_of(code: ErrorCode) -> str:
     return "warning" if code in _WARNINGS else "info"
 
 
-def _kind(code: int | None, level: str) -> Kind:
-    return Kind(code, level, logging.getLevelNamesMapping()[level.upper()])
+def _kind(code: int | None, level: str) -> LineKind:
+    return LineKind(code, level, logging.getLevelNamesMapping()[level.upper()])
 
 
 KINDS: Final = {OK: _kind(None, "info"), **{code.name.lower(): _kind(code, _level_of(code)) for code in ErrorCode}}

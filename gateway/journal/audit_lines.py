@@ -26,10 +26,10 @@ def audit(stream: AuditStream, write: Any, answer: Any, call: CallContext | None
     match write, answer:
         case Insert(), Inserted(created=True):
             stream.write(_line(stream, answer.transfer, None, write.reason, None, call))
-        case Change(), Changed(moved=True, transfer=Transfer()):
+        case Change(), Changed(moved=True, transfer=Transfer() as row):
             # A try that leaves the transfer where it was is none: the journal keeps tries. What a person did always is.
             if _is_by_person(write.reason) or write.allowed != (write.to,):
-                stream.write(_line(stream, answer.transfer, _found_state(write), write.reason, write, call))
+                stream.write(_line(stream, row, _found_state(write), write.reason, write, call))
         case _:
             pass
 
@@ -61,7 +61,7 @@ def _line(
         amount="" if transfer.amount is None else str(transfer.amount),
         from_state=found_state,
         to_state=transfer.state,
-        wants=transfer.wants or _DECIDED.get(transfer.state, ""),
+        wants=transfer.wants or _DECIDED.get(transfer.state) or "",
         by=_who_did(reason, call),
         who="" if reason is None else reason.who,
         why=stream.hide(said if reason is None else reason.text, _secrets_of(transfer)),

@@ -165,8 +165,8 @@ def _require_audit_file(loaded: Loaded) -> None:
 
 
 def _reopen_audit_file() -> None:
-    # Whatever comes of the reload: whoever renames the file sends the signal to have it written anew.
+    # Whatever comes of the reload: whoever renames the file sends the signal to have another one begun.
     try:
         audit.stream.reopen()
     except OSError as error:
-        log.exception("audit file not opened anew: the former one is used", error=error.strerror)
+        log.exception("audit file not opened again: the former one is used", error=error.strerror)

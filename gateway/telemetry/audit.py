@@ -14,10 +14,10 @@ from typing import Final
 import msgspec
 
 from gateway.telemetry import logs
-from gateway.telemetry.output import Output, QueuedOutput
+from gateway.telemetry.output import LineOutput, QueuedOutput
 
 STDERR: Final = "stderr"
-"""The destination that is no file: among the lines of the log."""
+"""The destination among the lines of the log, instead of a file."""
 
 FILE_MODE: Final = 0o640
 
@@ -63,7 +63,7 @@ class AuditStream:
         self.is_on = False
         self.instance = ""
         self._destination: str | None = None
-        self._output: Output | None = None
+        self._output: LineOutput | None = None
         self._hide: Hide | None = None
 
     def open(self, destination: str | None, instance: str, hide: Hide) -> None:
@@ -81,7 +81,7 @@ class AuditStream:
         _close(former, logs.LAST_LINES_S)
 
     def reopen(self) -> None:
-        """Opens the file anew: it may have been renamed. Raises `OSError`; then the former one stays."""
+        """Opens the file again: it may have been renamed. Raises `OSError`; then the former one stays."""
         if isinstance(self._output, QueuedOutput) and self._destination is not None:
             self._output.replace(open_file(self._destination))
 
@@ -110,7 +110,7 @@ def time_text(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _output_to(destination: str | None) -> Output | None:
+def _output_to(destination: str | None) -> LineOutput | None:
     if destination is None:
         return None
     if destination == STDERR:
@@ -118,7 +118,7 @@ def _output_to(destination: str | None) -> Output | None:
     return QueuedOutput(open_file(destination), logs.notice_of_dropped)
 
 
-def _close(output: Output | None, within_s: float) -> None:
+def _close(output: LineOutput | None, within_s: float) -> None:
     if isinstance(output, QueuedOutput):
         output.close(within_s)
 

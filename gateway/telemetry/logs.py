@@ -22,7 +22,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from gateway.telemetry.call_context import CALL
-from gateway.telemetry.output import DirectOutput, Output, QueuedOutput
+from gateway.telemetry.output import DirectOutput, LineOutput, QueuedOutput
 from gateway.telemetry.redaction import Redaction, escape
 from gateway.telemetry.repeats import RepeatLimit
 
@@ -41,7 +41,7 @@ class _Destination:
     """Where the lines of this process go."""
 
     def __init__(self) -> None:
-        self.output: Output = DirectOutput()
+        self.output: LineOutput = DirectOutput()
 
     def write(self, lines: bytes, count: int = 1) -> None:
         self.output.write(lines, count)
@@ -100,7 +100,7 @@ def end_queue(within_s: float = LAST_LINES_S) -> None:
         _destination.output = DirectOutput()
 
 
-def output() -> Output:
+def output() -> LineOutput:
     """Where the lines of this process go, now and after `configure`: for lines that are made without structlog."""
     return _destination
 

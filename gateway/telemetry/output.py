@@ -2,7 +2,7 @@
 
 A log must not stop a call: standard error may be a pipe whose reader stands still, and a file may be on a disk that
 hangs. So a gateway that serves gives its lines to a queue of limited size, which a thread writes; what does not fit is
-dropped and counted (docs/decisions/065-log-lines-are-written-by-a-thread.md). Commands write directly.
+dropped and counted (docs/decisions/068-log-lines-are-written-by-a-thread.md). Commands write directly.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FULL_POLL_S: Final = 1.0
 """How often a descriptor that takes nothing now is tried again: somebody else made it non-blocking."""
 
 
-class Output(Protocol):
+class LineOutput(Protocol):
     """Takes finished lines from any thread. No method raises."""
 
     def write(self, lines: bytes, count: int = 1) -> None:
@@ -125,7 +125,7 @@ class QueuedOutput:
             return self._has_work()
 
     def _has_work(self) -> bool:
-        # While the descriptor takes nothing, that lines are missing is no reason to try it again and again.
+        # While the descriptor takes nothing, it is not tried again and again only to say that lines are missing.
         return bool(self._waiting or self._replacement is not None or (self._missing and not self._failing))
 
     def _use_replacement(self) -> None:
