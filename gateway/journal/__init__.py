@@ -2,7 +2,7 @@
 
 `interface` is what a journal offers and raises, `writes` each write as data, with the rule of a change. `group_commit`
 gathers writes into batches, `audit_lines` tells of those that changed a transfer. `rows`, `sealing` and `text_escaping`
-say how records are kept, `statements` and `migrations` read the stores' SQL. `sqlite` and `postgres` are the two stores,
+say how rows are kept, `statements` and `migrations` read the stores' SQL. `sqlite` and `postgres` are the two stores,
 `copy` moves a journal from one to the other.
 """
 
