@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "check": ("check", "check"),
     "migrate": ("migrate", "migrate"),
     "schema": ("schema", "schema"),
+    "rules": ("rules", "rules"),
     "transfers": ("transfers", "app"),
     "rollbacks": ("rollbacks", "rollbacks"),
     "retry": ("retry", "retry"),
