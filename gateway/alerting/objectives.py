@@ -1,4 +1,4 @@
-"""Error budgets of the operators' objectives: how fast they burn (docs/decisions/066-burn-rates.md).
+"""Error budgets of the operators' objectives: how fast they burn (docs/decisions/101-burn-rates.md).
 
 A burn rate of 1 uses up the budget of 30 days in exactly 30 days. An alert looks at a long window, so that it means
 something, and at a short one, so that it ends soon after its cause.

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Severity(StrEnum):
-    """Whom an alert reaches (docs/decisions/065-alerts.md)."""
+    """Whom an alert reaches (docs/decisions/100-alerts.md)."""
 
     PAGE = "page"
     """Somebody is woken: money waits, or calls fail, and it does not mend itself."""

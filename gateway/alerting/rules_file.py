@@ -23,7 +23,7 @@ BOARD_UID: Final = "mm-gateway"
 
 HEAD: Final = """\
 # Printed by `mm-gateway rules`, and not edited by hand: docs/on-call.md says how to print it with your own addresses.
-# docs/runbooks has a page for each alert, docs/decisions/065-alerts.md says why they are these.
+# docs/runbooks has a page for each alert, docs/decisions/100-alerts.md says why they are these.
 
 """
 

@@ -61,13 +61,17 @@ def _told(*command: str) -> str:
 
 
 def _rules(_: Path) -> str:
-    return _told("promtool", "check", "rules", str(CONFIG / "prometheus" / "alerts.yaml")) or _told(
-        "promtool", "test", "rules", str(CONFIG / "prometheus" / "alerts.test.yaml")
-    )
+    folder = CONFIG / "prometheus"
+    cases = sorted(str(path) for path in folder.glob("*.test.yaml"))
+    return _told("promtool", "check", "rules", str(folder / "rules.yaml")) or _told("promtool", "test", "rules", *cases)
 
 
 def _scraping(_: Path) -> str:
     return _told("promtool", "check", "config", "--syntax-only", str(CONFIG / "prometheus" / "prometheus.yaml"))
+
+
+def _paging(_: Path) -> str:
+    return _told("amtool", "check-config", str(CONFIG / "alertmanager" / "alertmanager.yaml"))
 
 
 def _balancing(_: Path) -> str:
@@ -115,7 +119,8 @@ def _say(line: str) -> None:
 CHECKS: Final[tuple[tuple[str, str, Check], ...]] = (
     ("promtool", "every alert fires when it should, and only then", _rules),
     ("promtool", "prometheus.yaml", _scraping),
-    ("prometheus", "scrapes a gateway, with its token, and loads every alert", _scraped),
+    ("amtool", "alertmanager.yaml", _paging),
+    ("prometheus", "scrapes a gateway, with its token, and loads every rule", _scraped),
     ("haproxy", "haproxy.cfg", _balancing),
     ("haproxy", "no call fails that comes while one of two gateways is dead", _balanced),
     ("systemd-analyze", "mm-gateway.service", _unit),

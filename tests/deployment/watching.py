@@ -40,7 +40,7 @@ async def _prometheus(folder: Path, config: Path, gateway: GatewayProcess) -> As
     content["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     (folder / "token").write_text(TOKEN)
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(content))
-    shutil.copy(config / "alerts.yaml", folder)
+    shutil.copy(config / "rules.yaml", folder)
     port = free_port()
     with (folder / "prometheus.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
@@ -66,9 +66,9 @@ async def _watched(url: str, config: Path) -> str:
             return f"it was not scraped within {PATIENCE_S:g} s"
         groups = await _asked(client, f"{url}/api/v1/rules")
     loaded = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
-    (group,) = yaml.safe_load((config / "alerts.yaml").read_text(encoding="utf-8"))["groups"]
-    missing = {rule["alert"] for rule in group["rules"]} - set(loaded)
-    return f"alerts are missing or ill: {loaded}" if missing or "err" in loaded.values() else ""
+    shipped = yaml.safe_load((config / "rules.yaml").read_text(encoding="utf-8"))["groups"]
+    missing = {rule.get("alert", rule.get("record")) for group in shipped for rule in group["rules"]} - set(loaded)
+    return f"rules are missing or ill: {loaded}" if missing or "err" in loaded.values() else ""
 
 
 async def _asked(client: aiohttp.ClientSession, url: str) -> list[Any]:
