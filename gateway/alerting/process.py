@@ -72,6 +72,18 @@ PROCESS_ALERTS: Final = (
         board=Board.PROCESS,
     ),
     Alert(
+        name="MmGatewayDescriptorsUsedUp",
+        severity=Severity.PAGE,
+        expr='sum by (job, instance) (increase(mm_gateway_refused_total{reason="descriptors"}[2m])) > 0',
+        wait="1m",
+        keep="2m",
+        summary="{{ $labels.instance }} has no file descriptors left: it accepts no connection",
+        description="Neither the game nor whoever looks after it can connect, and no operator can be reached over "
+        "a new connection.",
+        board=Board.PROCESS,
+        shown_by=("instance",),
+    ),
+    Alert(
         name="MmGatewayCertificateEndsSoon",
         severity=Severity.PAGE,
         expr=f"{_EXPIRY} < 2 * {DAY_S}",
@@ -107,6 +119,26 @@ unless on (job) max_over_time(ALERTS{alertstate="firing", alertname="MmGatewayCl
         summary="{{ $value | humanize }} wrong credentials in five minutes at the {{ $labels.listener }} listener",
         description="Somebody guesses, or a caller has an old password.",
         board=Board.PROCESS,
+    ),
+    Alert(
+        name="MmGatewayCallersRefused",
+        severity=Severity.TICKET,
+        expr="sum by (job, listener, reason) (increase("
+        'mm_gateway_refused_total{reason=~"address|certificate|tls"}[15m])) >= 5',
+        summary="the {{ $labels.listener }} listener refuses callers: {{ $labels.reason }}",
+        description="{{ $value | humanize }} times in a quarter of an hour. The game's address or certificate may have "
+        "changed, or a stranger tries.",
+        board=Board.PROCESS,
+    ),
+    Alert(
+        name="MmGatewayDescriptorsNearLimit",
+        severity=Severity.TICKET,
+        expr="process_open_fds / on (job, instance) process_max_fds > 0.8 and on (job, instance) mm_gateway_build_info",
+        wait="5m",
+        summary="{{ $labels.instance }} uses {{ $value | humanizePercentage }} of its file descriptors",
+        description="At the limit it accepts no connection.",
+        board=Board.PROCESS,
+        shown_by=("instance",),
     ),
     Alert(
         name="MmGatewayLogLinesDropped",

@@ -10,6 +10,9 @@ import msgspec
 _UNITS_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION: Final = re.compile(r"(\d+)(ms|[smhd])")
 _WINDOW: Final = re.compile(r"\[(\w+)(:?)\]")
+LEAST_WINDOW: Final = "1s"
+"""A window must hold several scrapes, however short the times of a trial are."""
+
 _SECONDS: Final = re.compile(r"\$(\d+[smhd])(?:\|(\d+[smhd]))?")
 
 
@@ -23,9 +26,13 @@ class Scale(msgspec.Struct, frozen=True):
         return text if self.factor == 1 else _in_words(self._milliseconds(text))
 
     def promql(self, expr: str) -> str:
-        """Shortens the windows (`[2m]`), and replaces `$2m` by its seconds. `$2m|15s` never becomes less than 15."""
-        expr = _WINDOW.sub(lambda match: f"[{self.duration(match[1])}{match[2]}]", expr)
+        """Shortens the windows (`[2m]`), but not below `LEAST_WINDOW`, and replaces `$2m` by its seconds. `$2m|15s`
+        never becomes less than 15."""
+        expr = _WINDOW.sub(lambda match: f"[{self._window(match[1])}{match[2]}]", expr)
         return _SECONDS.sub(lambda match: self._seconds(match[1], match[2]), expr)
+
+    def _window(self, text: str) -> str:
+        return LEAST_WINDOW if self._milliseconds(text) < _milliseconds(LEAST_WINDOW) else self.duration(text)
 
     def _milliseconds(self, text: str) -> int:
         return max(1, round(_milliseconds(text) / self.factor))

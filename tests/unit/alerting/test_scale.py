@@ -26,6 +26,12 @@ def test_windows_and_seconds_are_divided_and_nothing_else() -> None:
     assert Scale(60).promql(expr) == 'increase(a{b="2m"}[2s]) > 30 and c[1m:] > 60 and d:ratio5m > 15'
 
 
+def test_a_window_holds_several_scrapes_however_short_times_are() -> None:
+    assert (
+        Scale(1440).promql("rate(a[5m]) > avg_over_time(b[1d]) * $5m") == "rate(a[1s]) > avg_over_time(b[1m]) * 0.208"
+    )
+
+
 def test_what_is_not_a_duration_is_refused() -> None:
     with pytest.raises(ValueError, match="2 minutes is not a duration like 90s, 2m or 3d"):
         Scale(2).duration("2 minutes")
