@@ -12,7 +12,8 @@ from gateway.alerting.scale import Scale
 from gateway.cli.configuration import load_all
 from gateway.cli.errors import CommandMisused
 from gateway.cli.options import Config
-from gateway.telemetry.objectives import objectives_of
+from gateway.settings import Settings
+from gateway.telemetry.objectives import Objectives, objectives_of
 
 USUAL: Final = Options()
 
@@ -38,12 +39,13 @@ def rules(
     for url in (runbooks, dashboards):
         if not url.startswith(("http://", "https://")):
             raise CommandMisused(f"{url} cannot be opened from a page: give an address that begins with https://")
-    promised = (
-        None
-        if config is None
-        else {
-            name: objectives_of(operator.objectives) for name, operator in load_all(config).settings.operators.items()
-        }
-    )
+    if not job.isprintable() or set(job) & {'"', "\\"}:
+        raise CommandMisused("the name of a job has no quotes, backslashes or control characters here")
+    promised = None if config is None else _objectives(load_all(config).settings)
     options = Options(runbooks=runbooks, dashboards=dashboards, job=job, objectives=promised, scale=Scale(scale))
     sys.stdout.write(rules_file(options))
+
+
+def _objectives(settings: Settings) -> dict[str, Objectives]:
+    """Those of each operator, by its name."""
+    return {name: objectives_of(operator.objectives) for name, operator in settings.operators.items()}

@@ -81,7 +81,7 @@ def test_every_file_that_is_mounted_is_there(compose: dict[str, Any]) -> None:
     mounts = [mount for service in compose["services"].values() for mount in service.get("volumes", [])]
     files = {mount.split(":")[0] for mount in mounts if mount.startswith(".")}
     named = {mount.split(":")[0] for mount in mounts if not mount.startswith(".")}
-    assert len(files) == 8
+    assert len(files) == 10
     assert [file for file in files if not (COMPOSE / file).exists()] == []
     assert named == set(compose["volumes"])
     assert (COMPOSE / compose["x-gateway"]["build"]["context"] / "Dockerfile").resolve() == ROOT / "Dockerfile"
@@ -148,9 +148,8 @@ def test_prometheus_scrapes_every_gateway(compose: dict[str, Any], settings: Set
     assert config["rule_files"] == ["rules.yaml"]
     (managers,) = config["alerting"]["alertmanagers"]
     assert managers["static_configs"] == [{"targets": ["alertmanager:9093"]}]
-    assert "watching" in set(compose["services"]["prometheus"]["networks"]) & set(
-        compose["services"]["alertmanager"]["networks"]
-    )
+    assert "watching" in compose["services"]["prometheus"]["networks"]
+    assert compose["services"]["alertmanager"]["networks"] == ["watching"]
 
 
 def test_grafana_finds_prometheus_the_boards_and_gives_out_the_runbooks_where_alerts_say(
@@ -166,6 +165,9 @@ def test_grafana_finds_prometheus_the_boards_and_gives_out_the_runbooks_where_al
     assert (COMPOSE / mounted[boards["options"]["path"]]).resolve() == CONFIG / "grafana" / "dashboards"
     assert (COMPOSE / mounted["/usr/share/grafana/public/runbooks"]).resolve() == ROOT / "docs" / "runbooks"
     assert grafana["ports"] == ["127.0.0.1:3000:3000"]
+    runbooks = [path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "runbooks").glob("*-*.md")]
+    for beside in re.findall(r"\]\(\.\./([\w.-]+)", "".join(runbooks)):
+        assert (COMPOSE / mounted[f"/usr/share/grafana/public/{beside}"]).resolve() == ROOT / "docs" / beside
     assert Options().dashboards == "http://localhost:3000"
     assert Options().runbooks == "http://localhost:3000/public/runbooks"
 

@@ -32,6 +32,11 @@ def test_with_a_configuration_it_prints_the_burn_rates_of_its_objectives(tmp_pat
     assert 'up{job="wallet"}' in ran.out
 
 
+def test_a_job_that_would_break_the_expressions_is_refused() -> None:
+    ran = run("rules", "--job", 'a"} or vector(1)')
+    assert (ran.status, ran.out) == (2, "")
+
+
 @pytest.mark.parametrize("option", ["--runbooks", "--dashboards"])
 def test_an_address_that_no_link_can_open_is_refused(option: str) -> None:
     ran = run("rules", option, "docs/runbooks")
