@@ -7,6 +7,7 @@ A store passes `send` to `GroupCommit`, and settles or fails each batch that it 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -84,6 +85,9 @@ class GroupCommit:
         self._metrics = metrics
         self._waiting_limit = waiting_limit
         self._loop = asyncio.get_running_loop()
+        # A batch holds the writes of several calls: what is logged of it must not name the first of them
+        # (test_what_is_logged_of_a_batch_names_no_call).
+        self._context = contextvars.copy_context()
         self._next = Batch()
         self._waiting_count = 0
         self._callers: dict[asyncio.Future[Any], CallContext | None] = {}  # for the audit stream, while it is on
@@ -104,12 +108,12 @@ class GroupCommit:
             self._callers[waiter] = CALL.get()
         batch = self._next
         if not batch.writes:
-            self._loop.call_soon(self._gather, GATHER_TURNS - 1)
+            self._loop.call_soon(self._gather, GATHER_TURNS - 1, context=self._context)
         batch.writes.append(write)
         batch.waiters.append(waiter)
         self._waiting_count += 1
         if len(batch.writes) == BATCH_LIMIT:
-            self._flush()
+            self._context.copy().run(self._flush)  # a copy: the original may be the one that runs
         return waiter
 
     def settle(self, batch: Batch, answers: Sequence[Any], took_s: float) -> None:
@@ -157,7 +161,7 @@ class GroupCommit:
 
     def _gather(self, turns: int) -> None:
         if turns:
-            self._loop.call_soon(self._gather, turns - 1)
+            self._loop.call_soon(self._gather, turns - 1, context=self._context)
         else:
             self._flush()
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from gateway.journal import group_commit
-from gateway.journal.group_commit import GATHER_TURNS, Batch, GroupCommit, GroupedWrites
+from gateway.journal.group_commit import BATCH_LIMIT, GATHER_TURNS, Batch, GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalUnavailable
 from gateway.journal.writes import CheckWritable, Prune, ReleaseOrphans
+from gateway.telemetry.call_context import CALL, CallContext
 from gateway.telemetry.metrics import Metrics
 
 
@@ -43,6 +44,17 @@ async def test_what_is_written_within_a_few_turns_is_sent_together_in_its_order(
         sent.group.write(write)
         await asyncio.sleep(0)
     assert [batch.writes for batch in sent.batches] == [writes]
+
+
+async def test_what_is_logged_of_a_batch_names_no_call() -> None:
+    seen: list[CallContext | None] = []
+    group = GroupCommit("main", lambda _: seen.append(CALL.get()), Metrics())
+    token = CALL.set(CallContext("the first call"))
+    for number in range(BATCH_LIMIT + 1):
+        group.write(ReleaseOrphans(now=float(number)))
+    await gathered()
+    CALL.reset(token)
+    assert seen == [None, None]
 
 
 async def test_what_is_written_later_goes_without_waiting_for_the_first() -> None:
