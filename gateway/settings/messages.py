@@ -22,6 +22,7 @@ _WITH_VALUE: Final[dict[str, str]] = {
     "duration": "{msg}",
     "size": "{msg}",
     "share": "{msg}",
+    "header": "{msg}",
     "network": "{msg}",
     "name": "{msg}",
     "int_parsing": "is not a whole number",

@@ -26,11 +26,12 @@ def _portion(value: Any, info: ValidationInfo) -> Any:
 
 
 def _endpoint(value: Any) -> Any:
-    # Credentials in a URL would be shown by whatever shows the URL; `headers` keeps them secret.
+    # Credentials in a URL would be shown by whatever shows the URL; `headers` keeps them secret. So the problem does not
+    # repeat the value either.
     if isinstance(value, str) and re.fullmatch(ENDPOINT_PATTERN, value):
         return value
     raise PydanticCustomError(
-        "endpoint", "is not an http or https URL without credentials; write e.g. http://collector:4318/v1/traces"
+        "endpoint", "must be an http or https URL without credentials, e.g. http://collector:4318/v1/traces"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -10,12 +11,16 @@ from typing import Any
 import pytest
 
 from gateway.money import money
+from gateway.records import Decision, Direction, Key
 from gateway.runtime import Runtime
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.sandbox.faults import Fault
 from gateway.sandbox.simulated import simulated_operators
+from gateway.secrets import secrets_of
 from gateway.settings import Settings
 from gateway.telemetry.tracing import FLUSH_S
+from gateway.transfers import rules
+from gateway.transfers.rules import Lease
 from gateway.wire.calls import WalletCall
 from tests.acceptance.wire.sandbox import sandbox
 from tests.support.collector import Collector
@@ -114,9 +119,12 @@ async def test_the_header_disturbs_no_operator_s_signature_and_no_span_holds_the
                 await client.close()
                 assert answer.status == 200, answer.body
             await traces.named(WITHDRAW)
+            secrets = {token, *secrets_of(gateway.runtime._operators.operators["acme"].adapter.settings)}
         seen = list(operator.ledger.wire())
         assert all(each.headers["traceparent"].startswith("00-") for each in seen)
-        assert token.encode() not in b"".join(traces.bodies)
+        sent = b"".join(traces.bodies)
+        held = [*(secret.encode() for secret in secrets), *(each.body for each in seen if each.body)]
+        assert [secret for secret in held if secret in sent] == []
 
 
 async def test_who_has_no_credentials_leaves_no_trace(tmp_path: Path, far: FarOperator, traces: Collector) -> None:
@@ -258,3 +266,51 @@ async def test_only_a_restart_changes_tracing(tmp_path: Path, far: FarOperator, 
         await ask(gateway, WalletCall.WITHDRAW, traceparent=TRACED)
         await traces.trace(GAME_TRACE, "operator withdraw")
         assert parents_seen(far) == [""]
+
+
+def waits(traces: Collector) -> set[str]:
+    return {span.name for span in traces.spans if span.name.startswith("journal ")}
+
+
+async def test_every_wait_of_a_call_for_the_journal_is_shown(
+    tmp_path: Path, far: FarOperator, traces: Collector
+) -> None:
+    async with running(traced(tmp_path, far, {"endpoint": traces.url}, timeout=0.4)) as gateway:
+        await ask(gateway, WalletCall.VERIFY_SESSION)
+        await gateway.call(WalletCall.ROLLBACK_WITHDRAWAL, "never-seen", rollbackReason="one")
+        await gateway.call(WalletCall.ROLLBACK_WITHDRAWAL, "never-seen", rollbackReason="another")
+        far.go_wrong(Fault.HANG_BEFORE, WalletCall.WITHDRAW)
+        # The one that comes second waits, and is told from the first one's tries what became of it.
+        answers = await asyncio.gather(*(ask(gateway, WalletCall.WITHDRAW, "twice") for _ in range(2)))
+        assert [answer.error_code for answer in answers] == [121, 121]
+        await traces.named(WITHDRAW, 2)
+        shown = ("insert", "change", "add_reason", "save_session", "find", "find_session", "timeline")
+        assert waits(traces) == {f"journal {what}" for what in shown}
+
+
+async def test_a_journal_that_fails_is_shown_where_the_call_waited_for_it(
+    tmp_path: Path, far: FarOperator, traces: Collector
+) -> None:
+    async with running(traced(tmp_path, far, {"endpoint": traces.url})) as gateway:
+        await ask(gateway, WalletCall.VERIFY_SESSION)
+        await gateway.runtime._journals.open["default"].close()
+        answer = await ask(gateway, WalletCall.WITHDRAW, traceparent=TRACED)
+        assert answer.error_code == 123
+        spans = {span.name: span for span in await traces.trace(GAME_TRACE, WITHDRAW)}
+        assert {name for name, span in spans.items() if span.failed} == {WITHDRAW, "journal insert"}
+        assert spans["journal insert"].attributes["error.type"] == "journal_unavailable"
+
+
+async def test_what_no_call_has_decided_here_has_nothing_to_link_to(
+    tmp_path: Path, far: FarOperator, traces: Collector
+) -> None:
+    async with running(traced(tmp_path, far, {"endpoint": traces.url})) as gateway:
+        await ask(gateway, WalletCall.WITHDRAW)
+        now = time.time()
+        key, lease = Key("acme", Direction.WITHDRAW, "1"), Lease("somebody else", now)
+        decided = rules.decide(key, Decision.ROLLBACK, lease, now, amount=None, reason=None)
+        assert (await gateway.runtime._journals.open["default"].change(decided)).moved
+        far.go_wrong(Fault.ERROR_BEFORE, WalletCall.ROLLBACK_WITHDRAWAL, times=1)
+        gateway.runtime._operators._delivery_loops["acme"].wake(now)
+        tries = await traces.named("delivery try", 2)
+        assert [(each.parent, each.links, each.failed) for each in tries] == [("", [], True), ("", [], False)]
