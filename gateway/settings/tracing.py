@@ -26,8 +26,8 @@ def _portion(value: Any, info: ValidationInfo) -> Any:
 
 
 def _endpoint(value: Any) -> Any:
-    # Credentials in a URL would be shown by whatever shows the URL; `headers` keeps them secret. So the problem does not
-    # repeat the value either.
+    # Credentials in a URL would be shown by whatever shows the URL; `headers` keeps them secret. So the problem does
+    # not repeat the value either.
     if isinstance(value, str) and re.fullmatch(ENDPOINT_PATTERN, value):
         return value
     raise PydanticCustomError(
