@@ -117,7 +117,9 @@ class Metrics:
     def start_operator(self, operator: str, categories: Iterable[str], objectives: Objectives = ()) -> None:
         """An operator is configured: its counters are there from now on, and its calls are judged by `objectives`.
         `categories` are those of rollback reasons."""
-        self._objectives[operator] = objectives
+        self._objectives.pop(operator, None)
+        if objectives:  # most operators have none, and their calls should not pay for it
+            self._objectives[operator] = objectives
         for counters, *values in (
             (self._call_errors, ERRORS),
             (self._judged, [objective.name for objective in objectives], ("good", "bad")),
@@ -142,8 +144,8 @@ class Metrics:
         self._calls.observe(took_s, operator, call, outcome)
         if outcome != OK:
             self._call_errors.count(operator, outcome)
-        if objectives := self._objectives.get(operator):
-            for objective, result in judge(objectives, outcome, took_s):
+        if self._objectives:
+            for objective, result in judge(self._objectives.get(operator, ()), outcome, took_s):
                 self._judged.count(operator, objective, result)
 
     def call_traced(self, operator: str, call: str, outcome: str, took_s: float, trace_id: str) -> None:
