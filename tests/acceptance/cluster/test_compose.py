@@ -81,7 +81,7 @@ def test_every_file_that_is_mounted_is_there(compose: dict[str, Any]) -> None:
     mounts = [mount for service in compose["services"].values() for mount in service.get("volumes", [])]
     files = {mount.split(":")[0] for mount in mounts if mount.startswith(".")}
     named = {mount.split(":")[0] for mount in mounts if not mount.startswith(".")}
-    assert len(files) == 10
+    assert len(files) == 11
     assert [file for file in files if not (COMPOSE / file).exists()] == []
     assert named == set(compose["volumes"])
     assert (COMPOSE / compose["x-gateway"]["build"]["context"] / "Dockerfile").resolve() == ROOT / "Dockerfile"

@@ -130,6 +130,14 @@ def test_every_key_and_metric_that_a_page_names_is_there(path: Path) -> None:
     ] == []
 
 
+def test_every_line_of_the_log_that_a_page_names_is_one_that_there_is() -> None:
+    events = set(re.findall(r"^\| `([^`]+)` \| ", text(ROOT / "docs" / "logs.md"), re.MULTILINE))
+    pages = re.sub(r"\s+", " ", "".join(map(text, PAGES.values())))
+    named = set(re.findall(r"log line `([^`]+)`", pages))
+    assert len(named) > 5
+    assert named <= events
+
+
 def commands() -> list[str]:
     """Every line of the gateway's own that the pages show, once."""
     lines = [line for block in blocks("sh", ON_CALL, *PAGES.values()) for line in block.splitlines()]
