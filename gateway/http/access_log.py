@@ -75,23 +75,19 @@ KINDS: Final = {OK: _kind(None, "info"), **{code.name.lower(): _kind(code, _leve
 class LoggedCall(CallContext):
     """A call that the log tells of; `call` and `operator` are empty until they are known."""
 
-    __slots__ = ("call", "client", "operator")
-
-    def __init__(self, request_id: str, client: Address | None) -> None:
-        super().__init__(request_id)
-        self.client = client
-        self.call = ""
-        self.operator = ""
+    client: Address | None = None
+    call = ""
+    operator = ""
 
 
-class AccessLogLine(msgspec.Struct, frozen=True, kw_only=True):
+class AccessLogLine(msgspec.Struct, frozen=True):
     """A call that was answered. `operator`, `call`, `id` (mmTransactionId) and `player` are empty where they are not
     known. `operator_ms` is the part of `took_ms` that the operator took. `sampled` is the share of successes that have
     a line, where that is not all of them."""
 
     timestamp: str
     level: str
-    event: str = "call"
+    event: str
     request_id: str
     operator: str
     call: str
@@ -116,6 +112,7 @@ class AccessLog:
         self._is_json = settings.format == "json"
         self._instance = instance
         self._share = settings.successes
+        self._sampled: float | msgspec.UnsetType = msgspec.UNSET if self._share is None else self._share
         self._output = logs.output()
         self._lines: list[bytes] = []
         self._second = (0, "")
@@ -123,35 +120,39 @@ class AccessLog:
     def call(self, call: LoggedCall, outcome: str, status: int, took_s: float) -> None:
         """Logs one answered call; `outcome` is `ok` or the name of the error code in lower case."""
         kind = KINDS[outcome]
-        sampled: float | msgspec.UnsetType = msgspec.UNSET
-        if kind.severity < self._least:
+        if kind.severity < self._least or (self._share is not None and self._leaves_out(call, outcome)):
             return
-        if self._share is not None and outcome == OK:
-            if not _is_sample(call, self._share):
-                return
-            sampled = self._share
-        line = AccessLogLine(
-            timestamp=self._timestamp(),
-            level=kind.level,
-            request_id=call.request_id,
-            operator=call.operator,
-            call=call.call,
-            id=call.transfer,
-            player=call.player,
-            outcome=outcome,
-            error_code=kind.error_code,
-            status=status,
-            took_ms=round(1000 * took_s, 2),
-            operator_ms=round(1000 * call.operator_s, 2),
-            address=address_text(call.client),
-            instance=self._instance,
-            trace_id=call.trace_id or msgspec.UNSET,
-            sampled=sampled,
+        line = AccessLogLine(  # by position: seventeen names would cost as much as the rest of the line
+            self._timestamp(),
+            kind.level,
+            "call",
+            call.request_id,
+            call.operator,
+            call.call,
+            call.transfer,
+            call.player,
+            outcome,
+            kind.error_code,
+            status,
+            round(1000 * took_s, 2),
+            round(1000 * call.operator_s, 2),
+            address_text(call.client),
+            self._instance,
+            call.trace_id or msgspec.UNSET,
+            msgspec.UNSET if outcome != OK else self._sampled,
         )
-        if self._is_json:
-            self._write(line)
-        else:
+        if not self._is_json:
             _log_for_people(line)
+            return
+        if not self._lines:
+            asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self.flush)
+        self._lines.append(_encode(line))
+
+    def _leaves_out(self, call: LoggedCall, outcome: str) -> bool:
+        """Whether this success is not in the sample."""
+        # By the transfer's id, not by chance: of a transfer all calls have their lines, at every gateway, or none.
+        drawn = crc32((call.transfer or call.request_id).encode())
+        return outcome == OK and self._share is not None and drawn >= self._share * _CRC_VALUES
 
     def _timestamp(self) -> str:
         """The time as structlog writes it. All but the fraction is formatted once a second."""
@@ -160,21 +161,11 @@ class AccessLog:
             self._second = (int(second), datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
         return f"{self._second[1]}.{int(1e6 * fraction):06d}Z"
 
-    def _write(self, line: AccessLogLine) -> None:
-        if not self._lines:
-            asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self.flush)
-        self._lines.append(_encode(line))
-
     def flush(self) -> None:
         """Hands over the collected lines."""
         lines, self._lines = self._lines, []
         if lines:
             self._output.write(b"\n".join([*lines, b""]), len(lines))
-
-
-def _is_sample(call: LoggedCall, share: float) -> bool:
-    # By the transfer's id, not by chance: of a transfer all calls have their lines, at every gateway, or none.
-    return crc32((call.transfer or call.request_id).encode()) < share * _CRC_VALUES
 
 
 def _log_for_people(line: AccessLogLine) -> None:

@@ -60,10 +60,10 @@ class WalletResponse(web.StreamResponse):
         """Does nothing: `prepare` has already written everything."""
 
     def head(self, connection: str = "Connection: close\r\n") -> bytes:
-        request_id = f"X-Request-ID: {self._request_id}\r\n" if self._request_id else ""
         length = len(self._content)
-        first = _HEADS[self._status]
-        return f"{first}Content-Length: {length}\r\nDate: {_date()}\r\n{request_id}{connection}\r\n".encode()
+        if self._request_id:
+            connection = f"X-Request-ID: {self._request_id}\r\n{connection}"
+        return f"{_HEADS[self._status]}Content-Length: {length}\r\nDate: {_date()}\r\n{connection}\r\n".encode()
 
     def to_bytes(self) -> bytes:
         """Head and body, for a connection on which aiohttp has no request to answer."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import structlog
 from aiohttp import hdrs, web
@@ -28,7 +28,7 @@ from gateway.http.response import WalletResponse, bad_request, refusal
 from gateway.http.routing import OperatorAccess, Route, RoutingTable
 from gateway.operators.operator import Operator
 from gateway.telemetry import logs
-from gateway.telemetry.call_context import CALL, REQUEST_ID, RequestIds
+from gateway.telemetry.call_context import CALL, REQUEST_ID, request_ids
 from gateway.telemetry.metrics import OK, WALLET, Metrics
 from gateway.transfers.coordinator import Coordinator
 from gateway.wire import replies
@@ -71,15 +71,15 @@ class GameCall(LoggedCall):
     after the response.
     """
 
-    __slots__ = ("connection", "last", "started_at")
+    last = False
 
     def __init__(
         self, connection: GameConnection, started_at: float, client: Address | None, request_id: str = ""
     ) -> None:
-        super().__init__(request_id, client)
         self.connection = connection
         self.started_at = started_at
-        self.last = False
+        self.client = client
+        self.request_id = request_id
 
 
 class WalletHandler:
@@ -92,7 +92,7 @@ class WalletHandler:
         self._routing = routing
         self._bodies = BodyReader(routing.server.max_body)
         self._running: dict[asyncio.Task[object], Operator] = {}
-        self._request_ids = RequestIds()
+        self._request_ids = request_ids()
         self._request_timeouts: Deadlines[GameCall] = Deadlines(self._on_request_timeout)
         self._stopping = False
         self._loop = asyncio.get_running_loop()
@@ -127,7 +127,10 @@ class WalletHandler:
         # One table for the whole call: a reload may put another one in force while this call waits.
         routing = self._routing
         client = self._client_address(routing, request)
-        call = GameCall(cast("GameConnection", request.protocol), time.monotonic(), client, self._request_id(request))
+        connection: Any = request.protocol  # a `GameConnection`; `cast` would be a call
+        given = request.headers.get(REQUEST_ID_HEADER)
+        request_id = next(self._request_ids) if given is None else self._accept_request_id(given)
+        call = GameCall(connection, time.monotonic(), client, request_id)
         token = CALL.set(call)
         try:
             result = await self._handle_call(routing, request, call)
@@ -162,7 +165,7 @@ class WalletHandler:
         # Running from here on, while its body still arrives: a reload must not close the operator that it will call
         # (test_a_call_whose_body_is_still_arriving_keeps_its_operator). aiohttp leaves this task alone when the client
         # goes, so money that moves is followed to its end (test_a_client_that_leaves_does_not_stop_its_call).
-        task = cast("asyncio.Task[object]", asyncio.current_task(self._loop))
+        task: Any = asyncio.current_task(self._loop)
         self._running[task] = access.operator
         try:
             until = (call.connection.began_at or self._loop.time()) + routing.server.read_timeout
@@ -227,12 +230,9 @@ class WalletHandler:
     def _error_result(self, error: WalletError) -> CallResult:
         return CallResult(error.code.status, replies.error(error), _OUTCOMES[error.code])
 
-    def _request_id(self, request: web.BaseRequest) -> str:
-        """The id that the game gave its request; a new one where it gave none, or none that a log can hold."""
-        given = request.headers.get(REQUEST_ID_HEADER)
-        if given is not None and REQUEST_ID.fullmatch(given) and logs.redact(given) == given:
-            return given
-        return self._request_ids.make()
+    def _accept_request_id(self, given: str) -> str:
+        """The id that the game gave its request; a new one if a log cannot hold it, or must not."""
+        return given if REQUEST_ID.fullmatch(given) and logs.redact(given) == given else next(self._request_ids)
 
     @staticmethod
     def _client_address(routing: RoutingTable, request: web.BaseRequest) -> Address | None:

@@ -96,6 +96,9 @@ class Bulkhead:
         if ok is None:
             breaker.hand_over_probe()
             return
+        if ok and breaker.closed:  # as nearly always
+            breaker.record(ok=True)
+            return
         was = breaker.state
         breaker.record(ok=ok)
         if not breaker.closed:

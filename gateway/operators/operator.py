@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from http import HTTPStatus
 from traceback import extract_tb
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 import structlog
@@ -44,7 +44,7 @@ from gateway.operators.outcome import (
 from gateway.operators.safe_text import excerpt_of, fit_text, secrets_of
 from gateway.records import Session, Transfer, Verdict
 from gateway.settings import OperatorSettings
-from gateway.telemetry.call_context import note_operator_time
+from gateway.telemetry.call_context import CALL
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.objectives import objectives_of
@@ -285,7 +285,8 @@ class Operator:
         cancellation. `check` turns the adapter's answer into the result. What has a `name` of its own is measured under
         that and not recorded: it only asks what became of the call."""
         begun = self._clock.monotonic()
-        answer, failure = None, None
+        answer: Any = None
+        failure = None
         try:
             answer = check(await self._run_within_time(method, argument, use))
             alive = True if use.written else None
@@ -299,7 +300,8 @@ class Operator:
             alive = None if use.answer is None else _is_in_protocol(use.answer)
         verdict = Verdict.SUCCESS if failure is None else verdict_of(failure, call)
         took_s = self._clock.monotonic() - begun
-        note_operator_time(took_s)
+        if (context := CALL.get()) is not None:
+            context.operator_s += took_s
         self._metrics.operator_call(self.name, name or call, verdict, took_s)
         # Otherwise a question that is answered would keep the breaker closed over ends that hang in their slots, and
         # one that is not would count one silence twice (test_what_became_of_an_end_says_nothing_to_the_breaker).
@@ -307,7 +309,8 @@ class Operator:
             self.bulkhead.record(GROUP_OF[call], ok=alive)
         if failure is not None:
             raise failure
-        return cast("T", answer)
+        result: T = answer
+        return result
 
     async def _run_within_time(self, method: Method[A], argument: A, use: WireUse) -> Any:
         """What the adapter's method returns. Raises `Unsent` only if nothing at all was written for this call."""

@@ -25,14 +25,15 @@ class CallContext:
     nothing is traced.
     """
 
-    __slots__ = ("operator_s", "player", "request_id", "trace_id", "transfer")
+    # Defaults of the class: setting each of them for each call would cost more than all that comes later.
+    request_id = ""
+    transfer = ""
+    player = ""
+    operator_s = 0.0
+    trace_id = ""
 
     def __init__(self, request_id: str = "") -> None:
         self.request_id = request_id
-        self.transfer = ""
-        self.player = ""
-        self.operator_s = 0.0
-        self.trace_id = ""
 
     def log_fields(self) -> Iterator[tuple[str, str]]:
         """What each line says that is logged during the call, as far as it is known."""
@@ -64,22 +65,9 @@ def note_player(player_id: str) -> None:
         call.player = player_id
 
 
-def note_operator_time(took_s: float) -> None:
-    """The operator took so long for one request of the present call."""
-    call = CALL.get()
-    if call is not None:
-        call.operator_s += took_s
-
-
-class RequestIds:
-    """Makes request ids. No two are the same, of all gateways: a random beginning for each, and a number.
+def request_ids() -> Iterator[str]:
+    """Request ids without an end. No two are the same, of all gateways: a random beginning for each, and a number.
 
     A random id for each call would cost a system call.
     """
-
-    def __init__(self) -> None:
-        self._prefix = secrets.token_hex(6)
-        self._numbers = count(1)
-
-    def make(self) -> str:
-        return f"{self._prefix}-{next(self._numbers)}"
+    return map(f"{secrets.token_hex(6)}-{{}}".format, count(1))
