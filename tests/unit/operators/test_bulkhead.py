@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from gateway.operators.bulkhead import FULL_RETRY_S, Bulkhead, CallGroup
 from gateway.operators.errors import Refused
@@ -302,3 +303,25 @@ async def test_only_those_of_the_group_are_sent_away_when_its_breaker_opens() ->
     assert not hold.done()
     ours.leave()
     await hold
+
+
+@virtual
+async def test_every_change_of_a_breaker_is_logged_once() -> None:
+    bulkhead = guard(failures=2)
+    with capture_logs() as logged:
+        for ok in (True, False, False, False):
+            bulkhead.record(HOLDS, ok=ok)
+        await asyncio.sleep(OPEN_FOR_S)
+        await bulkhead.enter(HOLDS)
+        bulkhead.record(HOLDS, ok=False)
+        await asyncio.sleep(OPEN_FOR_S)
+        await bulkhead.enter(HOLDS)
+        bulkhead.record(HOLDS, ok=True)
+        bulkhead.record(HOLDS, ok=True)
+    assert [(line["event"], line["log_level"], line["calls"]) for line in logged] == [
+        ("circuit breaker opened", "warning", "holds"),
+        ("circuit breaker half open", "info", "holds"),
+        ("circuit breaker opened", "warning", "holds"),
+        ("circuit breaker half open", "info", "holds"),
+        ("circuit breaker closed", "info", "holds"),
+    ]
