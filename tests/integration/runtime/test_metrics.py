@@ -66,8 +66,11 @@ async def test_the_next_delivery_is_seen_coming_and_overdue(tmp_path: Path, far:
         await gateway.call(WalletCall.WITHDRAW)
         far.go_wrong(Fault.CUT_AFTER, WalletCall.CONFIRM_WITHDRAWAL)
         await gateway.call(WalletCall.CONFIRM_WITHDRAWAL)
-        due = await value(gateway, "delivery_due_seconds", operator="acme")
-        assert due == pytest.approx(600, abs=20)
+        # Until the loop looks again, the end of the last try's lease counts as due.
+        about = pytest.approx(600, abs=30)
+        async with asyncio.timeout(20):
+            while await value(gateway, "delivery_due_seconds", operator="acme") != about:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.05)
 
 
 async def test_a_refused_call_is_counted_with_its_reason(tmp_path: Path, far: FarOperator) -> None:
