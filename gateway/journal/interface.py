@@ -184,6 +184,10 @@ class Journal(Protocol):
         """How many transfers are in each unfinished state, by operator and direction, and how many of them were opened
         before `abandoned_before` (Unix seconds). Ended transfers are not counted: there may be very many."""
 
+    async def last_lease(self) -> float | None:
+        """When the last lease of any instance ends or has ended (Unix seconds): nobody has been alive since. None if no
+        instance is known."""
+
     async def measure(self) -> JournalMeasures:
         """How large the journal is, and how far its clock is from ours: cheap enough for every few seconds."""
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from gateway.clock import Clock
+from gateway.clock import SteadyClock
 from gateway.crashpoints import crash_point
 from gateway.journal import open_journal
 from gateway.journal.interface import Journal, JournalError, JournalMeasures, JournalUnavailable
 from gateway.journal.traced import traced_journal
 from gateway.records import Instance, UnfinishedCount
+from gateway.runtime.set_clock import ahead_s, clock_reference, set_clock
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import Settings
 from gateway.telemetry.gauges import Reading
@@ -41,7 +42,7 @@ class OpenJournals:
     def __init__(
         self,
         metrics: Metrics,
-        clock: Clock,
+        clock: SteadyClock,
         instance: str,
         supervisor: Supervisor,
         tracing: Tracing | None = None,
@@ -62,6 +63,9 @@ class OpenJournals:
         for name, journal in settings.every_journal.items():
             opened = await open_journal(name, journal, self._metrics, self._clock)
             self.open[name] = opened if self._tracing is None else traced_journal(name, opened, self._tracing)
+        self._reference = clock_reference(settings)
+        # Before any of its times is written.
+        await set_clock(self._clock, self.open, self._reference)
         # All are open before any row is taken over, so that a start which fails has taken over none.
         self._housekeeping = {name: self._make_housekeeping(name, settings) for name in settings.every_journal}
         for housekeeping in self._housekeeping.values():
@@ -110,6 +114,7 @@ class OpenJournals:
             self._instance,
             keep_s=_keep_s(settings, name),
             abandoned_after_s=settings.abandoned_after,
+            doubt_s=self._clock.doubt_s,
         )
 
     def _start_housekeeping(self) -> None:
@@ -119,19 +124,38 @@ class OpenJournals:
     async def _measure(self, name: str) -> None:
         while True:
             try:
-                self._measures[name] = await self.open[name].measure()
+                measures = await self.open[name].measure()
             except JournalUnavailable:
                 # What was measured before says nothing now: its series end until the journal is back.
                 self._measures.pop(name, None)
+            else:
+                self._measures[name] = measures
+                if name == self._reference:
+                    self._clock.follow(ahead_s(self._clock, measures))
             await asyncio.sleep(MEASURE_EVERY_S)
 
     def _readings(self, name: str) -> Iterator[Reading]:
         """What metrics show of one journal."""
         counted_at = self._housekeeping[name].counted_at
         if counted_at is not None:
-            yield Reading("transfers_counted_timestamp_seconds", counted_at, (name,))
+            # By the wall clock: Prometheus compares it with its own.
+            at = self._clock.wall() - (self._clock.monotonic() - counted_at)
+            yield Reading("transfers_counted_timestamp_seconds", at, (name,))
         yield from _usage_readings(name, self.open.get(name))
-        yield from _measure_readings(name, self._measures.get(name))
+        yield from self._measure_readings(name, self._measures.get(name))
+
+    def _measure_readings(self, name: str, measures: JournalMeasures | None) -> Iterator[Reading]:
+        if measures is None:
+            return
+        yield Reading("journal_rows", measures.transfers, (name, "transfers"))
+        yield Reading("journal_rows", measures.sessions, (name, "sessions"))
+        yield Reading("journal_bytes", measures.data_bytes, (name, "data"))
+        if measures.log_bytes is not None:
+            yield Reading("journal_bytes", measures.log_bytes, (name, "log"))
+        if measures.clock_offset_s is not None:
+            # The machine's clock, which somebody has to set, and not ours, which is corrected already.
+            offset_s = measures.clock_offset_s - self._clock.ahead_of_wall_s()
+            yield Reading("clock_offset_seconds", offset_s, (name,))
 
     async def _check(self, name: str, journal: Journal) -> str | None:
         try:
@@ -174,15 +198,3 @@ def _usage_readings(name: str, journal: Journal | None) -> Iterator[Reading]:
         yield Reading("journal_connections", usage.connections_in_use, (name, "in_use"))
         yield Reading("journal_connections", usage.connections_idle, (name, "idle"))
         yield Reading("journal_connections_limit", usage.connections_limit, (name,))
-
-
-def _measure_readings(name: str, measures: JournalMeasures | None) -> Iterator[Reading]:
-    if measures is None:
-        return
-    yield Reading("journal_rows", measures.transfers, (name, "transfers"))
-    yield Reading("journal_rows", measures.sessions, (name, "sessions"))
-    yield Reading("journal_bytes", measures.data_bytes, (name, "data"))
-    if measures.log_bytes is not None:
-        yield Reading("journal_bytes", measures.log_bytes, (name, "log"))
-    if measures.clock_offset_s is not None:
-        yield Reading("clock_offset_seconds", measures.clock_offset_s, (name,))

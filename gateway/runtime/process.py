@@ -58,7 +58,7 @@ async def serve(read: ReadConfiguration) -> None:
     wallet, admin = await runtime.start()
     signals = _Signals(runtime, read)
     signals.listen()
-    watching = asyncio.create_task(LoopWatch(runtime.metrics, runtime.clock).run())
+    watching = asyncio.create_task(LoopWatch(runtime.metrics, runtime.clock.source).run())
     _tune_collector()
     sys.stdout.write(f"mm-gateway serving on {wallet}, admin on {admin}\n")
     sys.stdout.flush()

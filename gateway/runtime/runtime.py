@@ -23,7 +23,7 @@ from contextlib import suppress
 import msgspec
 import structlog
 
-from gateway.clock import Clock, SystemClock
+from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.crashpoints import crash_point
 from gateway.http.access_log import AccessLog
 from gateway.http.admin import AdminHandler
@@ -67,7 +67,7 @@ class Runtime:
 
     def __init__(self, settings: Settings, clock: Clock | None = None, metrics: Metrics | None = None) -> None:
         self.settings = settings
-        self.clock = clock or SystemClock()
+        self.clock = SteadyClock(clock or SystemClock())
         self.metrics = metrics or Metrics(self.clock.now)
         self.instance = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._supervisor = Supervisor()
@@ -82,6 +82,7 @@ class Runtime:
             clock=self.clock,
             instance=self.instance,
             wake=lambda name, due_at: delivery_loops[name].wake(due_at),
+            doubt_s=self.clock.doubt_s,
             wait_limit_s=settings.server.request_timeout,
         )
         delivery_try = make_delivery_try(context, tracing)
@@ -202,7 +203,7 @@ class Runtime:
         """What metrics show of the configuration in force: it changes with a reload alone."""
         memory_limit = memory_limit_bytes()
         return (
-            Reading("config_loaded_timestamp_seconds", self.clock.now()),
+            Reading("config_loaded_timestamp_seconds", self.clock.wall()),
             Reading("config_info", 1, (configuration_hash(prepared.settings, prepared.operators),)),
             *certificate_readings(prepared.settings),
             *(() if memory_limit is None else (Reading("memory_limit_bytes", memory_limit),)),

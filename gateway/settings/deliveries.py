@@ -47,6 +47,10 @@ class DeliverySettings(Section):
     """How long a withdraw without a clear answer may still be on its way to the operator. Where the operator answers
     its rollback with "not found", the rollback is sent once more after this time, before it counts as done."""
 
+    def longer_by(self, seconds: float) -> DeliverySettings:
+        """The same, with a period that ends so many seconds later."""
+        return self.model_copy(update={"until": self.until + seconds}) if seconds else self
+
     @property
     def named_for(self) -> float:
         """For how many seconds after its end a transfer may still be named: by the game, which repeats its calls, by

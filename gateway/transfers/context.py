@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from gateway.bounded import BoundedMap
-from gateway.clock import Clock
+from gateway.clock import Clock, no_doubt
 from gateway.journal.interface import Journal, JournalUnavailable
 from gateway.operators.operator import Operator
 from gateway.records import Key, Session
@@ -33,6 +33,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     `journals`: by name. `instance`: the id under which this process owns rows.
     `wake(operator, due_at)`: tells that operator's delivery loop that something falls due (Unix seconds).
     `random_share()`: a random number from 0 to 1, for jitter.
+    `doubt_s()`: by how many seconds the clock may be ahead; parking waits for so much longer.
     `wait_limit_s`: how long a call waits for another one about the same transfer.
     `opened_here`: transfers whose holds or ends began in this process, each with the session of their row. A guess of
     which write to try first; it also spares an end with that very token the question whose session it is.
@@ -45,6 +46,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     instance: str
     wake: Callable[[str, float], None]
+    doubt_s: Callable[[], float] = no_doubt
     wait_limit_s: float = 10.0
     random_share: Callable[[], float] = random.random
     single_flight: SingleFlight = msgspec.field(default_factory=SingleFlight)

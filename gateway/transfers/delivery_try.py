@@ -82,6 +82,9 @@ class DeliveryTry:
             # The very time that decided what the operator was asked decides what its answer is worth.
             outcome = msgspec.structs.replace(outcome, at=asked_at)
         attempt = rules.build_attempt(call, outcome, transfer, self._context.instance)
+        # A clock that was set ahead while nobody was alive would end a schedule of days after one try
+        # (test_a_clock_that_is_ahead_at_the_start_parks_and_forgets_nothing).
+        plan = plan.longer_by(self._context.doubt_s())
         return rules.after_try(transfer, attempt, outcome, plan, now(), self._context.random_share(), resume_at)
 
     def _count(self, change: Change) -> None:

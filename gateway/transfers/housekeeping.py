@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
-from gateway.clock import Clock
+from gateway.clock import Clock, no_doubt
 from gateway.crashpoints import crash_point
 from gateway.journal.interface import Journal, JournalUnavailable
 from gateway.records import Instance, UnfinishedCount
@@ -22,20 +23,29 @@ log = structlog.get_logger(__name__)
 
 class Housekeeping:
     """The housekeeping of one journal. `keep_s` is how long final transfers are kept, None for ever;
-    `abandoned_after_s` is the age from which a held transfer counts as abandoned."""
+    `abandoned_after_s` is the age from which a held transfer counts as abandoned; `doubt_s()` by how many seconds the
+    clock may be ahead, for which pruning waits."""
 
     def __init__(
-        self, journal: Journal, clock: Clock, instance: str, *, keep_s: float | None, abandoned_after_s: float
+        self,
+        journal: Journal,
+        clock: Clock,
+        instance: str,
+        *,
+        keep_s: float | None,
+        abandoned_after_s: float,
+        doubt_s: Callable[[], float] = no_doubt,
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._instance = instance
+        self._doubt_s = doubt_s
         self.apply_settings(keep_s=keep_s, abandoned_after_s=abandoned_after_s)
         self._started_at = clock.now()
         self._started_at_monotonic = clock.monotonic()
         self.unfinished: list[UnfinishedCount] = []
         self.counted_at: float | None = None
-        """When the unfinished transfers were counted (Unix seconds)."""
+        """When the unfinished transfers were counted, by the monotonic clock."""
 
     def apply_settings(self, *, keep_s: float | None, abandoned_after_s: float) -> None:
         """From now on these times count."""
@@ -64,7 +74,7 @@ class Housekeeping:
         await self._renew_lease()
         await self._release_orphans(self._clock.now())
         self.unfinished = await self._journal.count_unfinished(self._clock.now() - self._abandoned_after_s)
-        self.counted_at = self._clock.now()
+        self.counted_at = self._clock.monotonic()
         await self._prune()
 
     async def _renew_lease(self) -> None:
@@ -90,7 +100,7 @@ class Housekeeping:
         """Deletes in small steps, so that no call waits for a long delete."""
         if self._keep_s is None:
             return
-        before = self._earliest_now() - self._keep_s
+        before = self._earliest_now() - self._doubt_s() - self._keep_s
         pruned = PRUNE_LIMIT
         while pruned >= PRUNE_LIMIT:
             pruned = await self._journal.prune(before, PRUNE_LIMIT)

@@ -481,6 +481,20 @@ CANARIES: Final = (
             ),
         ),
     ),
+    Canary(
+        "the wall clock is believed at once",
+        (Edit("gateway.clock:SteadyClock.now", "self._offset_s + self.monotonic()", "self.source.now()"),),
+    ),
+    Canary(
+        "what is finished is forgotten by the wall clock",
+        (
+            Edit(
+                "gateway.transfers.housekeeping:Housekeeping._prune",
+                "self._earliest_now() - self._doubt_s()",
+                "self._clock.source.now()",
+            ),
+        ),
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import apsw
 import msgspec
 
+from gateway.clock import Clock
 from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalMeasures, JournalUnavailable, ReasonFilter, TransferFilter
 from gateway.journal.sealing import Sealer
@@ -26,6 +27,7 @@ from gateway.telemetry.metrics import Metrics
 from tests.simulation.dice import Dice
 from tests.simulation.disk import Disk
 from tests.simulation.processes import PROCESS, Process
+from tests.support.virtual_time import EPOCH
 
 FILE: Final = "journal.db"
 
@@ -248,6 +250,8 @@ class SimulatedJournal(GroupedWrites):
         self._mishaps = mishaps
         self._dice = dice
         self.losses = 0
+        self.clock: Clock | None = None
+        """The gateway's, which is compared with the database's where that is a process of its own."""
         self.cut_off = False
         """Whether this gateway alone cannot reach the database: what is on its way there still arrives."""
         self._process = PROCESS.get()
@@ -258,7 +262,11 @@ class SimulatedJournal(GroupedWrites):
 
     async def measure(self) -> JournalMeasures:
         self._reading()
-        return JournalMeasures(transfers=0, sessions=0, data_bytes=0)
+        offset_s = None if self.exclusive or self.clock is None else self.clock.now() - EPOCH - self._loop.time()
+        return JournalMeasures(transfers=0, sessions=0, data_bytes=0, clock_offset_s=offset_s)
+
+    async def last_lease(self) -> float | None:
+        return self._reading().last_lease()
 
     async def find(self, key: Key) -> Transfer | None:
         return self._reading().find(key)

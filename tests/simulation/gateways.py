@@ -32,7 +32,11 @@ from tests.simulation.plan import Pace
 from tests.simulation.processes import PROCESS, Process, SimulatedLoop
 from tests.support.virtual_time import VirtualClock
 
-OpenJournal = Callable[[str, Metrics], Journal]
+OpenJournal = Callable[[str, Metrics, Clock], Journal]
+
+
+KEEP_S: Final = 180 * 86_400.0
+"""How long finished transfers are kept: longer than any seed takes."""
 
 
 class _Listener:
@@ -130,7 +134,7 @@ def settings_of(operators: dict[str, Any], server: dict[str, Any], categories: l
         {
             "server": ServerSettings(port=0, **server),
             "admin": AdminSettings(port=0),
-            "journal": JournalSettings(url="sqlite:///journal.db"),
+            "journal": JournalSettings(url="sqlite:///journal.db", keep=KEEP_S),
             "log": {"level": "error"},
             "operators": operators,
             "rollback_reasons": {"categories": categories},
@@ -170,9 +174,9 @@ def _listen(*_: Any) -> _Listener:
     return listener
 
 
-async def _open_journal(_name: str, _settings: JournalSettings, metrics: Metrics, _clock: Clock) -> Journal:
+async def _open_journal(_name: str, _settings: JournalSettings, metrics: Metrics, clock: Clock) -> Journal:
     here = HERE.get()
-    return here.open_journal(here.name, metrics)
+    return here.open_journal(here.name, metrics, clock)
 
 
 def _name() -> str:

@@ -13,6 +13,9 @@ from tests.simulation.plan import SKEW_S
 from tests.simulation.processes import Process
 from tests.simulation.world import World
 
+LEAPS_S: Final = (3 * 86_400.0, 365 * 86_400.0, -3600.0, -3 * 86_400.0)
+LONGEST_LEAP_S: Final = 45.0
+
 STEPS_TO_DEATH: Final = 300
 """A gateway that is to die does so within so many steps, wherever it is then."""
 
@@ -33,6 +36,7 @@ class Misfortunes:
             (plan.crash_every_s, self._crash),
             (plan.pause_every_s, self._pause),
             (plan.jump_every_s, self._jump),
+            (plan.leap_every_s, self._leap),
             (plan.reload_every_s, self._reload),
             (plan.restart_every_s, self._restart),
             (plan.disk_trouble_every_s, self._trouble_the_disk),
@@ -127,7 +131,19 @@ class Misfortunes:
             farthest_s = SKEW_S if self._forgetful else 10 * SKEW_S
             self._set_clock(gateway, self._dice.between(-farthest_s, farthest_s) / 2)
 
+    def _leap(self) -> None:
+        """Somebody sets a machine's clock far off, and back after some seconds."""
+        gateway = self._any()
+        if gateway is None or gateway.clock.leap_s:
+            return
+        gateway.clock.leap_s = self._dice.one_of(LEAPS_S)
+        self._world.count("clock leaps and comes back")
+        self._world.tell("clock leaps", gateway.name, f"{gateway.clock.leap_s:.0f}")
+        self._world.network.outside(self._dice.between(1, LONGEST_LEAP_S), setattr, gateway.clock, "leap_s", 0.0)
+
     def _set_clock(self, gateway: Gateway, skew_s: float) -> None:
+        """As if it had been wrong since the start: what happens to a clock later changes a gateway's time slowly."""
+        gateway.runtime.clock.set_back(gateway.clock.skew_s - skew_s)
         gateway.clock.skew_s = skew_s
         self._world.count("clock jumps")
         self._world.tell("clock jumps", gateway.name, f"{skew_s:.3f}")

@@ -68,6 +68,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     pause_every_s: float
     longest_pause_s: float
     jump_every_s: float
+    leap_every_s: float
     reload_every_s: float
     restart_every_s: float
     disk_trouble_every_s: float
@@ -109,6 +110,7 @@ def plan_of(seed: int) -> Plan:
         cut_off_every_s=0.0 if alone else rate(0.0, 3.0, 10.0),
         delivery=_delivery(dice, long=long),
         pace=_pace(dice.one_of((20, 100, 1000)), long=long),
+        leap_every_s=0.0 if healthy else Dice(seed, "leaps").one_of((0.0, 10.0, 20.0)),
     )
 
 

@@ -26,6 +26,7 @@ MISHAPS: Final = (
     "answer lost",
     "answer to the game lost",
     "clock jumps",
+    "clock leaps and comes back",
     "configuration reloaded",
     "connection refused",
     "connection unreachable",

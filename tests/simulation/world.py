@@ -9,6 +9,7 @@ import json
 from decimal import Decimal
 from typing import Any, Final
 
+from gateway.clock import Clock
 from gateway.money import money
 from gateway.operators.registry import adapter, validate
 from gateway.records import Direction, Key, Session, State, Transfer
@@ -110,10 +111,11 @@ class World:
             self.tell("cannot start", gateway.name, type(work.exception()).__name__)
             gateway.process.kill()
 
-    def _open_journal(self, name: str, metrics: Metrics) -> SimulatedJournal:
+    def _open_journal(self, name: str, metrics: Metrics, clock: Clock) -> SimulatedJournal:
         server = None if self.plan.alone else self.outside
         dice = Dice(self.plan.seed, f"journal of {name}")
         journal = SimulatedJournal(name, self.database, self.journal_mishaps, dice, metrics, server)
+        journal.clock = clock
         self.journals.append(journal)
         return journal
 
@@ -297,6 +299,7 @@ class World:
         for journal in self.journals:
             journal.cut_off = False
         for gateway in self.gateways:
+            gateway.clock.leap_s = 0.0
             gateway.process.go_on()
             gateway.process.dies_at = -1
 

@@ -44,6 +44,10 @@ class InlineJournal(GroupedWrites):
         self._require()
         return JournalMeasures(transfers=0, sessions=0, data_bytes=0)
 
+    async def last_lease(self) -> float | None:
+        self._require()
+        return self._reads.last_lease()
+
     async def find(self, key: Key) -> Transfer | None:
         self._require()
         return self._reads.find(key)

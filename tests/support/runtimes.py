@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.quantum.simulated import SimulatedQuantum
+from gateway.clock import Clock
 from gateway.money import money
 from gateway.runtime import Runtime
 from gateway.sandbox.faults import Fault, FaultRule
@@ -126,9 +127,9 @@ def message(call: WalletCall, id: str = "1", **fields: Any) -> bytes:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
-    """Starts a gateway, and stops it unless the test has done so."""
-    runtime = Runtime(settings)
+async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Running]:
+    """Starts a gateway, and stops it unless the test has done so. Without `clock` it has this machine's."""
+    runtime = Runtime(settings, clock)
     gateway = Running(runtime, *await runtime.start())
     try:
         yield gateway

@@ -62,14 +62,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """The clock of one process: the loop's time, wrong by `skew_s`."""
+    """The clock of one process: the loop's time, wrong by `skew_s`, and by `leap_s` while that lasts."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, skew_s: float = 0.0) -> None:
         self._loop = loop
         self.skew_s = skew_s
+        self.leap_s = 0.0
 
     def now(self) -> float:
-        return EPOCH + self._loop.time() + self.skew_s
+        return EPOCH + self._loop.time() + self.skew_s + self.leap_s
 
     def monotonic(self) -> float:
         return self._loop.time()

@@ -98,6 +98,10 @@ class PostgresReads:
         for operator, sealed in await self._fetch(SQL["newest_session"]):
             self._rows.require_key(operator, sealed)
 
+    async def last_lease(self) -> float | None:
+        ends_at: float | None = (await self._fetch(SQL["last_lease"]))[0][0]
+        return ends_at
+
     async def measured(self) -> tuple[int, int, int, float]:
         """Transfers, sessions, bytes, and the database's time (Unix seconds)."""
         transfers, sessions, size, now = (await self._fetch(SQL["measure"]))[0]

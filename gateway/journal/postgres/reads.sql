@@ -54,6 +54,9 @@ SELECT due_at FROM transfers
 WHERE operator = $1 AND due_at IS NOT NULL AND state IN ('sending', 'confirming', 'rolling_back')
 ORDER BY due_at LIMIT 1
 
+-- name: last_lease
+SELECT max(lease_until) FROM instances
+
 -- name: count_unfinished
 SELECT operator, direction, state, count(*), min(opened_at), count(*) FILTER (WHERE opened_at < $1) FROM transfers
 WHERE state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked')

@@ -101,6 +101,9 @@ class SqliteJournal(GroupedWrites):
     async def export_sessions(self, after: StoredSession | None, limit: int) -> list[StoredSession]:
         return await self._long_thread.call(self._long.export_sessions, after, limit)
 
+    async def last_lease(self) -> float | None:
+        return await self._short_thread.call(self._short.last_lease)
+
     async def measure(self) -> JournalMeasures:
         return await self._long_thread.call(self._long.measure)
 

@@ -101,6 +101,10 @@ class SqliteReads:
             if count
         ]
 
+    def last_lease(self) -> float | None:
+        ends_at: float | None = self._fetch(SQL["last_lease"], ())[0][0]
+        return ends_at
+
     def measure(self) -> JournalMeasures:
         transfers, sessions = self._fetch(SQL["estimate_rows"], ())[0]
         path = Path(self._connection.filename)

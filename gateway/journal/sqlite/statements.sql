@@ -73,6 +73,9 @@ SELECT min(due_at) FROM (
 INSERT INTO instances (id, started_at, lease_until) VALUES (?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until
 
+-- name: last_lease
+SELECT max(lease_until) FROM instances
+
 -- name: ended_leases
 SELECT id FROM instances WHERE lease_until < ?
 

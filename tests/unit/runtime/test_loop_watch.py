@@ -4,25 +4,8 @@ import asyncio
 
 from gateway.runtime.loop_watch import EVERY_S, LoopWatch
 from gateway.telemetry.metrics import Metrics
+from tests.support.clocks import SetClock
 from tests.support.virtual_time import run
-
-
-class SetClock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.wall = 1_700_000_000.0
-        self.mono = 50.0
-
-    def now(self) -> float:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.mono
-
-    def pass_by(self, seconds: float) -> None:
-        self.wall += seconds
-        self.mono += seconds
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
