@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager and their tools for tests: from the PATH, or from Debian's packages, without root.
+"""Prometheus, Alertmanager, their tools and PgBouncer: from the PATH, or from Debian's packages, without root.
 
 What is not installed is downloaded by `apt-get` and unpacked into `build/programs`, once for a checkout. A test that
 runs one of them is marked `needs_programs("promtool")`: where a program can neither be found nor be had, it is
@@ -24,8 +24,12 @@ PACKAGES: Final = {
     "promtool": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
+    "pgbouncer": "pgbouncer",
 }
 """Each program that there may be, and Debian's package that brings it."""
+
+LIBRARIES: Final = {"pgbouncer": ("libc-ares2",)}
+"""Debian's packages of libraries that a package needs and a small machine may lack."""
 
 OTHER_NAMES: Final = {"prometheus-alertmanager": "alertmanager"}
 """What a program is called where it does not come from Debian."""
@@ -110,9 +114,10 @@ def _fetch(package: str, folder: Path) -> None:
             raise Unobtainable(f"{package} is not installed, and without {tool} its Debian package cannot be had")
     with tempfile.TemporaryDirectory(dir=HOME, prefix=f"{package}-") as scratch:
         there = Path(scratch)
-        _download(package, there)
-        (archive,) = there.glob(f"{package}_*.deb")
-        _run(there, "dpkg", "-x", str(archive), "root")
+        for each in (package, *LIBRARIES.get(package, ())):
+            _download(each, there)
+            (archive,) = there.glob(f"{each}_*.deb")
+            _run(there, "dpkg", "-x", str(archive), "root")
         _make_startable(there / "root")
         (there / "root").rename(folder)
 
@@ -157,8 +162,17 @@ def _make_startable(root: Path) -> None:
     """
     programs = root / "bin"
     programs.mkdir()
-    for each in (root / "usr" / "bin").iterdir():
+    for each in (root / "usr" / "bin").glob("*"):
         (programs / each.name).symlink_to(f"../usr/bin/{each.name}")
+    for each in (root / "usr" / "sbin").glob("*"):
+        libraries = ":".join(f"$PWD/{folder.relative_to(root)}" for folder in (root / "usr" / "lib").glob("*-linux-*"))
+        starter = programs / each.name
+        starter.write_text(
+            '#!/bin/sh\nhere="$PWD"; cd "${0%/*}/.." || exit 1\n'
+            f'export LD_LIBRARY_PATH="{libraries}"; program="$PWD/usr/sbin/{each.name}"\n'
+            'cd "$here" && exec "$program" "$@"\n'
+        )
+        starter.chmod(0o755)
     alertmanager = root / "usr" / "bin" / "prometheus-alertmanager"
     if alertmanager.exists():
         alertmanager.write_bytes(alertmanager.read_bytes().replace(TEMPLATES, b"." + TEMPLATES[1:]))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
@@ -19,7 +20,9 @@ import structlog
 from gateway.clock import Clock
 from gateway.journal.interface import JournalError, JournalMisconfigured, JournalUnavailable
 from gateway.journal.postgres.errors import translate_connect_errors, translate_errors
+from gateway.journal.postgres.hosts import Host, hosts_of
 from gateway.journal.postgres.schema import require_journal
+from gateway.racing import first_to_succeed
 
 IDLE_S: Final = 60.0
 """A connection that was idle for more seconds is replaced: a firewall may have dropped it without closing it."""
@@ -37,6 +40,12 @@ of 10 s; two machines whose clocks differ by more than that take each other's wo
 _GUARANTEES: Final = """
 SELECT pg_backend_pid(), current_setting('fsync'), current_setting('transaction_isolation'),
     extract(epoch FROM clock_timestamp())::double precision"""
+
+_WHY_READ_ONLY: Final = """
+SELECT CASE
+    WHEN pg_is_in_recovery() THEN 'is a standby, which takes no writes'
+    WHEN current_setting('transaction_read_only')::boolean THEN 'takes no writes: default_transaction_read_only is on'
+END"""
 
 log = structlog.get_logger(__name__)
 
@@ -170,18 +179,36 @@ async def connect(server: Server, clock: Clock) -> PooledConnection:
 
 
 async def connect_unchecked(server: Server) -> asyncpg.Connection:
-    """A connection to a server that takes writes, whatever it holds.
+    """A connection to a server that takes writes, whatever it holds: of several hosts, the first that does.
 
     Raises `JournalUnavailable` or `JournalMisconfigured`.
     """
+    # Beside each other, since each host has to have the whole time: one that is gone without a word would use it up
+    # (test_a_host_that_does_not_answer_keeps_nobody_from_the_next).
+    attempts = [partial(_connect_to, server, host) for host in hosts_of(server.url)]
     with translate_connect_errors():
-        return await asyncpg.connect(
-            server.url,
-            timeout=server.connect_timeout_s,
-            statement_cache_size=0,  # no named statements: see PooledConnection
-            # Of several hosts the one that takes writes: after a failover, the former standby.
-            target_session_attrs=None if "target_session_attrs" in server.url else "read-write",
-        )
+        async with asyncio.timeout(server.connect_timeout_s):
+            return await first_to_succeed(attempts, server.connect_timeout_s, asyncpg.Connection.terminate)
+
+
+async def _connect_to(server: Server, host: Host | None) -> asyncpg.Connection:
+    """Raises what asyncpg raises, or `JournalUnavailable` for a server that takes no writes."""
+    place = {} if host is None else {"host": [host.name], "port": [host.port]}
+    connection = await asyncpg.connect(
+        server.url,
+        timeout=server.connect_timeout_s,
+        statement_cache_size=0,  # no named statements: see PooledConnection
+        target_session_attrs="any",
+        **place,
+    )
+    try:
+        # Asked of the server, and not taken from the greeting, as asyncpg does: behind a pooler that is a memory of the
+        # first server that the pooler met (test_a_pooler_that_met_a_standby_first_is_believed_once_it_is_promoted).
+        _require_writable(await connection.fetchval(_WHY_READ_ONLY), host)
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
 
 
 async def close(connection: asyncpg.Connection, server: Server) -> None:
@@ -190,6 +217,12 @@ async def close(connection: asyncpg.Connection, server: Server) -> None:
         await connection.close(timeout=server.connect_timeout_s)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         connection.terminate()
+
+
+def _require_writable(why_not: str | None, host: Host | None) -> None:
+    """Raises `JournalUnavailable` where the server says why it takes no writes."""
+    if why_not is not None:
+        raise JournalUnavailable(f"connecting failed: {'the server' if host is None else host} {why_not}")
 
 
 def _require_guarantees(fsync: str, isolation: str) -> None:

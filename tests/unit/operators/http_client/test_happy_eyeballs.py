@@ -8,7 +8,8 @@ from functools import partial
 import pytest
 
 from gateway.operators.http_client.connection import OperatorConnection
-from gateway.operators.http_client.happy_eyeballs import NEXT_AFTER_S, first_to_connect
+from gateway.operators.http_client.happy_eyeballs import first_to_connect
+from gateway.racing import NEXT_AFTER_S
 from tests.support.virtual_time import run
 
 NEVER_S = 3600.0
