@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from gateway.cli.errors import CommandMisused
 from gateway.operators import registry
 from gateway.settings import Loaded, Settings, read
+from gateway.settings.problems import KeyPath
 
 
 def load_all(config: Path | None) -> Loaded:
@@ -19,13 +20,24 @@ def load_all(config: Path | None) -> Loaded:
 
 def load_settings(config: Path | None) -> Settings:
     """The settings without the adapters' own, for commands that call no operator: they also work while an adapter is
-    broken. Raises `SettingsError` or `CommandMisused`."""
-    return read(_require_path(config), os.environ).settings
+    broken, and without the secrets of operators and listeners. Raises `SettingsError` or `CommandMisused`."""
+    return read(_require_path(config), os.environ, may_lack=lambda path: not _is_of_a_journal(path)).settings
+
+
+def load_urls(config: Path | None) -> Settings:
+    """As `load_settings`, for commands that look into no journal: of the secrets only those in URLs must be there."""
+    return read(
+        _require_path(config), os.environ, may_lack=lambda path: not _is_of_a_journal(path) or path[-1] != "url"
+    ).settings
 
 
 def adapter_settings(name: str) -> type[BaseModel]:
     """The class of an adapter's own settings. Raises `AdapterUnavailable`."""
     return registry.adapter(name).Settings
+
+
+def _is_of_a_journal(key_path: KeyPath) -> bool:
+    return key_path[:1] in {("journal",), ("journals",)}
 
 
 def _require_path(config: Path | None) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.cli.configuration import load_settings
+from gateway.cli.configuration import load_urls
 from gateway.cli.options import Config
 from gateway.cli.printing import print_line
 from gateway.journal import migrate_journal
@@ -12,6 +12,6 @@ from gateway.journal import migrate_journal
 
 def migrate(config: Config = None) -> None:
     """Bring every journal's tables to this version's schema, or create them."""
-    for name, journal in load_settings(config).every_journal.items():
+    for name, journal in load_urls(config).every_journal.items():
         applied = asyncio.run(migrate_journal(journal))
         print_line(f"{name}: applied {', '.join(applied)}" if applied else f"{name}: up to date")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import base64
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import yaml
 
 from gateway.settings.interpolation import InterpolationError, interpolate
+from gateway.settings.journals import KEY_BYTES
 from gateway.settings.problems import KeyPath, Mark
 
 MAX_NODES: Final = 100_000
@@ -33,18 +36,24 @@ class _TooLarge(Exception):
 class Document:
     """A YAML file: its `data`, and by key path the `marks` of values, the marks of `keys`, and scalars as written.
 
-    Scalars as written are `texts`. `references` maps each value from elsewhere to the reference that it came from
-    (`${NAME}`). `faults` are mistakes of YAML, as mark, key path and text; their values are missing from `data`.
+    Where `may_lack(key_path)`, a reference that cannot be resolved is replaced by a text that says nothing; `lacking`
+    says why, by key path. Scalars as written are `texts`. `references` maps each value from elsewhere to the reference
+    that it came from (`${NAME}`). `faults` are mistakes of YAML, as mark, key path and text; their values are missing
+    from `data`.
     """
 
-    def __init__(self, text: str, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, text: str, environ: Mapping[str, str], may_lack: Callable[[KeyPath], bool] = lambda _: False
+    ) -> None:
         self.data: Any = None
         self.marks: dict[KeyPath, Mark] = {}
         self.keys: dict[KeyPath, Mark] = {}
         self.texts: dict[KeyPath, str] = {}
         self.references: dict[str, str] = {}
         self.faults: list[tuple[Mark, KeyPath, str]] = []
+        self.lacking: dict[KeyPath, str] = {}
         self._environ = environ
+        self._may_lack = may_lack
         self._nodes = 0
         self._read(text)
 
@@ -124,6 +133,9 @@ class Document:
                 return interpolate(node.value, self._environ, self.references)
             return loader.construct_object(node)
         except InterpolationError as error:
+            if self._may_lack(key_path):
+                self.lacking[key_path] = str(error)
+                return _unknown_secret()
             self._fault(_mark(node.start_mark), key_path, str(error))
         except yaml.MarkedYAMLError as error:
             self._fault(_mark(node.start_mark), key_path, f"is not valid YAML: {error.problem}")
@@ -132,6 +144,11 @@ class Document:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             self._fault(_mark(node.start_mark), key_path, "is not valid YAML; put it in quotes")
         return None
+
+
+def _unknown_secret() -> str:
+    """In place of a secret that is not there: as good as any, also where a key is wanted, and equal to none."""
+    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
 def _merge_sources(node: yaml.MappingNode) -> Iterator[yaml.MappingNode]:

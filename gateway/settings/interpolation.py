@@ -1,5 +1,8 @@
 """References in a configuration: ``${NAME}``, ``${NAME:-default}`` and ``${file:/run/secrets/x}``.
 
+A file of systemd's credentials (``/run/credentials/UNIT/NAME``) is looked for in ``$CREDENTIALS_DIRECTORY`` first:
+systemd keeps it for the running service alone, so that commands are given the folder that it comes from.
+
 ``$$`` stands for one ``$``; a ``$`` before anything else is itself. A value that was put in is not searched for
 further references: a password may contain ``${``.
 """
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 _REFERENCE: Final = re.compile(r"\$\$|\$\{(?P<inner>[^}]*)(?P<end>\}?)")
+_CREDENTIAL: Final = re.compile(r"/run/credentials/[^/]+/(?P<name>[^/]+)")
 _VARIABLE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
 
 
@@ -45,7 +49,7 @@ def _value(match: re.Match[str], environ: Mapping[str, str]) -> str:
     if not match["end"]:
         raise InterpolationError('"${" is not closed; write "}" behind the name, or "$$" for a "$" itself')
     if inner.startswith("file:"):
-        return _read(inner.removeprefix("file:"))
+        return _read(inner.removeprefix("file:"), environ)
     return _variable(inner, environ)
 
 
@@ -61,11 +65,24 @@ def _variable(inner: str, environ: Mapping[str, str]) -> str:
     return environ[name]
 
 
-def _read(path: str) -> str:
+def _read(path: str, environ: Mapping[str, str]) -> str:
+    place, remedy = _credential_place(path, environ)
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(place).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InterpolationError(f"the file {path} cannot be read: {why}") from None
+        raise InterpolationError(f"the file {place} cannot be read: {why}{remedy}") from None
     # Secret files usually end with a line break that is not part of the secret.
     return text.removesuffix("\n").removesuffix("\r")
+
+
+def _credential_place(path: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Where the file is to be read, and what to do if it cannot be."""
+    match = _CREDENTIAL.fullmatch(path)
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if match is None or folder:
+        return (path if match is None else f"{folder}/{match['name']}"), ""
+    return path, (
+        "; systemd keeps it for the running service alone: set CREDENTIALS_DIRECTORY to the folder that the unit's "
+        "LoadCredential= takes it from"
+    )

@@ -20,6 +20,9 @@ from gateway.settings.values import WRITTEN
 
 START: Final = Mark(1, 1)
 
+MayLack = Callable[[KeyPath], bool]
+"""Whether a secret under this key path need not be there."""
+
 SettingsOf = Callable[[str], type[BaseModel]]
 """Returns the model of an adapter's own `settings`, by the adapter's name. Raises `LookupError` with what is wrong."""
 
@@ -32,17 +35,31 @@ class Loaded(NamedTuple):
     secrets: frozenset[str]
 
 
-def read(path: Path, environ: Mapping[str, str], settings_of: SettingsOf | None = None) -> Loaded:
+def needs_all(_: KeyPath) -> bool:
+    """For `may_lack` of whoever needs every secret."""
+    return False
+
+
+def read(
+    path: Path, environ: Mapping[str, str], settings_of: SettingsOf | None = None, may_lack: MayLack = needs_all
+) -> Loaded:
     """Reads and checks a configuration file. Raises `SettingsError` with every problem.
 
-    Without `settings_of`, an operator's `adapter` and `settings` are not checked.
+    Without `settings_of`, an operator's `adapter` and `settings` are not checked. Where `may_lack(key_path)`, a secret
+    that cannot be read is no problem: its value is then a random text.
     """
-    return parse(_file_text(path), str(path), environ, settings_of)
+    return parse(_file_text(path), str(path), environ, settings_of, may_lack)
 
 
-def parse(text: str, file: str, environ: Mapping[str, str], settings_of: SettingsOf | None = None) -> Loaded:
+def parse(
+    text: str,
+    file: str,
+    environ: Mapping[str, str],
+    settings_of: SettingsOf | None = None,
+    may_lack: MayLack = needs_all,
+) -> Loaded:
     """As `read`, from a text. Problems name it `file`."""
-    return _ConfigReading(text, file, environ).load(settings_of)
+    return _ConfigReading(text, file, environ, may_lack).load(settings_of)
 
 
 def _file_text(path: Path) -> str:
@@ -58,9 +75,9 @@ def _file_text(path: Path) -> str:
 class _ConfigReading:
     """Reads one file, and collects its problems on the way."""
 
-    def __init__(self, text: str, file: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, text: str, file: str, environ: Mapping[str, str], may_lack: MayLack) -> None:
         self._file = file
-        self._document = Document(text, environ)
+        self._document = Document(text, environ, may_lack)
         self._problems = [self._problem(mark, key_path, text) for mark, key_path, text in self._document.faults]
         self._faulty_paths = {key_path for _, key_path, _ in self._document.faults}
         self._mask = masking(self._document.references)
@@ -69,7 +86,8 @@ class _ConfigReading:
         settings = self._settings()
         adapter_settings = list(self._adapter_settings(settings_of)) if settings_of is not None else []
         if settings is not None:
-            self._problems += map(self._problem_of, contradictions(settings))
+            found = (one for one in contradictions(settings) if one.key_path not in self._document.lacking)
+            self._problems += map(self._problem_of, found)
         if self._problems or settings is None:
             raise SettingsError(self._problems)
         # A password inside a URL is a plain text to pydantic, and must be redacted like any other secret.
@@ -122,6 +140,8 @@ class _ConfigReading:
     def _validation_problem(self, error: ErrorDetails, root: KeyPath, model: type[BaseModel]) -> Problem:
         inner: KeyPath = tuple(part for part in error["loc"] if part != "[key]")
         key_path = (*root, *inner)
+        if key_path in self._document.lacking:  # what stands in its place is not what is wanted there
+            return self._problem(self._document.mark(key_path), key_path, self._document.lacking[key_path])
         if error["type"] == "extra_forbidden":
             text = unknown_key(str(inner[-1]), fields_at(model, inner[:-1]))
             return self._problem(self._document.key_mark(key_path), key_path, text)

@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from gateway.journal.interface import JournalMisconfigured
 
@@ -34,7 +35,16 @@ def hold_lock(path: str) -> Iterator[None]:
 
 def _open(journal: str, path: str) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE)
+        except FileExistsError:
+            return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        # What root makes by a command must not keep the gateway's own user out
+        # (test_a_file_that_root_makes_belongs_to_the_owner_of_its_folder).
+        if os.geteuid() == 0:
+            folder = Path(path).parent.stat()
+            os.fchown(handle, folder.st_uid, folder.st_gid)
+        return handle
     except OSError as error:
         raise JournalMisconfigured(f"the journal {journal} cannot be opened: {error.strerror}: {path}") from None
 

@@ -96,6 +96,7 @@ KNOWN: dict[str, Callable[[list[str]], bool]] = {
     "install": names_a_file_of_ours,
     "chmod": names_a_file_of_ours,
     "openssl": makes_a_secret_that_is_used,
+    "export": lambda words: "CREDENTIALS_DIRECTORY=/etc/mm-gateway/secrets" in words,
     "systemctl": lambda words: words[-1] in {"mm-gateway", "daemon-reload"},
     "docker": is_about_a_service_of_ours,
     "sqlite3": lambda words: "VACUUM INTO" in words[-1],
