@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli.all_journals import missing_file
 from gateway.cli.configuration import load_all
-from gateway.cli.errors import CommandFailed
+from gateway.cli.errors import CommandFailed, CommandMisused
 from gateway.cli.options import Config
 from gateway.cli.printing import print_line, print_table
 from gateway.clock import SystemClock
@@ -20,6 +20,7 @@ from gateway.operators.errors import Declined, OperatorError
 from gateway.operators.http_client.wire_use import WireUse
 from gateway.operators.registry import build_operator
 from gateway.records import Session
+from gateway.runtime.rehearsal import rehearse
 from gateway.settings import JournalSettings, OperatorSettings, Settings
 from gateway.telemetry.metrics import Metrics
 
@@ -52,6 +53,8 @@ def check(
     for problem in loaded.advice:
         sys.stderr.write(f"{problem}\n")
     settings = loaded.settings
+    if problems := asyncio.run(rehearse(settings)):
+        raise CommandMisused("\n".join(problems))
     counts = f"{len(settings.operators)} operators, {len(settings.every_journal)} journals"
     print_line(f"the configuration can be used: {counts}")
     if probe:

@@ -70,7 +70,7 @@ class ActiveOperators:
                     name, one, self._context.metrics, self._context.clock, self._tracing
                 )
             except (LookupError, ValidationError, OSError) as error:
-                problems.append(f"operators.{name}: {_error_text(error)}")
+                problems.append(f"operators.{name}: {error_text(error)}")
         if problems:
             await self.discard(built)
             raise ConfigurationUnusable(problems)
@@ -165,7 +165,8 @@ def _work_name(name: str) -> str:
     return f"delivery to {name}"
 
 
-def _error_text(error: Exception) -> str:
+def error_text(error: Exception) -> str:
+    """Why an operator cannot be built, without values."""
     # A validation error's own text repeats values, and they may be secrets:
     # test_an_operator_that_cannot_be_built_is_told_without_secrets.
     return "its settings do not fit its adapter" if isinstance(error, ValidationError) else str(error)

@@ -19,12 +19,15 @@ from gateway.settings.deliveries import GAME_REPEATS_S
 from gateway.settings.listeners import ListenerTls
 from gateway.settings.messages import nearest
 from gateway.settings.models import DEFAULT_JOURNAL, Settings
-from gateway.settings.operators import CredentialSettings, OperatorSettings
+from gateway.settings.operators import CredentialSettings, OperatorSettings, OperatorTls
+from gateway.settings.pem_files import validity_advice, wrong_with_authorities, wrong_with_pair
 from gateway.settings.problems import KeyPath
 from gateway.settings.values import duration_text
 
 NEEDED_FOR_TRACING: Final = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
 """Modules of what requirements/tracing.in lists."""
+_ANY: Final = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not listened on
+"""Hosts that take a port at every address."""
 
 
 class Finding(NamedTuple):
@@ -43,6 +46,7 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     if settings.tracing is not None and not all(map(_is_installed, NEEDED_FOR_TRACING)):
         text = "needs OpenTelemetry, which is not installed: pip install 'mm-wallet-gateway[tracing]'; or remove it"
         yield Finding(("tracing",), text)
+    yield from _shared_port(settings)
     if not settings.operators:
         yield Finding(("operators",), "needs at least one operator")
     for name, operator in settings.operators.items():
@@ -55,6 +59,7 @@ def advice(settings: Settings) -> Iterator[Finding]:
     yield from _slow_operators(settings)
     yield from _open_admin(settings)
     yield from _open_proxies(settings)
+    yield from _ending_certificates(settings)
     used = {operator.journal for operator in settings.operators.values()}
     for name in settings.journals:
         if name not in used:
@@ -71,6 +76,12 @@ def _journals(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 ("journals", name, "url"), f"is also the url of the journal {seen[journal.url]}; use that one"
             )
+
+
+def _shared_port(settings: Settings) -> Iterator[Finding]:
+    server, admin = settings.server, settings.admin
+    if server.port and server.port == admin.port and (server.host == admin.host or _ANY & {server.host, admin.host}):
+        yield Finding(("admin", "port"), f"is also the port of `server`, {server.port}; use another")
 
 
 def _short_keeps(settings: Settings) -> Iterator[Finding]:
@@ -111,10 +122,32 @@ def _operator(settings: Settings, operator: OperatorSettings, key_path: KeyPath)
     if operator.delivery.late_arrival_window >= operator.delivery.until:
         until = duration_text(operator.delivery.until)
         yield Finding((*key_path, "delivery"), f"late_arrival_window must be shorter than until, which is {until}")
-    for key in ("ca_file", "cert_file", "key_file"):
-        yield from _unreadable(getattr(operator.tls, key), (*key_path, "tls", key))
-    if operator.tls.key_file and not operator.tls.cert_file:
-        yield Finding((*key_path, "tls", "cert_file"), "is missing: the certificate that belongs to key_file")
+    yield from _operator_tls(operator.tls, (*key_path, "tls"))
+
+
+def _operator_tls(tls: OperatorTls, key_path: KeyPath) -> Iterator[Finding]:
+    missing = [
+        finding
+        for key in ("ca_file", "cert_file", "key_file")
+        for finding in _unreadable(getattr(tls, key), (*key_path, key))
+    ]
+    yield from missing
+    if tls.key_file and not tls.cert_file:
+        yield Finding((*key_path, "cert_file"), "is missing: the certificate that belongs to key_file")
+    elif not missing:
+        yield from _unusable_pem(tls.cert_file, tls.key_file or tls.cert_file, key_path)
+        yield from _unusable_authorities(tls.ca_file, (*key_path, "ca_file"))
+
+
+def _unusable_pem(cert_file: Path | None, key_file: Path | None, key_path: KeyPath) -> Iterator[Finding]:
+    if cert_file is not None and key_file is not None:
+        for key, text in wrong_with_pair(cert_file, key_file):
+            yield Finding((*key_path, key), text)
+
+
+def _unusable_authorities(file: Path | None, key_path: KeyPath) -> Iterator[Finding]:
+    if file is not None and (text := wrong_with_authorities(file)) is not None:
+        yield Finding(key_path, text)
 
 
 def _credential(credential: CredentialSettings, key_path: KeyPath) -> Iterator[Finding]:
@@ -150,9 +183,17 @@ def _shared_usernames(settings: Settings) -> Iterator[Finding]:
 
 
 def _tls_of(tls: ListenerTls | None, key_path: KeyPath) -> Iterator[Finding]:
-    if tls is not None:
-        for key in ("cert_file", "key_file", "client_ca_file"):
-            yield from _unreadable(getattr(tls, key), (*key_path, key))
+    if tls is None:
+        return
+    missing = [
+        finding
+        for key in ("cert_file", "key_file", "client_ca_file")
+        for finding in _unreadable(getattr(tls, key), (*key_path, key))
+    ]
+    yield from missing
+    if not missing:
+        yield from _unusable_pem(tls.cert_file, tls.key_file, key_path)
+        yield from _unusable_authorities(tls.client_ca_file, (*key_path, "client_ca_file"))
 
 
 def _unreadable(file: Path | None, key_path: KeyPath) -> Iterator[Finding]:
@@ -187,6 +228,18 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _ending_certificates(settings: Settings) -> Iterator[Finding]:
+    listeners: list[tuple[KeyPath, ListenerTls | OperatorTls | None]] = [
+        (("server", "tls"), settings.server.tls),
+        (("admin", "tls"), settings.admin.tls),
+    ]
+    operators = [(("operators", name, "tls"), operator.tls) for name, operator in settings.operators.items()]
+    for key_path, each in (*listeners, *operators):
+        file = None if each is None else each.cert_file
+        if file is not None and (text := validity_advice(file)) is not None:
+            yield Finding((*key_path, "cert_file"), text)
 
 
 def _open_proxies(settings: Settings) -> Iterator[Finding]:

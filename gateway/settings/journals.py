@@ -28,9 +28,23 @@ def key_bytes(text: str) -> bytes:
 
 
 def _journal_url(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(("postgres://", "postgresql://")) and _has_unescaped(value):
+        raise PydanticCustomError(
+            "journal_url",
+            "holds a / @ # or ? of a password or name as it is; percent-encode them: %2F, %40, %23, %3F",
+        )
     if isinstance(value, str) and re.match(_URL_PATTERN, value) and _has_valid_hosts(value):
         return value
     raise PydanticCustomError("journal_url", "must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+
+
+def _has_unescaped(url: str) -> bool:
+    """Whether a password or user name seems to hold what ends it: the rest would be taken for host, port or path."""
+    rest = url.partition("://")[2]
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    behind = rest[len(authority) :]
+    # "#" means nothing in such a URL. "@" behind the authority, which has none itself, was to end the password.
+    return "#" in rest or authority.count("@") > 1 or ("@" in behind and "@" not in authority)
 
 
 def _has_valid_hosts(url: str) -> bool:

@@ -20,6 +20,8 @@ from gateway.operators.safe_text import excerpt_of
 _CLIENT_ERRORS: Final = range(400, 500)
 _CANNOT_KEEP_UP: Final = frozenset({408, 429})
 _NAME_A_TIME: Final = frozenset({429, 503})
+_LONGEST_LABEL: Final = 63
+"""Characters between two dots of a host's name (RFC 1035, 2.3.4)."""
 _SECONDS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -74,6 +76,8 @@ def _require_url(url: str) -> str:
         target_of("GET", url)
     except Unsent as error:  # found now, and not by the first player
         raise ValueError(f"cannot be called: {error.text}") from None
+    if parts.port == 0 or not all(0 < len(label) <= _LONGEST_LABEL for label in parts.hostname.rstrip(".").split(".")):
+        raise ValueError("names no host and port that can be reached; write it like https://wallet.example/wallet/")
     return url
 
 

@@ -14,7 +14,8 @@ def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | N
         return _default_context()
     context = _build(ca_file)
     if cert_file is not None:
-        context.load_cert_chain(cert_file, key_file)
+        # An empty pass phrase: without one OpenSSL would ask for it on the terminal, and the start would hang.
+        context.load_cert_chain(cert_file, key_file, password="")
     return context
 
 

@@ -104,3 +104,22 @@ def test_what_is_no_journal_is_refused(url: str) -> None:
 def test_a_journals_password_is_known_as_written_and_as_meant() -> None:
     assert JournalSettings(url="postgresql://u:p%40ss@h/d").passwords == ("p%40ss", "p@ss")
     assert JournalSettings(url="sqlite:///journal.db").passwords == ()
+
+
+@pytest.mark.parametrize("password", ["p/w", "p@w", "p#w", "p?w", "12/3", "@", "pa:ss/w@rd"])
+def test_a_password_that_would_become_a_host_is_refused_with_the_remedy(password: str) -> None:
+    with pytest.raises(ValidationError, match="percent-encode"):
+        JournalSettings(url=f"postgresql://gateway:{password}@db.example:5432/gateway")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://gateway:p%2Fw%40%23@db.example:5432/gateway",
+        "postgresql://gateway:p:w@db-1:5432,db-2:5433/gateway?sslmode=verify-full",
+        "postgresql://db.example/gateway",
+        "postgresql:///gateway?host=/run/postgresql",
+    ],
+)
+def test_a_url_whose_parts_are_clear_is_taken(url: str) -> None:
+    assert JournalSettings(url=url).url == url

@@ -1,0 +1,65 @@
+"""What a start does before it opens sockets and journals, done and undone again: for `mm-gateway check`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gateway.clock import SystemClock
+from gateway.http.routing import RoutingTable
+from gateway.operators.operator import Operator
+from gateway.operators.registry import build_operator
+from gateway.runtime.active_operators import error_text
+from gateway.runtime.errors import ConfigurationUnusable
+from gateway.runtime.listeners import ListenerTlsContexts
+from gateway.settings import JournalSettings, Settings
+from gateway.telemetry.metrics import Metrics
+
+
+async def rehearse(settings: Settings) -> list[str]:
+    """Why a start with these settings, by this user on this machine, would be refused; empty if it would not."""
+    problems = [text for name, journal in settings.every_journal.items() for text in unwritable(name, journal)]
+    try:
+        ListenerTlsContexts.read(settings)
+    except ConfigurationUnusable as error:
+        problems += error.problems
+    operators = dict(_build(settings, problems))
+    try:
+        await asyncio.to_thread(RoutingTable, operators, settings.server)
+    except ValueError as error:
+        problems.append(f"operators: a password_hash is not an Argon2 hash ({type(error).__name__})")
+    for operator in operators.values():
+        await operator.close()
+    return problems
+
+
+def _build(settings: Settings, problems: list[str]) -> Iterator[tuple[str, Operator]]:
+    for name, one in settings.operators.items():
+        try:
+            yield name, build_operator(name, one, Metrics(), SystemClock())
+        except (LookupError, ValidationError, OSError) as error:
+            problems.append(f"operators.{name}: {error_text(error)}")
+
+
+def unwritable(name: str, journal: JournalSettings) -> Iterator[str]:
+    """Why the file of a SQLite journal cannot be made, or written."""
+    if not journal.sqlite_path:
+        return
+    file = Path(journal.sqlite_path).absolute()
+    if not file.parent.is_dir():
+        yield f"journal {name}: there is no folder {file.parent}; make it, owned by the gateway's user"
+    # The log and the lock lie beside it.
+    elif not _may(file.parent, os.W_OK | os.X_OK):
+        yield f"journal {name}: the folder {file.parent} is not writable by this user; give it to the gateway's user"
+    elif file.is_dir():
+        yield f"journal {name}: {file} is a folder; name a file in it"
+    elif file.exists() and not _may(file, os.R_OK | os.W_OK):
+        yield f"journal {name}: the file {file} is not writable by this user; give it to the gateway's user"
+
+
+def _may(path: Path, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
