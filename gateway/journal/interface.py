@@ -97,13 +97,15 @@ class JournalUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JournalMeasures(msgspec.Struct, frozen=True, kw_only=True):
-    """How large a journal is. Rows may be the store's estimate. `log_bytes`: its write-ahead log, None where that is
-    the server's affair. `clock_offset_s`: this machine's clock minus the store's, None where both are the same."""
+    """How large a journal is. Rows may be the store's estimate. `log_bytes`: its write-ahead log; `free_bytes`:
+    what may still be written to its disk; both None where that is the server's affair. `clock_offset_s`: this
+    machine's clock minus the store's, None where both are the same."""
 
     transfers: int
     sessions: int
     data_bytes: int
     log_bytes: int | None = None
+    free_bytes: int | None = None
     clock_offset_s: float | None = None
 
 

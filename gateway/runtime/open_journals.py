@@ -15,6 +15,7 @@ from gateway.journal import open_journal
 from gateway.journal.interface import Journal, JournalError, JournalMeasures, JournalUnavailable
 from gateway.journal.traced import traced_journal
 from gateway.records import Instance, UnfinishedCount
+from gateway.runtime.journal_growth import GrowthWatch
 from gateway.runtime.set_clock import ahead_s, clock_reference, set_clock
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import Settings
@@ -63,6 +64,11 @@ class OpenJournals:
         for name, journal in settings.every_journal.items():
             opened = await open_journal(name, journal, self._metrics, self._clock)
             self.open[name] = opened if self._tracing is None else traced_journal(name, opened, self._tracing)
+        self._growth = {
+            name: GrowthWatch(name, journal.sqlite_path)
+            for name, journal in settings.every_journal.items()
+            if journal.sqlite_path
+        }
         self._reference = clock_reference(settings)
         # Before any of its times is written.
         await set_clock(self._clock, self.open, self._reference)
@@ -132,6 +138,8 @@ class OpenJournals:
                 self._measures[name] = measures
                 if name == self._reference:
                     self._clock.follow(ahead_s(self._clock, measures))
+                if name in self._growth:
+                    await self._growth[name].look(measures.log_bytes)
             await asyncio.sleep(MEASURE_EVERY_S)
 
     def _readings(self, name: str) -> Iterator[Reading]:
@@ -152,6 +160,8 @@ class OpenJournals:
         yield Reading("journal_bytes", measures.data_bytes, (name, "data"))
         if measures.log_bytes is not None:
             yield Reading("journal_bytes", measures.log_bytes, (name, "log"))
+        if measures.free_bytes is not None:
+            yield Reading("journal_free_bytes", measures.free_bytes, (name,))
         if measures.clock_offset_s is not None:
             # The machine's clock, which somebody has to set, and not ours, which is corrected already.
             offset_s = measures.clock_offset_s - self._clock.ahead_of_wall_s()

@@ -33,6 +33,7 @@ GAUGES: Final = {
     "journal_writes_limit": Gauge("How many writes may wait.", ("journal",)),
     "journal_rows": Gauge("Rows of the journal.", ("journal", "table")),
     "journal_bytes": Gauge("Size of the journal.", ("journal", "part")),
+    "journal_free_bytes": Gauge("What may still be written to the journal's disk.", ("journal",)),
     "journal_connections": Gauge("Connections to the journal's database.", ("journal", "state")),
     "journal_connections_limit": Gauge("How many connections may be opened.", ("journal",)),
     "clock_offset_seconds": Gauge("This machine's clock minus the journal's.", ("journal",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -113,6 +114,7 @@ class SqliteReads:
             sessions=sessions,
             data_bytes=_size_of(path),
             log_bytes=_size_of(path.with_name(f"{path.name}-wal")),
+            free_bytes=_free_beside(path),
         )
 
     def count_rows(self) -> RowCounts:
@@ -158,6 +160,14 @@ def _contains_text(*texts: Any) -> bool:
     """The SQL function `contains_text`: SQLite's own LIKE ignores the case of ASCII letters only."""
     text, folded = texts
     return unescape(folded) in unescape(text).casefold()
+
+
+def _free_beside(path: Path) -> int | None:
+    """What this user may still write to the file's disk, in bytes; None if nobody can say."""
+    with suppress(OSError):
+        disk = os.statvfs(path.parent)
+        return disk.f_bavail * disk.f_frsize
+    return None
 
 
 def _size_of(path: Path) -> int:
