@@ -85,6 +85,10 @@ class Balancer:
         self._dice = dice
         self._avoided_until = [0.0] * len(urls)
 
+    def to(self, url: Callable[[], str]) -> Balancer:
+        """One that sends everything to this instance, with the same client."""
+        return Balancer(self._client, [url], self._dice)
+
     async def post(self, operator: str, call: WalletCall, body: bytes) -> Answer:
         for instance in self._order():
             try:
@@ -115,14 +119,15 @@ class Balancer:
             async with self._client.post(url, data=body, headers=headers) as answer:
                 return _answer(answer.status, await answer.read())
         except aiohttp.ClientConnectorError:
-            self._avoid(instance)
+            self.avoid(instance, AVOIDED_S)
             raise
         except (aiohttp.ClientError, OSError, TimeoutError):
-            self._avoid(instance)
+            self.avoid(instance, AVOIDED_S)
             return Answer()
 
-    def _avoid(self, instance: int) -> None:
-        self._avoided_until[instance] = monotonic() + AVOIDED_S
+    def avoid(self, instance: int, for_s: float) -> None:
+        """Sends nothing there for so long, unless the others do not answer either."""
+        self._avoided_until[instance] = max(self._avoided_until[instance], monotonic() + for_s)
 
 
 class Game:

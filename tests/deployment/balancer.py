@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from gateway.wire.calls import WalletCall
-from tests.deployment.watching import free_port
 from tests.support.doors import basic
 from tests.support.gateway_process import GatewayProcess
 from tests.support.instances import configuration, gateways, operator
+from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.runtimes import far_operator, message
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import yaml
 
 from tests.support.gateway_process import GatewayProcess
 from tests.support.instances import operator
+from tests.support.ports import free_port
 from tests.support.runtimes import far_operator
 
 TOKEN: Final = "a-token-for-the-admin-listener"
@@ -81,10 +81,3 @@ async def _asked(client: aiohttp.ClientSession, url: str) -> list[Any]:
     except aiohttp.ClientError:
         return []
     return list(data.get("result") or data.get("groups") or [])
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 
 import aiohttp
 import yaml
@@ -71,7 +71,7 @@ class GatewayProcess:
         """Returns once both listeners accept. Raises `DiedAtStart`. `crash_at`: see `gateway.crashpoints`."""
         assert not self.running
         armed = {ENVIRONMENT: crash_at} if crash_at else {}
-        with self.log_file.open("ab") as log:
+        with self.open_log() as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
                 "serve",
@@ -89,6 +89,10 @@ class GatewayProcess:
         if not words:
             raise DiedAtStart(await self.ended(), self.log)
         self.wallet_url, self.admin_url = (word for word in words if word.startswith("http"))
+
+    def open_log(self) -> IO[bytes]:
+        """Where its standard error goes."""
+        return self.log_file.open("ab")
 
     async def stop(self) -> int:
         """Asks it to stop, and returns its exit status."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import tempfile
@@ -21,6 +20,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 import asyncpg
+
+from tests.support.ports import free_port
 
 START_TIMEOUT_S: Final = 30.0
 NOBODY: Final = 65534
@@ -48,7 +49,7 @@ class PostgresServer:
 
     def __init__(self, home: Path, bin_folder: Path, settings: dict[str, str]) -> None:
         self.home = home
-        self.port = _free_port()
+        self.port = free_port()
         self._bin = bin_folder
         self._settings = SETTINGS | settings
         self._process: subprocess.Popen[bytes] | None = None
@@ -213,13 +214,6 @@ async def _fetch(url: str, sql: str) -> list[asyncpg.Record]:
         return list(await connection.fetch(sql))
     finally:
         await connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _who() -> dict[str, Any]:
