@@ -7,6 +7,13 @@ person may act on), and for their output `printing`, `views` and `times`.
 
 from __future__ import annotations
 
+import sys
+
+from gateway import early_signals
+
+if sys.argv[1:2] == ["serve"]:  # before anything else is imported: that takes longer than a signal needs
+    early_signals.keep()
+
 from gateway.cli.main import main
 
 __all__ = ["main"]

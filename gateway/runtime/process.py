@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 import structlog
 
+from gateway import early_signals
 from gateway.operators.safe_text import fit_text
 from gateway.runtime import systemd
+from gateway.runtime.descriptors import descriptor_advice
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.loop_watch import LoopWatch
 from gateway.runtime.runtime import Runtime
@@ -30,6 +32,12 @@ LAST_LINES_AT_ONCE_S = 0.2
 
 COLLECT_AFTER = 20_000
 """How many new objects start a collection of the youngest generation (Python's default: 700)."""
+
+UNCHANGED_HINT = (
+    "files named in it were read again. If the file itself was changed: one that is mounted by itself into a container "
+    "stays the old one when it is replaced outside, so mount its folder. The environment and systemd's credentials are "
+    "those of the start"
+)
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +67,8 @@ async def serve(read: ReadConfiguration) -> None:
     signals = _Signals(runtime, read)
     signals.listen()
     watching = asyncio.create_task(LoopWatch(runtime.metrics, runtime.clock.source).run())
+    if (advice := descriptor_advice(loaded.settings)) is not None:
+        log.warning("limits", advice=advice)
     _tune_collector()
     sys.stdout.write(f"mm-gateway serving on {wallet}, admin on {admin}\n")
     sys.stdout.flush()
@@ -78,6 +88,7 @@ class _Signals:
         self.stop_requested = asyncio.Event()
         self._runtime = runtime
         self._read = read
+        self._is_as_before = False
         self._reloads: set[asyncio.Task[None]] = set()
 
     def listen(self) -> None:
@@ -85,6 +96,8 @@ class _Signals:
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._stop)
         loop.add_signal_handler(signal.SIGHUP, self._start_reload)
+        if early_signals.take():
+            self._start_reload()
 
     def _stop(self) -> None:
         # A second signal exits at once; nothing is lost, since everything that matters is in the journal:
@@ -108,15 +121,24 @@ class _Signals:
         if problems:
             log.error("reload refused: nothing has changed", problems=problems)
         else:
-            log.info("reloaded")
+            self._tell_reloaded()
         systemd.ready()
+
+    def _tell_reloaded(self) -> None:
+        """Also that nothing has changed, where whoever sent the signal thought otherwise."""
+        if self._is_as_before:
+            log.info("reloaded", configuration="as before", hint=UNCHANGED_HINT)
+        else:
+            log.info("reloaded", configuration="new")
 
     async def _try_reload(self) -> list[str]:
         """Reads and applies the configuration. Returns what is wrong; empty if it is in force."""
         try:
             loaded = await asyncio.to_thread(self._read)  # calls go on while a large file is read and checked
             await asyncio.to_thread(_require_audit_file, loaded)
+            former = self._runtime.settings
             await self._runtime.reload(loaded.settings)
+            self._is_as_before = loaded.settings == former
         except SettingsError as error:
             return str(error).splitlines()
         except ConfigurationUnusable as error:

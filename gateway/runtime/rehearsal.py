@@ -17,12 +17,14 @@ from gateway.runtime.active_operators import error_text
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.listeners import ListenerTlsContexts
 from gateway.settings import JournalSettings, Settings
+from gateway.telemetry.audit import STDERR
 from gateway.telemetry.metrics import Metrics
 
 
 async def rehearse(settings: Settings) -> list[str]:
     """Why a start with these settings, by this user on this machine, would be refused; empty if it would not."""
     problems = [text for name, journal in settings.every_journal.items() for text in unwritable(name, journal)]
+    problems += _unwritable_audit(settings.log.audit)
     try:
         ListenerTlsContexts.read(settings)
     except ConfigurationUnusable as error:
@@ -59,6 +61,14 @@ def unwritable(name: str, journal: JournalSettings) -> Iterator[str]:
         yield f"journal {name}: {file} is a folder; name a file in it"
     elif file.exists() and not _may(file, os.R_OK | os.W_OK):
         yield f"journal {name}: the file {file} is not writable by this user; give it to the gateway's user"
+
+
+def _unwritable_audit(audit: str | None) -> Iterator[str]:
+    if audit is None or audit == STDERR:
+        return
+    file = Path(audit).absolute()
+    if not _may(file if file.exists() else file.parent, os.W_OK):
+        yield f"log.audit: cannot write {audit} as this user; give it, or its folder, to the gateway's user"
 
 
 def _may(path: Path, mode: int) -> bool:

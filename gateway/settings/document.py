@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from itertools import starmap
 from typing import Any, Final
 
 import yaml
@@ -36,10 +37,10 @@ class _TooLarge(Exception):
 class Document:
     """A YAML file: its `data`, and by key path the `marks` of values, the marks of `keys`, and scalars as written.
 
-    Where `may_lack(key_path)`, a reference that cannot be resolved is replaced by a text that says nothing; `lacking`
-    says why, by key path. Scalars as written are `texts`. `references` maps each value from elsewhere to the reference
-    that it came from (`${NAME}`). `faults` are mistakes of YAML, as mark, key path and text; their values are missing
-    from `data`.
+    `oddities` are values from elsewhere that look like slips, as key path and text. Where `may_lack(key_path)`, a
+    reference that cannot be resolved is replaced by a text that says nothing; `lacking` says why, by key path. Scalars
+    as written are `texts`. `references` maps each value from elsewhere to the reference that it came from (`${NAME}`).
+    `faults` are mistakes of YAML, as mark, key path and text; their values are missing from `data`.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Document:
         self.references: dict[str, str] = {}
         self.faults: list[tuple[Mark, KeyPath, str]] = []
         self.lacking: dict[KeyPath, str] = {}
+        self.oddities: list[tuple[KeyPath, str]] = []
         self._environ = environ
         self._may_lack = may_lack
         self._nodes = 0
@@ -130,7 +132,11 @@ class Document:
         self.texts[key_path] = node.value
         try:
             if "$" in node.value:
-                return interpolate(node.value, self._environ, self.references)
+                found: dict[str, str] = {}
+                value = interpolate(node.value, self._environ, found)
+                self.references |= found
+                self.oddities += [(key_path, odd) for odd in starmap(_oddity, found.items()) if odd]
+                return value
             return loader.construct_object(node)
         except InterpolationError as error:
             if self._may_lack(key_path):
@@ -144,6 +150,16 @@ class Document:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             self._fault(_mark(node.start_mark), key_path, "is not valid YAML; put it in quotes")
         return None
+
+
+def _oddity(value: str, reference: str) -> str | None:
+    """What looks like a slip in a value from elsewhere; None if nothing does. The value is not shown."""
+    if value.startswith("\ufeff"):
+        return f"the value of {reference} begins with a byte order mark, which counts as part of it; save it without"
+    if value != value.strip() and "-----BEGIN " not in value:  # PEM ends with a line break by rights
+        end = "a line break" if value.strip(" \t") != value.strip() else "a space"
+        return f"the value of {reference} begins or ends with {end}, which counts as part of it; set it without"
+    return None
 
 
 def _unknown_secret() -> str:

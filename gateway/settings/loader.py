@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -46,7 +47,7 @@ def read(
     """Reads and checks a configuration file. Raises `SettingsError` with every problem.
 
     Without `settings_of`, an operator's `adapter` and `settings` are not checked. Where `may_lack(key_path)`, a secret
-    that cannot be read is no problem: its value is then a random text.
+    that cannot be read is accepted: its value is then a random text.
     """
     return parse(_file_text(path), str(path), environ, settings_of, may_lack)
 
@@ -93,7 +94,8 @@ class _ConfigReading:
         # A password inside a URL is a plain text to pydantic, and must be redacted like any other secret.
         passwords = (password for journal in settings.every_journal.values() for password in journal.passwords)
         secrets = {*secrets_of(settings), *secrets_of(adapter_settings), *passwords}
-        return Loaded(settings, tuple(map(self._problem_of, advice(settings))), frozenset(secrets))
+        told = (*starmap(Finding, self._document.oddities), *advice(settings))
+        return Loaded(settings, tuple(map(self._problem_of, told)), frozenset(secrets))
 
     def _value(self, key_path: KeyPath) -> Any:
         value = self._document.data
