@@ -9,10 +9,13 @@ from typing import Final
 
 import structlog
 
-from gateway.clock import Clock, no_doubt
+from gateway.clock import LONGEST_SETBACK_S, Clock, no_doubt
 from gateway.crashpoints import crash_point
-from gateway.journal.interface import Journal, JournalUnavailable
-from gateway.records import Instance, UnfinishedCount
+from gateway.journal.interface import Journal, JournalUnavailable, TransferFilter
+from gateway.journal.writes import Change
+from gateway.reasons import Categories, Source
+from gateway.records import CLAIMABLE, Instance, Reason, Transfer, UnfinishedCount
+from gateway.transfers import rules
 
 ROUND_EVERY_S: Final = 5.0
 INSTANCE_LEASE_S: Final = 15.0
@@ -58,6 +61,7 @@ class Housekeeping:
         # waited for (test_where_nobody_else_can_be_alive_the_past_is_taken_over_at_once).
         if self._journal.exclusive:
             await self._release_orphans(math.inf)
+            await self._recall_far_ones()
         await self._renew_lease()
 
     async def run(self) -> None:
@@ -83,6 +87,23 @@ class Housekeeping:
             Instance(id=self._instance, started_at=self._started_at, lease_until=now + INSTANCE_LEASE_S)
         )
         crash_point("housekeeping.lease_renewed")
+
+    async def _recall_far_ones(self) -> None:
+        """What falls due in more than a day was written while the clock was ahead: nobody would deliver it until then.
+        At worst it is tried once too often."""
+        where = TransferFilter(states=CLAIMABLE, due_after=self._clock.now() + LONGEST_SETBACK_S)
+        moved = 1
+        while moved and (found := await self._journal.list_transfers(where, limit=PRUNE_LIMIT)):
+            changes = [self._recalled(transfer) for transfer in found]
+            answers = await asyncio.gather(*map(self._journal.change, changes))
+            moved = sum(answer.moved for answer in answers)
+            log.warning("the clock was ahead when these were written: they are due now", transfers=moved)
+
+    def _recalled(self, transfer: Transfer) -> Change:
+        now = self._clock.now()
+        text = f"{transfer.direction} interrupted: its outcome was never recorded"
+        reason = Reason(text=text, source=Source.GATEWAY, category=Categories([]).of(text), at=now)
+        return rules.recall(transfer, reason, now)
 
     async def _release_orphans(self, now: float) -> None:
         rows = await self._journal.release_orphans(now)

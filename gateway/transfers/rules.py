@@ -233,6 +233,21 @@ def roll_back_orphan(transfer: Transfer, lease: Lease, reason: Reason, now: floa
     )
 
 
+def recall(transfer: Transfer, reason: Reason, now: float) -> Change:
+    """Due at once, whatever its schedule says. A hold whose sender is gone is to be rolled back, for `reason`."""
+    if transfer.state is State.SENDING:
+        return roll_back_orphan(transfer, Lease("", now), reason, now)
+    return Change(
+        key=transfer.key,
+        allowed=(transfer.state,),
+        to=transfer.state,
+        at=now,
+        found=transfer,
+        due_at=now,
+        tries=transfer.tries,
+    )
+
+
 def pin_receipt(key: Key, now: float) -> Change:
     """`held` → `held`: raises the revision before a receipt is repeated, so that a sender which lost the answer to its
     commit can no longer roll the transfer back (see `roll_back_unrecorded`)."""

@@ -13,6 +13,7 @@ from gateway.sandbox.ledger import HoldState
 from gateway.settings import Settings
 from gateway.wire.calls import WalletCall
 from tests.support.clocks import JumpingClock
+from tests.support.journals import a_transfer
 from tests.support.postgres_shelf import PostgresShelf
 from tests.support.runtimes import FarOperator, Running, far_operator, operator_to, running, settings_for
 
@@ -101,6 +102,21 @@ async def test_a_clock_that_was_set_back_while_the_gateway_was_down_does_not_sto
                 if sample.name == "mm_gateway_delivery_due_seconds"
             ]
             assert not due_s > 40
+
+
+async def test_what_was_written_by_a_clock_days_ahead_is_delivered_by_the_next_start(tmp_path: Path) -> None:
+    async with far_operator() as far:
+        far.go_wrong(Fault.ERROR_BEFORE, CONFIRM)
+        async with running(settings(tmp_path, far), JumpingClock(3 * DAY_S)) as gateway:
+            assert await hold_and_confirm(gateway) == 500
+            due_at = time.time() + 3 * DAY_S
+            sending = a_transfer("2", operator="acme", state=State.SENDING, due_at=due_at, owner="dead")
+            assert (await gateway.runtime._journals.open["default"].insert(sending)).created
+        far.behave()
+        async with running(settings(tmp_path, far)) as gateway:
+            await until_ended(gateway)
+            await far.until_seen(WalletCall.ROLLBACK_WITHDRAWAL)
+            assert await state_of(gateway, "2") is State.ROLLING_BACK
 
 
 async def test_other_machines_see_the_time_by_the_wall_clock(tmp_path: Path) -> None:
