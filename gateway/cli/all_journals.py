@@ -16,6 +16,7 @@ from gateway.journal.writes import Change, Changed
 from gateway.records import Key, KeyedReason, ReasonTotal, Timeline, Transfer
 from gateway.settings import JournalSettings, Settings
 from gateway.telemetry.metrics import Metrics
+from gateway.transfers.housekeeping import INSTANCE_LEASE_S
 
 T = TypeVar("T")
 
@@ -58,6 +59,12 @@ class AllJournals:
             if await journal.find(change.key) is not None:
                 return await journal.change(change)
         return Changed(None, moved=False)
+
+    async def now(self, wall: float) -> float:
+        """The time (Unix seconds): `wall`, and no earlier than a gateway has last renewed its lease. The clock may have
+        been set back meanwhile, and what the gateway has just written would then lie in the future."""
+        ends = await self._ask_each(lambda journal: journal.last_lease())
+        return max([wall, *(end - INSTANCE_LEASE_S for end in ends if end is not None)])
 
     async def _timeline(self, key: Key) -> Timeline | None:
         found = await self._ask_each(lambda journal: journal.timeline(key))

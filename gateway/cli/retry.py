@@ -30,7 +30,7 @@ _WHICH_ONES: Final = "which ones? Give their ids, or --all-parked or --all-undel
 
 
 class Slots(msgspec.Struct):
-    """Due times for many transfers: `rate` per second, from `start` on (Unix seconds)."""
+    """Due times for many transfers: `rate` per second, from `start` on (Unix seconds), the time of the command."""
 
     start: float
     rate: int
@@ -70,13 +70,14 @@ def retry(  # noqa: PLR0913 - a command's arguments are its options
         raise CommandMisused(f"--all-{'parked' if all_parked else 'undelivered'} needs --operator")
     settings = load_settings(config)
     reason = persons_reason(settings, who, why)
-    slots = Slots(reason.at, rate)
 
     async def act(journals: AllJournals) -> int:
+        now = await journals.now(reason.at)
+        slots = Slots(now, rate)
         if ids:
             return await _retry_each(journals, ids, operator, direction, reason, slots)
         # Leaves out what is changed from now on, by this command or by anybody else: see `_change_all_pages`.
-        where = TransferFilter(operator=operator, direction=direction, changed_before=reason.at)
+        where = TransferFilter(operator=operator, direction=direction, changed_before=now)
         return await (_retry_parked if all_parked else _hasten_undelivered)(journals, where, reason, slots)
 
     with audited(settings):
@@ -96,7 +97,7 @@ async def _retry_each(
     named = dict.fromkeys(ids)  # an id that is given twice is one transfer, and takes one slot
     transfers = [await find_undelivered(journals, transfer_id, operator, direction) for transfer_id in named]
     for transfer in transfers:
-        await write_change(journals, _retry_change(transfer, reason, slots.take()))
+        await write_change(journals, _retry_change(transfer, reason, slots.start, slots.take()))
     return len(transfers)
 
 
@@ -135,17 +136,17 @@ async def _write_if_unchanged(journals: AllJournals, transfer: Transfer, reason:
     if transfer.state is not State.PARKED and transfer.due_at is not None and transfer.due_at <= slots.next:
         return False
     try:
-        await write_change(journals, _retry_change(transfer, reason, slots.take()))
+        await write_change(journals, _retry_change(transfer, reason, slots.start, slots.take()))
     except CommandFailed:
         return False
     return True
 
 
-def _retry_change(transfer: Transfer, reason: Reason, due_at: float) -> Change:
+def _retry_change(transfer: Transfer, reason: Reason, now: float, due_at: float) -> Change:
     if transfer.state is State.PARKED:
-        return rules.retry(transfer, reason, reason.at, due_at)
+        return rules.retry(transfer, reason, now, due_at)
     soonest = due_at if transfer.due_at is None else min(due_at, transfer.due_at)
-    return rules.hasten(transfer, reason, reason.at, soonest)
+    return rules.hasten(transfer, reason, now, soonest)
 
 
 def _duration_text(count: int, rate: int) -> str:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from gateway.clock import SystemClock
+from gateway.journal import open_journal
 from gateway.reasons import Source
-from gateway.records import Decision, Reason, State
+from gateway.records import Decision, Instance, Reason, State
+from gateway.settings import JournalSettings
+from gateway.telemetry.metrics import Metrics
 from tests.support.commands import Deployment, Ran, a_timeline, key
 
 FAR = 4_000_000_000.0
@@ -76,6 +83,26 @@ def test_retry_of_all_that_are_due_later_leaves_what_is_in_flight_or_parked(depl
     assert deployment.run(*run).out == "2 will be sent again, the last in 1 s\n"
     assert state_of(deployment, "one") is State.PARKED
     assert last_reason(deployment, "flying").source is Source.GAME
+
+
+def test_retry_finds_what_a_gateway_has_just_written_though_the_clock_was_set_back(deployment: Deployment) -> None:
+    ahead = time.time() + 3600
+    later = a_timeline("just written", state=State.CONFIRMING, wants=None)
+    written = msgspec.structs.replace(later.transfer, changed_at=ahead, due_at=ahead + 600)
+    deployment.keep("default", msgspec.structs.replace(later, transfer=written))
+    asyncio.run(renew_lease(deployment, ahead + 20))
+    ran = deployment.run("retry", "--all-undelivered", "--operator", "acme", *SIGNED)
+    assert ran.status == 0, ran.err
+    found = deployment.find("default", written.key)
+    assert found is not None
+    assert found.transfer.due_at == pytest.approx(ahead, abs=30)
+
+
+async def renew_lease(deployment: Deployment, until: float) -> None:
+    settings = JournalSettings(url=deployment.url("default"))
+    journal = await open_journal("default", settings, Metrics(), SystemClock(), beside=True)
+    await journal.renew_lease(Instance(id="gateway", started_at=until - 60, lease_until=until))
+    await journal.close()
 
 
 def test_retry_moves_none_if_one_is_mistyped(deployment: Deployment) -> None:
