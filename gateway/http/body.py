@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import HttpVersion11, StreamReader, web
 
+from gateway.http.http_connection import HttpConnection
 from gateway.wire.errors import ErrorCode, WalletError
 
 MAX_ROLLBACK_BODY: Final = 8 * 2**20
@@ -54,6 +55,10 @@ class BodyReader:
             raise TooSlow from None
 
     async def _read_stream(self, request: web.BaseRequest, content: StreamReader, limit: int) -> bytes:
+        # The client may have closed its sending side just before this request became the connection's current one.
+        if cast("HttpConnection", request.protocol).has_ended:
+            content.feed_eof()
+            raise web.RequestPayloadError
         # RFC 9110 section 10.1.1: such a client may wait for this line before it sends the body.
         if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(_CONTINUE)

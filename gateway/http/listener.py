@@ -4,24 +4,46 @@ while no connection is refused."""
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 from collections.abc import Callable
 from typing import Final
 
+import structlog
+
+from gateway.http.http_connection import HttpServer
+from gateway.http.refusals import address_of
+from gateway.http.tls import protocol_factory
 from gateway.settings import ListenerTls
 
 BACKLOG: Final = 1024
 
-ProtocolFactory = Callable[[], asyncio.Protocol]
+ACCEPT_AT_ONCE: Final = 64
+"""How many connections are accepted before the loop does something else."""
+
+PAUSE_S: Final = 0.1
+"""How long nothing is accepted after the system could not even give the descriptor with which to refuse."""
+
+_USED_UP: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+log = structlog.get_logger(__name__)
 
 
 class Listener:
-    """A bound address. `serve` accepts connections there; `close` stops that and leaves open connections alone."""
+    """A bound address. `serve` accepts connections there; `close` stops that and leaves open connections alone.
+
+    It accepts by itself, since uvloop closes connections without a word when descriptors are used up.
+    """
 
     def __init__(self, listening_socket: socket.socket) -> None:
         self._socket = listening_socket
-        self._server: asyncio.Server | None = None
+        self._server: HttpServer | None = None
+        self._factory: Callable[[], asyncio.Protocol] | None = None
+        self._opening: set[asyncio.Task[None]] = set()
+        self._reserve: int | None = None
+        self._pause: asyncio.TimerHandle | None = None
 
     @classmethod
     def bind(cls, host: str, port: int) -> Listener:
@@ -41,25 +63,99 @@ class Listener:
         port: int = self._socket.getsockname()[1]
         return port
 
-    async def serve(self, factory: ProtocolFactory, tls: ssl.SSLContext | None, handshake_timeout_s: float) -> None:
-        """Gives new connections to `factory` from now on. Connections of the former one stay open."""
-        former = self._server
-        self._server = await asyncio.get_running_loop().create_server(
-            factory,
-            sock=self._socket.dup(),  # a server closes its own socket; the listening one must outlive it
-            backlog=BACKLOG,
-            ssl=tls,
-            ssl_handshake_timeout=handshake_timeout_s if tls else None,
-        )
-        # After the new one listens: test_no_connection_is_refused_while_a_listener_changes.
-        if former is not None:
-            former.close()
+    def serve(self, server: HttpServer, tls: ssl.SSLContext | None) -> None:
+        """Gives new connections to `server` from now on. Connections of the former one stay open."""
+        is_first = self._server is None
+        self._server, self._factory = server, protocol_factory(server, tls)
+        if is_first:
+            self._socket.settimeout(0)
+            self._socket.listen(BACKLOG)
+            self._open_reserve()
+            self._start()
 
     def close(self) -> None:
         """Accepts no more connections. Open ones stay open."""
-        if self._server is not None:
-            self._server.close()
+        if self._server is not None and self._socket.fileno() >= 0:
+            self._stop()
+            self._close_reserve()
         self._socket.close()
+
+    def _start(self) -> None:
+        self._pause = None
+        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._accept_all)
+
+    def _stop(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+
+    def _accept_all(self) -> None:
+        for _ in range(ACCEPT_AT_ONCE):
+            try:
+                accepted, _ = self._socket.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                # Else the client has gone already, or a firewall refused it: accept(2), "Error handling".
+                if error.errno in _USED_UP and not self._refuse(error):
+                    return
+            else:
+                self._open(accepted)
+
+    def _open(self, accepted: socket.socket) -> None:
+        accepted.settimeout(0)
+        task = asyncio.create_task(self._connect(accepted))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _connect(self, accepted: socket.socket) -> None:
+        assert self._factory is not None
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(self._factory, accepted)
+        except OSError as error:
+            accepted.close()
+            log.info("an accepted connection could not be used", problem=error.strerror)
+
+    def _refuse(self, error: OSError) -> bool:
+        """Closes one connection for which there is no descriptor, so that its client knows at once. Returns whether
+        there may be more."""
+        self._close_reserve()
+        try:
+            refused, peer = self._socket.accept()
+        except BlockingIOError:  # Linux looks for a descriptor before it looks for a connection
+            return False
+        except OSError:  # another thread was quicker to take the descriptor
+            self._note(error, "")
+            self._rest()
+            return False
+        else:
+            refused.close()
+            self._note(error, address_of(peer))
+            return True
+        finally:
+            self._open_reserve()
+
+    def _note(self, error: OSError, address: str) -> None:
+        assert self._server is not None
+        limit = " (the limit is that of `ulimit -n`)" if error.errno == errno.EMFILE else ""
+        self._server.refusals.note("descriptors", address, f"{error.strerror}{limit}")
+
+    def _rest(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._socket.fileno())
+        self._pause = loop.call_later(PAUSE_S, self._start)
+
+    def _open_reserve(self) -> None:
+        """Keeps one descriptor to refuse connections with when all others are used up."""
+        try:
+            self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._reserve = None
+
+    def _close_reserve(self) -> None:
+        if self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None
 
 
 def listener_tls_context(tls: ListenerTls | None) -> ssl.SSLContext | None:

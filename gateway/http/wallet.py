@@ -21,9 +21,10 @@ from gateway.deadlines import Deadlines
 from gateway.http.access_log import AccessLog, LoggedCall
 from gateway.http.addresses import Address, parse_address
 from gateway.http.body import BodyReader, TooSlow
-from gateway.http.connection import GameConnection, read_timeout
+from gateway.http.connection import GameConnection
 from gateway.http.credentials import NO_GRANT, Grant, TooManyChecks
 from gateway.http.handlers import HANDLERS
+from gateway.http.refusals import Refusals
 from gateway.http.response import WalletResponse, bad_request, refusal
 from gateway.http.routing import OperatorAccess, Route, RoutingTable
 from gateway.operators.operator import Operator
@@ -89,6 +90,7 @@ class WalletHandler:
         self.access = access
         self._coordinator = coordinator
         self._metrics = metrics
+        self._refusals = Refusals(WALLET, metrics)
         self._routing = routing
         self._bodies = BodyReader(routing.server.max_body)
         self._running: dict[asyncio.Task[object], Operator] = {}
@@ -139,13 +141,13 @@ class WalletHandler:
             # A refused body may still be arriving; the connection closes rather than read what nobody wants.
             call.last = not request.content.is_eof()
         except AddressNotAllowed:
-            self._metrics.refused(WALLET, "address")
+            self._refusals.note("address", client, "the address is not on the operator's allow list")
             return _abort(request)
         except TooSlow:
-            self._metrics.refused(WALLET, "slow")
-            return read_timeout()
+            self._refusals.note("slow", client, "the body did not arrive in time")
+            return bad_request(call.connection.limits.too_slow(), last=True)
         except (web.RequestPayloadError, ConnectionError):
-            self._metrics.refused(WALLET, "malformed")
+            self._refusals.note("malformed", client, "the body is cut off or malformed")
             return bad_request("The body is cut off or malformed; send it whole.", last=True)
         finally:
             CALL.reset(token)  # the same task answers the next request of this connection
@@ -245,7 +247,7 @@ class WalletHandler:
         try:
             return await routing.credentials.check(header, str(client))
         except TooManyChecks:
-            self._metrics.refused(WALLET, "checks")
+            self._metrics.refused(WALLET, "checks")  # answered as a call, so the access log has it
             raise _TOO_MANY_CHECKS from None
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from functools import partial
 from typing import Final
 
 import msgspec
-from aiohttp import web
 
 from gateway.http.admin import AdminHandler
+from gateway.http.admin_connection import AdminServer
 from gateway.http.connection import GameServer
+from gateway.http.http_connection import HttpServer
 from gateway.http.listener import Listener, listener_tls_context
+from gateway.http.refusals import Refusals
 from gateway.http.wallet import WalletHandler
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.settings import AdminSettings, ListenerTls, ServerSettings, Settings
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.metrics import ADMIN, WALLET, Metrics
 
-ADMIN_TIMEOUT_S: Final = 10.0
 SHUTDOWN_TIMEOUT_S: Final = 0.5
 """How long the last responses may take to go out when both listeners close."""
 
@@ -48,19 +48,16 @@ class Listeners:
         except ConfigurationUnusable:
             self._wallet.close()
             raise
-        self._servers: list[web.Server] = []
+        self._servers: list[HttpServer] = []
 
-    async def open(
-        self, wallet: WalletHandler, admin: AdminHandler, settings: Settings, tls: ListenerTlsContexts
-    ) -> None:
+    def open(self, wallet: WalletHandler, admin: AdminHandler, settings: Settings, tls: ListenerTlsContexts) -> None:
         """Accepts connections with these settings from now on; open connections keep the settings they began with."""
-        count_refused = partial(self._metrics.refused, WALLET)
-        game_server = GameServer(wallet.handle, settings.server, wallet.admits, count_refused)
-        admin_server = web.Server(admin.handle, access_log=None, keepalive_timeout=ADMIN_TIMEOUT_S)
+        game_server = GameServer(wallet.handle, settings.server, wallet.admits, Refusals(WALLET, self._metrics))
+        admin_server = AdminServer(admin.handle, Refusals(ADMIN, self._metrics))
         # Former servers are kept while they have connections, which a stop must close too.
-        self._servers = [server for server in self._servers if server.connections] + [game_server, admin_server]
-        await self._wallet.serve(game_server, tls.wallet, settings.server.read_timeout)
-        await self._admin.serve(admin_server, tls.admin, ADMIN_TIMEOUT_S)
+        self._servers = [server for server in self._servers if server.open] + [game_server, admin_server]
+        self._wallet.serve(game_server, tls.wallet)
+        self._admin.serve(admin_server, tls.admin)
 
     def addresses(self, settings: Settings) -> tuple[str, str]:
         """The URLs of the wallet and the admin listener, with the ports that the system chose."""
@@ -68,14 +65,9 @@ class Listeners:
 
     def readings(self, settings: Settings) -> Iterator[Reading]:
         """How many connections each listener has, and how many it may have."""
-        game, admin = 0, 0
-        for server in self._servers:
-            if isinstance(server, GameServer):
-                game += server.open
-            else:
-                admin += len(server.connections)
-        yield Reading("connections", game, (WALLET,))
-        yield Reading("connections", admin, (ADMIN,))
+        for name in (WALLET, ADMIN):
+            open_there = sum(server.open for server in self._servers if server.refusals.listener == name)
+            yield Reading("connections", open_there, (name,))
         yield Reading("connections_limit", settings.server.max_connections, (WALLET,))
 
     def accept_no_more_calls(self) -> None:

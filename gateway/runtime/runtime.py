@@ -113,7 +113,7 @@ class Runtime:
             prepared = await self._prepare(self.settings)
             await self._journals.begin(self.settings)
             await self._apply(prepared)
-            await self._listeners.open(self._wallet, self._admin, self.settings, prepared.tls)
+            self._listeners.open(self._wallet, self._admin, self.settings, prepared.tls)
             self.metrics.watch("process", self._readings)
             crash_point("start.serving")
         except BaseException:
@@ -142,7 +142,7 @@ class Runtime:
                 settings.server,
                 settings.admin,
             ) or prepared.tls != ListenerTlsContexts(None, None):
-                await self._listeners.open(self._wallet, self._admin, settings, prepared.tls)
+                self._listeners.open(self._wallet, self._admin, settings, prepared.tls)
 
     async def stop(self) -> None:
         """Refuses new calls, waits up to `stop_timeout` for running ones, and leaves the rest to the journal."""

@@ -57,6 +57,9 @@ class ServerSettings(Section):
     max_header: Size = 8 * 1024
     """The largest request line, and the largest single header, that are read."""
 
+    max_headers: Annotated[int, Field(ge=1, le=1000)] = 64
+    """How many headers of a request are read; one with more is refused."""
+
     max_connections: Annotated[int, Field(ge=1)] = 10_000
     """How many connections may be open at the same time; more are closed without a response."""
 

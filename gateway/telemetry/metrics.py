@@ -47,9 +47,10 @@ REFUSAL_REASONS: Final = ("breaker", "queue", "slot")
 
 WALLET: Final = "wallet"
 ADMIN: Final = "admin"
+REFUSED_BY_BOTH: Final = ("certificate", "credentials", "descriptors", "malformed", "slow", "tls")
 REFUSED_BEFORE_A_CALL: Final = (
-    *((WALLET, reason) for reason in ("address", "connections", "credentials", "checks", "malformed", "slow")),
-    (ADMIN, "credentials"),
+    *product((WALLET, ADMIN), REFUSED_BY_BOTH),
+    *((WALLET, reason) for reason in ("address", "checks", "connections")),
 )
 
 

@@ -47,7 +47,7 @@ class _Listener:
     def __init__(self) -> None:
         self.factory: Callable[[], asyncio.Protocol] | None = None
 
-    async def serve(self, factory: Callable[[], asyncio.Protocol], _tls: Any, _handshake_timeout_s: float) -> None:
+    def serve(self, factory: Callable[[], asyncio.Protocol], _tls: Any) -> None:
         self.factory = factory
 
     def close(self) -> None:

@@ -8,13 +8,13 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 from gateway.http.access_log import AccessLog
 from gateway.http.connection import GameServer
 from gateway.http.listener import Listener
+from gateway.http.refusals import Refusals
 from gateway.http.routing import RoutingTable
 from gateway.http.wallet import WalletHandler
 from gateway.money import Money, money
@@ -220,9 +220,9 @@ async def wallet_door(
     ours = front(settings, operators or {"acme": operator()})
     access = AccessLog(LogSettings(level="error"))
     door = WalletHandler(cast("Coordinator", coordinator), metrics, access, ours)
-    connections = GameServer(door.handle, settings, door.admits, partial(metrics.refused, WALLET))
+    connections = GameServer(door.handle, settings, door.admits, Refusals(WALLET, metrics))
     listener = Listener.bind("127.0.0.1", 0)
-    await listener.serve(connections, tls, settings.read_timeout)
+    listener.serve(connections, tls)
     game = Game(door, coordinator, metrics, listener.port, connections)
     try:
         yield game

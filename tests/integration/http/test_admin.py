@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 from pydantic import SecretStr
 
 from gateway.http.admin import AdminHandler
+from gateway.http.admin_connection import AdminServer
 from gateway.http.listener import Listener
-from gateway.telemetry.metrics import Metrics
+from gateway.http.refusals import Refusals
+from gateway.telemetry.metrics import ADMIN, Metrics
 from gateway.telemetry.series import Counters
 from tests.support.doors import Answered, Client
 
@@ -54,9 +55,9 @@ async def admin_door(token: str | None = None) -> AsyncIterator[Operating]:
     Counter("mm_things", "Things.", registry=metrics.registry).inc()
     health = ScriptedHealth()
     door = AdminHandler(health, metrics, None if token is None else SecretStr(token))
-    server = web.Server(door.handle, access_log=None)
+    server = AdminServer(door.handle, Refusals(ADMIN, metrics))
     listener = Listener.bind("127.0.0.1", 0)
-    await listener.serve(server, None, 5)
+    listener.serve(server, None)
     try:
         yield Operating(health, metrics.registry, listener.port)
     finally:

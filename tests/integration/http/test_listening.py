@@ -7,7 +7,9 @@ import pytest
 
 from gateway.http.connection import GameServer
 from gateway.http.listener import Listener, listener_tls_context
+from gateway.http.refusals import Refusals
 from gateway.settings import ListenerTls, ServerSettings
+from gateway.telemetry.metrics import WALLET
 from tests.support.certificates import Authority
 from tests.support.doors import REPLY, ROLLBACK, Client, Game, request, wallet_door
 
@@ -93,11 +95,11 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_live_o
     async with wallet_door() as game:
         listener = Listener.bind("127.0.0.1", 0)
         game.port = listener.port
-        connections = GameServer(game.door.handle, ServerSettings(), game.door.admits, lambda _: None)
-        await listener.serve(connections, shown(authority.certificate("127.0.0.1")), 5)
+        connections = GameServer(game.door.handle, ServerSettings(), game.door.admits, Refusals(WALLET, game.metrics))
+        listener.serve(connections, shown(authority.certificate("127.0.0.1")))
         old = await game.connect(trusting(authority))
         assert (await old.asked(CALL)).body == REPLY
-        await listener.serve(connections, shown(other.certificate("127.0.0.1")), 5)
+        listener.serve(connections, shown(other.certificate("127.0.0.1")))
         new = await game.connect(trusting(other))
         assert [(await client.asked(CALL)).body for client in (old, new)] == [REPLY, REPLY]
         with pytest.raises(ssl.SSLError):
@@ -114,10 +116,10 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_live_o
 async def test_no_connection_is_refused_while_a_listener_changes(game: Game) -> None:
     listener = Listener.bind("127.0.0.1", 0)
     game.port = listener.port
-    connections = GameServer(game.door.handle, ServerSettings(), game.door.admits, lambda _: None)
+    connections = GameServer(game.door.handle, ServerSettings(), game.door.admits, Refusals(WALLET, game.metrics))
     clients: list[Client] = []
     for _ in range(20):
-        await listener.serve(connections, None, 5)
+        listener.serve(connections, None)
         clients += [await game.connect() for _ in range(5)]
     assert {(await client.asked(CALL)).status for client in clients} == {200}
     listener.close()
