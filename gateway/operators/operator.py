@@ -175,6 +175,10 @@ class Operator:
         await self._client.close()
         self._overtime.close()
 
+    def renew_connections(self) -> None:
+        """Every later call is made over a new connection, to an address that was looked up anew."""
+        self._client.renew_connections()
+
     def _count_refused(self, group: CallGroup, refused: Refused) -> None:
         self._metrics.operator_refused(self.name, group, refused.reason)
 

@@ -78,6 +78,7 @@ def build_operator(
         timeout_s=settings.timeout,
         connect_timeout_s=settings.connections.connect_timeout,
         idle_s=settings.connections.idle,
+        max_age_s=settings.connections.max_age,
         max_answer=settings.max_answer,
         tls=tls_context(settings.tls.ca_file, settings.tls.cert_file, settings.tls.key_file),
         clock=clock.now,

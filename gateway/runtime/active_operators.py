@@ -84,6 +84,10 @@ class ActiveOperators:
     async def swap(self, operators: dict[str, Operator]) -> None:
         """Makes these operators the active ones. Former ones are closed once their calls have ended."""
         former, self.operators = self.operators, operators
+        for name in former.keys() & operators.keys():
+            # An operator that has moved is found at once by whoever reloads for that reason.
+            if former[name] is operators[name]:
+                operators[name].renew_connections()
         for name in former.keys() - operators.keys():
             self._context.metrics.unwatch(_source(name))
             await self._supervisor.drop(_work_name(name))

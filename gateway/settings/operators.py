@@ -57,6 +57,10 @@ class ConnectionSettings(Section):
     """How long an unused connection is kept for the next call. Keep it shorter than the operator's own keep-alive time:
     if the operator closes a connection just as a withdraw is sent on it, that withdraw fails. 0s keeps none."""
 
+    max_age: Timeout = 60.0
+    """How long a connection is used before another one replaces it, however busy it is. Names are looked up every 30
+    seconds, so an operator that moves to another address is followed within max_age and half a minute."""
+
 
 class ObjectiveSettings(Section):
     """What is promised of the game's calls for this operator. `mm-gateway rules` prints the alerts that watch it."""

@@ -27,6 +27,10 @@ from gateway.racing import first_to_succeed
 IDLE_S: Final = 60.0
 """A connection that was idle for more seconds is replaced: a firewall may have dropped it without closing it."""
 
+MAX_AGE_S: Final = 300.0
+"""A connection that was opened more seconds ago is replaced, however busy it is: a database whose name has moved to
+another address is followed, and changed certificates and server settings are met."""
+
 PAUSE_S: Final = 0.1
 """Seconds without a try after one that failed, so that a database which comes back is not overloaded with tries."""
 
@@ -64,8 +68,9 @@ class PooledConnection:
     """One open connection. `write_statement` is `WRITE` prepared, None behind a pooler: the name of a prepared
     statement could be that of another gateway's there."""
 
-    def __init__(self, connection: asyncpg.Connection, write_statement: Any) -> None:
+    def __init__(self, connection: asyncpg.Connection, write_statement: Any, opened_at: float) -> None:
         self.connection = connection
+        self.opened_at = opened_at
         self.idle_since = 0.0
         self._write_statement = write_statement
 
@@ -140,7 +145,9 @@ class PostgresPool:
         # Last in, first out: connections that the load no longer needs grow old at the other end.
         while self._idle:
             pooled = self._idle.pop()
-            if not pooled.connection.is_closed() and self._clock.monotonic() - pooled.idle_since < IDLE_S:
+            now = self._clock.monotonic()
+            is_fresh = now - pooled.idle_since < IDLE_S and now - pooled.opened_at < MAX_AGE_S
+            if is_fresh and not pooled.connection.is_closed():
                 return pooled
             pooled.connection.terminate()
         return None
@@ -172,7 +179,8 @@ async def connect(server: Server, clock: Clock) -> PooledConnection:
                 await require_journal(connection, server.name)
                 # A pooler greets with a process id of its own (tests/integration/journal/postgres/test_pooling.py).
                 behind_pooler = process != connection.get_server_pid()
-                return PooledConnection(connection, None if behind_pooler else await connection.prepare(WRITE))
+                statement = None if behind_pooler else await connection.prepare(WRITE)
+                return PooledConnection(connection, statement, opened_at=clock.monotonic())
     except BaseException:
         connection.terminate()
         raise

@@ -13,6 +13,8 @@ import ssl
 import time
 from collections.abc import Callable
 from functools import lru_cache, partial
+from math import inf
+from typing import Final
 from uuid import uuid4
 
 from gateway.deadlines import Deadlines
@@ -25,12 +27,16 @@ from gateway.operators.http_client.pool import ConnectionPool
 from gateway.operators.http_client.request import Origin, request_of, target_of
 from gateway.operators.http_client.wire_use import note_answer
 
+GOLDEN_RATIO: Final = 0.6180339887
+"""Its multiples, less their whole parts, are spread evenly, however many there are (Knuth, TAOCP 3, section 6.4)."""
+
 
 class HttpClient(Http):
     """An operator's client on sockets.
 
     `timeout_s` bounds a whole call, `connect_timeout_s` within it the way to a connection (name, TCP, TLS).
-    `idle_s` is how long a connection is kept for the next call, 0 for not at all. `tls` is used for https URLs. A
+    `idle_s` is how long a connection is kept for the next call, 0 for not at all, and `max_age_s` how long it is used
+    at all, so that an operator that moves is followed. `tls` is used for https URLs. A
     response's body may have `max_answer` bytes. `clock` gives the time of a try in Unix seconds.
     """
 
@@ -40,6 +46,7 @@ class HttpClient(Http):
         timeout_s: float,
         connect_timeout_s: float,
         idle_s: float,
+        max_age_s: float = inf,
         max_answer: int,
         tls: ssl.SSLContext,
         clock: Callable[[], float] = time.time,
@@ -47,6 +54,8 @@ class HttpClient(Http):
         self._timeout_s = timeout_s
         self._connect_timeout_s = min(connect_timeout_s, timeout_s)
         self._idle_s = idle_s
+        self._max_age_s = max_age_s
+        self._made = 0
         self._max_answer = max_answer
         self._tls = tls
         self._clock = clock
@@ -79,6 +88,11 @@ class HttpClient(Http):
         self._pool.give(connection, loop, connection.reusable_for_s(answer, self._idle_s))
         return answer
 
+    def renew_connections(self) -> None:
+        """Looks names up again and connects anew for every call from now on. Calls under way are not disturbed."""
+        self._resolver.forget()
+        self._pool.renew()
+
     async def close(self) -> None:
         """Closes every connection. Later calls are `Unsent`; one under way is `Unclear`."""
         self._closed = True
@@ -98,7 +112,14 @@ class HttpClient(Http):
         if self._closed or not connection.usable():
             connection.abort()
             raise Unsent("the connection was closed before anything was sent")
+        connection.too_old_at = asyncio.get_running_loop().time() + self._age_s()
         return connection
+
+    def _age_s(self) -> float:
+        """How long the next connection is used: up to a tenth less than `max_age_s`, each another share of it. Those
+        of a burst would otherwise all be replaced in the same moment."""
+        self._made += 1
+        return self._max_age_s * (1 - 0.1 * (self._made * GOLDEN_RATIO % 1))
 
     async def _connect_to_any(self, origin: Origin) -> OperatorConnection:
         """The first of the origin's addresses that accepts. Raises what the last one raised."""

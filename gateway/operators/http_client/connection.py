@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 from collections.abc import Callable
+from math import inf
 from typing import Final, cast
 
 from gateway.crashpoints import crash_point, crash_point_once_written
@@ -24,7 +25,8 @@ class OperatorConnection(asyncio.Protocol):
     """Made by the loop's `create_connection`; calls `gone`, perhaps more than once, when it can no longer be used.
 
     Its life: made → (exchange → idle in the pool)* → closed. `exchange` writes one request and waits for the response;
-    any other end of it (time over, cut off, cancelled, bytes too many) closes the connection.
+    any other end of it (time over, cut off, cancelled, bytes too many) closes the connection. `too_old_at` is the
+    loop's time from which it takes no more requests.
     """
 
     def __init__(self, body_limit: int, gone: Callable[[OperatorConnection], None]) -> None:
@@ -36,6 +38,7 @@ class OperatorConnection(asyncio.Protocol):
         self._socket = -1
         self._fresh_tls = False
         self.keep_until = 0.0
+        self.too_old_at = inf
 
     # Called by the client.
 

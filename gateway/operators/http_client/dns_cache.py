@@ -9,11 +9,15 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from math import inf
 from typing import Final
 
 from gateway.operators.http_client.request import Origin
 
 FRESH_S: Final = 30.0
+
+PATIENCE_S: Final = 0.5
+"""How long a name server may take before the addresses that are known already are tried. Its answer counts later."""
 
 
 class DnsCache:
@@ -31,13 +35,19 @@ class DnsCache:
         if addresses and asyncio.get_running_loop().time() - learned_at < FRESH_S:
             return addresses
         lookup = self._lookup(origin)
-        await asyncio.wait([lookup])  # unlike awaiting it, this does not cancel it together with the caller
+        # Unlike awaiting it, this does not cancel it together with the caller.
+        done, _ = await asyncio.wait([lookup], timeout=PATIENCE_S if addresses else None)
         if lookup.cancelled():
             raise OSError("the client was closed")
-        # Old addresses are better than none: the operator has rarely moved when its name server does not answer.
-        if addresses and lookup.exception() is not None:
+        # Old addresses are better than none: the operator has rarely moved when its name server does not answer. One
+        # that hangs must not use up the time to connect.
+        if addresses and (not done or lookup.exception() is not None):
             return addresses
         return lookup.result()
+
+    def forget(self) -> None:
+        """Looks every name up again when it is next asked for. Until the name server answers, what was known counts."""
+        self._known = {origin: (-inf, addresses) for origin, (_, addresses) in self._known.items()}
 
     def close(self) -> None:
         for lookup in self._lookups.values():

@@ -41,10 +41,22 @@ class ConnectionPool:
         if keep_s <= 0 or origin is None:
             connection.abort()
             return
-        connection.keep_until = loop.time() + keep_s
+        now = loop.time()
+        connection.keep_until = min(now + keep_s, connection.too_old_at)
+        if connection.keep_until <= now:
+            connection.abort()
+            return
         self._idle[origin][connection] = None
         if self._sweeper is None:
             self._sweeper = loop.call_later(SWEEP_S, self._sweep, loop)
+
+    def renew(self) -> None:
+        """Closes idle connections now, and those in use after their exchange: later calls get new ones."""
+        for connection in list(self._open):
+            connection.too_old_at = 0.0
+        for idle in self._idle.values():
+            while idle:
+                idle.popitem()[0].abort()
 
     def forget(self, connection: OperatorConnection) -> None:
         """The connection is closed or broken."""

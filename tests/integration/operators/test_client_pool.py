@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import socket
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -144,3 +145,74 @@ async def test_operators_at_two_addresses_do_not_share_connections(make_client: 
             await client.post(operator.url, b"{}", {})
         assert (one.connections, other.connections) == (1, 1)
         assert (len(one.requests), len(other.requests)) == (2, 2)
+
+
+async def test_an_operator_that_moves_is_followed_while_calls_flow(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rude_operator(polite) as old:
+        sock = socket.create_server(("127.0.0.2", old.port))
+        async with rude_operator(polite, sock=sock) as new:
+            addresses = ["127.0.0.1"]
+            client = make_client(max_age_s=0.5)
+            monkeypatch.setattr(client._resolver, "addresses", _always(addresses))
+            await client.post(old.at("wallet.example"), b"{}", {})
+            addresses[:] = ["127.0.0.2"]
+            async with asyncio.timeout(5):
+                while not new.requests:  # without a pause: the connection is never idle
+                    await client.post(old.at("wallet.example"), b"{}", {})
+            assert old.connections == 1
+
+
+async def test_a_connection_is_replaced_by_its_age_also_if_it_is_used_all_the_time(make_client: MakeClient) -> None:
+    async with rude_operator(polite) as operator:
+        client = make_client(max_age_s=3600)
+        await client.post(operator.url, b"{}", {})
+        (connection,) = client._pool._open
+        now = asyncio.get_running_loop().time()
+        assert 3600 * 0.9 - 60 < connection.too_old_at - now <= 3600
+        connection.too_old_at = now
+        await client.post(operator.url, b"{}", {})  # given out before its age was looked at, and not taken back
+        await client.post(operator.url, b"{}", {})
+        assert operator.connections == 2
+
+
+async def test_connections_of_a_burst_are_not_all_replaced_at_once(make_client: MakeClient) -> None:
+    async with rude_operator(polite) as operator:
+        client = make_client(max_age_s=1000)
+        await asyncio.gather(*(client.post(operator.url, b"{}", {}) for _ in range(20)))
+        ends = sorted(connection.too_old_at for connection in client._pool._open)
+        assert len(ends) == 20
+        assert ends[-1] - ends[0] > 80
+
+
+async def test_connections_are_renewed_at_once_and_no_call_under_way_is_disturbed(make_client: MakeClient) -> None:
+    may_answer = asyncio.Event()
+
+    async def behave(line: Line) -> None:
+        while True:
+            await line.request()
+            if len(operator.requests) == 2:
+                await may_answer.wait()
+            await line.send(ANSWER)
+
+    async with rude_operator(behave) as operator:
+        client = make_client()
+        await client.post(operator.url, b"{}", {})
+        under_way = asyncio.ensure_future(client.post(operator.url, b"{}", {}))
+        while len(operator.requests) < 2:  # noqa: ASYNC110 - the operator tells nobody
+            await asyncio.sleep(0)
+        client.renew_connections()
+        may_answer.set()
+        assert (await under_way).status == 200
+        assert operator.connections == 1
+        for _ in range(2):
+            await client.post(operator.url, b"{}", {})
+        assert operator.connections == 2
+
+
+def _always(addresses: list[str]) -> Callable[[object], Awaitable[list[str]]]:
+    async def known(_: object) -> list[str]:
+        return addresses
+
+    return known

@@ -42,6 +42,21 @@ async def test_calls_under_way_finish_by_the_old_configuration_and_new_ones_go_b
         await client.close()
 
 
+async def test_a_reload_connects_anew_also_to_an_operator_that_is_configured_as_before(
+    tmp_path: Path, far: FarOperator
+) -> None:
+    settings = settings_for(tmp_path, {"acme": operator_to(far, connections={"idle": 60.0, "max_age": 3600.0})})
+    async with running(settings) as gateway:
+        assert (await gateway.call(WalletCall.WITHDRAW, "1")).status == 200
+        operator = gateway.runtime._operators.operators["acme"]
+        (before,) = operator._client._pool._open
+        await gateway.runtime.reload(settings)
+        assert (await gateway.call(WalletCall.WITHDRAW, "2")).status == 200
+        assert gateway.runtime._operators.operators["acme"] is operator
+        (after,) = operator._client._pool._open
+        assert after is not before
+
+
 async def test_a_call_whose_body_is_still_arriving_keeps_its_operator(tmp_path: Path, far: FarOperator) -> None:
     async with far_operator() as other, running(settings_for(tmp_path, {"acme": operator_to(far)})) as gateway:
         client = await gateway.connect()

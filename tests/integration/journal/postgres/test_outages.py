@@ -170,6 +170,19 @@ async def test_a_cut_connection_fails_nobody_who_comes_after(proxied: tuple[Jour
     assert proxy.connections > 20
 
 
+async def test_a_connection_that_is_used_all_the_time_is_replaced_by_its_age(
+    proxied: tuple[Journal, FaultyProxy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, proxy = proxied
+    await journal.insert(a_transfer("1"))
+    before = proxy.connections
+    await journal.insert(a_transfer("2"))
+    assert proxy.connections == before
+    monkeypatch.setattr("gateway.journal.postgres.pool.MAX_AGE_S", 0.0)
+    await journal.insert(a_transfer("3"))
+    assert proxy.connections == before + 1
+
+
 async def test_a_database_that_comes_back_is_not_stormed(proxied: tuple[Journal, FaultyProxy]) -> None:
     journal, proxy = proxied
     proxy.accepting = False

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.operators.http_client.dns_cache import FRESH_S, DnsCache
+from gateway.operators.http_client.dns_cache import FRESH_S, PATIENCE_S, DnsCache
 from gateway.operators.http_client.request import Origin
 from tests.support.virtual_time import run
 
@@ -87,8 +87,38 @@ def test_what_was_learned_is_asked_again_after_a_while_and_kept_while_nobody_ans
         server.answer = socket.gaierror("no name server")
         assert await resolver.addresses(ORIGIN) == known
         assert server.lookups == 2
+        await asyncio.sleep(1)
         server.answer = FOUND[1:]
+        assert await resolver.addresses(ORIGIN) == known
+        await asyncio.sleep(1)
         assert await resolver.addresses(ORIGIN) == ["192.0.2.1"]
+
+    with_name_server(monkeypatch, scenario)
+
+
+def test_a_name_server_that_hangs_does_not_use_up_the_time_to_connect_where_addresses_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(server: NameServer, resolver: DnsCache) -> None:
+        known = await resolver.addresses(ORIGIN)
+        await asyncio.sleep(FRESH_S)
+        server.answer, asked_at = FOUND[1:], asyncio.get_running_loop().time()
+        assert await resolver.addresses(ORIGIN) == known
+        assert asyncio.get_running_loop().time() - asked_at == PATIENCE_S
+        await asyncio.sleep(1)
+        assert await resolver.addresses(ORIGIN) == ["192.0.2.1"]
+        assert server.lookups == 2
+
+    with_name_server(monkeypatch, scenario)
+
+
+def test_what_is_to_be_forgotten_is_asked_again_and_still_better_than_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(server: NameServer, resolver: DnsCache) -> None:
+        known = await resolver.addresses(ORIGIN)
+        resolver.forget()
+        server.answer = socket.gaierror("no name server")
+        assert await resolver.addresses(ORIGIN) == known
+        assert server.lookups == 2
 
     with_name_server(monkeypatch, scenario)
 
