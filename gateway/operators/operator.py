@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from http import HTTPStatus
 from traceback import extract_tb
@@ -175,9 +176,9 @@ class Operator:
         await self._client.close()
         self._overtime.close()
 
-    def renew_connections(self) -> None:
-        """Every later call is made over a new connection, to an address that was looked up anew."""
-        self._client.renew_connections()
+    def renew_connections(self, tls: ssl.SSLContext) -> None:
+        """Every later call is made over a new connection by this context, to an address that was looked up again."""
+        self._client.renew_connections(tls)
 
     def _count_refused(self, group: CallGroup, refused: Refused) -> None:
         self._metrics.operator_refused(self.name, group, refused.reason)

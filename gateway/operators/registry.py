@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -67,9 +68,15 @@ def validate(name: str, settings: Mapping[str, Any]) -> AdapterSettings:
 
 
 def build_operator(
-    name: str, settings: OperatorSettings, metrics: Metrics, clock: Clock, tracing: Tracing | None = None
+    name: str,
+    settings: OperatorSettings,
+    metrics: Metrics,
+    clock: Clock,
+    tracing: Tracing | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> Operator:
-    """An operator ready for calls; nothing is connected yet. With `tracing` it traces itself.
+    """An operator ready for calls; nothing is connected yet. With `tracing` it traces itself; `tls` is the context of
+    its TLS settings, if that has been made already.
 
     Raises as `validate` does, and `OSError` for TLS files that cannot be loaded.
     """
@@ -80,7 +87,7 @@ def build_operator(
         idle_s=settings.connections.idle,
         max_age_s=settings.connections.max_age,
         max_answer=settings.max_answer,
-        tls=tls_context(settings.tls.ca_file, settings.tls.cert_file, settings.tls.key_file),
+        tls=tls or tls_context(settings.tls.ca_file, settings.tls.cert_file, settings.tls.key_file),
         clock=clock.now,
     )
     make_adapter = adapter(settings.adapter)

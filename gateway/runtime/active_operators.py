@@ -6,16 +6,20 @@ A reload swaps operators; calls that run at a former one finish there, and then 
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
 from gateway.operators.registry import build_operator
 from gateway.runtime.errors import ConfigurationUnusable
+from gateway.runtime.slices import in_slices
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import OperatorSettings
 from gateway.telemetry.gauges import Reading
@@ -62,13 +66,15 @@ class ActiveOperators:
 
         Raises `ConfigurationUnusable` with the problems of all operators; nothing is left open then.
         """
+        unchanged = {name async for name, one in in_slices(settings.items()) if self._is_unchanged(name, one)}
+        changed = {name: one for name, one in settings.items() if name not in unchanged}
+        # In a thread: with a thousand operators that have files of their own, this takes seconds.
+        contexts = await asyncio.to_thread(_load_tls, changed)
         built: dict[str, Operator] = {}
         problems = []
-        for name, one in settings.items():
+        async for name, one in in_slices(settings.items()):
             try:
-                built[name] = self._find_unchanged(name, one) or build_operator(
-                    name, one, self._context.metrics, self._context.clock, self._tracing
-                )
+                built[name] = self.operators[name] if name in unchanged else self._build(name, one, contexts[name])
             except (LookupError, ValidationError, OSError) as error:
                 problems.append(f"operators.{name}: {error_text(error)}")
         if problems:
@@ -76,33 +82,41 @@ class ActiveOperators:
             raise ConfigurationUnusable(problems)
         return built
 
+    def _build(self, name: str, settings: OperatorSettings, tls: ssl.SSLContext | OSError) -> Operator:
+        if isinstance(tls, OSError):
+            raise tls
+        return build_operator(name, settings, self._context.metrics, self._context.clock, self._tracing, tls)
+
     async def discard(self, built: Mapping[str, Operator]) -> None:
         """Closes operators that were built and will not be used; active ones stay open."""
         for operator in self._new_ones(built):
             await operator.close()
 
-    async def swap(self, operators: dict[str, Operator]) -> None:
-        """Makes these operators the active ones. Former ones are closed once their calls have ended."""
-        former, self.operators = self.operators, operators
-        for name in former.keys() & operators.keys():
-            # An operator that has moved is found at once by whoever reloads for that reason.
-            if former[name] is operators[name]:
-                operators[name].renew_connections()
-        for name in former.keys() - operators.keys():
-            self._context.metrics.unwatch(_source(name))
-            await self._supervisor.drop(_work_name(name))
-        for name, operator in operators.items():
+    async def introduce(self, operators: Mapping[str, Operator]) -> None:
+        """Prepares metrics and delivery loops, so that `swap` may follow the routing table without a pause."""
+        async for name, operator in in_slices(operators.items()):
             self._start_metrics(operator)
             # Kept by name, also while the operator is not configured: transfers wake a loop by its operator's name.
             if name not in self._delivery_loops:
                 self._delivery_loops[name] = DeliveryLoop(
                     self._context, self._delivery_try, partial(self._operator, name)
                 )
-            if name not in former:
-                self._supervisor.keep(_work_name(name), self._delivery_loops[name].run)
-        for name, operator in former.items():
+
+    async def swap(self, operators: dict[str, Operator]) -> None:
+        """Makes these operators, which were introduced, the active ones. Former ones are closed once their calls have
+        ended."""
+        former, self.operators = self.operators, operators
+        async for name in in_slices([name for name in former if name not in operators]):
+            self._context.metrics.unwatch(_source(name))
+            await self._supervisor.drop(_work_name(name))
+        async for name in in_slices([name for name in operators if name not in former]):
+            self._supervisor.keep(_work_name(name), self._delivery_loops[name].run)
+        async for name, operator in in_slices(former.items()):
             if operators.get(name) is not operator:
                 self._close_later(operator)
+            else:
+                # Whoever reloads since the operator has moved, or has another certificate, waits for no old connection.
+                operator.renew_connections(tls_context(None, None, None))
 
     async def stop_deliveries(self) -> None:
         """Claims no more transfers; running tries go on."""
@@ -134,12 +148,13 @@ class ActiveOperators:
     def _operator(self, name: str) -> Operator:
         return self.operators[name]
 
-    def _find_unchanged(self, name: str, settings: OperatorSettings) -> Operator | None:
-        """The active operator, if these settings would build the same one."""
-        # Where TLS files are named, it is always built again: their contents may have changed under the same names.
+    def _is_unchanged(self, name: str, settings: OperatorSettings) -> bool:
+        """Whether these settings would build the active operator once more."""
+        # Where files are named, it is always built again: their contents may have changed under the same names.
         operator = self.operators.get(name)
-        same = operator is not None and operator.settings == settings and settings.tls == type(settings.tls)()
-        return operator if same else None
+        if operator is None or operator.settings != settings or settings.tls != type(settings.tls)():
+            return False
+        return not _names_a_file(operator.adapter.settings)
 
     def _new_ones(self, built: Mapping[str, Operator]) -> list[Operator]:
         return [operator for name, operator in built.items() if self.operators.get(name) is not operator]
@@ -158,6 +173,28 @@ class ActiveOperators:
         finally:
             await operator.close()
             log.info("operator closed after a reload", operator=operator.name)
+
+
+def _load_tls(settings: Mapping[str, OperatorSettings]) -> dict[str, ssl.SSLContext | OSError]:
+    """The TLS context of each operator, or why there is none."""
+    contexts: dict[str, ssl.SSLContext | OSError] = {}
+    for name, one in settings.items():
+        try:
+            contexts[name] = tls_context(one.tls.ca_file, one.tls.cert_file, one.tls.key_file)
+        except OSError as error:
+            contexts[name] = error
+    return contexts
+
+
+def _names_a_file(settings: object) -> bool:
+    """Whether an adapter's settings name a file anywhere."""
+    if isinstance(settings, BaseModel):
+        return any(map(_names_a_file, settings.__dict__.values()))
+    if isinstance(settings, Mapping):
+        return any(map(_names_a_file, settings.values()))
+    if isinstance(settings, list | tuple | set | frozenset):
+        return any(map(_names_a_file, settings))
+    return isinstance(settings, Path)
 
 
 def _source(name: str) -> str:

@@ -15,12 +15,14 @@ def configuration_hash(settings: Settings, operators: Mapping[str, Operator]) ->
     """The first `HASH_LENGTH` hex digits of a SHA-256 over the configuration without its secrets: whoever reads a
     metric must not be able to try out passwords on it."""
     general = settings.model_dump_json(
-        exclude={"operators": {"__all__": {"settings"}}, "journal": {"url"}, "journals": {"__all__": {"url"}}}
+        exclude={"operators": True, "journal": {"url"}, "journals": {"__all__": {"url"}}}
     )
+    # Operator by operator: a thousand in one call would keep the event loop's thread waiting for as long.
+    ours = (f"{name}={one.model_dump_json(exclude={'settings'})}" for name, one in settings.operators.items())
     # An adapter's settings are plain texts in `Settings`; the adapter's own model knows which of them are secret.
     adapters = (f"{name}={operator.adapter.settings.model_dump_json()}" for name, operator in operators.items())
     journals = (f"{name}={_place_of(journal)}" for name, journal in settings.every_journal.items())
-    text = "\n".join((general, *sorted(adapters), *sorted(journals)))
+    text = "\n".join((general, *sorted(ours), *sorted(adapters), *sorted(journals)))
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 

@@ -17,7 +17,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -28,6 +28,7 @@ from gateway.crashpoints import crash_point
 from gateway.http.access_log import AccessLog
 from gateway.http.admin import AdminHandler
 from gateway.http.routing import RoutingTable
+from gateway.operators.http_client.tls import read_authorities_again
 from gateway.operators.operator import Operator
 from gateway.reasons import Categories, Category
 from gateway.runtime.active_operators import ActiveOperators
@@ -57,6 +58,7 @@ class Prepared(msgspec.Struct, frozen=True):
     operators: dict[str, Operator]
     routing: RoutingTable
     tls: ListenerTlsContexts
+    readings: tuple[Reading, ...]
 
 
 class Runtime:
@@ -131,6 +133,7 @@ class Runtime:
         async with self._change_lock:
             if problems := find_unreloadable(self.settings, settings):
                 raise ConfigurationUnusable(problems)
+            await _read_authorities_again()
             prepared = await self._prepare(settings)
             crash_point("reload.prepared")
             former, self.settings = self.settings, settings
@@ -176,36 +179,39 @@ class Runtime:
 
     async def _prepare(self, settings: Settings) -> Prepared:
         """Builds what the settings need. Raises `ConfigurationUnusable`; nothing is left open then."""
-        tls = ListenerTlsContexts.read(settings)
+        # Threads do what takes long with a thousand operators or reads files, so that calls go on meanwhile.
+        tls = await asyncio.to_thread(ListenerTlsContexts.read, settings)
         operators = await self._operators.build(settings.operators)
         try:
-            # In a thread, since hashed credentials cost an Argon2.
+            # Hashed credentials cost an Argon2.
             routing = await asyncio.to_thread(RoutingTable, operators, settings.server)
         except ValueError as error:
             await self._operators.discard(operators)
             raise ConfigurationUnusable(
                 [f"operators: a password_hash is not an Argon2 hash ({type(error).__name__})"]
             ) from error
-        return Prepared(settings, operators, routing, tls)
+        readings = await asyncio.to_thread(self._configuration_readings, settings, operators)
+        return Prepared(settings, operators, routing, tls, readings)
 
     async def _apply(self, prepared: Prepared) -> None:
+        await self._operators.introduce(prepared.operators)
         self._rollback_reasons.categories = _categories(prepared.settings)
         self._admin.token = prepared.settings.admin.token
-        self._wallet.access = AccessLog(prepared.settings.log, self.instance)
+        self._wallet.access = AccessLog(prepared.settings.log)
+        self._configuration = prepared.readings
         # Routing before operators: once a former operator begins to close, no new call may reach it
         # (test_thirty_reloads_under_load_fail_no_call).
         self._wallet.apply_routing(prepared.routing)
         self._warn_of_missing_operators(prepared)
         await self._operators.swap(prepared.operators)
-        self._configuration = self._configuration_readings(prepared)
 
-    def _configuration_readings(self, prepared: Prepared) -> tuple[Reading, ...]:
-        """What metrics show of the configuration in force: it changes with a reload alone."""
+    def _configuration_readings(self, settings: Settings, operators: Mapping[str, Operator]) -> tuple[Reading, ...]:
+        """What metrics show of a configuration: it changes with a reload alone."""
         memory_limit = memory_limit_bytes()
         return (
             Reading("config_loaded_timestamp_seconds", self.clock.wall()),
-            Reading("config_info", 1, (configuration_hash(prepared.settings, prepared.operators),)),
-            *certificate_readings(prepared.settings),
+            Reading("config_info", 1, (configuration_hash(settings, operators),)),
+            *certificate_readings(settings),
             *(() if memory_limit is None else (Reading("memory_limit_bytes", memory_limit),)),
         )
 
@@ -244,6 +250,14 @@ class Runtime:
     async def _close_tracing(self) -> None:
         if self._tracing is not None:
             await self._tracing.close()
+
+
+async def _read_authorities_again() -> None:
+    """The system's certificate authorities, as whatever comes from a file. Raises `ConfigurationUnusable`."""
+    try:
+        await asyncio.to_thread(read_authorities_again)
+    except OSError as error:
+        raise ConfigurationUnusable([f"operators: {error}"]) from error
 
 
 def _categories(settings: Settings) -> Categories:

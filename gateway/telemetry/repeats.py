@@ -19,17 +19,17 @@ from structlog.typing import EventDict, WrappedLogger
 WINDOW_S: Final = 60.0
 
 LIMITED: Final[dict[str, tuple[str, ...]]] = {
-    "adapter failed": ("operator", "call", "error"),
     "a connection failed": (),
     "a request failed": (),
+    "adapter failed": ("operator", "call", "error"),
     "circuit breaker half open": ("operator", "calls"),
     "circuit breaker opened": ("operator", "calls"),
     "clock differs from the database's": ("journal",),
     "delivery not recorded": ("operator",),
     "delivery waits for the journal": ("operator",),
     "housekeeping waits for the journal": (),
-    "malformed HTTP": ("problem",),
     "receipt not wholly usable": ("operator", "call"),
+    "refused before a call": ("listener", "reason"),
     "rollback waits for the journal": (),
     "the database rejects a write": ("write",),
     "the journal's log was not checkpointed": (),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import structlog
 
@@ -36,7 +37,7 @@ class DeliveryLoop:
         self._context = context
         self._delivery_try = delivery_try
         self._operator = operator
-        self.in_progress: set[asyncio.Task[None]] = set()
+        self.in_progress: set[asyncio.Task[Any]] = set()
         self._woken = asyncio.Event()
         self._wakes_at = math.inf
         self._next_due_at = math.inf
@@ -78,10 +79,8 @@ class DeliveryLoop:
             return min(POLL_S, probe_at - now)
         # The breaker is open and a probe may be sent: one try is the probe, others would only be refused.
         free = await self._wait_for_slots(operator) if probe_at is None else 1
-        claimed = await self._claim(operator, free)
-        for transfer in claimed:
-            self._start(operator, transfer)
-        if len(claimed) == free:
+        claimed = await self._claim_and_start(operator, free)
+        if claimed == free:
             return 0.0
         next_due = await self._context.journal(operator).next_due(operator.name)
         self._next_due_at = math.inf if next_due is None else next_due
@@ -94,6 +93,24 @@ class DeliveryLoop:
         while (free := most - len(self.in_progress)) < min(CLAIM_LIMIT, most) // 2 or free == 0:
             await asyncio.wait(self.in_progress, return_when=asyncio.FIRST_COMPLETED)
         return min(CLAIM_LIMIT, free)
+
+    async def _claim_and_start(self, operator: Operator, limit: int) -> int:
+        """Returns how many were claimed."""
+        claim = asyncio.ensure_future(self._claim(operator, limit))
+        claim.add_done_callback(partial(self._start_all, operator))
+        try:
+            return len(await asyncio.shield(claim))
+        except asyncio.CancelledError:
+            # What is claimed is tried, also if a reload stops this loop meanwhile: nobody else may try it before its
+            # lease is over (test_an_operator_that_is_gone_is_let_in_no_more_and_delivered_to_again_once_it_is_back).
+            self.in_progress.add(claim)
+            claim.add_done_callback(self.in_progress.discard)
+            raise
+
+    def _start_all(self, operator: Operator, claim: asyncio.Task[list[Transfer]]) -> None:
+        if not claim.cancelled() and claim.exception() is None:
+            for transfer in claim.result():
+                self._start(operator, transfer)
 
     async def _claim(self, operator: Operator, limit: int) -> list[Transfer]:
         lease = self._context.lease(operator)

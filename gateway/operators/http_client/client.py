@@ -88,8 +88,10 @@ class HttpClient(Http):
         self._pool.give(connection, loop, connection.reusable_for_s(answer, self._idle_s))
         return answer
 
-    def renew_connections(self) -> None:
-        """Looks names up again and connects anew for every call from now on. Calls under way are not disturbed."""
+    def renew_connections(self, tls: ssl.SSLContext) -> None:
+        """Looks names up again, and makes new connections by this context, for every call from now on. Calls under way
+        are not disturbed."""
+        self._tls = tls
         self._resolver.forget()
         self._pool.renew()
 

@@ -16,7 +16,7 @@ from gateway.operators.http_client.request import Origin
 
 FRESH_S: Final = 30.0
 
-PATIENCE_S: Final = 0.5
+HANGING_AFTER_S: Final = 0.5
 """How long a name server may take before the addresses that are known already are tried. Its answer counts later."""
 
 
@@ -36,7 +36,7 @@ class DnsCache:
             return addresses
         lookup = self._lookup(origin)
         # Unlike awaiting it, this does not cancel it together with the caller.
-        done, _ = await asyncio.wait([lookup], timeout=PATIENCE_S if addresses else None)
+        done, _ = await asyncio.wait([lookup], timeout=HANGING_AFTER_S if addresses else None)
         if lookup.cancelled():
             raise OSError("the client was closed")
         # Old addresses are better than none: the operator has rarely moved when its name server does not answer. One

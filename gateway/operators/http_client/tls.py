@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from functools import cache
 from pathlib import Path
+from typing import Final
 
 
 def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
@@ -19,10 +19,30 @@ def tls_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | N
     return context
 
 
-@cache
+def read_authorities_again() -> None:
+    """Reads the system's authorities from their files, for every later `tls_context`.
+
+    Raises `OSError` where there are none any more; those that were read before stay then.
+    """
+    context = _build(None)
+    if _shared and _authorities(context) == 0 < _authorities(_shared[0]):
+        raise OSError("the system's certificate authorities cannot be read any more")
+    _shared[:] = [context]
+
+
+_shared: Final[list[ssl.SSLContext]] = []
+"""At most one context, for operators without TLS settings: reading the system's authorities takes 30 ms and a
+megabyte."""
+
+
 def _default_context() -> ssl.SSLContext:
-    """Shared by operators without TLS settings: reading the system's authorities takes 30 ms and a megabyte."""
-    return _build(None)
+    if not _shared:
+        _shared.append(_build(None))
+    return _shared[0]
+
+
+def _authorities(context: ssl.SSLContext) -> int:
+    return context.cert_store_stats()["x509_ca"]
 
 
 def _build(ca_file: Path | None) -> ssl.SSLContext:

@@ -145,7 +145,7 @@ async def test_what_is_logged_during_a_call_names_its_call_and_what_comes_after_
     failed, malformed = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert (failed["event"], failed["request_id"], failed["id"]) == ("a call failed unexpectedly", "r-9", "1234abcd")
     assert failed["instance"] == "host-1"
-    assert malformed["event"] == "malformed HTTP"
+    assert malformed["event"] == "refused before a call"
     assert "request_id" not in malformed
 
 

@@ -202,7 +202,7 @@ async def test_connections_are_renewed_at_once_and_no_call_under_way_is_disturbe
         under_way = asyncio.ensure_future(client.post(operator.url, b"{}", {}))
         while len(operator.requests) < 2:  # noqa: ASYNC110 - the operator tells nobody
             await asyncio.sleep(0)
-        client.renew_connections()
+        client.renew_connections(client._tls)
         may_answer.set()
         assert (await under_way).status == 200
         assert operator.connections == 1
