@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final, cast
 
-from aiohttp import HttpVersion11, StreamReader, web
+from aiohttp import HttpVersion11, StreamReader, hdrs, web
 
+from gateway.header_fields import media_type, members
 from gateway.http.http_connection import HttpConnection
 from gateway.wire.errors import ErrorCode, WalletError
 
@@ -18,6 +19,9 @@ CONCURRENT_LARGE_BODIES: Final = 4
 """How many bodies over `max_body` are read at once. This limits the memory that they take."""
 
 _JSON: Final = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
+_UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+"""The last one is a part of UTF-8."""
+
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -60,7 +64,7 @@ class BodyReader:
             content.feed_eof()
             raise web.RequestPayloadError
         # RFC 9110 section 10.1.1: such a client may wait for this line before it sends the body.
-        if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        if request.version >= HttpVersion11 and "100-continue" in _listed(request, hdrs.EXPECT):
             await request.writer.write(_CONTINUE)
         body = await _read_up_to(content, self._max_body, bytearray())
         if len(body) <= self._max_body:
@@ -88,15 +92,23 @@ def _check_headers(request: web.BaseRequest) -> None:
     if content_type not in _JSON and content_type is not None and not _is_json(content_type):
         raise WalletError(ErrorCode.BAD_REQUEST, "The Content-Type is not application/json in UTF-8; send that.")
     # A few compressed bytes can become gigabytes: test_a_compressed_body_is_refused_so_that_none_can_burst.
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if hdrs.CONTENT_ENCODING in request.headers and set(_listed(request, hdrs.CONTENT_ENCODING)) - {"identity"}:
         raise WalletError(ErrorCode.BAD_REQUEST, "The body is compressed; send it as it is.")
 
 
 def _is_json(content_type: str) -> bool:
-    name, _, parameters = content_type.lower().partition(";")
-    charset = parameters.strip().partition("charset=")[2].strip('"') or "utf-8"
-    return name.strip() == "application/json" and charset in {"utf-8", "utf8"}
+    given = media_type(content_type)
+    if given is None or given.name != "application/json":
+        return False
+    # Other parameters mean nothing (RFC 8259, section 11).
+    return all(value.lower() in _UTF_8 for name, value in given.parameters if name == "charset")
+
+
+def _listed(request: web.BaseRequest, header: str) -> list[str]:
+    """The members of a header that is a list, from all lines on which it stands."""
+    return members(",".join(request.headers.getall(header, ())))
 
 
 def _too_large(limit: int) -> WalletError:
-    return WalletError(ErrorCode.BAD_REQUEST, f"The body is larger than {limit} bytes; send a smaller one.")
+    set_by = "" if limit == MAX_ROLLBACK_BODY else " (server.max_body)"
+    return WalletError(ErrorCode.BAD_REQUEST, f"The body is larger than {limit} bytes{set_by}; send a smaller one.")

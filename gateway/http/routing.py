@@ -5,6 +5,8 @@ A reload replaces it as a whole, so that no call sees parts of two configuration
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Mapping
 from typing import Final
 
@@ -26,6 +28,9 @@ class Route(msgspec.Struct, frozen=True):
 
 COMMON_ROUTES: Final = {f"/wallet/{call}": Route(call) for call in WalletCall}
 _OPERATORS: Final = "/operators/"
+_SCHEME_AND_HOST: Final = re.compile(r"\Ahttps?://[^/?#]+", re.IGNORECASE)
+_ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_UNRESERVED: Final = frozenset(string.ascii_letters + string.digits + "-._~")
 
 
 class OperatorAccess(msgspec.Struct, frozen=True):
@@ -58,7 +63,14 @@ class RoutingTable:
     def route(self, target: str) -> Route:
         """The route of a request target (RFC 9112 section 3.2). A query is ignored."""
         path = target.partition("?")[0]
-        return self._routes.get(path) or Route(None, path.split("/", 3)[2] if path.startswith(_OPERATORS) else None)
+        return self._routes.get(path) or self._route_of_other_form(path)
+
+    def _route_of_other_form(self, path: str) -> Route:
+        """As `route`, also for what names the same path in other characters: the absolute form, which proxies are sent
+        and every server takes, and letters that are escaped without need (RFC 3986, section 6.2.2.2)."""
+        plain = _ESCAPED.sub(_unescape, _SCHEME_AND_HOST.sub("", path)) or "/"
+        of_operator = plain.split("/", 3)[2] if plain.startswith(_OPERATORS) else None
+        return self._routes.get(plain) or Route(None, of_operator)
 
     def admits(self, peer: str) -> bool:
         """Whether a connection from this address is accepted: it is a trusted proxy's, or on any allow list."""
@@ -68,3 +80,8 @@ class RoutingTable:
     def allows(self, client: Address | None) -> bool:
         """Whether the client's address is on the allow list of at least one operator."""
         return any(access.allow_list.allows(client) for access in self.operators.values())
+
+
+def _unescape(escaped: re.Match[str]) -> str:
+    character = chr(int(escaped[0][1:], 16))
+    return character if character in _UNRESERVED else escaped[0]

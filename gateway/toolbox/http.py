@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -34,7 +36,7 @@ def http_error(answer: HttpResponse) -> Unclear:
     """The error to raise for such a status, with an excerpt of the body. It never proves that nothing was booked.
 
     4xx is `Unmapped`, since who refuses a request is alive. 408 and 429 say that the operator cannot keep up: they
-    count as every other status, as no answer. Where 429 or 503 names a time (Retry-After, in seconds), that is kept.
+    count as every other status, as no answer. Where 429 or 503 names a time (Retry-After), that is kept.
     """
     excerpt = excerpt_of(answer.body)
     text = f"HTTP {answer.status}: {excerpt}" if excerpt else f"HTTP {answer.status}"
@@ -60,10 +62,23 @@ def excerpt_of_members(members: Mapping[str, Any]) -> str:
 
 
 def _retry_after_s(answer: HttpResponse) -> float | None:
-    # As a date (RFC 9110, 10.2.3) it would need this machine's clock to agree with the operator's; then the schedule
-    # decides alone.
-    value = answer.headers.get("retry-after", "")
-    return float(value) if answer.status in _NAME_A_TIME and _SECONDS.fullmatch(value) else None
+    value = answer.headers.get("retry-after", "").strip(" \t")
+    if answer.status not in _NAME_A_TIME or not value:
+        return None
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    # A date (RFC 9110, 10.2.3) is one of the operator's clock, and so is that of its answer: ours may be another.
+    until, sent = _http_date(value), _http_date(answer.headers.get("date", ""))
+    return None if until is None or sent is None else max(0.0, (until - sent).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
+    """A date in one of the three forms of RFC 9110, section 5.6.7; None if it is none."""
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date
 
 
 def _require_url(url: str) -> str:

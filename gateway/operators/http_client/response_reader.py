@@ -7,6 +7,7 @@ from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from gateway.header_fields import members
 from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Unclear
 
@@ -72,7 +73,8 @@ class ResponseReader:
         return self._answer()
 
     def _answer(self) -> HttpResponse:
-        if self._headers.get("content-encoding", "identity").lower() != "identity":
+        coding = self._headers.get("content-encoding")
+        if coding is not None and set(members(coding)) - {"identity"}:
             raise Unclear("the operator's answer is compressed, which was not asked for")
         body = self._body
         return HttpResponse(self._status, self._headers, body[0] if len(body) == 1 else b"".join(body))
@@ -105,7 +107,7 @@ class ResponseReader:
         self._not_body = 0
         self._body_size += len(data)
         if self._body_size > self._body_limit:
-            raise Unclear(f"the operator's answer is longer than {self._body_limit} bytes")
+            raise Unclear(f"the operator's answer is longer than {self._body_limit} bytes (max_answer)")
         self._body.append(data)
 
     def on_message_complete(self) -> None:

@@ -152,3 +152,9 @@ async def test_other_pages_and_methods_are_refused() -> None:
         missing, posted = await admin.get("/nothing"), await admin.get("/metrics", "DELETE")
         assert (missing.status, json.loads(missing.body)["pages"]) == (404, ["/healthz", "/metrics", "/readyz"])
         assert (posted.status, posted.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("target", ["http://gateway.example:9090/healthz", "HTTP://g/healthz?verbose", "/%68ealthz"])
+async def test_a_page_may_be_named_in_every_form(target: str) -> None:
+    async with admin_door() as admin:
+        assert (await admin.get(target)).status == 200

@@ -67,6 +67,32 @@ async def test_malformed_http_gets_the_contract_s_error_body_and_no_second_chanc
     assert game.coordinator.asked == []
 
 
+@pytest.mark.parametrize(
+    "sent, text",
+    [
+        (
+            MALFORMED["a long header"],
+            "The request line or a header is longer than 8192 bytes (server.max_header); send a shorter one.",
+        ),
+        (
+            MALFORMED["a long line"],
+            "The request line or a header is longer than 8192 bytes (server.max_header); send a shorter one.",
+        ),
+        (MALFORMED["many headers"], "The request has more than 64 headers (server.max_headers); send fewer."),
+    ],
+    ids=["header", "line", "headers"],
+)
+async def test_a_request_over_a_limit_is_told_the_limit_and_its_setting(game: Game, sent: bytes, text: str) -> None:
+    client = await game.connect()
+    assert (await client.asked(sent)).error_text == text
+
+
+async def test_as_many_headers_as_the_setting_says_are_read() -> None:
+    async with wallet_door(max_headers=100) as game:
+        more = {f"X-{number}": "a" for number in range(95)}
+        assert (await game.post(CALL, ROLLBACK, **more)).status == 200
+
+
 async def test_a_request_that_is_half_there_when_the_client_leaves_harms_nobody(game: Game) -> None:
     for sent in (HEAD, HEAD + b"Content-Length: 50\r\n\r\nhalf", chunked(b"half")[:-9]):
         client = await game.connect()
@@ -111,6 +137,30 @@ async def test_an_unknown_path_is_a_400(game: Game, path: str) -> None:
     assert game.coordinator.asked == []
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://gateway.example{path}",
+        "HTTPS://gateway.example:8443{path}",
+        "http://gateway.example{path}?x=1",
+        "http://[2001:db8::1]:80{path}",
+        "/%77allet/rollback%57ithdrawal",
+        "http://gateway.example/%77allet/rollbackWithdrawal",
+    ],
+)
+async def test_a_path_may_be_written_in_every_form_that_names_it(game: Game, target: str) -> None:
+    assert (await game.post(target.format(path=CALL), ROLLBACK)).body == REPLY
+    assert game.counted("ok") == 1
+
+
+@pytest.mark.parametrize(
+    "target", ["http://gateway.example", "ftp://gateway.example{path}", "http://{path}", "/%2fwallet"]
+)
+async def test_another_target_is_still_no_call(game: Game, target: str) -> None:
+    assert (await game.post(target.format(path=CALL), ROLLBACK)).status == 400
+    assert game.coordinator.asked == []
+
+
 async def test_a_query_means_nothing(game: Game) -> None:
     assert (await game.post(f"{CALL}?x=1", ROLLBACK)).status == 200
 
@@ -121,6 +171,10 @@ async def test_a_query_means_nothing(game: Game) -> None:
         ("application/json", 200),
         ("application/json; charset=utf-8", 200),
         ('Application/JSON ; Charset="UTF-8"', 200),
+        ("application/json; charset=utf-8; profile=x", 200),
+        ('application/json; profile="a;charset=latin-1"; charset=us-ascii', 200),
+        ("application/json;", 200),
+        ("application/json; profile=x; charset=latin-1", 400),
         ("application/json; charset=latin-1", 400),
         ("text/plain", 400),
         ("application/x-www-form-urlencoded", 400),
@@ -143,6 +197,19 @@ async def test_a_compressed_body_is_refused_so_that_none_can_burst(game: Game) -
     assert (answered.status, answered.error_text) == (400, "The body is compressed; send it as it is.")
 
 
+@pytest.mark.parametrize(
+    "codings, status",
+    [(["identity"], 200), (["Identity, "], 200), (["identity", "gzip"], 400), (["identity, br"], 400)],
+)
+async def test_every_coding_of_a_body_counts_on_whichever_line_it_stands(
+    game: Game, codings: list[str], status: int
+) -> None:
+    lines = "".join(f"Content-Encoding: {coding}\r\n" for coding in codings)
+    client = await game.connect()
+    sent = request(CALL, ROLLBACK).replace(b"Host: ", lines.encode() + b"Host: ", 1)
+    assert (await client.asked(sent)).status == status
+
+
 async def test_a_body_may_come_in_pieces_of_any_size(game: Game) -> None:
     client = await game.connect()
     for byte in request(CALL, ROLLBACK):
@@ -157,9 +224,10 @@ async def test_a_body_may_come_in_chunks(game: Game) -> None:
     assert (await client.asked(chunked(*(bytes([byte]) for byte in ROLLBACK)))).body == REPLY
 
 
-async def test_a_client_that_waits_for_leave_to_send_its_body_gets_it(game: Game) -> None:
+@pytest.mark.parametrize("expect", ["100-continue", "100-Continue", "other, 100-continue"])
+async def test_a_client_that_waits_for_leave_to_send_its_body_gets_it(game: Game, expect: str) -> None:
     client = await game.connect()
-    head, body = request(CALL, ROLLBACK, Expect="100-continue").split(b"\r\n\r\n")
+    head, body = request(CALL, ROLLBACK, Expect=expect).split(b"\r\n\r\n")
     await client.send(head + b"\r\n\r\n")
     assert await client.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert (await client.asked(body)).body == REPLY
@@ -181,7 +249,7 @@ async def test_a_body_at_the_limit_is_read_and_one_over_it_is_not() -> None:
         answered = await game.post("/wallet/withdraw", WITHDRAW + b" ")
         assert (answered.status, answered.error_text) == (
             400,
-            f"The body is larger than {size} bytes; send a smaller one.",
+            f"The body is larger than {size} bytes (server.max_body); send a smaller one.",
         )
 
 

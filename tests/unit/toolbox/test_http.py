@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.toolbox import BaseUrl, Url
+from gateway.operators.adapter import HttpResponse
+from gateway.operators.errors import RetryLater, Unclear
+from gateway.toolbox import BaseUrl, Url, http_error
 
 
 @pytest.mark.parametrize(
@@ -48,3 +50,41 @@ def test_the_one_address_of_all_calls_must_be_one_that_a_call_could_reach(url: s
     with pytest.raises(ValidationError) as refused:
         TypeAdapter(Url).validate_python(url)
     assert "secret" not in refused.value.errors()[0]["msg"]
+
+
+SENT = {"date": "Sun, 06 Nov 1994 08:49:37 GMT"}
+
+
+@pytest.mark.parametrize(
+    "headers, after_s",
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": " 7 "}, 7.0),
+        (SENT | {"retry-after": "Sun, 06 Nov 1994 08:50:07 GMT"}, 30.0),
+        (SENT | {"retry-after": "Sunday, 06-Nov-94 08:50:07 GMT"}, 30.0),
+        (SENT | {"retry-after": "Sun Nov  6 08:50:07 1994"}, 30.0),
+        (SENT | {"retry-after": "Sun, 06 Nov 1994 08:00:00 GMT"}, 0.0),
+    ],
+)
+def test_a_busy_operator_names_its_time_in_seconds_or_as_a_date_of_its_own_clock(
+    headers: dict[str, str], after_s: float
+) -> None:
+    error = http_error(HttpResponse(503, headers, b""))
+    assert isinstance(error, RetryLater)
+    assert error.after_s == after_s
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"retry-after": "Sun, 06 Nov 1994 08:50:07 GMT"},
+        SENT | {"retry-after": "soon"},
+        SENT | {"retry-after": ""},
+        SENT | {"retry-after": "-1"},
+        {"date": "yesterday", "retry-after": "Sun, 06 Nov 1994 08:50:07 GMT"},
+        SENT | {"retry-after": "Sun, 99 Nov 1994 08:50:07 GMT"},
+    ],
+)
+def test_a_time_that_cannot_be_read_leaves_it_to_the_schedule(headers: dict[str, str]) -> None:
+    error = http_error(HttpResponse(503, headers, b""))
+    assert type(error) is Unclear
