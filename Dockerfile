@@ -32,7 +32,7 @@ WORKDIR /var/lib/mm-gateway
 VOLUME /var/lib/mm-gateway
 EXPOSE 8080 9090
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9090/healthz', timeout=2)"]
+# Asks wherever the configuration says the admin listener is.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["mm-gateway", "health"]
 ENTRYPOINT ["mm-gateway"]
 CMD ["serve"]

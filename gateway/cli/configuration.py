@@ -15,19 +15,19 @@ from gateway.settings.problems import KeyPath
 
 def load_all(config: Path | None) -> Loaded:
     """The whole configuration, adapters' settings included. Raises `SettingsError` or `CommandMisused`."""
-    return read(_require_path(config), os.environ, adapter_settings)
+    return read(require_path(config), os.environ, adapter_settings)
 
 
 def load_settings(config: Path | None) -> Settings:
     """The settings without the adapters' own, for commands that call no operator: they also work while an adapter is
     broken, and without the secrets of operators and listeners. Raises `SettingsError` or `CommandMisused`."""
-    return read(_require_path(config), os.environ, may_lack=lambda path: not _is_of_a_journal(path)).settings
+    return read(require_path(config), os.environ, may_lack=lambda path: not _is_of_a_journal(path)).settings
 
 
 def load_urls(config: Path | None) -> Settings:
     """As `load_settings`, for commands that look into no journal: of the secrets only those in URLs must be there."""
     return read(
-        _require_path(config), os.environ, may_lack=lambda path: not _is_of_a_journal(path) or path[-1] != "url"
+        require_path(config), os.environ, may_lack=lambda path: not _is_of_a_journal(path) or path[-1] != "url"
     ).settings
 
 
@@ -40,7 +40,8 @@ def _is_of_a_journal(key_path: KeyPath) -> bool:
     return key_path[:1] in {("journal",), ("journals",)}
 
 
-def _require_path(config: Path | None) -> Path:
+def require_path(config: Path | None) -> Path:
+    """The path of the configuration file. Raises `CommandMisused` if none was named."""
     if config is None:
         raise CommandMisused("which configuration? Give --config FILE, or set MM_GATEWAY_CONFIG")
     return config

@@ -27,6 +27,7 @@ HELP: Final = "The wallet gateway: between a game and the operators whose wallet
 COMMANDS: Final = {
     "serve": ("serve", "serve"),
     "check": ("check", "check"),
+    "health": ("health", "health"),
     "migrate": ("migrate", "migrate"),
     "schema": ("schema", "schema"),
     "rules": ("rules", "rules"),

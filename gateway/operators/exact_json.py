@@ -10,7 +10,7 @@ import jiter
 import msgspec
 
 from gateway.operators.errors import Unclear
-from gateway.wire.members import DuplicateMember, members_by_name
+from gateway.wire.members import DuplicateMember, members_by_name, named_by_mark
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -23,7 +23,7 @@ def decode(body: bytes) -> Any:
     try:
         return _parse(body)
     except ValueError:
-        raise Unclear("the operator's answer is not JSON that can be read in one way") from None
+        raise _unreadable(body) from None
 
 
 def decode_members(body: bytes, needed: Collection[str]) -> dict[str, Any]:
@@ -51,7 +51,14 @@ def _read_members(body: bytes, needed: Collection[str]) -> dict[str, Any]:
     except DuplicateMember as error:
         raise Unclear(f"the operator's answer gives {error.name} twice") from None
     except ValueError:
-        raise Unclear("the operator's answer is not JSON that can be read in one way") from None
+        raise _unreadable(body) from None
+
+
+def _unreadable(body: bytes) -> Unclear:
+    encoding = named_by_mark(body.removeprefix(_BYTE_ORDER_MARK))
+    if encoding is None:
+        return Unclear("the operator's answer is not JSON that can be read in one way")
+    return Unclear(f"the operator's answer begins with a byte order mark of {encoding}; JSON is UTF-8, without a mark")
 
 
 def _parse_or_none(raw: bytes, *, once: bool) -> Any:

@@ -9,6 +9,7 @@ million digits, half of a surrogate pair, or bytes that are not UTF-8. No JSON p
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Collection, Iterator
 from typing import Final
 
@@ -82,3 +83,11 @@ def _split_member(part: bytes) -> tuple[bytes, bytes]:
     if name is None:
         raise ValueError("the body contains a member without a name")
     return name["name"], part[name.end() :].strip()
+
+
+def named_by_mark(body: bytes) -> str | None:
+    """The encoding that the mark at a body's beginning names (the byte order mark, Unicode 23.8); None without one."""
+    return next((encoding for mark, encoding in _MARKS.items() if body.startswith(mark)), None)
+
+
+_MARKS: Final = {BOM_UTF8: "UTF-8", BOM_UTF16_LE: "UTF-16", BOM_UTF16_BE: "UTF-16"}

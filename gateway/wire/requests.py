@@ -31,7 +31,7 @@ from gateway.wire.fields import (
     as_meant,
     as_written,
 )
-from gateway.wire.members import DuplicateMember, members_by_name
+from gateway.wire.members import DuplicateMember, members_by_name, named_by_mark
 
 _SHOWN_PROBLEMS: Final = 3
 _SHOWN_CHARACTERS: Final = 100
@@ -125,7 +125,7 @@ def _parse_by_member(body: bytes, needed: frozenset[str], why: ValueError) -> di
     except DuplicateMember as error:
         raise _bad_request(f"{error}; send it once.") from None
     except ValueError:
-        raise _invalid(why) from None
+        raise _invalid(_marked(body) or why) from None
     # The last one counts, as in a body that a parser reads: test_a_reason_given_twice_is_kept_as_it_was_given_last.
     informs = {name: _parse_or_keep(values[name][-1], INFORMS[name]) for name in INFORMS.keys() & values.keys()}
     try:
@@ -168,6 +168,11 @@ def _invalid(error: ValueError) -> WalletError:
     # The parser quotes a name that is there twice, and a secret may have got into a name by mistake.
     why = _QUOTED.sub("", str(error))
     return _bad_request(f"The body is not valid JSON: {why[:_SHOWN_CHARACTERS]}; send one JSON object in UTF-8.")
+
+
+def _marked(body: bytes) -> ValueError | None:
+    encoding = named_by_mark(body)
+    return None if encoding is None else ValueError(f"it begins with a byte order mark ({encoding})")
 
 
 def _bad_request(text: str) -> WalletError:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 import time
@@ -26,6 +27,8 @@ from gateway.operators.http_client.happy_eyeballs import first_to_connect
 from gateway.operators.http_client.pool import ConnectionPool
 from gateway.operators.http_client.request import Origin, request_of, target_of
 from gateway.operators.http_client.wire_use import note_answer
+
+_NO_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 GOLDEN_RATIO: Final = 0.6180339887
 """Its multiples, less their whole parts, are spread evenly, however many there are (Knuth, TAOCP 3, section 6.4)."""
@@ -60,7 +63,7 @@ class HttpClient(Http):
         self._tls = tls
         self._clock = clock
         self._pool = ConnectionPool()
-        self._deadlines = Deadlines(OperatorConnection.give_up)
+        self._deadlines: Deadlines[OperatorConnection] = Deadlines(self._give_up)
         self._resolver = DnsCache()
         self._target = lru_cache(maxsize=1024)(target_of)
         self._closed = False
@@ -102,13 +105,17 @@ class HttpClient(Http):
         await self._pool.close()
         self._deadlines.close()
 
+    def _give_up(self, connection: OperatorConnection) -> None:
+        connection.give_up(f"the operator did not answer in time ({self._timeout_s:g} s: timeout)")
+
     async def _connect(self, origin: Origin) -> OperatorConnection:
         """A new connection within the time for it. Raises `Unsent`."""
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 connection = await self._connect_to_any(origin)
         except TimeoutError:
-            raise Unsent("no connection to the operator in time") from None
+            limit = f"{self._connect_timeout_s:g} s: connections.connect_timeout"
+            raise Unsent(f"no connection to the operator in time ({limit})") from None
         except Exception as error:
             raise Unsent(_connect_failure(error)) from error
         if self._closed or not connection.usable():
@@ -158,4 +165,6 @@ def _connect_failure(error: Exception) -> str:
         return f"TLS with the operator failed ({error.reason or type(error).__name__})"
     if isinstance(error, socket.gaierror):
         return "the operator's host name was not found"
+    if isinstance(error, OSError) and error.errno in _NO_DESCRIPTORS:
+        return "the gateway has no free file descriptor for a connection (the limit is that of `ulimit -n`)"
     return f"the operator could not be connected to ({type(error).__name__})"

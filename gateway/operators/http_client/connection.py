@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import select
 from collections.abc import Callable
 from math import inf
 from typing import Final, cast
 
 from gateway.crashpoints import crash_point, crash_point_once_written
+from gateway.header_fields import members
 from gateway.operators.adapter import HttpResponse
 from gateway.operators.errors import Unclear
 from gateway.operators.http_client.response_reader import ResponseReader
@@ -19,6 +21,8 @@ _PEER_CLOSED: Final = getattr(select, "POLLRDHUP", 0)
 
 _KEEP_ALIVE_MARGIN_S: Final = 1.0
 """Close an idle connection this long before the keep-alive timeout that the operator announced (RFC 9112, 9.3)."""
+
+_TIMEOUT: Final = re.compile(r'timeout[ \t]*=[ \t]*"?(?P<seconds>[0-9]{1,9})"?', re.ASCII)
 
 
 class OperatorConnection(asyncio.Protocol):
@@ -86,10 +90,10 @@ class OperatorConnection(asyncio.Protocol):
             self._fresh_tls = False
         return outcome
 
-    def give_up(self) -> None:
+    def give_up(self, why: str) -> None:
         """The time for the answer is over."""
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(Unclear("the operator did not answer in time"))
+            self._waiter.set_result(Unclear(why))
 
     def reusable_for_s(self, answer: HttpResponse, idle_s: float) -> float:
         """How long this connection may wait for the next request after `answer`; 0 when it must not be used again."""
@@ -162,8 +166,8 @@ def _broken(error: Exception) -> Unclear:
 
 def _announced_s(keep_alive: str, default_s: float) -> float:
     """Seconds from a header such as ``timeout=5, max=100``, less the margin; `default_s` if it names none."""
-    for part in keep_alive.split(","):
-        name, _, value = part.strip().partition("=")
-        if name.lower() == "timeout" and value.isascii() and value.isdigit():
-            return max(0.0, int(value) - _KEEP_ALIVE_MARGIN_S)
+    for member in members(keep_alive):
+        match = _TIMEOUT.fullmatch(member)
+        if match:
+            return max(0.0, int(match["seconds"]) - _KEEP_ALIVE_MARGIN_S)
     return default_s

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import structlog
 from gateway.http.refusals import EVENT
 from tests.integration.http.test_listening import shown, trusting
 from tests.support.certificates import Authority
+from tests.support.descriptors import no_more_descriptors
 from tests.support.doors import REPLY, ROLLBACK, Client, Game, operator, request, wallet_door
 from tests.support.waiting import until
 
@@ -127,25 +125,6 @@ async def test_an_address_that_is_not_allowed_is_logged() -> None:
         assert counted(game, "address") == 1
         assert told(logged, "address") == ["the address is on no allow list (operators.NAME.allow_ips)"]
         assert logged[0]["address"] == "127.0.0.1"
-
-
-@contextmanager
-def no_more_descriptors() -> Iterator[None]:
-    """Lets this process have as many descriptors as it has now, and no gap among them."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    filling: list[socket.socket] = []
-    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
-    try:
-        try:
-            while True:
-                filling.append(socket.socket())
-        except OSError:
-            pass
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for each in filling:
-            each.close()
 
 
 async def test_without_a_free_descriptor_connections_are_closed_at_once_counted_and_served_again_later(

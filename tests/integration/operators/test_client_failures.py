@@ -11,6 +11,7 @@ import pytest
 
 from gateway.operators import Unclear, Unsent
 from gateway.operators.http_client.client import HttpClient
+from tests.support.descriptors import no_more_descriptors
 from tests.support.rude_operator import ANSWER, Behaviour, Line, polite, rude_operator
 from tests.support.waiting import until
 
@@ -173,6 +174,27 @@ async def test_a_name_that_does_not_exist_is_unsent(make_client: MakeClient) -> 
         await make_client(connect_timeout_s=5.0).post("http://wallet.invalid/", BODY, JSON)
 
 
+async def test_a_limit_that_was_passed_is_named_with_its_setting(make_client: MakeClient) -> None:
+    async def long_answer(line: Line) -> None:
+        await line.request()
+        await line.send(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n" + b"x" * 11)
+
+    async with rude_operator(Line.client_is_gone) as operator:
+        with pytest.raises(Unclear, match=r"in time \(0\.1 s: timeout\)"):
+            await make_client(timeout_s=0.1).post(operator.url, BODY, JSON)
+    async with rude_operator(long_answer) as operator:
+        with pytest.raises(Unclear, match=r"longer than 10 bytes \(max_answer\)"):
+            await make_client(max_answer=10).post(operator.url, BODY, JSON)
+
+
+async def test_used_up_descriptors_are_named(make_client: MakeClient) -> None:
+    async with rude_operator(polite) as operator:
+        client = make_client()
+        with no_more_descriptors(), pytest.raises(Unsent, match="no free file descriptor"):
+            await client.post(operator.url, BODY, JSON)
+        assert (await client.post(operator.url, BODY, JSON)).status == 200
+
+
 async def test_a_connection_that_is_not_taken_in_time_is_unsent(make_client: MakeClient) -> None:
     with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
@@ -181,7 +203,7 @@ async def test_a_connection_that_is_not_taken_in_time_is_unsent(make_client: Mak
             taken.setblocking(False)
             taken.connect_ex(full.getsockname())
         client = make_client(connect_timeout_s=0.1)
-        with pytest.raises(Unsent, match="no connection to the operator in time"):
+        with pytest.raises(Unsent, match=r"operator in time \(0\.1 s: connections\.connect_timeout\)"):
             await client.post(f"http://127.0.0.1:{full.getsockname()[1]}/", BODY, JSON)
 
 

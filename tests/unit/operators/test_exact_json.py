@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -148,3 +149,9 @@ def test_a_number_that_json_cannot_say_is_not_written(number: str) -> None:
 
 def test_a_text_may_say_nan() -> None:
     assert encode({"text": "NaN E-7", "amount": Decimal("1E-7")}) == b'{"text":"NaN E-7","amount":0.0000001}'
+
+
+@pytest.mark.parametrize("read", [decode, lambda body: decode_members(body, {"id"})])
+def test_an_answer_in_another_encoding_is_told_by_its_mark(read: Callable[[bytes], object]) -> None:
+    with pytest.raises(Unclear, match="begins with a byte order mark of UTF-16"):
+        read('{"id": "1"}'.encode("utf-16"))

@@ -221,6 +221,13 @@ def test_a_body_that_is_no_json_is_refused_at_once(body: bytes) -> None:
     assert len(text) < 200
 
 
+@pytest.mark.parametrize(
+    "mark, encoding", [(b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")]
+)
+def test_a_byte_order_mark_is_named(mark: bytes, encoding: str) -> None:
+    assert f"it begins with a byte order mark ({encoding})" in refusal(mark + hold())
+
+
 @pytest.mark.parametrize("name", ["token", "mmTransactionId", "amount"])
 def test_what_is_needed_twice_is_refused_since_others_might_read_the_other_one(name: str) -> None:
     twice = hold().replace(b"{", b'{"\\u%04x%s": 1, ' % (ord(name[0]), name[1:].encode()), 1)
