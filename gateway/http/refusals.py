@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import structlog
 
 from gateway.telemetry.metrics import Metrics
-
-EVENT: Final = "refused before a call"
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +20,8 @@ class Refusals:
         """Counts and logs one. `reason` is a word of `REFUSED_BEFORE_A_CALL`; `problem` says more, in words of this
         program or of a library, and never in the client's own."""
         self._metrics.refused(self.listener, reason)
-        log.warning(EVENT, listener=self.listener, reason=reason, address=str(address), problem=problem)
+        listener = self.listener
+        log.warning("refused before a call", listener=listener, reason=reason, address=str(address), problem=problem)
 
 
 def address_of(peername: object) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import structlog
 
-from gateway.http.refusals import EVENT
 from tests.integration.http.test_listening import shown, trusting
 from tests.support.certificates import Authority
 from tests.support.descriptors import no_more_descriptors
@@ -33,7 +32,9 @@ def counted(game: Game, reason: str) -> float:
 
 def told(logged: list[Any], reason: str) -> list[str]:
     """The problems that were logged for a reason."""
-    return [str(line["problem"]) for line in logged if line["event"] == EVENT and line["reason"] == reason]
+    return [
+        str(line["problem"]) for line in logged if line["event"] == "refused before a call" and line["reason"] == reason
+    ]
 
 
 async def shake_hands(game: Game, context: ssl.SSLContext) -> str:
