@@ -144,6 +144,10 @@ growth: $(DEV)  ## what a withdraw and a claim cost in PostgreSQL with five mill
 throughput: $(DEV)  ## group commit against one commit a call, and two gateways against one, on PostgreSQL
 	@$(BIN)/python -m tests.chaos.throughput
 
+.PHONY: night
+night: $(DEV)  ## eight troubles on real processes, watched by a real Prometheus and Alertmanager: draws docs/night.md; SCALE=20
+	@$(BIN)/python -m tests.night $(if $(SCALE),--scale $(SCALE))
+
 .PHONY: deployment
 deployment: $(DEV)  ## have promtool, Prometheus, HAProxy, systemd and Docker, where installed, check and try config/
 	@$(BIN)/python -m tests.deployment

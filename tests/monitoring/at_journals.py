@@ -18,9 +18,7 @@ from tests.monitoring.making import Make, in_background
 SLOW_COMMIT_S: Final = 0.2
 LOOK_S: Final = 0.02
 WAITING: Final = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-CUT: Final = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
-"""
+CUT: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' LIMIT 1"
 SLOW_ANSWER_S: Final = 0.8
 CUT_OFF_WITH: Final = 12
 BURST: Final = 240
@@ -47,7 +45,7 @@ async def _lock_again_and_again(url: str) -> None:
 
 @asynccontextmanager
 async def cut_once(fleet: Fleet) -> AsyncIterator[None]:
-    """All connections end while commits are under way, as when a proxy before the database is restarted."""
+    """One connection ends in the middle of a commit."""
     url = fleet.databases[ASIDE].url
     connection = await asyncpg.connect(url)
     try:
@@ -113,3 +111,14 @@ def unreachable(operator: str) -> Make:
             yield
 
     return cut_off
+
+
+@asynccontextmanager
+async def first_stopped(fleet: Fleet) -> AsyncIterator[None]:
+    """The database of nearly all operators."""
+    database = fleet.databases["default"]
+    await asyncio.to_thread(database.stop)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(database.start_again)

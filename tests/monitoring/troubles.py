@@ -92,7 +92,7 @@ TROUBLES: Final = (
     ),
     Trouble("the database is slow", at_journals.slow, at_journal(ASIDE, "JournalSlow")),
     Trouble(
-        "connections to the database are cut once",
+        "a connection to the database is cut",
         at_journals.cut_once,
         at_journal(ASIDE, "JournalInterrupted"),
         after=("the database is slow",),
@@ -101,7 +101,7 @@ TROUBLES: Final = (
         "the database hangs",
         at_journals.queue_full,
         at_journal(ASIDE, "JournalQueueFull"),
-        after=("connections to the database are cut once",),
+        after=("a connection to the database is cut",),
         hides=("calls take longer than promised",),
     ),
     Trouble(

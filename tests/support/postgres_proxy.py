@@ -42,8 +42,12 @@ class FaultyProxy:
         if not self.accepting:
             writer.transport.abort()
             return
+        try:
+            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
+        except OSError:  # the server is away, and so is the proxy to whoever connects
+            writer.transport.abort()
+            return
         self.connections += 1
-        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
         both = {writer, server_writer}
         self._writers |= both
         try:
