@@ -16,7 +16,8 @@ Make = Callable[[Fleet], AbstractAsyncContextManager[None]]
 class Trouble(NamedTuple):
     """Each alert in `fires` must fire between `make` being entered and left, and be resolved after that.
 
-    It is made once the alerts of those named in `after` are resolved, and once those that it `hides` are mended.
+    It is made once the alerts of those named in `after` are resolved, and once those that it `hides`, or makes longer,
+    are mended.
     """
 
     what: str

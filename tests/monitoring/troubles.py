@@ -95,7 +95,7 @@ TROUBLES: Final = (
         "a connection to the database is cut",
         at_journals.cut_once,
         at_journal(ASIDE, "JournalInterrupted"),
-        after=("the database is slow",),
+        hides=("the database is slow",),
     ),
     Trouble(
         "the database hangs",
