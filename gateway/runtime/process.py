@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import eq
 
 import structlog
 
@@ -150,7 +151,8 @@ class _Signals:
             await asyncio.to_thread(_require_audit_file, loaded)
             former = self._runtime.settings
             await self._runtime.reload(loaded.settings)
-            self._is_as_before = loaded.settings == former
+            # In a thread: of a thousand operators, each is compared.
+            self._is_as_before = await asyncio.to_thread(eq, loaded.settings, former)
         except SettingsError as error:
             return str(error).splitlines()
         except ConfigurationUnusable as error:
