@@ -88,8 +88,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     memory: Mapping[str, str] = {}
     verified_at: float = 0.0
 
+    @property
+    def logged_player(self) -> str:
+        """The player's id for a log: empty where it is not known, or where the contract names the player by the token
+        itself, which is a secret."""
+        return "" if self.player_id == self.token else self.player_id
+
     def __repr__(self) -> str:
-        return f"Session(operator={self.operator!r}, player_id={self.player_id!r})"  # secrets must not reach a log
+        # Secrets must not reach a log.
+        return f"Session(operator={self.operator!r}, player_id={self.logged_player!r})"
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.operators.operator import Operator
 from gateway.records import Decision, Direction
-from gateway.telemetry.call_context import note_player, note_transfer
+from gateway.telemetry.call_context import note_transfer
 from gateway.transfers.coordinator import Coordinator
 from gateway.wire import replies
 from gateway.wire.calls import WalletCall
@@ -20,7 +20,6 @@ Handler = Callable[[Coordinator, Operator, bytes], Awaitable[bytes]]
 async def _verify_session(coordinator: Coordinator, operator: Operator, body: bytes) -> bytes:
     request = read(SessionRequest, body)
     player = await coordinator.verify_session(operator, request.token)
-    note_player(player.player_id)
     return replies.player(
         token=request.token,
         player_id=player.player_id,

@@ -57,7 +57,7 @@ def _line(
         operator=transfer.operator,
         direction=transfer.direction,
         id=transfer.id,
-        player=transfer.session.player_id,
+        player=transfer.session.logged_player,
         amount="" if transfer.amount is None else str(transfer.amount),
         from_state=found_state,
         to_state=transfer.state,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -88,6 +89,7 @@ class GroupCommit:
         # A batch holds the writes of several calls: what is logged of it must not name the first of them
         # (test_what_is_logged_of_a_batch_names_no_call).
         self._context = contextvars.copy_context()
+        self._call_soon = partial(self._loop.call_soon, context=self._context)
         self._next = Batch()
         self._waiting_count = 0
         self._callers: dict[asyncio.Future[Any], CallContext | None] = {}  # for the audit stream, while it is on
@@ -108,7 +110,7 @@ class GroupCommit:
             self._callers[waiter] = CALL.get()
         batch = self._next
         if not batch.writes:
-            self._loop.call_soon(self._gather, GATHER_TURNS - 1, context=self._context)
+            self._call_soon(self._gather, GATHER_TURNS - 1)
         batch.writes.append(write)
         batch.waiters.append(waiter)
         self._waiting_count += 1
@@ -161,7 +163,7 @@ class GroupCommit:
 
     def _gather(self, turns: int) -> None:
         if turns:
-            self._loop.call_soon(self._gather, turns - 1, context=self._context)
+            self._call_soon(self._gather, turns - 1)
         else:
             self._flush()
 

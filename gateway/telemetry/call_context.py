@@ -13,6 +13,8 @@ from contextvars import ContextVar
 from itertools import count
 from typing import Final
 
+from gateway.records import Session
+
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}")
 """A request id that is accepted from the game: it can stand in a header and in a log without being escaped."""
 
@@ -58,11 +60,11 @@ def note_transfer(transfer_id: str) -> None:
         call.transfer = transfer_id
 
 
-def note_player(player_id: str) -> None:
-    """The present call is this player's; empty changes nothing."""
+def note_session(session: Session) -> None:
+    """The present call is of this session's player, as far as it is known."""
     call = CALL.get()
-    if call is not None and player_id:
-        call.player = player_id
+    if call is not None and session.player_id:
+        call.player = session.logged_player
 
 
 def request_ids() -> Iterator[str]:

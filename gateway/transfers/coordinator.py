@@ -13,7 +13,7 @@ from gateway.operators.adapter import Player
 from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
 from gateway.records import Decision, Direction, Key
-from gateway.telemetry.call_context import note_player
+from gateway.telemetry.call_context import note_session
 from gateway.transfers import refusals
 from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context
@@ -44,6 +44,7 @@ class Coordinator:
         except OperatorError as error:
             raise refusals.operator_error(error) from error
         session = await self._sessions.save(operator, token, player)
+        note_session(session)
         if player.balance is None:
             return msgspec.structs.replace(player, balance=self._balances.last_known(session))
         self._balances.remember(session, player.balance)
@@ -52,7 +53,7 @@ class Coordinator:
     async def get_balance(self, operator: Operator, token: str) -> Money:
         """The player's balance, asked of the operator. Raises `WalletError`."""
         session = await self._sessions.find(operator, token)
-        note_player(session.player_id)
+        note_session(session)
         try:
             balance = await operator.get_balance(session)
         except OperatorError as error:

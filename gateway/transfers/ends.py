@@ -18,7 +18,7 @@ from gateway.money import Money
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import match_currency
 from gateway.records import Decision, Key, Reason, Session, State, Transfer
-from gateway.telemetry.call_context import note_player
+from gateway.telemetry.call_context import note_session
 from gateway.transfers import refusals, rules, states
 from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context, await_journal
@@ -121,7 +121,7 @@ class Ends:
         # Nothing is decided before it is known whose transfer it is. Only the very token with which this process
         # opened it needs no look (test_whose_an_unverified_session_is_is_asked_before_anything_is_decided).
         if session is not None and session.token == command.token:
-            note_player(session.player_id)
+            note_session(session)
             return await self._decide(operator, command)
         adopts = operator.settings.unknown_transfers == "forward"
         if session is None and adopts and self._context.journal(operator).exclusive:
@@ -196,10 +196,10 @@ class Ends:
         """
         is_same_token = command.token == transfer.session.token
         if is_same_token and transfer.session.player_id:
-            note_player(transfer.session.player_id)
+            note_session(transfer.session)
             return None
         named = await self._sessions.find(operator, command.token)
-        note_player(named.player_id)
+        note_session(named)
         if is_same_token:
             return named if named.player_id else None
         if rules.session_owner(transfer.session, named) is SessionOwner.UNKNOWN:
@@ -213,8 +213,8 @@ class Ends:
                 operator=operator.name,
                 call=command.decision,
                 id=transfer.id,
-                player=transfer.session.player_id,
-                other=named.player_id,
+                player=transfer.session.logged_player,
+                other=named.logged_player,
             )
             raise refusals.other_player(transfer)
         return named if owner is SessionOwner.SAME else None
@@ -241,7 +241,7 @@ class Ends:
         if operator.settings.unknown_transfers == "refuse":
             raise refusals.unknown_transfer(command.key.id)
         session = await self._sessions.find(operator, command.token)
-        note_player(session.player_id)
+        note_session(session)
         transfer = rules.adopt(
             command.key,
             command.decision,

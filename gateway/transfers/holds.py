@@ -19,7 +19,7 @@ from gateway.operators.errors import Refused
 from gateway.operators.operator import Admission, Operator
 from gateway.operators.outcome import Outcome
 from gateway.records import Key, Session, State, Transfer, Verdict
-from gateway.telemetry.call_context import note_player
+from gateway.telemetry.call_context import note_session
 from gateway.transfers import refusals, rules, states
 from gateway.transfers.balances import Balances
 from gateway.transfers.context import Context, await_journal
@@ -63,7 +63,7 @@ class Holds:
         except WalletError:
             self._remember_unsent(command, Session(operator=operator.name, token=command.token))
             raise
-        note_player(session.player_id)
+        note_session(session)
         if command.key in self._context.single_flight:  # before a slot is taken: a repeat needs none
             return await self._answer_repeat(operator, command)
         try:
