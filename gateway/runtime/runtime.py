@@ -197,7 +197,7 @@ class Runtime:
         await self._operators.introduce(prepared.operators)
         self._rollback_reasons.categories = _categories(prepared.settings)
         self._admin.token = prepared.settings.admin.token
-        self._wallet.access = AccessLog(prepared.settings.log)
+        self._wallet.access = AccessLog(prepared.settings.log, self.instance)
         self._configuration = prepared.readings
         # Routing before operators: once a former operator begins to close, no new call may reach it
         # (test_thirty_reloads_under_load_fail_no_call).

@@ -29,7 +29,8 @@ RUN_S: Final = 0.3
 """Less than the loop's timer takes, which then fires late at every stall."""
 
 GUESSES: Final = 40
-SPARE: Final = 1.2
+SPARE: Final = 1.1
+OTHERS: Final = 24
 REFUSALS: Final = 8
 LINES: Final = 200
 """Of the log: more than may wait (`odd_gateway.LOG_BYTES_WAITING_LIMIT`)."""
@@ -172,6 +173,22 @@ async def descriptors_near_limit(fleet: Fleet) -> AsyncIterator[None]:
         yield
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@asynccontextmanager
+async def descriptors_used_up(fleet: Fleet) -> AsyncIterator[None]:
+    """The limit comes down to what the process has open, and others connect. Some find the number of a descriptor that
+    was closed meanwhile."""
+    pid, where = fleet.lone.pid, urlsplit(fleet.lone.wallet_url)
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (_open_files(pid), hard))
+    connections = [await asyncio.open_connection(where.hostname, where.port) for _ in range(OTHERS)]
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        for _, writer in connections:
+            writer.close()
 
 
 def _open_files(pid: int) -> int:

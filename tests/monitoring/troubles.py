@@ -154,6 +154,13 @@ TROUBLES: Final = (
         anywhere("DescriptorsNearLimit"),
         after=("the event loop stalls",),
     ),
+    Trouble(
+        "no descriptor is left",
+        at_gateways.descriptors_used_up,
+        anywhere("DescriptorsUsedUp"),
+        after=("descriptors are nearly used up",),
+        hides=("descriptors are nearly used up",),
+    ),
     Trouble("calls come from an address that may not call", at_gateways.callers_refused, anywhere("CallersRefused")),
     Trouble("passwords are guessed", at_gateways.credentials_guessed, anywhere("CredentialsGuessed")),
     Trouble("a reload is refused", at_gateways.reload_refused, anywhere("ConfigNotReloaded")),
