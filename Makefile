@@ -71,7 +71,7 @@ $(FUZZ): tests/fuzz/requirements.txt pyproject.toml $(DEV)
 .PHONY: test
 test: export PYTHONUTF8 := 1
 test: lint  ## set up, lint, and run every test with coverage
-	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal --cov --cov-report= $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal --cov=gateway/transfers --cov=gateway/journal --cov=gateway/wire --cov-report= $(PYTEST_ARGS)
 	$(BIN)/python -m coverage report --fail-under=100 --include='gateway/transfers/*,gateway/journal/*,gateway/wire/*'
 	@echo "make test: all passed"
 

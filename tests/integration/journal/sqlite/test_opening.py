@@ -17,6 +17,8 @@ from gateway.journal.migrations import Migration
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite import connection as schema
 from gateway.journal.sqlite.connection import MIGRATIONS, SqliteFile, connect
+from gateway.journal.sqlite.lock import hold_lock
+from gateway.journal.sqlite.reads import _free_beside, _size_of
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
@@ -184,3 +186,22 @@ def test_an_exclusive_store_needs_no_shared_memory_and_lets_nobody_else_in(path:
         other.execute("SELECT * FROM transfers").fetchall()
     other.close()
     store.close()
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_only_what_root_makes_is_given_to_the_owner_of_the_folder(
+    path: Path, user: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "fchown", lambda _handle, owner, group: given.append((owner, group)))
+    folder = path.parent.stat()
+    with hold_lock(str(path)):
+        assert path.exists()
+    assert given == ([(folder.st_uid, folder.st_gid)] * 2 if user == 0 else [])
+
+
+def test_of_a_file_that_is_gone_nothing_is_claimed(tmp_path: Path) -> None:
+    gone = tmp_path / "gone" / "journal.db"
+    assert _size_of(gone) == 0
+    assert _free_beside(gone) is None
