@@ -13,6 +13,7 @@ from gateway.transfers import rules
 from gateway.wire.calls import WalletCall
 from tests.simulation.dice import Dice
 from tests.simulation.games import CALLS, CURRENCY
+from tests.simulation.plan import WINDOW_S
 from tests.simulation.world import World, hiding
 from tests.support.virtual_time import EPOCH
 
@@ -104,7 +105,7 @@ class Person:
         )
         wanted = rules.wanted_decision(transfer)
         if hold is None or hold.state is HoldState.BURIED:
-            return wanted is Decision.ROLLBACK
+            return wanted is Decision.ROLLBACK and not self._may_still_arrive(transfer)
         try:
             if wanted is Decision.CONFIRM:
                 ledger.confirm(hold.reference)
@@ -113,6 +114,15 @@ class Person:
         except Refusal:
             return False
         return True
+
+    def _may_still_arrive(self, transfer: Transfer) -> bool:
+        """Whether a hold that the operator has never heard of was sent so lately that a person waits."""
+        since = self._world.loop.time() - WINDOW_S
+        sent = self._world.operators[transfer.operator].sent
+        return any(
+            (one.act, one.direction, one.id) == ("hold", transfer.direction, transfer.id) and one.at > since
+            for one in sent
+        )
 
     def _reason(self, text: str) -> Reason:
         return Reason(text=text, source=Source.PERSON, category="other", at=self._now(), who="the person on call")

@@ -95,6 +95,8 @@ class Process:
             task = _pending(each)
             if task is not None:
                 _close(task, context)
+            else:
+                _take_note(each())
         for task, context in self._loop.begun_at_once(self):
             _close(task, context)
 
@@ -199,6 +201,12 @@ class SimulatedLoop(VirtualLoop):
     def _dropped(self, step: _Step) -> asyncio.Handle:
         """What the closing of a dead process's coroutine asks for, once the loop is gone."""
         return asyncio.Handle(step, (), self, step.context)
+
+
+def _take_note(task: asyncio.Task[Any] | None) -> None:
+    """Of a task that failed just before its process died: whoever waited for it died with it."""
+    if task is not None and not task.cancelled():
+        task.exception()
 
 
 def _pending(task: ref[asyncio.Task[Any]]) -> asyncio.Task[Any] | None:
