@@ -105,6 +105,10 @@ class OpenJournals:
         """The unfinished transfers of all journals, as last counted."""
         return [count for housekeeping in self._housekeeping.values() for count in housekeeping.unfinished]
 
+    def holds_lease_since(self, name: str, at: float) -> bool:
+        """Whether this instance has counted as alive in that journal without a break since then (Unix seconds)."""
+        return self._housekeeping[name].holds_lease_since(at)
+
     async def close(self) -> None:
         """Ends this instance's lease in each journal, so that others take over at once, and closes it."""
         for journal in self.open.values():

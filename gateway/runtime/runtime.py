@@ -85,6 +85,7 @@ class Runtime:
             instance=self.instance,
             wake=lambda name, due_at: delivery_loops[name].wake(due_at),
             doubt_s=self.clock.doubt_s,
+            holds_lease_since=self._journals.holds_lease_since,
             wait_limit_s=settings.server.request_timeout,
         )
         delivery_try = make_delivery_try(context, tracing)

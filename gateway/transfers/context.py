@@ -34,6 +34,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     `wake(operator, due_at)`: tells that operator's delivery loop that something falls due (Unix seconds).
     `random_share()`: a random number from 0 to 1, for jitter.
     `doubt_s()`: by how many seconds the clock may be ahead; parking waits for so much longer.
+    `holds_lease_since(journal, at)`: whether this instance has counted as alive there without a break since then (Unix
+    seconds).
     `wait_limit_s`: how long a call waits for another one about the same transfer.
     `opened_here`: transfers whose holds or ends began in this process, each with the session of their row. A guess of
     which write to try first; it also spares an end with that very token the question whose session it is.
@@ -47,6 +49,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     instance: str
     wake: Callable[[str, float], None]
     doubt_s: Callable[[], float] = no_doubt
+    holds_lease_since: Callable[[str, float], bool]
     wait_limit_s: float = 10.0
     random_share: Callable[[], float] = random.random
     single_flight: SingleFlight = msgspec.field(default_factory=SingleFlight)

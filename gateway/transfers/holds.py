@@ -80,7 +80,7 @@ class Holds:
         with self._context.single_flight.begin(command.key):
             inserted = await self._insert(operator, command, session)
             if inserted.created:
-                outcome = await self._send(admission, inserted.transfer)
+                outcome = await self._send(operator, admission, inserted.transfer)
                 admission.leave()  # the journal's commit must not keep the operator's slot
                 return await self._record(operator, inserted.transfer, outcome)
         # Outside the block above: this waits for whoever is working on the transfer, and would wait for itself.
@@ -125,13 +125,15 @@ class Holds:
             changed_at=now,
         )
 
-    async def _send(self, admission: Admission, transfer: Transfer) -> Outcome:
+    async def _send(self, operator: Operator, admission: Admission, transfer: Transfer) -> Outcome:
         """What came of the one send."""
         now = self._context.clock.now()
         assert transfer.due_at is not None
-        # Since the lease is over, another instance may be rolling it back at this moment: a hold that went out now
-        # would reach the operator after its rollback (test_who_slept_through_the_lease_before_sending_sends_nothing).
-        if now >= transfer.due_at:
+        # Once the row's lease or this instance's own is over, another instance may be rolling it back at this moment: a
+        # hold that went out now would reach the operator after its rollback
+        # (test_who_slept_through_its_own_lease_before_sending_sends_nothing).
+        is_ours = self._context.holds_lease_since(operator.settings.journal, transfer.opened_at)
+        if now >= transfer.due_at or not is_ours:
             text = "the gateway stood still for too long"
             return Outcome(verdict=Verdict.UNSENT, at=now, took_s=0.0, text=text, unwritten=True)
         return await admission.attempt(HOLD_CALL[transfer.direction], transfer)

@@ -46,6 +46,8 @@ class Housekeeping:
         self.apply_settings(keep_s=keep_s, abandoned_after_s=abandoned_after_s)
         self._started_at = clock.now()
         self._started_at_monotonic = clock.monotonic()
+        self._leased_since = -math.inf
+        self._leased_until = math.inf
         self.unfinished: list[UnfinishedCount] = []
         self.counted_at: float | None = None
         """When the unfinished transfers were counted, by the monotonic clock."""
@@ -54,6 +56,11 @@ class Housekeeping:
         """From now on these times count."""
         self._keep_s = keep_s
         self._abandoned_after_s = abandoned_after_s
+
+    def holds_lease_since(self, at: float) -> bool:
+        """Whether this instance has counted as alive without a break since then (Unix seconds), so that nobody has
+        taken over what it has written since. Nobody can take over anything in an exclusive journal."""
+        return self._journal.exclusive or (self._leased_since <= at and self._clock.now() < self._leased_until)
 
     async def begin(self) -> None:
         """Once, before anything else is done with the journal. Raises `JournalUnavailable`."""
@@ -82,10 +89,12 @@ class Housekeeping:
         await self._prune()
 
     async def _renew_lease(self) -> None:
-        now = self._clock.now()
-        await self._journal.renew_lease(
-            Instance(id=self._instance, started_at=self._started_at, lease_until=now + INSTANCE_LEASE_S)
-        )
+        until = self._clock.now() + INSTANCE_LEASE_S
+        await self._journal.renew_lease(Instance(id=self._instance, started_at=self._started_at, lease_until=until))
+        # Renewed only after it had ended: others may have taken this instance for dead in between.
+        if self._clock.now() >= self._leased_until:
+            self._leased_since = self._clock.now()
+        self._leased_until = until
         crash_point("housekeeping.lease_renewed")
 
     async def _recall_far_ones(self) -> None:

@@ -229,6 +229,10 @@ CANARIES: Final = (
         ),
     ),
     Canary(
+        "a hold is sent although its gateway was taken for dead",
+        (Edit("gateway.transfers.holds:Holds._send", " or not is_ours", ""),),
+    ),
+    Canary(
         "a success that could not be recorded is told while another has claimed it",
         (
             Edit(

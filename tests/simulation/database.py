@@ -97,8 +97,8 @@ class Database:
         self.failures = 0
         self.on_claim: Callable[[Process], object] = lambda _: None
         """What may befall a gateway that has claimed rows, and has not looked at them yet."""
-        self.on_open: Callable[[Process], object] = lambda _: None
-        """… that has made the row of a hold, and has not sent it yet."""
+        self.on_open: Callable[[Process, list[Key]], object] = lambda _process, _keys: None
+        """… that has made the rows of these holds, and has not sent them yet."""
         self.on_success: Callable[[Process], object] = lambda _: None
         """… that is about to record that an operator has taken a hold."""
         self._now = now
@@ -341,8 +341,10 @@ class SimulatedJournal(GroupedWrites):
             self._group.settle(batch, answers, COMMIT_S)
             if self._process is not None and any(map(_is_claim, batch.writes, answers)):
                 self._database.on_claim(self._process)
-            if self._process is not None and any(map(_is_new_hold, batch.writes, answers)):
-                self._database.on_open(self._process)
+            written = zip(batch.writes, answers, strict=True)
+            opened = [key for write, answer in written if (key := _new_hold(write, answer)) is not None]
+            if self._process is not None and opened:
+                self._database.on_open(self._process, opened)
 
     def _fail(self, batch: Batch, why: str) -> None:
         self._group.fail(batch, JournalUnavailable(why))
@@ -360,10 +362,11 @@ def _is_claim(write: Write, answer: object) -> bool:
     return isinstance(write, Claim) and bool(answer)
 
 
-def _is_new_hold(write: Write, answer: object) -> bool:
-    """Whether a hold may be sent now that its row is there."""
-    new = isinstance(write, Insert) and write.transfer.state is State.SENDING
-    return new and isinstance(answer, Inserted) and answer.created
+def _new_hold(write: Write, answer: object) -> Key | None:
+    """The hold that may be sent now that its row is there."""
+    if isinstance(write, Insert) and write.transfer.state is State.SENDING:
+        return write.transfer.key if isinstance(answer, Inserted) and answer.created else None
+    return None
 
 
 def _is_success(write: Write) -> bool:

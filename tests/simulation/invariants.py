@@ -102,10 +102,21 @@ def undone_afterwards(evidence: Evidence) -> Iterator[Violation]:
         hold = next((sent for sent in evidence.sent[key] if sent.act == "hold"), None)
         if hold is None or evidence.state(key) != "rolled_back" or _ended_by_a_person(evidence, key):
             continue
-        if not _may_be_taken(evidence, key, hold):
+        if not _may_be_taken(evidence, key, hold) or _died_telling_of_it(evidence, hold):
             continue
         if not any(sent.act == "rollback" and sent.at > hold.at for sent in evidence.sent[key]):
             yield Violation("undone_afterwards", "no rollback was sent after the hold", key)
+
+
+def woken_in_time(evidence: Evidence) -> Iterator[Violation]:
+    """Who stood still with a hold until others had taken it over, and can tell so by its clock, does not send it."""
+    for key, (process, slept_at) in evidence.world.slept_on.items():
+        woke_at = next((at for at in process.woke_at if at > slept_at), 0.0)
+        others = any(
+            version.at < woke_at and version.by not in {"", process.name} for version in evidence.versions[key]
+        )
+        if others and any(sent.act == "hold" for sent in evidence.sent[key]):
+            yield Violation("woken_in_time", "a hold that others had taken over was sent", key)
 
 
 def delivered_or_parked(evidence: Evidence) -> Iterator[Violation]:
@@ -242,6 +253,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     never_both,
     failures_undone,
     undone_afterwards,
+    woken_in_time,
     delivered_or_parked,
     money_adds_up,
     nothing_undone_needlessly,
@@ -341,6 +353,14 @@ def _may_be_taken(evidence: Evidence, key: Key, hold: Sent) -> bool:
     sender = evidence.world.gateway(hold.process)
     lived_on = sender is not None and sender.stopped
     return lived_on and not any(one.act == "hold" and is_no(evidence, one) for one in evidence.handled[key])
+
+
+def _died_telling_of_it(evidence: Evidence, hold: Sent) -> bool:
+    """Its sender stood still and sent it after others had undone it, then died between writing down that try and
+    having it undone once more (decisions/073): only an operator that remembers the rollback protects from that."""
+    sender = evidence.world.gateway(hold.process)
+    is_late = hold.durable in ROLLED_BACK
+    return is_late and sender is not None and sender.process.has_stood_still and not sender.stopped
 
 
 def _ended_by_a_person(evidence: Evidence, key: Key) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from gateway.records import Key
 from tests.simulation.database import SimulatedJournal
 from tests.simulation.dice import Dice
 from tests.simulation.gateways import Gateway
@@ -81,20 +82,25 @@ class Misfortunes:
         self._world.database.on_claim = lambda process: self._catch(process, "claimed rows", 0.01)
         self._world.database.on_open = self._catch_with_a_hold
 
-    def _catch(self, process: Process, holding: str, chance: float) -> float:
+    def _catch(self, process: Process, holding: str, chance: float, longest_s: float = 45.0) -> float:
         """Returns for how long it will stand still."""
         if process.standing or not self._dice.happens(chance):
             return 0.0
         self._world.count(f"gateway stands still with {holding} in hand")
-        pause_s = self._dice.between(10, 45)
+        pause_s = self._dice.between(10, longest_s)
         self._stand_still(process, pause_s)
         return pause_s
 
-    def _catch_with_a_hold(self, process: Process) -> None:
-        """It stands still, and its clock with it, as that of a machine that is moved: it wakes within its lease, as far
-        as it can tell, while others have taken over long ago."""
+    def _catch_with_a_hold(self, process: Process, holds: list[Key]) -> None:
+        """It stands still: for about as long as the lease of a row, which is longer than its own. Or its clock stands
+        still with it, as that of a machine that is moved: it wakes within its lease, as far as it can tell, while
+        others have taken over long ago."""
         plan = self._world.plan
-        if plan.alone or self._forgetful or not plan.jump_every_s:
+        if plan.alone or self._forgetful:
+            return
+        if not plan.jump_every_s:
+            if self._catch(process, "a hold", 0.3, 20.0):
+                self._world.slept_on.update(dict.fromkeys(holds, (process, self._world.loop.time())))
             return
         pause_s = self._catch(process, "a hold", 0.3)
         gateway = self._world.gateway(process.name)

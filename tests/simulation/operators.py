@@ -233,7 +233,9 @@ class SimulatedOperator:
 
     def player_of(self, token: str) -> str:
         """Whose session this is or was, empty for nobody's."""
-        account = self.ledger.owner(token)
+        # An operator that answers as if to another session (`as_another`) gives a name that is nobody's: by all that a
+        # gateway can know, it is that of the session it asked about.
+        account = self.ledger.owner(token) or self.ledger.owner(token.removesuffix("-"))
         return "" if account is None else account.player_id
 
     def end_session(self, token: str) -> None:

@@ -188,4 +188,4 @@ def _delivery(dice: Dice, *, long: bool) -> dict[str, Any]:
 def _pace(checkpoint_pages: int, *, long: bool) -> Pace:
     if long:
         return Pace(poll_s=300.0, beat_every_s=300.0, instance_lease_s=900.0, checkpoint_pages=checkpoint_pages)
-    return Pace(poll_s=6.0, beat_every_s=8.0, instance_lease_s=24.0, checkpoint_pages=checkpoint_pages)
+    return Pace(poll_s=6.0, beat_every_s=5.0, instance_lease_s=15.0, checkpoint_pages=checkpoint_pages)

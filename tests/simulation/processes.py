@@ -34,6 +34,7 @@ class Process:
         self.alive = True
         self.standing = False
         self.has_stood_still = False
+        self.woke_at: list[float] = []
         self.steps = 0
         self.dies_at = -1
         self.context = contextvars.copy_context()
@@ -75,6 +76,7 @@ class Process:
     def go_on(self) -> None:
         """Wakes with everything that has come up, in that order."""
         self.standing = False
+        self.woke_at.append(self._loop.time())
         waiting, self._waiting = self._waiting, []
         for step in waiting:
             self._loop.take_later(step)

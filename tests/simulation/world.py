@@ -62,6 +62,8 @@ class World:
         self.operators = {one.name: self._operator(number) for number, one in enumerate(plan.operators)}
         self.gateways: list[Gateway] = []
         self.retired: list[Gateway] = []
+        self.slept_on: dict[Key, tuple[Process, float]] = {}
+        """Holds with which a gateway stood still whose clock was right, and since when."""
         self.last: list[Gateway] = []
         """Those that served until the end."""
         self.weather = plan.game_weather
@@ -282,7 +284,8 @@ class World:
 
     def relieve(self) -> None:
         """Nobody lies in wait for a gateway any more."""
-        self.network.on_connect = self.database.on_open = lambda _: None
+        self.network.on_connect = lambda _: None
+        self.database.on_open = lambda _process, _keys: None
         self.database.on_success = self.database.on_claim = lambda _: None
 
     def calm(self) -> None:

@@ -45,6 +45,7 @@ class Instance:
             clock=self.clock,
             instance=name,
             wake=lambda _, due_at: self.delivery.wake(due_at),
+            holds_lease_since=lambda _, at: self.housekeeping.holds_lease_since(at),
             random_share=lambda: 0.5,
         )
         self.deliverer = DeliveryTry(self.context)

@@ -392,6 +392,45 @@ def test_who_slept_through_the_lease_before_sending_sends_nothing(tmp_path: Path
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("renews_first", [False, True])
+def test_who_slept_through_its_own_lease_before_sending_sends_nothing(tmp_path: Path, *, renews_first: bool) -> None:
+    async def scenario(world: World) -> None:
+        sleeper, _ = world.instance(timeout=30), world.instance()
+        await asyncio.sleep(1)
+        insert = world.journal.insert
+
+        async def slept_after(*args: object) -> object:
+            opened = await insert(*args)  # type: ignore[arg-type]  # passed through
+            await sleeper.kill()
+            await world.reaches(State.ROLLED_BACK)  # long before the row's lease is over
+            if renews_first:
+                await sleeper.housekeeping.round()
+            return opened
+
+        world.journal.insert = slept_after  # type: ignore[assignment,method-assign]  # the pause
+        assert await code(sleeper.withdraw()) is ErrorCode.ROLLED_BACK
+        assert [call for call, _ in world.far_side.sent] == [ROLLBACK]
+
+    play(tmp_path, scenario)
+
+
+def test_who_renews_its_lease_in_time_sends_what_it_has_written_before(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway, _ = world.instance(timeout=30), world.instance()
+        insert = world.journal.insert
+
+        async def slow(*args: object) -> object:
+            opened = await insert(*args)  # type: ignore[arg-type]  # passed through
+            await asyncio.sleep(40)
+            return opened
+
+        world.journal.insert = slow  # type: ignore[assignment,method-assign]  # a wait that is no pause of the process
+        await gateway.withdraw()
+        assert (await world.row()).state is State.HELD
+
+    play(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("answer", [None, Unclear("cut")])
 def test_who_slept_while_sending_has_the_rollback_sent_once_more(tmp_path: Path, answer: OperatorError | None) -> None:
     async def scenario(world: World) -> None:
