@@ -16,10 +16,23 @@ from gateway.reasons import Source
 
 
 class Direction(StrEnum):
-    """Which way the money goes, seen from the player's wallet at the operator."""
+    """Which way the money goes, seen from the player's wallet at the operator. A payment has already been made there:
+    the game is told of it, and nothing is left to ask the operator for."""
 
     WITHDRAW = "withdraw"
     DEPOSIT = "deposit"
+    PAYMENT = "payment"
+
+
+WALLET_DIRECTIONS: Final = (Direction.WITHDRAW, Direction.DEPOSIT)
+"""Directions of the wallet's transfers: the operator holds them, and has to acknowledge their ends."""
+
+
+class Recipient(StrEnum):
+    """Who has to acknowledge that a transfer has ended: for a payment the game, for all others the operator."""
+
+    OPERATOR = "operator"
+    GAME = "game"
 
 
 class State(StrEnum):
@@ -100,7 +113,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transfer(msgspec.Struct, frozen=True, kw_only=True):
-    """A withdrawal or deposit: one row of the journal.
+    """A withdrawal, a deposit or a payment: one row of the journal.
 
     `amount` is None only where the gateway never saw the hold and was first told of the rollback (`adopted`).
     `session` is the one that the next try to deliver is made with, `spare_session` another one of the same player that
@@ -110,6 +123,7 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     `owner` is the instance that acts until then, None when nobody does.
     `missing_at` is when the operator first answered the rollback with "never heard of it", None if it never did.
     `window_over` is for one try and is not kept: whether the window for late arrivals is over since then.
+    `first_ended_at` is when it had first ended, if it was opened again since (see `gateway.transitions`).
     `hold_balance` and `end_balance` are the operator's recorded answers to the hold and to its end.
     `rollback_reason` is the first reason to roll it back: what every try tells the operator, where it wants one.
     `memory` is what the operator gave with its receipts and the adapter needs again, such as its own transaction id.
@@ -139,7 +153,12 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     rollback_reason: str | None = None
     spare_session: Session | None = None
     memory: Mapping[str, str] = {}
+    first_ended_at: float | None = None
     window_over: bool = False
+
+    @property
+    def recipient(self) -> Recipient:
+        return Recipient.GAME if self.direction is Direction.PAYMENT else Recipient.OPERATOR
 
     @property
     def key(self) -> Key:

@@ -16,6 +16,7 @@ from gateway.records import (
     KeyedReason,
     Reason,
     ReasonTotal,
+    Recipient,
     Session,
     State,
     Timeline,
@@ -165,8 +166,9 @@ class Journal(Protocol):
     async def find_session(self, operator: str, token: str) -> Session | None:
         """The operator's session that was saved last under this token, None if there is none."""
 
-    async def next_due(self, operator: str) -> float | None:
-        """When the operator's earliest claimable transfer is due (Unix seconds), None if there is none."""
+    async def next_due(self, operator: str, recipient: Recipient = Recipient.OPERATOR) -> float | None:
+        """When the operator's earliest claimable transfer that this recipient has to acknowledge is due (Unix seconds),
+        None if there is none."""
 
     async def timeline(self, key: Key) -> Timeline | None:
         """The transfer with its attempts and reasons, each in the order in which they were written; None if there is

@@ -61,6 +61,7 @@ TRANSFER_COLUMNS: Final = (
     "rollback_reason",
     "spare_session",
     "memory",
+    "first_ended_at",
 )
 ATTEMPT_COLUMNS: Final = ("call", "at", "took_s", "verdict", "kind", "detail", "instance", "player", "session")
 REASON_COLUMNS: Final = ("text", "source", "category", "at", "who", "times", "last_at")
@@ -114,6 +115,7 @@ class Rows:
             of_text(transfer.rollback_reason),
             self.of_spare(transfer.spare_session),
             of_memory(transfer.memory) if transfer.memory else None,
+            transfer.first_ended_at,
         )
 
     def transfer(self, row: Sequence[Any]) -> Transfer:
@@ -147,6 +149,7 @@ class Rows:
             rollback_reason,
             spare_session,
             memory,
+            first_ended_at,
         ) = row
         return Transfer(
             operator=operator,
@@ -173,6 +176,7 @@ class Rows:
             rollback_reason=None if rollback_reason is None else unescape(rollback_reason),
             spare_session=None if spare_session is None else self._spare_session(operator, player_id, spare_session),
             memory={} if memory is None else _memory(operator, id_, memory),
+            first_ended_at=first_ended_at,
         )
 
     def of_session(self, session: Session) -> bytes:

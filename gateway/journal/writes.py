@@ -17,12 +17,14 @@ import msgspec
 
 from gateway.money import Money
 from gateway.records import (
+    FINAL,
     Attempt,
     Decision,
     Fate,
     Instance,
     Key,
     Reason,
+    Recipient,
     Session,
     State,
     Timeline,
@@ -73,6 +75,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
       `spare_session` of None means that there is none. Replacing `found.session` writes nothing; set `session`.
     - `memory` is replaced whole where given, an empty one included; None keeps the row's. Merge before.
     - `reason` is kept.
+    - `first_ended_at` is set to when the row had ended, if it had; the first time stays.
 
     `attempt` is kept whether the row moved or not, if there is such a row: the attempt was made.
 
@@ -146,8 +149,8 @@ class SaveSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """Take at most `limit` due transfers of an operator for the instance `owner`, until `lease_until` (Unix seconds).
-    Answers a list of them.
+    """Take at most `limit` due transfers of an operator that this recipient has to acknowledge, for the instance
+    `owner`, until `lease_until` (Unix seconds). Answers a list of them.
 
     Due: in one of the states `CLAIMABLE`, and `due_at` is not after `now`. The smallest `due_at` comes first. Each row
     gets the owner, `due_at = lease_until` and the next revision. No row is taken by two claims.
@@ -158,6 +161,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     now: float
     lease_until: float
     limit: int
+    recipient: Recipient = Recipient.OPERATOR
 
 
 class RenewLease(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,4 +228,11 @@ def apply_change(transfer: Transfer, change: Change) -> Transfer | None:
         session=change.session or transfer.session,
         spare_session=transfer.spare_session if change.session is None else change.spare_session,
         memory=transfer.memory if change.memory is None else change.memory,
+        first_ended_at=_first_ended_at(transfer),
     )
+
+
+def _first_ended_at(transfer: Transfer) -> float | None:
+    if transfer.first_ended_at is not None or transfer.state not in FINAL:
+        return transfer.first_ended_at
+    return transfer.changed_at

@@ -18,7 +18,7 @@ from gateway.clock import Clock
 from gateway.operators.circuit_breaker import BreakerState, CircuitBreaker
 from gateway.operators.errors import RefusalReason, Refused
 from gateway.settings import BreakerSettings, LimitSettings
-from gateway.wire.calls import WalletCall
+from gateway.wire.calls import MoneyCall, PaymentCall, WalletCall
 
 log = structlog.get_logger(__name__)
 
@@ -33,9 +33,13 @@ class CallGroup(StrEnum):
     READS = "reads"
     HOLDS = "holds"
     ENDS = "ends"
+    PAYMENTS = "payments"
 
 
-GROUP_OF: Final = {
+OF_OPERATORS: Final = (CallGroup.READS, CallGroup.HOLDS, CallGroup.ENDS)
+"""The groups of calls to an operator; payments are told to the game."""
+
+GROUP_OF: Final[dict[MoneyCall, CallGroup]] = {
     WalletCall.VERIFY_SESSION: CallGroup.READS,
     WalletCall.GET_BALANCE: CallGroup.READS,
     WalletCall.WITHDRAW: CallGroup.HOLDS,
@@ -44,6 +48,7 @@ GROUP_OF: Final = {
     WalletCall.CONFIRM_DEPOSIT: CallGroup.ENDS,
     WalletCall.ROLLBACK_WITHDRAWAL: CallGroup.ENDS,
     WalletCall.ROLLBACK_DEPOSIT: CallGroup.ENDS,
+    PaymentCall.DELIVER: CallGroup.PAYMENTS,
 }
 
 _Waiter = asyncio.Future[Refused | None]
@@ -57,14 +62,20 @@ class Bulkhead:
     """
 
     def __init__(
-        self, limits: LimitSettings, breaker: BreakerSettings, wait_limit_s: float, clock: Clock, operator: str = ""
+        self,
+        limits: LimitSettings,
+        breaker: BreakerSettings,
+        wait_limit_s: float,
+        clock: Clock,
+        operator: str = "",
+        groups: tuple[CallGroup, ...] = OF_OPERATORS,
     ) -> None:
         self._operator = operator
         self._slots = limits.concurrency
         self._queue_limit = limits.waiting
         self._wait_limit_s = wait_limit_s
         self._clock = clock
-        self._breakers = {group: CircuitBreaker(breaker.failures, breaker.open_for, clock) for group in CallGroup}
+        self._breakers = {group: CircuitBreaker(breaker.failures, breaker.open_for, clock) for group in groups}
         self._queue: deque[tuple[CallGroup, _Waiter]] = deque()
         self._in_use = 0
 

@@ -17,7 +17,7 @@ from gateway.money import BALANCE_FRACTION_DIGITS, Money, MoneyError, canonical
 from gateway.operators.adapter import MEMORY_CHARACTERS, MEMORY_ENTRIES, Player, Receipt, TransferStatus
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
 from gateway.records import Session, Transfer, Verdict
-from gateway.wire.calls import HOLDS, ROLLBACKS, WalletCall
+from gateway.wire.calls import HOLDS, ROLLBACKS, MoneyCall, WalletCall
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class UsableAnswer(NamedTuple):
 NO_ANSWER: Final = UsableAnswer(None)
 
 
-def verdict_of(error: OperatorError, call: WalletCall) -> Verdict:
+def verdict_of(error: OperatorError, call: MoneyCall) -> Verdict:
     """`NOT_FOUND` only answers a rollback: there it says that there is nothing to undo. A decline of no `Kind` proves
     nothing: the adapter has made a mistake."""
     if isinstance(error, Declined) and _is_a(error.kind, Kind):

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from gateway.operators.adapter import Headers, Http, HttpResponse
 from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import OperatorError
+from gateway.operators.far_side import Admission
 from gateway.operators.http_client.wire_use import WireUse
-from gateway.operators.operator import Admission, Operator
+from gateway.operators.operator import Operator
 from gateway.operators.outcome import verdict_of
 from gateway.records import Session, Verdict
-from gateway.wire.calls import WalletCall
+from gateway.wire.calls import MoneyCall
 
 if TYPE_CHECKING:
     from gateway.telemetry.tracing import Tracing
@@ -98,7 +99,7 @@ class TracedOperator(Operator):
 
     async def _call(
         self,
-        call: WalletCall,
+        call: MoneyCall,
         method: Any,
         argument: Any,
         check: Callable[[Any], Any],

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from pydantic import BaseModel, ValidationError
 
+from gateway.operators.far_side import FarSide
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
 from gateway.operators.registry import build_operator
+from gateway.records import Recipient
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.slices import in_slices
 from gateway.runtime.supervisor import Supervisor
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 IDLE_POLL_S: Final = 0.1
 """How often a former operator's bulkhead is asked whether it is empty."""
 
+DeliveryLoops = dict[tuple[str, Recipient], DeliveryLoop]
+"""By operator, and whose acknowledgements it asks for."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -47,7 +52,7 @@ class ActiveOperators:
         self,
         context: Context,
         delivery_try: DeliveryTry,
-        delivery_loops: dict[str, DeliveryLoop],
+        delivery_loops: DeliveryLoops,
         supervisor: Supervisor,
         wait_idle: Callable[[Operator], Awaitable[None]],
         tracing: Tracing | None = None,
@@ -97,10 +102,12 @@ class ActiveOperators:
         async for name, operator in in_slices(operators.items()):
             self._start_metrics(operator)
             # Kept by name, also while the operator is not configured: transfers wake a loop by its operator's name.
-            if name not in self._delivery_loops:
-                self._delivery_loops[name] = DeliveryLoop(
-                    self._context, self._delivery_try, partial(self._operator, name)
-                )
+            for far_side in operator.far_sides:
+                loop = name, far_side.recipient
+                if loop not in self._delivery_loops:
+                    self._delivery_loops[loop] = DeliveryLoop(
+                        self._context, self._delivery_try, partial(self._far_side, *loop)
+                    )
 
     async def swap(self, operators: dict[str, Operator]) -> None:
         """Makes these operators, which were introduced, the active ones. Former ones are closed once their calls have
@@ -108,9 +115,11 @@ class ActiveOperators:
         former, self.operators = self.operators, operators
         async for name in in_slices([name for name in former if name not in operators]):
             self._context.metrics.unwatch(_source(name))
-            await self._supervisor.drop(_work_name(name))
-        async for name in in_slices([name for name in operators if name not in former]):
-            self._supervisor.keep(_work_name(name), self._delivery_loops[name].run)
+        before, after = _deliveries(former), _deliveries(operators)
+        async for loop in in_slices([loop for loop in before if loop not in after]):
+            await self._supervisor.drop(_work_name(*loop))
+        async for loop in in_slices([loop for loop in after if loop not in before]):
+            self._supervisor.keep(_work_name(*loop), self._delivery_loops[loop].run)
         async for name, operator in in_slices(former.items()):
             if operators.get(name) is not operator:
                 self._close_later(operator)
@@ -120,8 +129,8 @@ class ActiveOperators:
 
     async def stop_deliveries(self) -> None:
         """Claims no more transfers; running tries go on."""
-        for name in self.operators:
-            await self._supervisor.drop(_work_name(name))
+        for loop in _deliveries(self.operators):
+            await self._supervisor.drop(_work_name(*loop))
 
     async def wait_deliveries_idle(self) -> None:
         """Returns once no try is running."""
@@ -138,15 +147,26 @@ class ActiveOperators:
 
     def _start_metrics(self, operator: Operator) -> None:
         metrics, categories = self._context.metrics, self._context.reasons.categories
-        metrics.start_operator(operator.name, categories.names, objectives_of(operator.settings.objectives))
+        metrics.start_operator(
+            operator.name,
+            categories.names,
+            objectives_of(operator.settings.objectives),
+            payments=operator.game is not None,
+        )
         metrics.watch(_source(operator.name), partial(self._readings, operator))
 
     def _readings(self, operator: Operator) -> Iterator[Reading]:
         yield from operator.readings()
-        yield Reading("delivery_due_seconds", self._delivery_loops[operator.name].due_in_s(), (operator.name,))
+        for far_side in operator.far_sides:
+            loop = operator.name, far_side.recipient
+            yield Reading("delivery_due_seconds", self._delivery_loops[loop].due_in_s(), loop)
 
-    def _operator(self, name: str) -> Operator:
-        return self.operators[name]
+    def _far_side(self, name: str, recipient: Recipient) -> FarSide:
+        operator = self.operators[name]
+        if recipient is Recipient.OPERATOR:
+            return operator
+        assert operator.game is not None
+        return operator.game
 
     def _is_unchanged(self, name: str, settings: OperatorSettings) -> bool:
         """Whether these settings would build the active operator once more."""
@@ -167,8 +187,8 @@ class ActiveOperators:
     async def _close_when_idle(self, operator: Operator) -> None:
         try:
             await self._wait_idle(operator)
-            # Deliveries too may still be calling; the bulkhead counts every call.
-            while operator.bulkhead.read()[:2] != (0, 0):  # noqa: ASYNC110 - a bulkhead has no event for being empty
+            # Deliveries too may still be calling; the bulkheads count every call.
+            while not operator.is_idle():  # noqa: ASYNC110 - a bulkhead has no event for being empty
                 await asyncio.sleep(IDLE_POLL_S)
         finally:
             await operator.close()
@@ -202,8 +222,12 @@ def _source(name: str) -> str:
     return f"operator {name}"
 
 
-def _work_name(name: str) -> str:
-    return f"delivery to {name}"
+def _deliveries(operators: Mapping[str, Operator]) -> list[tuple[str, Recipient]]:
+    return [(name, far_side.recipient) for name, operator in operators.items() for far_side in operator.far_sides]
+
+
+def _work_name(name: str, recipient: Recipient) -> str:
+    return f"delivery to {name}" if recipient is Recipient.OPERATOR else f"delivery of {name}'s payments"
 
 
 def error_text(error: Exception) -> str:

@@ -31,7 +31,7 @@ from gateway.http.routing import RoutingTable
 from gateway.operators.http_client.tls import read_authorities_again
 from gateway.operators.operator import Operator
 from gateway.reasons import Categories, Category
-from gateway.runtime.active_operators import ActiveOperators
+from gateway.runtime.active_operators import ActiveOperators, DeliveryLoops
 from gateway.runtime.certificates import certificate_readings
 from gateway.runtime.configuration_hash import configuration_hash
 from gateway.runtime.errors import ConfigurationUnusable
@@ -45,7 +45,6 @@ from gateway.telemetry.gauges import Reading
 from gateway.telemetry.memory_limit import memory_limit_bytes
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.context import Context
-from gateway.transfers.delivery_loop import DeliveryLoop
 from gateway.transfers.rollback_reasons import RollbackReasons
 
 log = structlog.get_logger(__name__)
@@ -75,7 +74,7 @@ class Runtime:
         self._supervisor = Supervisor()
         self._tracing = tracing = open_tracing(settings.tracing, self.instance)
         self._journals = OpenJournals(self.metrics, self.clock, self.instance, self._supervisor, tracing)
-        delivery_loops: dict[str, DeliveryLoop] = {}
+        delivery_loops: DeliveryLoops = {}
         self._rollback_reasons = RollbackReasons(_categories(settings), self.clock, self.metrics)
         context = Context(
             journals=self._journals.open,
@@ -83,7 +82,7 @@ class Runtime:
             metrics=self.metrics,
             clock=self.clock,
             instance=self.instance,
-            wake=lambda name, due_at: delivery_loops[name].wake(due_at),
+            wake=lambda name, recipient, due_at: delivery_loops[name, recipient].wake(due_at),
             doubt_s=self.clock.doubt_s,
             holds_lease_since=self._journals.holds_lease_since,
             wait_limit_s=settings.server.request_timeout,

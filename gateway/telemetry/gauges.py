@@ -27,7 +27,7 @@ GAUGES: Final = {
     "operator_calls_waiting": Gauge("Calls that wait for a free slot.", ("operator",)),
     "operator_waiting_limit": Gauge("How many calls may wait for a free slot.", ("operator",)),
     "objective_ratio": Gauge("The share of good calls that is promised.", ("operator", "objective")),
-    "delivery_due_seconds": Gauge("Seconds until the next delivery is due.", ("operator",)),
+    "delivery_due_seconds": Gauge("Seconds until the next delivery is due.", ("operator", "recipient")),
     "transfers_counted_timestamp_seconds": Gauge("When unfinished transfers were last counted.", ("journal",)),
     "journal_writes_waiting": Gauge("Writes that are not committed yet.", ("journal",)),
     "journal_writes_limit": Gauge("How many writes may wait.", ("journal",)),

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from itertools import product
 from platform import python_version
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from gateway.reasons import Source
-from gateway.records import FINAL, Decision, Direction, UnfinishedCount, Verdict
+from gateway.records import FINAL, WALLET_DIRECTIONS, Decision, Direction, State, UnfinishedCount, Verdict
 from gateway.telemetry.gauges import Gauges, Read, Reading, UnfinishedGauges
 from gateway.telemetry.objectives import Objectives, judge
 from gateway.telemetry.output import dropped_lines
@@ -43,6 +43,25 @@ WITHOUT_OPERATOR: Final = tuple(
 
 CALL_GROUPS: Final = ("reads", "holds", "ends")
 """As `gateway.operators.bulkhead.CallGroup`, and below its `RefusalReason`: both lie in a higher layer."""
+PAYMENTS: Final = "payments"
+"""The group of calls that tell the game of payments."""
+
+PAYMENT: Final = Direction.PAYMENT.value
+"""Counted in place of a decision: nobody decides that the game is told of a payment."""
+
+PAYMENT_OUTCOMES: Final = (
+    "received",
+    "repeated",
+    "malformed",
+    "forged",
+    "stale",
+    "unknown_product",
+    "wrong_price",
+    "other_content",
+    "not_recorded",
+)
+"""As `gateway.payments.PaymentOutcome`, which lies in a higher layer."""
+
 REFUSAL_REASONS: Final = ("breaker", "queue", "slot")
 
 WALLET: Final = "wallet"
@@ -97,6 +116,9 @@ class Metrics:
         self._late = self._counters(
             "late_arrivals", "Holds sent after other instances had begun to undo them.", "operator"
         )
+        self._payments = self._counters(
+            "payments", "Payments that payment systems told of, by what became of each.", "operator", "outcome"
+        )
         self._commits = self._histograms(
             "journal_commit_seconds", "Commits of the journal.", COMMIT_BUCKETS_S, "journal"
         )
@@ -115,9 +137,11 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._start()
 
-    def start_operator(self, operator: str, categories: Iterable[str], objectives: Objectives = ()) -> None:
+    def start_operator(
+        self, operator: str, categories: Iterable[str], objectives: Objectives = (), *, payments: bool = False
+    ) -> None:
         """An operator is configured: its counters are there from now on, and its calls are judged by `objectives`.
-        `categories` are those of rollback reasons."""
+        `categories` are those of rollback reasons; `payments`: whether its payment system calls back."""
         self._objectives.pop(operator, None)
         if objectives:  # most operators have none, and their calls should not pay for it
             self._objectives[operator] = objectives
@@ -128,12 +152,24 @@ class Metrics:
             (self._tries, Decision, Verdict),
             (self._delivered, Decision),
             (self._parked, Decision),
-            (self._ended, Direction, FINAL),
+            (self._ended, WALLET_DIRECTIONS, FINAL),
             (self._reasons, Source, tuple(categories)),
             (self._late,),
+            *(self._of_payments() if payments else ()),
         ):
             for labels in product(*values):
                 counters.start(operator, *labels)
+
+    def _of_payments(self) -> Iterable[tuple[Any, ...]]:
+        """The counters of payments, with the values of their labels."""
+        return (
+            (self._not_sent, (PAYMENTS,), REFUSAL_REASONS),
+            (self._tries, (PAYMENT,), Verdict),
+            (self._delivered, (PAYMENT,)),
+            (self._parked, (PAYMENT,)),
+            (self._ended, (Direction.PAYMENT,), (State.CONFIRMED,)),
+            (self._payments, PAYMENT_OUTCOMES),
+        )
 
     def start_journal(self, journal: str) -> None:
         """A journal is configured: its counters are there from now on."""
@@ -184,6 +220,10 @@ class Metrics:
     def rollback_reason(self, operator: str, source: str, category: str) -> None:
         """A reason to roll back was given; `category` is a configured one, or `other`."""
         self._reasons.count(operator, source, category)
+
+    def payment(self, operator: str, outcome: str) -> None:
+        """A payment system has called back; `outcome` is one of `PAYMENT_OUTCOMES`."""
+        self._payments.count(operator, outcome)
 
     def late_arrival(self, operator: str) -> None:
         """This instance sent a hold after others had begun to undo it."""

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from gateway.money import Money, money
 from gateway.operators.adapter import Adapter
-from gateway.records import Decision, Direction
+from gateway.records import WALLET_DIRECTIONS, Decision, Direction
 from gateway.sandbox.simulated import Act, Simulated
 from gateway.wire.calls import END_CALL, HOLD_CALL, WalletCall
 
@@ -32,12 +32,12 @@ class Move(NamedTuple):
         return self.act is Act.ROLLBACK
 
 
-HOLDS: Final = {direction: Move(direction, Act.HOLD, HOLD_CALL[direction]) for direction in Direction}
+HOLDS: Final = {direction: Move(direction, Act.HOLD, HOLD_CALL[direction]) for direction in WALLET_DIRECTIONS}
 CONFIRMS: Final = {
-    direction: Move(direction, Act.CONFIRM, END_CALL[direction, Decision.CONFIRM]) for direction in Direction
+    direction: Move(direction, Act.CONFIRM, END_CALL[direction, Decision.CONFIRM]) for direction in WALLET_DIRECTIONS
 }
 ROLLBACKS: Final = {
-    direction: Move(direction, Act.ROLLBACK, END_CALL[direction, Decision.ROLLBACK]) for direction in Direction
+    direction: Move(direction, Act.ROLLBACK, END_CALL[direction, Decision.ROLLBACK]) for direction in WALLET_DIRECTIONS
 }
 
 
@@ -63,7 +63,7 @@ class Subject(NamedTuple):
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        return tuple(Direction) if self.has_deposits else (Direction.WITHDRAW,)
+        return WALLET_DIRECTIONS if self.has_deposits else (Direction.WITHDRAW,)
 
     @property
     def ends(self) -> list[Move]:

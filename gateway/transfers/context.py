@@ -11,8 +11,8 @@ import msgspec
 from gateway.bounded import BoundedMap
 from gateway.clock import Clock, no_doubt
 from gateway.journal.interface import Journal, JournalUnavailable
-from gateway.operators.operator import Operator
-from gateway.records import Key, Session
+from gateway.operators.far_side import FarSide
+from gateway.records import Key, Recipient, Session
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers import refusals
 from gateway.transfers.rollback_reasons import RollbackReasons
@@ -31,7 +31,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     """Shared by all parts of the heart, one for each process.
 
     `journals`: by name. `instance`: the id under which this process owns rows.
-    `wake(operator, due_at)`: tells that operator's delivery loop that something falls due (Unix seconds).
+    `wake(operator, recipient, due_at)`: tells a delivery loop of that operator that something falls due (Unix
+    seconds).
     `random_share()`: a random number from 0 to 1, for jitter.
     `doubt_s()`: by how many seconds the clock may be ahead; parking waits for so much longer.
     `holds_lease_since(journal, at)`: whether this instance has counted as alive there without a break since then (Unix
@@ -47,7 +48,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     metrics: Metrics
     clock: Clock
     instance: str
-    wake: Callable[[str, float], None]
+    wake: Callable[[str, Recipient, float], None]
     doubt_s: Callable[[], float] = no_doubt
     holds_lease_since: Callable[[str, float], bool]
     wait_limit_s: float = 10.0
@@ -56,17 +57,14 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     opened_here: Remembered = msgspec.field(default_factory=lambda: BoundedMap(REMEMBERED))
     unsent: Remembered = msgspec.field(default_factory=lambda: BoundedMap(REMEMBERED))
 
-    def journal(self, operator: Operator) -> Journal:
-        """The journal that keeps this operator's transfers."""
-        return self.journals[operator.settings.journal]
+    def journal(self, far_side: FarSide) -> Journal:
+        """The journal that keeps its transfers."""
+        return self.journals[far_side.journal]
 
-    def lease(self, operator: Operator) -> Lease:
+    def lease(self, far_side: FarSide) -> Lease:
         """A lease that is long enough for one try."""
-        # A try waits for a slot and is sent, perhaps after a look-up of the player, and perhaps before one of what
-        # became of the transfer: each takes up to the operator's timeout. The margin is for writing it down, and for
-        # clocks that differ.
-        steps = 2 + operator.adapter.needs_player + operator.adapter.can_look_up()
-        return Lease(self.instance, self.clock.now() + steps * operator.settings.timeout + LEASE_MARGIN_S)
+        # The margin is for writing it down, and for clocks that differ.
+        return Lease(self.instance, self.clock.now() + far_side.try_s + LEASE_MARGIN_S)
 
 
 async def await_journal(answer: Awaitable[T], consequence: str) -> T:

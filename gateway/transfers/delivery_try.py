@@ -9,13 +9,11 @@ import structlog
 
 from gateway.crashpoints import crash_point
 from gateway.journal.writes import Change
-from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import Refused
-from gateway.operators.operator import Operator
+from gateway.operators.far_side import FarSide
 from gateway.records import FINAL, State, Transfer
 from gateway.transfers import rules
 from gateway.transfers.context import Context
-from gateway.wire.calls import END_CALL
 
 PROBE_SPREAD_S: Final = 1.0
 """Random spread, in seconds, of postponed tries: without it all would return at once and fill the bulkhead again."""
@@ -29,7 +27,7 @@ class DeliveryTry:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def deliver(self, operator: Operator, transfer: Transfer, resume_at: float | None = None) -> Transfer:
+    async def deliver(self, far_side: FarSide, transfer: Transfer, resume_at: float | None = None) -> Transfer:
         """One try. Returns the row after it. `resume_at`: see `rules.after_try`.
 
         Raises `JournalUnavailable`: whatever the operator said then counts for nothing, and once the lease is over
@@ -37,38 +35,38 @@ class DeliveryTry:
         """
         # In progress, so that a call of the game joins this try instead of making another.
         with self._context.single_flight.begin(transfer.key):
-            change = await self._try(operator, transfer, resume_at)
-            changed = await self._context.journal(operator).change(change)
+            change = await self._try(far_side, transfer, resume_at)
+            changed = await self._context.journal(far_side).change(change)
         crash_point("delivery.recorded")
         if changed.moved:
             self._count(change)
         if change.due_at is not None:
-            self._context.wake(operator.name, change.due_at)
+            self._context.wake(far_side.name, far_side.recipient, change.due_at)
         # Not moved: another instance or a person has changed the row meanwhile. That change stays, ours is not written
         # (test_a_delivery_whose_lease_was_lost_changes_nothing).
         return changed.transfer or transfer
 
-    async def recover(self, operator: Operator, transfer: Transfer) -> Transfer | None:
+    async def recover(self, far_side: FarSide, transfer: Transfer) -> Transfer | None:
         """Decides to roll back a hold whose sender is gone, since nobody knows whether the operator took it.
 
         Returns the row, None if somebody else has moved it meanwhile. Raises `JournalUnavailable`.
         """
         reason = self._context.reasons.from_gateway(f"{transfer.direction} interrupted: its outcome was never recorded")
-        change = rules.roll_back_orphan(transfer, self._context.lease(operator), reason, self._context.clock.now())
-        changed = await self._context.journal(operator).change(change)
+        change = rules.roll_back_orphan(transfer, self._context.lease(far_side), reason, self._context.clock.now())
+        changed = await self._context.journal(far_side).change(change)
         crash_point("delivery.recovered")
         if not changed.moved:
             return None
         self._context.reasons.count(transfer.operator, reason)
         return changed.transfer
 
-    async def _try(self, operator: Operator, transfer: Transfer, resume_at: float | None) -> Change:
+    async def _try(self, far_side: FarSide, transfer: Transfer, resume_at: float | None) -> Change:
         now = self._context.clock.now
         decision = rules.DECISION_OF_DELIVERY[transfer.state]
-        call = END_CALL[transfer.direction, decision]
-        plan = operator.settings.delivery
+        call = far_side.end_call(transfer.direction, decision)
+        plan = far_side.delivery
         try:
-            async with operator.admit(CallGroup.ENDS) as admission:
+            async with far_side.admit(far_side.ends) as admission:
                 crash_point("delivery.admitted")
                 asked_at = now()
                 outcome = await admission.attempt(call, rules.for_try(transfer, plan, asked_at))
@@ -77,7 +75,7 @@ class DeliveryTry:
             until = refused.retry_at + PROBE_SPREAD_S * self._context.random_share()
             return rules.postpone(transfer, until, now(), resume_at)
         crash_point("delivery.answered")
-        self._context.metrics.delivery_tried(operator.name, decision, outcome.verdict)
+        self._context.metrics.delivery_tried(far_side.name, rules.told(transfer.key, decision), outcome.verdict)
         if transfer.missing_at is not None:
             # The very time that decided what the operator was asked decides what its answer is worth.
             outcome = msgspec.structs.replace(outcome, at=asked_at)
@@ -90,9 +88,9 @@ class DeliveryTry:
     def _count(self, change: Change) -> None:
         operator, direction, id = change.key
         if change.to in FINAL:
-            self._context.metrics.delivered(operator, rules.DECISION_OF_END[change.to])
+            self._context.metrics.delivered(operator, rules.told(change.key, rules.DECISION_OF_END[change.to]))
             self._context.metrics.ended(operator, direction, change.to)
         elif change.to is State.PARKED and change.wants is not None:
             crash_point("delivery.parked")
-            self._context.metrics.parked(operator, change.wants)
+            self._context.metrics.parked(operator, rules.told(change.key, change.wants))
             log.error("parked", operator=operator, direction=direction, id=id, wants=change.wants)

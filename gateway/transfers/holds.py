@@ -16,9 +16,10 @@ from gateway.journal.writes import Inserted
 from gateway.money import Money
 from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import Refused
-from gateway.operators.operator import Admission, Operator
+from gateway.operators.far_side import Admission
+from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
-from gateway.records import Key, Session, State, Transfer, Verdict
+from gateway.records import Key, Recipient, Session, State, Transfer, Verdict
 from gateway.telemetry.call_context import note_session
 from gateway.transfers import refusals, rules, states
 from gateway.transfers.balances import Balances
@@ -161,7 +162,7 @@ class Holds:
         if outcome.unwritten:
             self._context.metrics.ended(operator.name, transfer.direction, change.to)
         else:
-            self._context.wake(operator.name, now)
+            self._context.wake(operator.name, Recipient.OPERATOR, now)
         crash_point("hold.refused")
         raise refusals.failed_hold(transfer, attempt, unwritten=outcome.unwritten)
 

@@ -21,6 +21,7 @@ from gateway.operators.outcome import Outcome
 from gateway.records import (
     Attempt,
     Decision,
+    Direction,
     Fate,
     Key,
     Reason,
@@ -32,7 +33,7 @@ from gateway.records import (
 from gateway.settings import DeliverySettings
 from gateway.transfers.schedule import next_try
 from gateway.transfers.states import DELIVERED, DELIVERING
-from gateway.wire.calls import WalletCall
+from gateway.wire.calls import MoneyCall
 
 DECISION_OF_DELIVERY: Final = {state: decision for decision, state in DELIVERING.items()}
 DECISION_OF_END: Final = {state: decision for decision, state in DELIVERED.items()}
@@ -148,7 +149,12 @@ def wanted_decision(transfer: Transfer) -> Decision:
     return decision
 
 
-def build_attempt(call: WalletCall, outcome: Outcome, transfer: Transfer, instance: str) -> Attempt:
+def told(key: Key, decision: Decision) -> str:
+    """What a delivery tells its far side, as metrics name it: a decision, or of a payment."""
+    return key.direction if key.direction is Direction.PAYMENT else decision
+
+
+def build_attempt(call: MoneyCall, outcome: Outcome, transfer: Transfer, instance: str) -> Attempt:
     """What is kept of one try, made with the transfer's session."""
     session = outcome.session or transfer.session
     return Attempt(
@@ -159,8 +165,9 @@ def build_attempt(call: WalletCall, outcome: Outcome, transfer: Transfer, instan
         kind=outcome.kind or "",
         detail=outcome.text,
         instance=instance,
-        player=session.player_id,
-        session=_session_label(transfer),
+        # Nobody is asked for a payment's session: the player has paid elsewhere.
+        player="" if transfer.direction is Direction.PAYMENT else session.player_id,
+        session="" if transfer.direction is Direction.PAYMENT else _session_label(transfer),
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.journal.writes import Change
 from gateway.money import Money
+from gateway.operators.far_side import FarSide
 from gateway.operators.operator import Operator
 from gateway.records import FINAL, Decision, Direction, Transfer
 from gateway.transfers import rules
@@ -45,19 +46,19 @@ class TracedDeliveryTry(DeliveryTry):
         super().__init__(context)
         self._tracing = tracing
 
-    async def deliver(self, operator: Operator, transfer: Transfer, resume_at: float | None = None) -> Transfer:
+    async def deliver(self, far_side: FarSide, transfer: Transfer, resume_at: float | None = None) -> Transfer:
         attributes: dict[str, str | int] = {
-            "mm_gateway.operator": operator.name,
+            "mm_gateway.operator": far_side.name,
             "mm_gateway.direction": transfer.direction,
             "mm_gateway.decision": rules.DECISION_OF_DELIVERY[transfer.state],
             "mm_gateway.transfer.id": transfer.id,
             "mm_gateway.tries": transfer.tries,
         }
         with self._tracing.try_span(transfer.key, attributes):
-            return await super().deliver(operator, transfer, resume_at)
+            return await super().deliver(far_side, transfer, resume_at)
 
-    async def _try(self, operator: Operator, transfer: Transfer, resume_at: float | None) -> Change:
-        change = await super()._try(operator, transfer, resume_at)
+    async def _try(self, far_side: FarSide, transfer: Transfer, resume_at: float | None) -> Change:
+        change = await super()._try(far_side, transfer, resume_at)
         # Refused by the bulkhead, if there is no attempt: nothing was sent.
         verdict = "refused" if change.attempt is None else str(change.attempt.verdict)
         self._tracing.current.set_attributes({"mm_gateway.state": change.to, "mm_gateway.verdict": verdict})

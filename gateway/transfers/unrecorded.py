@@ -18,7 +18,7 @@ from gateway.journal.interface import JournalUnavailable
 from gateway.journal.writes import Change, Changed
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
-from gateway.records import FINAL, Reason, State, Transfer
+from gateway.records import FINAL, Reason, Recipient, State, Transfer
 from gateway.transfers import rules
 from gateway.transfers.context import Context
 
@@ -95,7 +95,7 @@ class UnrecordedOutcomes:
             if change.to in FINAL:
                 self._context.metrics.ended(operator.name, change.key.direction, change.to)
             else:
-                self._context.wake(operator.name, change.at)
+                self._context.wake(operator.name, Recipient.OPERATOR, change.at)
         return changed
 
     async def _write_until_durable(self, operator: Operator, change: Change) -> Changed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from gateway.records import Decision, Direction
+from gateway.records import WALLET_DIRECTIONS, Decision, Direction
 
 
 class WalletCall(StrEnum):
@@ -21,11 +21,20 @@ class WalletCall(StrEnum):
     ROLLBACK_DEPOSIT = "rollbackDeposit"
 
 
+class PaymentCall(StrEnum):
+    """The one call that the gateway makes at the game itself: it tells of a payment (`direction` payment)."""
+
+    DELIVER = "deliverPayment"
+
+
+MoneyCall = WalletCall | PaymentCall
+"""What is called at an operator or at the game; only some of the wallet's move money."""
+
 LOOK_UP: Final = "lookUp"
 """The question what became of a transfer, beside these: no game asks it, the gateway asks an operator."""
 
 HOLD_CALL: Final = {Direction.WITHDRAW: WalletCall.WITHDRAW, Direction.DEPOSIT: WalletCall.DEPOSIT}
-"""The call that opens a transfer of each direction."""
+"""The call that opens a transfer of each of the wallet's directions."""
 
 END_CALL: Final = {
     (Direction.WITHDRAW, Decision.CONFIRM): WalletCall.CONFIRM_WITHDRAWAL,
@@ -33,7 +42,7 @@ END_CALL: Final = {
     (Direction.DEPOSIT, Decision.CONFIRM): WalletCall.CONFIRM_DEPOSIT,
     (Direction.DEPOSIT, Decision.ROLLBACK): WalletCall.ROLLBACK_DEPOSIT,
 }
-"""The call that ends a transfer, by its direction and the decision."""
+"""The call that ends a wallet's transfer, by its direction and the decision."""
 
 HOLDS: Final = frozenset(HOLD_CALL.values())
-ROLLBACKS: Final = frozenset(END_CALL[direction, Decision.ROLLBACK] for direction in Direction)
+ROLLBACKS: Final = frozenset(END_CALL[direction, Decision.ROLLBACK] for direction in WALLET_DIRECTIONS)

@@ -26,7 +26,7 @@ from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
 from gateway.operators.safe_text import TEXT_LIMIT
-from gateway.records import Direction, State, Verdict
+from gateway.records import WALLET_DIRECTIONS, Direction, State, Verdict
 from gateway.sandbox.simulated import Simulated
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
@@ -70,7 +70,7 @@ QUANTUM_WORDS: Final = (
 
 
 def _uuids() -> list[bytes]:
-    transfers = [a_transfer(direction=direction) for direction in Direction]
+    transfers = [a_transfer(direction=direction) for direction in WALLET_DIRECTIONS]
     steps = ("hold", "confirm", "rollback")
     asked = [transfer_uuid(NAMESPACE, transfer, step, "request") for transfer in transfers for step in steps]
     balance = derived_uuid(NAMESPACE, SESSION.operator, SESSION.token, "balance", "request")

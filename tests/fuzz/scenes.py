@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from gateway.money import money
 from gateway.operators import Adapter, Headers, Http, HttpResponse, Kind, Receipt
 from gateway.operators.registry import adapter as adapter_of
-from gateway.records import Direction, Session, State, Transfer
+from gateway.records import WALLET_DIRECTIONS, Direction, Session, State, Transfer
 from gateway.sandbox.faults import Ending, Fault, FaultRule, FaultyOperator
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.simulated import Act, Manner, Request, Simulated, Unknown, simulated_operators
@@ -145,7 +145,7 @@ class _Play:
         player = run(lambda: self.adapter.verify_session(self.session))
         self.session = replace(self.session, player_id=player.player_id, memory=player.memory)
         yield from self._scene(Act.BALANCE, Direction.WITHDRAW, self.adapter.get_balance, self.session)
-        for direction in Direction:
+        for direction in WALLET_DIRECTIONS:
             if direction is Direction.WITHDRAW or type(self.adapter).deposit is not Adapter.deposit:
                 yield from self._transfer_scenes(direction)
 

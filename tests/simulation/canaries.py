@@ -399,7 +399,7 @@ CANARIES: Final = (
     ),
     Canary(
         "what was written counts as never written",
-        (Edit("gateway.operators.operator:Operator._attempt", "not use.written and verdict in _PROVING", "True"),),
+        (Edit("gateway.operators.operator:Operator._attempt", "not use.written and verdict in PROVING", "True"),),
     ),
     Canary(
         "the refused rollback of a refused hold is no end",

@@ -22,7 +22,17 @@ from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.writes import Change, CheckWritable, Claim, Insert, Inserted, Write
-from gateway.records import Key, KeyedReason, ReasonTotal, Session, State, Timeline, Transfer, UnfinishedCount
+from gateway.records import (
+    Key,
+    KeyedReason,
+    ReasonTotal,
+    Recipient,
+    Session,
+    State,
+    Timeline,
+    Transfer,
+    UnfinishedCount,
+)
 from gateway.telemetry.metrics import Metrics
 from tests.simulation.dice import Dice
 from tests.simulation.disk import Disk
@@ -274,8 +284,8 @@ class SimulatedJournal(GroupedWrites):
     async def find_session(self, operator: str, token: str) -> Session | None:
         return self._reading().find_session(operator, token)
 
-    async def next_due(self, operator: str) -> float | None:
-        return self._reading().next_due(operator)
+    async def next_due(self, operator: str, recipient: Recipient = Recipient.OPERATOR) -> float | None:
+        return self._reading().next_due(operator, recipient)
 
     async def timeline(self, key: Key) -> Timeline | None:
         return self._reading().timeline(key)

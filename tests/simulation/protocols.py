@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.operators import Adapter
 from gateway.operators.registry import adapter
-from gateway.records import Direction
+from gateway.records import WALLET_DIRECTIONS
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.simulated import Act, Meaning, Simulated, simulated_operators
 from gateway.sandbox.stores import MemoryStore
@@ -75,7 +75,7 @@ def rules_ends_out(protocol: str) -> bool:
         simulated.meaning(code, act, direction) is Meaning.PARK
         for code in simulated.codes()
         for act in (Act.CONFIRM, Act.ROLLBACK)
-        for direction in Direction
+        for direction in WALLET_DIRECTIONS
     )
 
 

@@ -12,7 +12,7 @@ from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.writes import CheckWritable
-from gateway.records import Key, KeyedReason, ReasonTotal, Session, Timeline, Transfer, UnfinishedCount
+from gateway.records import Key, KeyedReason, ReasonTotal, Recipient, Session, Timeline, Transfer, UnfinishedCount
 from gateway.telemetry.metrics import Metrics
 
 
@@ -56,9 +56,9 @@ class InlineJournal(GroupedWrites):
         self._require()
         return self._reads.find_session(operator, token)
 
-    async def next_due(self, operator: str) -> float | None:
+    async def next_due(self, operator: str, recipient: Recipient = Recipient.OPERATOR) -> float | None:
         self._require()
-        return self._reads.next_due(operator)
+        return self._reads.next_due(operator, recipient)
 
     async def timeline(self, key: Key) -> Timeline | None:
         self._require()

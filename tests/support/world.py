@@ -44,7 +44,7 @@ class Instance:
             metrics=self.metrics,
             clock=self.clock,
             instance=name,
-            wake=lambda _, due_at: self.delivery.wake(due_at),
+            wake=lambda *whose_and_when: self.delivery.wake(whose_and_when[-1]),
             holds_lease_since=lambda _, at: self.housekeeping.holds_lease_since(at),
             random_share=lambda: 0.5,
         )

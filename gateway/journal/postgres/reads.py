@@ -21,6 +21,7 @@ from gateway.records import (
     KeyedReason,
     Reason,
     ReasonTotal,
+    Recipient,
     RowCounts,
     Session,
     State,
@@ -54,8 +55,8 @@ class PostgresReads:
                 return self._rows.session(operator, player_id, sealed, seen_at)
         return None
 
-    async def next_due(self, operator: str) -> float | None:
-        records = await self._fetch(SQL["next_due"], operator)
+    async def next_due(self, operator: str, recipient: Recipient = Recipient.OPERATOR) -> float | None:
+        records = await self._fetch(SQL["next_due"], operator, recipient)
         return records[0][0] if records else None
 
     async def timeline(self, key: Key) -> Timeline | None:

@@ -52,6 +52,7 @@ SELECT player_id, session, seen_at FROM sessions WHERE digest = $1 AND operator 
 -- name: next_due
 SELECT due_at FROM transfers
 WHERE operator = $1 AND due_at IS NOT NULL AND state IN ('sending', 'confirming', 'rolling_back')
+    AND CASE direction WHEN 'payment' THEN 'game' ELSE 'operator' END = $2
 ORDER BY due_at LIMIT 1
 
 -- name: last_lease

@@ -22,6 +22,7 @@ from gateway.records import (
     Key,
     KeyedReason,
     ReasonTotal,
+    Recipient,
     RowCounts,
     Session,
     StoredSession,
@@ -74,8 +75,8 @@ class SqliteJournal(GroupedWrites):
     async def find_session(self, operator: str, token: str) -> Session | None:
         return await self._short_thread.call(self._short.find_session, operator, token)
 
-    async def next_due(self, operator: str) -> float | None:
-        return await self._short_thread.call(self._short.next_due, operator)
+    async def next_due(self, operator: str, recipient: Recipient = Recipient.OPERATOR) -> float | None:
+        return await self._short_thread.call(self._short.next_due, operator, recipient)
 
     async def timeline(self, key: Key) -> Timeline | None:
         return await self._long_thread.call(self._long.timeline, key)

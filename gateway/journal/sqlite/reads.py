@@ -22,6 +22,7 @@ from gateway.records import (
     Key,
     KeyedReason,
     ReasonTotal,
+    Recipient,
     RowCounts,
     Session,
     State,
@@ -62,8 +63,8 @@ class SqliteReads:
                 return self._rows.session(operator, player_id, sealed, seen_at)
         return None
 
-    def next_due(self, operator: str) -> float | None:
-        due_at: float | None = self._fetch(SQL["next_due"], (operator,))[0][0]
+    def next_due(self, operator: str, recipient: Recipient = Recipient.OPERATOR) -> float | None:
+        due_at: float | None = self._fetch(SQL["next_due"], (operator, recipient))[0][0]
         return due_at
 
     def timeline(self, key: Key) -> Timeline | None:
@@ -98,7 +99,9 @@ class SqliteReads:
                 abandoned=abandoned,
             )
             for operator, state, *counts in rows
-            for direction, (count, oldest_at, abandoned) in zip(Direction, (counts[:3], counts[3:]), strict=True)
+            for direction, (count, oldest_at, abandoned) in zip(
+                Direction, (counts[:3], counts[3:6], counts[6:]), strict=True
+            )
             if count
         ]
 

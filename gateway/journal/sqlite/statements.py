@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.journal.rows import ATTEMPT_COLUMNS, REASON_COLUMNS, TRANSFER_COLUMNS
 from gateway.journal.statements import load_statements, parameters
-from gateway.records import CLAIMABLE, FINAL, State
+from gateway.records import CLAIMABLE, FINAL, Direction, Recipient, State
 
 UNFINISHED: Final = tuple(state for state in State if state not in FINAL)
 
@@ -30,5 +30,6 @@ SQL: Final = load_statements(
         "is_claimable": f"state IN ({_quote(CLAIMABLE)})",
         "is_final": f"state IN ({_quote(FINAL)})",
         "is_unfinished": f"state NOT IN ({_quote(FINAL)})",
+        "is_for": f"iif(direction = '{Direction.PAYMENT}', '{Recipient.GAME}', '{Recipient.OPERATOR}') =",
     },
 )

@@ -34,7 +34,8 @@ UPDATE transfers SET
     state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = ?, decided_at = ?, fate = ?,
     missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, rollback_reason = ?,
     player_id = coalesce(?, player_id), session = coalesce(?, session),
-    spare_session = CASE WHEN ? THEN ? ELSE spare_session END, memory = nullif(coalesce(?, memory), '{}')
+    spare_session = CASE WHEN ? THEN ? ELSE spare_session END, memory = nullif(coalesce(?, memory), '{}'),
+    first_ended_at = coalesce(first_ended_at, CASE WHEN {is_final} THEN changed_at END)
 WHERE number = ? AND revision = ? AND {by_key}
 
 -- name: save_session
@@ -48,13 +49,13 @@ SELECT player_id, session, seen_at FROM sessions WHERE digest = ? AND operator =
 -- name: due
 -- One range of the index for each state: SQLite merges them in their order and sorts nothing (docs/decisions/012-sqlite-schema.md).
 SELECT number, {transfer} FROM transfers
-WHERE operator = ?1 AND state = 'sending' AND {is_unfinished} AND due_at <= ?2
+WHERE operator = ?1 AND state = 'sending' AND {is_unfinished} AND due_at <= ?2 AND {is_for} ?4
 UNION ALL
 SELECT number, {transfer} FROM transfers
-WHERE operator = ?1 AND state = 'confirming' AND {is_unfinished} AND due_at <= ?2
+WHERE operator = ?1 AND state = 'confirming' AND {is_unfinished} AND due_at <= ?2 AND {is_for} ?4
 UNION ALL
 SELECT number, {transfer} FROM transfers
-WHERE operator = ?1 AND state = 'rolling_back' AND {is_unfinished} AND due_at <= ?2
+WHERE operator = ?1 AND state = 'rolling_back' AND {is_unfinished} AND due_at <= ?2 AND {is_for} ?4
 ORDER BY due_at LIMIT ?3
 
 -- name: claim
@@ -62,11 +63,12 @@ UPDATE transfers SET owner = ?, due_at = ?, revision = revision + 1 WHERE number
 
 -- name: next_due
 SELECT min(due_at) FROM (
-    SELECT min(due_at) AS due_at FROM transfers WHERE operator = ?1 AND state = 'sending' AND {is_unfinished}
+    SELECT min(due_at) AS due_at FROM transfers
+    WHERE operator = ?1 AND state = 'sending' AND {is_unfinished} AND {is_for} ?2
     UNION ALL
-    SELECT min(due_at) FROM transfers WHERE operator = ?1 AND state = 'confirming' AND {is_unfinished}
+    SELECT min(due_at) FROM transfers WHERE operator = ?1 AND state = 'confirming' AND {is_unfinished} AND {is_for} ?2
     UNION ALL
-    SELECT min(due_at) FROM transfers WHERE operator = ?1 AND state = 'rolling_back' AND {is_unfinished}
+    SELECT min(due_at) FROM transfers WHERE operator = ?1 AND state = 'rolling_back' AND {is_unfinished} AND {is_for} ?2
 )
 
 -- name: renew_lease
@@ -142,7 +144,10 @@ SELECT operator, state,
     count(*) FILTER (WHERE direction = 'withdraw' AND opened_at < ?1),
     count(*) FILTER (WHERE direction = 'deposit'),
     min(opened_at) FILTER (WHERE direction = 'deposit'),
-    count(*) FILTER (WHERE direction = 'deposit' AND opened_at < ?1)
+    count(*) FILTER (WHERE direction = 'deposit' AND opened_at < ?1),
+    count(*) FILTER (WHERE direction = 'payment'),
+    min(opened_at) FILTER (WHERE direction = 'payment'),
+    count(*) FILTER (WHERE direction = 'payment' AND opened_at < ?1)
 FROM transfers WHERE {is_unfinished} GROUP BY operator, state
 
 -- name: list_transfers

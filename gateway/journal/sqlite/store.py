@@ -252,7 +252,7 @@ class SqliteStore:
         )
 
     def _claim(self, write: Claim) -> list[Transfer]:
-        due = self._connection.execute(SQL["due"], (write.operator, write.now, write.limit)).fetchall()
+        due = self._connection.execute(SQL["due"], (write.operator, write.now, write.limit, write.recipient)).fetchall()
         claims = [(write.owner, write.lease_until, row_id) for row_id, *_ in due]
         self._connection.executemany(SQL["claim"], claims)
         return [self._claimed_transfer(write, row_id, row) for row_id, *row in due]

@@ -25,7 +25,7 @@ from gateway.journal.writes import (
 )
 from gateway.money import money
 from gateway.reasons import Source
-from gateway.records import CLAIMABLE, Decision, Fate, Instance, Reason, State, Timeline, Transfer
+from gateway.records import CLAIMABLE, Decision, Direction, Fate, Instance, Reason, Recipient, State, Timeline, Transfer
 from gateway.transitions import PREDECESSORS
 from tests.support.journals import (
     ACME,
@@ -78,6 +78,7 @@ FULL: Final = {
     "session": FIRST,
     "spare_session": SECOND,
     "memory": MEMORY,
+    "first_ended_at": NOW + 4,
 }
 """A row in which every field that may be empty is not."""
 
@@ -132,6 +133,14 @@ CASES: Final = {
     "a balance of 0 is a balance": a_case(FULL, hold_balance=money("0", "XAG"), end_balance=money("0", "XAG")),
     "the fate unknown is given, not kept": a_case(FULL, fate=Fate.UNKNOWN),
     "a time before the last change is written": a_case({"changed_at": NOW + 50}, at=NOW),
+    # When it had ended.
+    "a row that had ended is opened again, and keeps when that was": a_case(
+        {"state": State.ROLLED_BACK, "changed_at": NOW + 5}, allowed=(State.ROLLED_BACK,)
+    ),
+    "a row that is opened again once more keeps the first time": a_case(
+        {"state": State.ROLLED_BACK, "changed_at": NOW + 5, "first_ended_at": NOW + 4}, allowed=(State.ROLLED_BACK,)
+    ),
+    "a row that ends has not been opened again": a_case({}, State.ROLLED_BACK),
     # Sessions.
     "a session comes with its spare one": a_case({"session": FIRST}, session=SECOND, spare_session=FIRST),
     "a session without a spare one clears that": a_case(FULL, session=THIRD),
@@ -307,6 +316,8 @@ def released(transfer: Transfer, due_at: float) -> Transfer:
 
 CLAIM: Final = Claim(operator=ACME, owner="me", now=NOW, lease_until=NOW + 30, limit=9)
 LIMITED: Final = msgspec.structs.replace(CLAIM, limit=2)
+FOR_THE_GAME: Final = msgspec.structs.replace(CLAIM, recipient=Recipient.GAME)
+PAYMENT = due("9", NOW, State.CONFIRMING, direction=Direction.PAYMENT)
 EARLY, LATE, LATER = due("1", NOW - 3), due("2", NOW - 2), due("3", NOW - 1)
 DEAD, ALIVE = owned("1", "dead"), owned("2", "alive")
 ENDED, YOUNG = a_transfer("1", state=State.CONFIRMED), a_transfer("2", state=State.CONFIRMED, changed_at=NOW + 5)
@@ -342,6 +353,10 @@ PLAYS: Final = {
         for state in sorted(set(State) - set(CLAIMABLE))
     },
     "a claim of a row with a memory": Play([REMEMBERED], CLAIM, [claimed(REMEMBERED)], {"1": claimed(REMEMBERED)}),
+    "a claim takes no payment for the operator": Play([PAYMENT], CLAIM, []),
+    "a claim takes payments alone for the game": Play(
+        [PAYMENT, EARLY], FOR_THE_GAME, [claimed(PAYMENT)], {"9": claimed(PAYMENT)}
+    ),
     "a claim of what is due later": Play([due("1", NOW + 0.001)], CLAIM, []),
     "a claim of what is never due": Play([a_transfer("1")], CLAIM, []),
     "a claim at another operator": Play([due("1", NOW, operator="globex")], CLAIM, []),

@@ -7,7 +7,7 @@ from collections import Counter
 
 from gateway.journal.copy import CopyableJournal
 from gateway.journal.writes import Change, Claim
-from gateway.records import State
+from gateway.records import Direction, Recipient, State
 from tests.support.journals import ACME, NOW, Journals, a_change, a_transfer, key_of, put
 
 ROWS = 20_000
@@ -83,6 +83,14 @@ async def test_next_due_is_the_earliest_that_can_be_claimed(journal: CopyableJou
     await journal.insert(a_transfer("4", state=State.CONFIRMING, due_at=NOW + 5))
     await journal.insert(a_transfer("5", operator="globex", due_at=NOW))
     assert await journal.next_due(ACME) == NOW + 5
+
+
+async def test_next_due_for_the_game_is_the_earliest_payment(journal: CopyableJournal) -> None:
+    await put(journal, a_transfer("1", state=State.CONFIRMING, due_at=NOW))
+    assert await journal.next_due(ACME, Recipient.GAME) is None
+    await journal.insert(a_transfer("2", direction=Direction.PAYMENT, state=State.CONFIRMING, due_at=NOW - 5))
+    assert await journal.next_due(ACME, Recipient.GAME) == NOW - 5
+    assert await journal.next_due(ACME) == NOW
 
 
 async def test_of_two_that_confirm_and_roll_back_at_once_one_wins(journal: CopyableJournal) -> None:

@@ -136,13 +136,13 @@ async def migrated(old: Journals) -> CopyableJournal:
 
 async def test_an_old_journal_is_refused_with_what_to_do(old: Journals, version: int) -> None:
     with pytest.raises(
-        SchemaMismatch, match=rf"version {version}, older than this gateway's 3: run `mm-gateway migrate`"
+        SchemaMismatch, match=rf"version {version}, older than this gateway's 4: run `mm-gateway migrate`"
     ):
         await old.open()
 
 
 async def test_the_missing_migrations_are_applied_in_order(old: Journals, version: int) -> None:
-    names = ["0001_journal.sql", "0002_sessions_and_repeats.sql", "0003_transfer_memory.sql"]
+    names = ["0001_journal.sql", "0002_sessions_and_repeats.sql", "0003_transfer_memory.sql", "0004_payments.sql"]
     assert await migrate_journal(old.settings()) == names[version:]
     assert await migrate_journal(old.settings()) == []
 

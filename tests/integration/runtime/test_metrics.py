@@ -60,7 +60,7 @@ async def test_a_gateway_shows_itself_before_the_first_call(tmp_path: Path, far:
 async def test_the_next_delivery_is_seen_coming_and_overdue(tmp_path: Path, far: FarOperator) -> None:
     acme = operator_to(far, delivery={"schedule": [0.0, 600.0], "jitter": 0.0})
     async with running(settings_for(tmp_path, {"acme": acme})) as gateway:
-        due = await value(gateway, "delivery_due_seconds", operator="acme")
+        due = await value(gateway, "delivery_due_seconds", operator="acme", recipient="operator")
         assert due is not None
         assert math.isnan(due)
         await gateway.call(WalletCall.WITHDRAW)
@@ -69,7 +69,7 @@ async def test_the_next_delivery_is_seen_coming_and_overdue(tmp_path: Path, far:
         # Until the loop looks again, the end of the last try's lease counts as due.
         about = pytest.approx(600, abs=30)
         async with asyncio.timeout(20):
-            while await value(gateway, "delivery_due_seconds", operator="acme") != about:  # noqa: ASYNC110 - as above
+            while await value(gateway, "delivery_due_seconds", operator="acme", recipient="operator") != about:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.05)
 
 

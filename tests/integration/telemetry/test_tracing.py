@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.money import money
-from gateway.records import Decision, Direction, Key
+from gateway.records import Decision, Direction, Key, Recipient
 from gateway.runtime import Runtime
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.sandbox.faults import Fault
@@ -311,6 +311,6 @@ async def test_what_no_call_has_decided_here_has_nothing_to_link_to(
         decided = rules.decide(key, Decision.ROLLBACK, lease, now, amount=None, reason=None)
         assert (await gateway.runtime._journals.open["default"].change(decided)).moved
         far.go_wrong(Fault.ERROR_BEFORE, WalletCall.ROLLBACK_WITHDRAWAL, times=1)
-        gateway.runtime._operators._delivery_loops["acme"].wake(now)
+        gateway.runtime._operators._delivery_loops["acme", Recipient.OPERATOR].wake(now)
         tries = await traces.named("delivery try", 2)
         assert [(each.parent, each.links, each.failed) for each in tries] == [("", [], True), ("", [], False)]

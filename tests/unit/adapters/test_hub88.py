@@ -22,6 +22,7 @@ from gateway.operators import (
     Unclear,
     Unmapped,
 )
+from gateway.records import WALLET_DIRECTIONS
 from gateway.toolbox import is_rsa_sha256_base64, read_rsa_key
 from tests.support.adapters import ScriptedHttp, answer
 from tests.support.transfers import SESSION, TOKEN, a_transfer
@@ -173,7 +174,7 @@ async def test_amounts_are_counted_in_hundred_thousandths(amount: str, units: in
 
 
 @pytest.mark.parametrize("amount", ["0.000001", "1.123456", "92233720368547.75808", "1234567890123456.78"])
-@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("direction", WALLET_DIRECTIONS)
 async def test_an_amount_that_cannot_be_written_is_declined_and_nothing_is_sent(
     direction: Direction, amount: str
 ) -> None:

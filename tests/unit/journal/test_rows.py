@@ -24,6 +24,7 @@ TIME = st.floats(allow_nan=False, allow_infinity=False)
 AMOUNT = st.decimals(allow_nan=False, allow_infinity=False, places=12, min_value=-(10**25), max_value=10**25)
 MONEY = st.builds(Money, AMOUNT, TEXT)
 COUNT = st.integers(0, 2**31 - 1)
+MEMORY = TRANSFER_COLUMNS.index("memory")
 
 
 @st.composite
@@ -59,6 +60,7 @@ def transfers(draw: st.DrawFn) -> Transfer:
         "rollback_reason": st.none() | TEXT,
         "spare_session": st.none() | sessions(TEXT.filter(bool)),
         "memory": st.dictionaries(TEXT, TEXT, max_size=3),
+        "first_ended_at": st.none() | TIME,
     }
     return Transfer(operator=operator, **{name: draw(strategy) for name, strategy in fields.items()})
 
@@ -136,14 +138,15 @@ def test_a_spare_session_whose_key_is_gone_is_none() -> None:
 
 def test_a_memory_is_plain_json_and_an_empty_one_nothing() -> None:
     kept = Rows(Sealer([b"k" * 32]))
-    assert kept.of_transfer(a_transfer(memory={"transaction": "t-1"}))[-1] == '{"transaction":"t-1"}'
-    assert kept.of_transfer(a_transfer())[-1] is None
+    assert kept.of_transfer(a_transfer(memory={"transaction": "t-1"}))[MEMORY] == '{"transaction":"t-1"}'
+    assert kept.of_transfer(a_transfer())[MEMORY] is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", '"t-1"', '{"transaction":1}', '{"transaction":"\\ud800"}'])
 def test_a_memory_that_was_overwritten_by_something_else_is_empty_and_said(text: str) -> None:
     kept = Rows(Sealer())
-    row = (*kept.of_transfer(a_transfer("1\x00", memory={"transaction": "t-1"}))[:-1], text)
+    row = list(kept.of_transfer(a_transfer("1\x00", memory={"transaction": "t-1"})))
+    row[MEMORY] = text
     with capture_logs() as logs:
         assert kept.transfer(row) == a_transfer("1\x00")
     assert [(log["event"], log["operator"], log["id"]) for log in logs] == [

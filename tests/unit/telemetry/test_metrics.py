@@ -226,6 +226,7 @@ def touch_everything(metrics: Metrics) -> None:
     metrics.ended("acme", "withdraw", "confirmed")
     metrics.rollback_reason("acme", "game", "other")
     metrics.late_arrival("acme")
+    metrics.payment("acme", "received")
     metrics.commit("default", 1, 0.1)
     metrics.commit_failed("default")
     metrics.journal_refused("default")

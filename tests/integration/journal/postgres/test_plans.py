@@ -27,6 +27,7 @@ VARIABLES = {
     "one.before": "double precision",
     'one."limit"': "integer",
     "one.place": "integer",
+    "one.recipient": "text",
 }
 
 # Within a function, since asyncpg would want values for the parameters.
