@@ -121,7 +121,8 @@ def test_every_counter_whose_labels_are_known_is_there_before_anything_happens(
     metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.telemetry.metrics.dropped_lines", lambda: 0)  # the process's, not this gateway's
-    metrics.start_operator("acme", ["timeout", "other"], objectives_of(ObjectiveSettings(calls=0.999, latency=0.3)))
+    objectives = objectives_of(ObjectiveSettings(calls=0.999, latency=0.3))
+    metrics.start_operator("acme", ["timeout", "other"], objectives, payments=True)
     metrics.start_journal("default")
     born = counters(metrics)
     assert set(born.values()) == {0}
