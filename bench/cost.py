@@ -35,7 +35,7 @@ from gateway.telemetry import logs
 
 WARM_UP: Final = 20
 FLOWS_PLAYED: Final = 60
-TOKEN: Final = "bench-session-0000"  # noqa: S105 - the bench's own session
+TOKEN: Final = "bench-session-0000"
 
 T = TypeVar("T")
 

@@ -35,7 +35,7 @@ class Program:
     ) -> None:
         self.log = log
         with log.open("ab") as out:
-            self._process = subprocess.Popen(  # noqa: S603 - the bench's own list of programs
+            self._process = subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if piped else out,
@@ -104,7 +104,7 @@ class Program:
 def run(command: Sequence[str | Path], log: Path, **options: Any) -> None:
     """Runs a program to its end. Raises `BenchError` if its exit status is not 0."""
     with log.open("ab") as out:
-        done = subprocess.run([str(part) for part in command], check=False, stdout=out, stderr=out, **options)  # noqa: S603 - the bench's own list of programs
+        done = subprocess.run([str(part) for part in command], check=False, stdout=out, stderr=out, **options)
     if done.returncode:
         raise BenchError(f"{command[0]} failed: {log.read_text(errors='replace')[-2000:]}")
 

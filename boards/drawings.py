@@ -49,7 +49,7 @@ def fill(made: Any, panel: Panel) -> None:
 
 
 def _stat(made: stat.Panel, _: Panel) -> None:
-    made.reduce_options(build.ReduceDataOptions().calcs(["last"]).values(False))  # noqa: FBT003 - the builder's signature
+    made.reduce_options(build.ReduceDataOptions().calcs(["last"]).values(False))
     made.color_mode(common.BigValueColorMode.BACKGROUND_SOLID).graph_mode(common.BigValueGraphMode.NONE)
     made.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
 
@@ -76,7 +76,7 @@ def _graph(made: timeseries.Panel, panel: Panel) -> None:
         build.VizLegendOptions()
         .display_mode(common.LegendDisplayMode.LIST)
         .placement(common.LegendPlacement.BOTTOM)
-        .show_legend(True)  # noqa: FBT003 - the builder's own signature
+        .show_legend(True)
     )
     made.tooltip(build.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING))
     if panel.steps:
@@ -92,7 +92,7 @@ def _coloured(colour: Colour) -> Iterable[DynamicConfigValue]:
 
 
 def _heatmap(made: heatmap.Panel, panel: Panel) -> None:
-    made.calculate(False).cell_gap(1)  # noqa: FBT003 - the builder's own signature
+    made.calculate(False).cell_gap(1)
     made.color(
         heatmap.HeatmapColorOptions()
         .mode(heatmaps.HeatmapColorMode.SCHEME)
@@ -108,7 +108,7 @@ def _heatmap(made: heatmap.Panel, panel: Panel) -> None:
 def _table(made: table.Panel, panel: Panel) -> None:
     made.cell_height(common.TableCellHeight.SM)
     made.transformations(list(_joined(panel.key.split(", "), panel.columns)))
-    made.sort_by([build.TableSortByFieldState().display_name(panel.columns[0].title).desc(True)])  # noqa: FBT003 - its own
+    made.sort_by([build.TableSortByFieldState().display_name(panel.columns[0].title).desc(True)])
     for column in panel.columns:
         made.override_by_name(column.title, list(_column(column)))
 
@@ -136,13 +136,13 @@ def _column(column: Column) -> Iterable[DynamicConfigValue]:
 
 
 def _states(made: statetimeline.Panel, _: Panel) -> None:
-    made.show_value(common.VisibilityMode.AUTO).row_height(0.8).merge_values(True)  # noqa: FBT003 - its own signature
-    made.legend(build.VizLegendOptions().show_legend(False))  # noqa: FBT003 - the builder's own signature
+    made.show_value(common.VisibilityMode.AUTO).row_height(0.8).merge_values(True)
+    made.legend(build.VizLegendOptions().show_legend(False))
     made.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
 
 
 def _bars(made: bargauge.Panel, panel: Panel) -> None:
-    made.reduce_options(build.ReduceDataOptions().calcs(["last"]).values(False))  # noqa: FBT003 - the builder's signature
+    made.reduce_options(build.ReduceDataOptions().calcs(["last"]).values(False))
     made.orientation(common.VizOrientation.HORIZONTAL).display_mode(common.BarGaugeDisplayMode.BASIC)
     made.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS)).min(0)
     if panel.maximum is not None:

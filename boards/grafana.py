@@ -61,7 +61,7 @@ def _dashboard(board: Board, runbooks: str) -> build.Dashboard:
 
 def _other_boards() -> build.DashboardLink:
     link = build.DashboardLink("Other boards").type(DashboardLinkType.DASHBOARDS).tags([TAG])
-    return link.as_dropdown(True).include_vars(True).keep_time(True)  # noqa: FBT003 - the builder's own signature
+    return link.as_dropdown(True).include_vars(True).keep_time(True)
 
 
 def _placed(board: Board) -> Iterable[PanelModel | RowPanel]:
@@ -117,7 +117,7 @@ def _target(panel: Panel, number: int, query: Query) -> Dataquery:
     if query.legend:
         target.legend_format(query.legend)
     if query.exemplars:
-        target.exemplar(True)  # noqa: FBT003 - the builder's own signature
+        target.exemplar(True)
     if panel.kind is Kind.TABLE:
         target.format(PromQueryFormat.TABLE)
     if panel.kind is Kind.HEATMAP:

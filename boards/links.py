@@ -17,7 +17,7 @@ def runbook(alert: str) -> Link:
     return Link(f"Runbook: {page.replace('-', ' ')}", f"${{runbooks}}/{page}.md")
 
 
-def board(name: str, title: str, operator: bool = True) -> Link:  # noqa: FBT001, FBT002 - a board has operators or not
+def board(name: str, title: str, operator: bool = True) -> Link:
     """Another board, for the same time and, where both have it, the same operator."""
     kept = f"{KEPT}&${{operator:queryparam}}" if operator else KEPT
     return Link(f"Board: {title}", f"/d/mm-gateway-{name}?{kept}")

@@ -75,6 +75,6 @@ class _Marks(Builder[model.AnnotationQuery]):
     def build(self) -> model.AnnotationQuery:
         known = build.AnnotationQuery().name(self._mark.name).datasource(DATA_SOURCE).expr(self._mark.expr)
         made = _PrometheusAnnotation()
-        made.__dict__.update(vars(known.enable(True).icon_color(self._mark.colour).build()))  # noqa: FBT003 - its signature
+        made.__dict__.update(vars(known.enable(True).icon_color(self._mark.colour).build()))
         made.mark = self._mark
         return made

@@ -38,7 +38,7 @@ def _source() -> build.DatasourceVariable:
     return build.DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
-def _query(name: str, single: bool) -> build.QueryVariable:  # noqa: FBT001 - said by the name of what is passed
+def _query(name: str, single: bool) -> build.QueryVariable:
     made = (
         build.QueryVariable(name)
         .label(name.capitalize())
@@ -52,4 +52,4 @@ def _query(name: str, single: bool) -> build.QueryVariable:  # noqa: FBT001 - sa
 
 def _with_all(made: build.QueryVariable) -> build.QueryVariable:
     everything = VariableOption(selected=True, text=["All"], value=["$__all"])
-    return made.multi(True).include_all(True).all_value(ALL).current(everything)  # noqa: FBT003 - the builder's signature
+    return made.multi(True).include_all(True).all_value(ALL).current(everything)

@@ -19,7 +19,7 @@ from gateway.operators import Direction, HttpResponse, Kind
 from gateway.sandbox.ledger import Account, HoldState
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated, Unknown
 
-PASS_KEY: Final = "sandbox-pass-key"  # noqa: S105 - the sandbox's own, known to all
+PASS_KEY: Final = "sandbox-pass-key"
 
 CODES: Final = {
     Kind.FUNDS: "300",
@@ -72,7 +72,7 @@ class SimulatedBetsoft(Simulated):
     def codes(cls) -> tuple[str, ...]:
         return (*BET_REFUSALS, "302", *PROVE_NOTHING)
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the interface's
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         return MEANINGS[act].get(code, Meaning.UNKNOWN)
 
     def answer_code(self, order: Order, code: str) -> HttpResponse:

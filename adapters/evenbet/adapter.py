@@ -81,7 +81,7 @@ class EvenBet(Adapter):
             members["betType"] = self.settings.bet_type
         return await self._move("GetCash", transfer, members, GET_CASH)
 
-    async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:  # noqa: ARG002 - the interface's
+    async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
         return Receipt()  # the GetCash was final
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:

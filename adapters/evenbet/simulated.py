@@ -38,12 +38,12 @@ class _Body(msgspec.Struct, frozen=True):
     """Any request. A member that this kind of request does not have is empty."""
 
     method: str
-    userId: str  # noqa: N815 - the contract's name
+    userId: str
     currency: str
-    sessionId: str  # noqa: N815 - the contract's name
-    transactionId: str = ""  # noqa: N815 - the contract's name
-    referenceTransactionId: str = ""  # noqa: N815 - the contract's name
-    roundId: str = ""  # noqa: N815 - the contract's name
+    sessionId: str
+    transactionId: str = ""
+    referenceTransactionId: str = ""
+    roundId: str = ""
     amount: int | None = None
 
 
@@ -77,10 +77,10 @@ class SimulatedEvenBet(Simulated):
     def codes(cls) -> tuple[str, ...]:
         return ("1", "2", "3", "4", "5", "6", "7")
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - it has no deposits
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         return {**REFUSALS, **PROVEN.get(act, {})}.get(code, Meaning.UNKNOWN)
 
-    def answer_code(self, order: Order, code: str) -> HttpResponse:  # noqa: ARG002 - the same for all
+    def answer_code(self, order: Order, code: str) -> HttpResponse:
         return _error(int(code))
 
     def understand(self, request: Request) -> Order:
@@ -99,7 +99,7 @@ class SimulatedEvenBet(Simulated):
             raise Refusal(Kind.DUPLICATE)  # a Rollback must name the amount and the currency of its GetCash
         return super()._undo(order, caller)
 
-    def yes(self, order: Order, account: Account) -> HttpResponse:  # noqa: ARG002 - an answer names nothing
+    def yes(self, order: Order, account: Account) -> HttpResponse:
         return _response({"balance": _balance(account), "errorCode": 0})
 
     def no(self, order: Order, kind: Kind) -> HttpResponse:

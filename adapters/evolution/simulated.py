@@ -17,7 +17,7 @@ from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, en
 from gateway.sandbox.ledger import Account, Refusal
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated
 
-AUTH_TOKEN: Final = "the sandbox's token"  # noqa: S105 - the sandbox's own, known to all
+AUTH_TOKEN: Final = "the sandbox's token"
 
 ACTS: Final = {
     "check": Act.VERIFY,
@@ -78,7 +78,7 @@ OTHERS: Final = (
 
 class _Transaction(msgspec.Struct, frozen=True):
     id: str
-    refId: str  # noqa: N815 - the contract's name
+    refId: str
     amount: Decimal
 
 
@@ -100,7 +100,7 @@ class _Body(msgspec.Struct, frozen=True):
     """Any request. A member that this kind of request does not have is None or empty."""
 
     sid: str
-    userId: str  # noqa: N815 - the contract's name
+    userId: str
     uuid: str
     currency: str = ""
     game: _Game | None = None
@@ -144,7 +144,7 @@ class SimulatedEvolution(Simulated):
     def codes(cls) -> tuple[str, ...]:
         return tuple({**PROVEN[Act.HOLD], **PROVEN[Act.ROLLBACK], **dict.fromkeys(OTHERS)})
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - no deposits
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         return PROVEN.get(act, {}).get(code, Meaning.UNKNOWN)
 
     def answer_code(self, order: Order, code: str) -> HttpResponse:

@@ -101,10 +101,10 @@ class SimulatedGroove(Simulated):
     def codes(cls) -> tuple[str, ...]:
         return CODES
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - there are no deposits
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         return PROVEN.get(act, {}).get(code, Meaning.UNKNOWN)
 
-    def answer_code(self, order: Order, code: str) -> HttpResponse:  # noqa: ARG002 - all answers are of one form
+    def answer_code(self, order: Order, code: str) -> HttpResponse:
         return _response((int(code), "Error" if int(code) else "Success"))
 
     def understand(self, request: Request) -> Order:

@@ -160,7 +160,7 @@ class Hub88(Adapter):
         amount = {**self._amount(transfer), "round_closed": True, "is_free": True}
         return await self._send(WIN, self._body(transfer, "hold", **amount, is_supplier_promo=True))
 
-    async def confirm_deposit(self, transfer: Transfer) -> Receipt:  # noqa: ARG002 - the interface's
+    async def confirm_deposit(self, transfer: Transfer) -> Receipt:
         return Receipt()  # the win was final
 
     rollback_deposit = rollback_withdrawal

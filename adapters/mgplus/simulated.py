@@ -17,8 +17,8 @@ from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, en
 from gateway.sandbox.ledger import Account
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated, Unknown
 
-SECRET: Final = "sandbox-shared-secret"  # noqa: S105 - the sandbox's own, known to all
-TOKEN_PREFIX: Final = "player-token-of-"  # noqa: S105 - not a token
+SECRET: Final = "sandbox-shared-secret"
+TOKEN_PREFIX: Final = "player-token-of-"
 
 ERROR_CODES: Final = {
     Kind.SESSION: "PLAYER_UNAUTHORIZED",
@@ -45,13 +45,13 @@ RETRYABLE: Final = ("SESSION_EXPIRED", "DEBIT_FAILED", "CREDIT_FAILED", "RETRY_R
 class _Body(msgspec.Struct, frozen=True):
     provider: Literal["sandbox-studio"]
     game: Literal["sandbox-game"]
-    launchToken: str = ""  # noqa: N815 - the contract's name
-    playerId: str = ""  # noqa: N815 - the contract's name
-    transactionId: str = ""  # noqa: N815 - the contract's name
-    roundId: str = ""  # noqa: N815 - the contract's name
-    transactionType: Literal["debit", "credit", ""] = ""  # noqa: N815 - the contract's name
+    launchToken: str = ""
+    playerId: str = ""
+    transactionId: str = ""
+    roundId: str = ""
+    transactionType: Literal["debit", "credit", ""] = ""
     amount: int | Decimal = 0
-    roundFinished: bool = False  # noqa: N815 - the contract's name
+    roundFinished: bool = False
 
 
 class SimulatedMgPlus(Simulated):
@@ -80,7 +80,7 @@ class SimulatedMgPlus(Simulated):
     def codes(cls) -> tuple[str, ...]:
         return (*REFUSALS, *RETRYABLE, "INSUFFICIENT_FUNDS", "DEBIT_ROLLED_BACK")
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the base's
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         if act is Act.ROLLBACK and code == "VALIDATION_FAILED":
             return Kind.NOT_FOUND
         if code == "DEBIT_ROLLED_BACK" and act is not Act.HOLD:

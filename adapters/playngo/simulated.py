@@ -14,7 +14,7 @@ from gateway.operators import Direction, HttpResponse, Kind
 from gateway.sandbox.ledger import Account, HoldState, Ledger
 from gateway.sandbox.simulated import PLAIN, Act, Manner, Meaning, Misunderstood, Order, Request, Simulated, Unknown
 
-ACCESS_TOKEN: Final = "sandbox-access-token"  # noqa: S105 - the sandbox's own, known to all
+ACCESS_TOKEN: Final = "sandbox-access-token"
 
 ACTS: Final = {
     "authenticate": Act.VERIFY,
@@ -34,7 +34,7 @@ CODES: Final = {
 }
 OTHER: Final = "2"
 BUSY: Final = "8"
-WRONG_ACCESS_TOKEN: Final = "4"  # noqa: S105 - a code
+WRONG_ACCESS_TOKEN: Final = "4"
 
 REFUSALS: Final = {"1": Kind.PLAYER, "5": Kind.PLAYER, "6": Kind.PLAYER, "10": Kind.SESSION}
 HOLD_REFUSALS: Final = {**REFUSALS, "3": Kind.CURRENCY, "7": Kind.FUNDS, "9": Kind.LIMIT, "11": Kind.LIMIT}
@@ -74,7 +74,7 @@ class SimulatedPlayngo(Simulated):
     def codes(cls) -> tuple[str, ...]:
         return tuple(str(code) for code in range(1, 13))
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the interface's
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         if code == BUSY:
             return Meaning.RETRY_LATER
         return (HOLD_REFUSALS if act is Act.HOLD else REFUSALS).get(code, Meaning.UNKNOWN)

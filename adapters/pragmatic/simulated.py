@@ -16,7 +16,7 @@ from gateway.operators import Direction, HttpResponse, Kind, encode
 from gateway.sandbox.ledger import Account, Ledger
 from gateway.sandbox.simulated import PLAIN, Act, Manner, Meaning, Misunderstood, Order, Request, Simulated, Unknown
 
-SECRET_KEY: Final = "the sandbox's key"  # noqa: S105 - the sandbox's own, known to all
+SECRET_KEY: Final = "the sandbox's key"
 
 ACTS: Final = {
     "authenticate": Act.VERIFY,
@@ -102,10 +102,10 @@ class SimulatedPragmatic(Simulated):
     def codes(cls) -> tuple[str, ...]:
         return CODES
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - there are no deposits
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         return PROVEN.get(act, {}).get(code, Meaning.UNKNOWN)
 
-    def answer_code(self, order: Order, code: str) -> HttpResponse:  # noqa: ARG002 - all answers are of one form
+    def answer_code(self, order: Order, code: str) -> HttpResponse:
         return _error(int(code))
 
     def understand(self, request: Request) -> Order:

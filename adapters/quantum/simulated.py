@@ -18,7 +18,7 @@ from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Reques
 from gateway.toolbox import basic_auth
 
 USERNAME: Final = "gateway"
-PASSWORD: Final = "sandbox-password"  # noqa: S105 - the sandbox's own, known to all
+PASSWORD: Final = "sandbox-password"
 
 ACTS: Final = {
     "verifySession": (Act.VERIFY, Direction.WITHDRAW),
@@ -66,7 +66,7 @@ class _WireMoney(msgspec.Struct, frozen=True):
     """``{"amount": 230.00, "currencyCode": "XAG"}``; the amount comes as an int or a Decimal, never a float."""
 
     amount: Any
-    currencyCode: str  # noqa: N815 - the contract's name
+    currencyCode: str
 
     def money(self) -> Money:
         """The same, checked. Raises `MoneyError`."""
@@ -77,7 +77,7 @@ class _WireMoney(msgspec.Struct, frozen=True):
 
 class _Body(msgspec.Struct, frozen=True):
     token: str
-    mmTransactionId: str = ""  # noqa: N815 - the contract's name
+    mmTransactionId: str = ""
     amount: _WireMoney | None = None
 
 
@@ -112,7 +112,7 @@ class SimulatedQuantum(Simulated):
         numbers = (*ERROR_CODES.values(), *ALREADY.values(), OTHER_ERROR)
         return (*map(str, numbers), NAME, *FAILURES)
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the same for both
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         if self.manner.refuses_repeats and code == str(DONE_BEFORE.get(act)):
             return Meaning.DONE
         return next((kind for kind, number in ERROR_CODES.items() if str(number) == code), Meaning.UNKNOWN)

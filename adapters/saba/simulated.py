@@ -17,7 +17,7 @@ from gateway.sandbox.ledger import Account
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated
 
 KEY: Final = "sandbox-key"
-TOKEN_PREFIX: Final = "token-of-"  # noqa: S105 - not a token
+TOKEN_PREFIX: Final = "token-of-"
 CURRENCY: Final = "XAG"
 CURRENCY_NUMBER: Final = 20
 THOUSAND: Final = 3
@@ -46,20 +46,20 @@ INVALID_KEY: Final = "311"
 
 
 class _Ticket(msgspec.Struct, frozen=True):
-    refId: str  # noqa: N815 - the contract's name
-    actualAmount: int | Decimal | None = None  # noqa: N815 - the contract's name
-    txId: int = 0  # noqa: N815 - the contract's name
+    refId: str
+    actualAmount: int | Decimal | None = None
+    txId: int = 0
 
 
 class _Message(msgspec.Struct, frozen=True):
     action: str
-    userId: str  # noqa: N815 - the contract's name
-    operationId: str = ""  # noqa: N815 - the contract's name
-    refId: str = ""  # noqa: N815 - the contract's name
+    userId: str
+    operationId: str = ""
+    refId: str = ""
     currency: Literal[20] = CURRENCY_NUMBER
-    betAmount: int | Decimal = 0  # noqa: N815 - the contract's name
-    debitAmount: int | Decimal = 0  # noqa: N815 - the contract's name
-    actualAmount: int | Decimal = 0  # noqa: N815 - the contract's name
+    betAmount: int | Decimal = 0
+    debitAmount: int | Decimal = 0
+    actualAmount: int | Decimal = 0
     txns: list[_Ticket] = []
 
 
@@ -98,7 +98,7 @@ class SimulatedSaba(Simulated):
     def codes(cls) -> tuple[str, ...]:
         return ("1", "101", "203", "309", INVALID_KEY, "502", "504", "901", "999")
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the base's
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         table: dict[str, Kind | Meaning] = {"1": Meaning.DONE, "203": Kind.PLAYER, "309": Meaning.PARK}
         if act is Act.HOLD:
             table = {"203": Kind.PLAYER, "502": Kind.FUNDS}
@@ -129,7 +129,7 @@ class SimulatedSaba(Simulated):
             return _error(STATUSES[Kind.DUPLICATE])
         return _error(STATUSES.get(kind, "101"))
 
-    def answer_code(self, order: Order, code: str) -> HttpResponse:  # noqa: ARG002 - the base's
+    def answer_code(self, order: Order, code: str) -> HttpResponse:
         return _error(code)
 
 

@@ -88,10 +88,10 @@ class Slotegrator(Adapter):
     async def deposit(self, transfer: Transfer) -> Receipt:
         return await self._hold(transfer, OTHERS)
 
-    async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:  # noqa: ARG002 - the interface's
+    async def confirm_withdrawal(self, transfer: Transfer) -> Receipt:
         return Receipt()  # the bet was final
 
-    async def confirm_deposit(self, transfer: Transfer) -> Receipt:  # noqa: ARG002 - the interface's
+    async def confirm_deposit(self, transfer: Transfer) -> Receipt:
         return Receipt()  # the win was final
 
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt:

@@ -65,7 +65,7 @@ class SimulatedSlotegrator(Simulated):
         withdraws = act is Act.HOLD and direction is Direction.WITHDRAW
         return Kind.FUNDS if code == FUNDS and withdraws else Meaning.UNKNOWN
 
-    def answer_code(self, order: Order, code: str) -> HttpResponse:  # noqa: ARG002 - the same for all
+    def answer_code(self, order: Order, code: str) -> HttpResponse:
         return _response({"error_code": code, "error_description": f"error {code}"})
 
     def understand(self, request: Request) -> Order:

@@ -19,7 +19,7 @@ from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, en
 from gateway.sandbox.ledger import Account
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated
 
-TOKEN: Final = "the sandbox's token"  # noqa: S105 - the sandbox's own, known to all
+TOKEN: Final = "the sandbox's token"
 GAME: Final = "sandbox_game"
 SUBUNITS: Final = {"JPY": 0, "KWD": 3}
 USUAL_SUBUNITS: Final = 2
@@ -82,7 +82,7 @@ class SimulatedSoftswiss(Simulated):
     def codes(cls) -> tuple[str, ...]:
         return (*BET_CODES, *PLAYER_CODES, *OTHER_CODES)
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - it has no deposits
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         if code in PLAYER_CODES:
             return Kind.PLAYER
         if code in BET_CODES and act is Act.HOLD:

@@ -19,7 +19,7 @@ from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Reques
 
 PLACES: Final = 6
 CREDENTIALS: Final = "thunderkick:sandbox"
-TOKEN_PREFIX: Final = "token-of-"  # noqa: S105 - not a token
+TOKEN_PREFIX: Final = "token-of-"
 
 CODES: Final = {
     Kind.SESSION: "522/100",
@@ -53,7 +53,7 @@ class _Amount(msgspec.Struct, frozen=True):
 
 class _Bet(msgspec.Struct, frozen=True):
     bet: _Amount
-    accountType: str  # noqa: N815 - the contract's name
+    accountType: str
 
 
 class _Win(msgspec.Struct, frozen=True):
@@ -61,15 +61,15 @@ class _Win(msgspec.Struct, frozen=True):
 
 
 class _Round(msgspec.Struct, frozen=True):
-    gameRoundId: str | int  # noqa: N815 - the contract's name
+    gameRoundId: str | int
 
 
 class _Body(msgspec.Struct, frozen=True):
-    playerExternalReference: str  # noqa: N815 - the contract's name
-    operatorSessionToken: str  # noqa: N815 - the contract's name
-    gameRound: _Round | None = None  # noqa: N815 - the contract's name
-    gameRoundId: str | int = ""  # noqa: N815 - the contract's name
-    betTransactionId: str = ""  # noqa: N815 - the contract's name
+    playerExternalReference: str
+    operatorSessionToken: str
+    gameRound: _Round | None = None
+    gameRoundId: str | int = ""
+    betTransactionId: str = ""
     bets: list[_Bet] = []
     wins: list[_Win] = []
 
@@ -119,7 +119,7 @@ class SimulatedThunderkick(Simulated):
     def codes(cls) -> tuple[str, ...]:
         return (*ANY_REFUSAL, *BET_REFUSAL, *OTHER_CODES)
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the base's
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         if code == NOT_YET.get(act):
             return Meaning.RETRY_LATER
         refusals = {**ANY_REFUSAL, **BET_REFUSAL} if act is Act.HOLD else ANY_REFUSAL
@@ -170,7 +170,7 @@ class SimulatedThunderkick(Simulated):
             return _response(200, {**balances, ID_MEMBERS[order.act]: ""})
         return self.answer_code(order, CODES.get(kind, "522/250"))
 
-    def answer_code(self, order: Order, code: str) -> HttpResponse:  # noqa: ARG002 - the base's
+    def answer_code(self, order: Order, code: str) -> HttpResponse:
         status, _, number = code.partition("/")
         return _response(int(status), {"errorCode": number, "errorMessage": f"error {number} in the sandbox"})
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from bench.load.http import post
 
-PASSWORD: Final = "MyPass"  # noqa: S105 - a contestant's, for this run only
+PASSWORD: Final = "MyPass"
 ID_LENGTH: Final = 17
 _SPREAD: Final = 2654435761  # odd, so that different numbers give different ids
 AMOUNT: Final = '"amount": {"amount": 230.00, "currencyCode": "XAG"}'

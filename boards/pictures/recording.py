@@ -68,7 +68,7 @@ def _shows_one(board: dict[str, Any]) -> bool:
 
 
 def _asker(client: aiohttp.ClientSession, span: Span, variables: Mapping[str, str]) -> Ask:
-    async def ask(expr: str, at_end: bool) -> list[Any]:  # noqa: FBT001 - the two kinds of Prometheus's queries
+    async def ask(expr: str, at_end: bool) -> list[Any]:
         query = {"query": replaced(expr, variables)}
         if at_end:
             path, times = "/api/v1/query", {"time": span.end}

@@ -69,7 +69,7 @@ class HttpServer(web.Server):
         self.limits = limits
         self.open = 0
 
-    def enter(self, transport: asyncio.BaseTransport) -> bool:  # noqa: ARG002 - for servers that look at it
+    def enter(self, transport: asyncio.BaseTransport) -> bool:
         """Counts a new connection. Returns whether it may stay; `leave` follows in any case."""
         self.open += 1
         return True
@@ -215,9 +215,9 @@ class HttpConnection(web.RequestHandler):
     def handle_error(
         self,
         request: web.BaseRequest,
-        status: int = 500,  # noqa: ARG002 - aiohttp's signature
+        status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - aiohttp's signature
+        message: str | None = None,
     ) -> web.StreamResponse:
         """Answers what aiohttp cannot parse, or what a handler raised, in the listener's own form as well."""
         if isinstance(exc, HttpProcessingError):
@@ -226,7 +226,7 @@ class HttpConnection(web.RequestHandler):
         log.error("a request failed", address=request.remote, exc_info=exc)
         return self.internal_error()
 
-    def log_exception(self, *args: Any, **kw: Any) -> None:  # noqa: ARG002 - aiohttp's signature
+    def log_exception(self, *args: Any, **kw: Any) -> None:
         log.error("a connection failed", exc_info=kw.get("exc_info"))
 
     def _payloads(self) -> list[Any]:

@@ -156,16 +156,16 @@ class Adapter(ABC):
     @abstractmethod
     async def rollback_withdrawal(self, transfer: Transfer) -> Receipt: ...
 
-    async def deposit(self, transfer: Transfer) -> Receipt:  # noqa: ARG002 - the interface's
+    async def deposit(self, transfer: Transfer) -> Receipt:
         raise Declined(Kind.OTHER, f"{NO_DEPOSITS}; nothing was sent")
 
-    async def confirm_deposit(self, transfer: Transfer) -> Receipt:  # noqa: ARG002 - the interface's
+    async def confirm_deposit(self, transfer: Transfer) -> Receipt:
         raise ParkNow(f"{NO_DEPOSITS}, so that none can be confirmed")
 
-    async def rollback_deposit(self, transfer: Transfer) -> Receipt:  # noqa: ARG002 - the interface's
+    async def rollback_deposit(self, transfer: Transfer) -> Receipt:
         raise Declined(Kind.NOT_FOUND, f"{NO_DEPOSITS}, so that there is none to undo")
 
-    async def look_up(self, transfer: Transfer) -> TransferStatus:  # noqa: ARG002 - the interface's
+    async def look_up(self, transfer: Transfer) -> TransferStatus:
         """Asks the operator what has become of the transfer. Used after an end whose answer was unclear: a status that
         is the wanted end counts as the operator's yes to it. Raises whatever the other methods raise; `RetryLater` and
         `ParkNow` count for the end."""

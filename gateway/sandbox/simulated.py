@@ -207,7 +207,7 @@ class Simulated(ABC):
         """Every error code of the protocol's tables, as `answer_code` takes it."""
         return ()
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - of the subclasses
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         """What the contract lets one conclude from this code in answer to such a request, under `adapter_settings`: a
         decline of this kind, or something else. A code that is not of the protocol proves nothing."""
         return Meaning.UNKNOWN
@@ -217,7 +217,7 @@ class Simulated(ABC):
         """The HTTP statuses under which this code counts, where it has statuses of its own: `error_statuses`."""
         return cls.error_statuses
 
-    def answer_code(self, order: Order, code: str) -> HttpResponse:  # noqa: ARG002 - of the subclasses
+    def answer_code(self, order: Order, code: str) -> HttpResponse:
         """The error with this code, as the protocol answers it to this request, whatever was done."""
         return self.no(order, Kind.OTHER)
 

@@ -60,7 +60,7 @@ async def cut_once(fleet: Fleet) -> AsyncIterator[None]:
 
 async def _until_some_wait(connection: asyncpg.Connection) -> None:
     """For the lock, in the middle of their commits."""
-    while not await connection.fetchval(WAITING):  # noqa: ASYNC110 - no event says so
+    while not await connection.fetchval(WAITING):
         await asyncio.sleep(LOOK_S)
 
 

@@ -55,7 +55,7 @@ class Operator:
     async def until_seen(self, call: WalletCall, ids: Iterable[str]) -> None:
         """Returns once this call has come for each of these transfers."""
         async with asyncio.timeout(PATIENCE_S):
-            while not set(ids) <= {seen.id for seen in self.ledger.wire() if seen.call == call}:  # noqa: ASYNC110 - a ledger tells nobody
+            while not set(ids) <= {seen.id for seen in self.ledger.wire() if seen.call == call}:
                 await asyncio.sleep(LOOK_S)
 
     @property

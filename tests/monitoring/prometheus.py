@@ -165,7 +165,7 @@ async def running(what: Path, *arguments: str, log: Path) -> AsyncIterator[async
 
 async def until_ready(client: aiohttp.ClientSession, url: str) -> None:
     async with asyncio.timeout(START_S):
-        while not await _answers(client, url):  # noqa: ASYNC110 - a page tells nobody
+        while not await _answers(client, url):
             await asyncio.sleep(LOOK_S)
 
 

@@ -44,7 +44,7 @@ class Prometheus:
     async def until_found(self, page: str, query: str) -> list[Any]:
         """What a query finds, as soon as it finds something."""
         async with asyncio.timeout(PATIENCE_S):
-            while not (found := await self.ask(page, query)):  # noqa: ASYNC110 - a page tells nobody
+            while not (found := await self.ask(page, query)):
                 await asyncio.sleep(0.1)
         return found
 

@@ -78,7 +78,7 @@ class Watch:
     async def until_scraped(self, targets: int) -> None:
         """Returns once so many targets answer."""
         async with asyncio.timeout(FIRE_S):
-            while await self.prometheus.targets_up() < targets:  # noqa: ASYNC110 - nobody tells
+            while await self.prometheus.targets_up() < targets:
                 await asyncio.sleep(LOOK_S)
 
     async def until_firing(self, expected: Iterable[Expected]) -> float:

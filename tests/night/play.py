@@ -126,5 +126,5 @@ async def _record(stage: Stage, since: float) -> None:
 
 async def _until(holds: Callable[[], Any]) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while not await holds():  # noqa: ASYNC110 - nobody tells
+        while not await holds():
             await asyncio.sleep(LOOK_S)

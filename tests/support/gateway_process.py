@@ -121,7 +121,7 @@ class GatewayProcess:
         before = len(self.logged(event))
         self.send_signal(signal.SIGHUP)
         async with asyncio.timeout(PATIENCE_S):
-            while len(self.logged(event)) == before:  # noqa: ASYNC110 - a log file tells nobody
+            while len(self.logged(event)) == before:
                 await asyncio.sleep(0.01)
 
     @property

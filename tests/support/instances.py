@@ -88,7 +88,7 @@ async def until_ready(gateway: GatewayProcess) -> None:
 async def until_status(gateway: GatewayProcess, status: int) -> None:
     """Returns once `/readyz` answers so."""
     async with asyncio.timeout(PATIENCE_S):
-        while (await page(gateway, "/readyz")).status != status:  # noqa: ASYNC110 - a page tells nobody
+        while (await page(gateway, "/readyz")).status != status:
             await asyncio.sleep(LOOK_S)
 
 

@@ -51,7 +51,7 @@ class PgBouncer:
         command = (str(program("pgbouncer")), "-q", *user, str(self._file))
         self._process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.DEVNULL)
         async with asyncio.timeout(START_TIMEOUT_S):
-            while not await _answers(self.port):  # noqa: ASYNC110 - it tells nobody
+            while not await _answers(self.port):
                 await asyncio.sleep(0.02)
 
     async def stop(self) -> None:

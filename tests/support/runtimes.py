@@ -47,7 +47,7 @@ class FarOperator:
 
     async def until_seen(self, call: WalletCall, times: int = 1) -> None:
         async with asyncio.timeout(10):
-            while self.seen(call) < times:  # noqa: ASYNC110 - the ledger tells nobody
+            while self.seen(call) < times:
                 await asyncio.sleep(0.01)
 
 

@@ -132,7 +132,7 @@ class Stage:
             unfinished = TransferFilter(states=(*CLAIMABLE, State.PARKED))
             with suppress(TimeoutError):
                 async with asyncio.timeout(FINISH_S):
-                    while await journal.list_transfers(unfinished, limit=1):  # noqa: ASYNC110 - a journal tells nobody
+                    while await journal.list_transfers(unfinished, limit=1):
                         await asyncio.sleep(0.1)
         return problems
 

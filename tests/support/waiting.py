@@ -14,6 +14,6 @@ T = TypeVar("T")
 async def until(condition: Callable[[], T]) -> T:
     """What the condition gives once that is true. Fails after `LONGEST_S`."""
     async with asyncio.timeout(LONGEST_S):
-        while not (found := condition()):  # noqa: ASYNC110 - whatever it asks has no event
+        while not (found := condition()):
             await asyncio.sleep(0)
     return found

@@ -51,7 +51,7 @@ async def result_of(read: Read, bench: Workbench, operator: Operator | None = No
 
 
 @behaviour(Grade.SILVER)
-def a_session_is_verified(subject: Subject) -> Iterator[Case]:  # noqa: ARG001 - it is the same for all
+def a_session_is_verified(subject: Subject) -> Iterator[Case]:
     """A session's token gives its player and balance, and the balance can be asked for alone."""
 
     async def play(bench: Workbench) -> None:
@@ -65,7 +65,7 @@ def a_session_is_verified(subject: Subject) -> Iterator[Case]:  # noqa: ARG001 -
 
 
 @behaviour(Grade.SILVER)
-def an_unknown_session_is_refused(subject: Subject) -> Iterator[Case]:  # noqa: ARG001 - it is the same for all
+def an_unknown_session_is_refused(subject: Subject) -> Iterator[Case]:
     """A token that the operator never gave out gives no player and no balance."""
 
     async def play(read: Read, bench: Workbench) -> None:
@@ -73,7 +73,7 @@ def an_unknown_session_is_refused(subject: Subject) -> Iterator[Case]:  # noqa: 
             found = await read(bench.operator, Session(operator=NAME, token=UNKNOWN_SESSION))
         except OperatorError:
             return
-        bench.expect(False, "an error", found)  # noqa: FBT003 - as in `assert False`
+        bench.expect(False, "an error", found)
 
     return (Case(name, partial(play, read)) for name, read in READS.items())
 
@@ -107,7 +107,7 @@ async def _expect_balance(bench: Workbench, currency: str, amount: str) -> None:
 
 
 @behaviour(Grade.SILVER)
-def an_unclear_answer_to_a_read_is_an_error(subject: Subject) -> Iterator[Case]:  # noqa: ARG001 - it is the same for all
+def an_unclear_answer_to_a_read_is_an_error(subject: Subject) -> Iterator[Case]:
     """Under every fault that makes an answer unclear, a session gives no player and a balance no amount; under one that
     only delays or repeats it, they are right."""
 
@@ -128,7 +128,7 @@ def an_unclear_answer_to_a_read_is_an_error(subject: Subject) -> Iterator[Case]:
 
 
 @behaviour(Grade.SILVER)
-def no_status_alone_answers_a_read(subject: Subject) -> Iterator[Case]:  # noqa: ARG001 - it is the same for all
+def no_status_alone_answers_a_read(subject: Subject) -> Iterator[Case]:
     """Every HTTP status that servers send, with a body that is not of the protocol, is an error for a session and for a
     balance."""
 
@@ -159,7 +159,7 @@ def _code_answer(bench: Workbench, code: str, order: Order) -> HttpResponse:
 
 
 @behaviour(Grade.SILVER, exemptible=True)
-def the_session_of_another_is_refused(subject: Subject) -> Iterator[Case]:  # noqa: ARG001 - it is the same for all
+def the_session_of_another_is_refused(subject: Subject) -> Iterator[Case]:
     """An answer that names another session is not about this player. A contract whose answers do not name the session
     or the request is exempt."""
 
@@ -172,7 +172,7 @@ def the_session_of_another_is_refused(subject: Subject) -> Iterator[Case]:  # no
 
 
 @behaviour(Grade.SILVER)
-def a_session_is_known_whatever_its_balance(subject: Subject) -> Iterator[Case]:  # noqa: ARG001 - it is the same for all
+def a_session_is_known_whatever_its_balance(subject: Subject) -> Iterator[Case]:
     """A balance only informs: an odd one, or none, must not keep the player from playing. Asked for alone, it is right,
     or an error."""
 

@@ -68,7 +68,7 @@ def every_try_is_the_same(subject: Subject) -> Iterator[Case]:
             due_at=LATER,
             decided_at=LATER,
             changed_at=LATER,
-            spare_session=Session(operator=transfer.operator, token="another-token"),  # noqa: S106 - not a secret
+            spare_session=Session(operator=transfer.operator, token="another-token"),
         )
         second, _ = await _requests_of(bench, move, again, now=LATER)
         bench.expect(bool(first) or move.is_confirm, "a request", "nothing was sent")
@@ -100,7 +100,7 @@ def a_try_with_another_session_is_the_same_transfer(subject: Subject) -> Iterato
         bench.expect(len(states) == 1 and {*states} == wanted, f"one hold, {', '.join(wanted)}", states)
 
     for move in subject.moves:
-        yield Case(move.call, partial(play, move), player="player", token="token-of-player")  # noqa: S106 - simulated
+        yield Case(move.call, partial(play, move), player="player", token="token-of-player")
 
 
 async def _another_of_the_player(bench: Workbench) -> Session:
@@ -110,7 +110,7 @@ async def _another_of_the_player(bench: Workbench) -> Session:
         bench.operator = bench.another_operator(settings={"session_token": "{session}-of-{player}"})
     for token in ("token", "another", "another-of-player"):  # as the operator sees it: the session's part, or all of it
         bench.ledger.open_session(bench.player, token)
-    session = Session(operator=NAME, token="another-of-player")  # noqa: S106 - of a simulated player
+    session = Session(operator=NAME, token="another-of-player")
     player = await bench.operator.verify_session(session)
     return replace(session, player_id=player.player_id, memory=player.memory)
 
@@ -264,8 +264,8 @@ def transfers_at_once_do_not_mix(subject: Subject) -> Iterator[Case]:
 async def _another_session(bench: Workbench) -> Session:
     """A verified session of one more player."""
     bench.ledger.enrol("player-2", "token-of-player-2", bench.balance)
-    player = await bench.operator.verify_session(Session(operator=NAME, token="token-of-player-2"))  # noqa: S106 - of a simulated player
-    return Session(operator=NAME, token="token-of-player-2", player_id=player.player_id, memory=player.memory)  # noqa: S106 - the same
+    player = await bench.operator.verify_session(Session(operator=NAME, token="token-of-player-2"))
+    return Session(operator=NAME, token="token-of-player-2", player_id=player.player_id, memory=player.memory)
 
 
 @behaviour(Grade.SILVER)
@@ -310,7 +310,7 @@ def odd_players_arrive_whole(subject: Subject) -> Iterator[Case]:
 
 
 @behaviour(Grade.SILVER)
-def odd_tokens_arrive_whole(subject: Subject) -> Iterator[Case]:  # noqa: ARG001 - it is the same for all
+def odd_tokens_arrive_whole(subject: Subject) -> Iterator[Case]:
     """The same for a session's token. One that the protocol cannot carry, or that has another form than is agreed, is
     refused unsent."""
     for name in ODD_NAMES:

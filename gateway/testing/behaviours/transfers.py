@@ -81,7 +81,7 @@ def a_confirmed_transfer_has_moved_the_money(subject: Subject) -> Iterator[Case]
     """A hold and its confirm succeed, and the operator's books show exactly the amount. A confirm is sent,
     unless holds are final at once (`Simulated.final_holds`, or by other settings)."""
 
-    async def play(direction: Direction, verified: bool, bench: Workbench) -> None:  # noqa: FBT001 - a case's own
+    async def play(direction: Direction, verified: bool, bench: Workbench) -> None:
         full = bench.balance
         transfer = await (bench.hold(direction) if verified else bench.hold_unverified(direction))
         after_hold = bench.balance
@@ -93,8 +93,8 @@ def a_confirmed_transfer_has_moved_the_money(subject: Subject) -> Iterator[Case]
         bench.expect_right_books()
 
     for direction in subject.directions:
-        yield Case(direction, partial(play, direction, True))  # noqa: FBT003 - the case's own
-        yield Case(f"{direction}, in a session that nobody has verified", partial(play, direction, False))  # noqa: FBT003 - the same
+        yield Case(direction, partial(play, direction, True))
+        yield Case(f"{direction}, in a session that nobody has verified", partial(play, direction, False))
 
 
 @behaviour(Grade.BRONZE, again=True)
@@ -133,7 +133,7 @@ def an_end_is_told_as_done_only_if_it_is(subject: Subject) -> Iterator[Case]:
     whose it was. Then the adapter says that it cannot send it (`Unclear`), never that it is done, nor that there is
     nothing to undo."""
 
-    async def play(move: Move, ended: bool, bench: Workbench) -> None:  # noqa: FBT001 - a case's own
+    async def play(move: Move, ended: bool, bench: Workbench) -> None:
         held = await bench.hold(move.direction)
         if ended:
             bench.ledger.end_session(bench.session.token)
@@ -144,8 +144,8 @@ def an_end_is_told_as_done_only_if_it_is(subject: Subject) -> Iterator[Case]:
             bench.expect(hold is not None and hold.state is wanted, f"unclear, or a hold that is {wanted}", outcome)
 
     for move in subject.ends:
-        yield Case(move.call, partial(play, move, False))  # noqa: FBT003 - the case's own
-        yield Case(f"{move.call}, in a session that has ended", partial(play, move, True))  # noqa: FBT003 - the same
+        yield Case(move.call, partial(play, move, False))
+        yield Case(f"{move.call}, in a session that has ended", partial(play, move, True))
 
 
 def _unseen(held: Transfer, end: Move) -> Transfer:
@@ -257,7 +257,7 @@ def an_ended_session_ends_no_transfer(subject: Subject) -> Iterator[Case]:
     """The player's session ends between hold and end. An operator that books the end all the same is told as success;
     one that refuses it (although it should not) has booked nothing, so that is neither success nor "not found"."""
 
-    async def play(move: Move, checks: bool, bench: Workbench) -> None:  # noqa: FBT001 - a case's own
+    async def play(move: Move, checks: bool, bench: Workbench) -> None:
         transfer = await bench.hold(move.direction)
         bench.ledger.end_session(bench.session.token)
         outcome = await bench.attempt(move, transfer)

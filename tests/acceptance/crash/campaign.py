@@ -103,7 +103,7 @@ async def _driven_to_death(stage: Stage, crash: Crash) -> int:
     try:
         async with asyncio.timeout(DIED_S):
             await way_to(crash.point).drive(stage)
-            while stage.gateway.running:  # noqa: ASYNC110 - a drive may end a moment before the gateway does
+            while stage.gateway.running:
                 await asyncio.sleep(0.02)
     except TimeoutError as error:
         raise NotReached(f"{crash}: it still runs: {stage.gateway.log[-LOG_CHARACTERS:]}") from error

@@ -99,7 +99,7 @@ async def lose_the_journal(stage: Stage) -> None:
         purchase = stage.game.purchase("acme", wants=Decision.ROLLBACK)
         sent = asyncio.create_task(stage.game.hold(purchase))
         seen = partial(stage.operators["acme"].seen, WalletCall.WITHDRAW, purchase.id)
-        while not (sent.done() or seen()):  # noqa: ASYNC110 - the operator's books tell nobody
+        while not (sent.done() or seen()):
             await asyncio.sleep(0.01)
         async with stage.store.locked():
             await sent

@@ -64,5 +64,5 @@ async def sandbox(protocol: str, balance: str = "1000000 XAG") -> AsyncIterator[
 async def until(condition: Callable[[], bool]) -> None:
     """Returns once it holds, which takes no more than seconds."""
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - a ledger tells nobody
+        while not condition():
             await asyncio.sleep(0.01)

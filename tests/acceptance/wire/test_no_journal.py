@@ -68,7 +68,7 @@ async def ready(gateway: GatewayProcess) -> bool:
 
 async def until_ready(gateway: GatewayProcess, *, expected: bool) -> None:
     async with asyncio.timeout(20):
-        while await ready(gateway) is not expected:  # noqa: ASYNC110 - a page tells nobody
+        while await ready(gateway) is not expected:
             await asyncio.sleep(0.01)
 
 

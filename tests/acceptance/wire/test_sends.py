@@ -49,7 +49,7 @@ class Wire:
     async def ended(self, operator: str) -> Timeline:
         """The transfer, once it has come to its end."""
         async with asyncio.timeout(20):
-            while (timeline := await self._timeline(operator)).transfer.state not in ENDED:  # noqa: ASYNC110 - a journal tells nobody
+            while (timeline := await self._timeline(operator)).transfer.state not in ENDED:
                 await asyncio.sleep(0.01)
         return timeline
 

@@ -39,7 +39,7 @@ async def prometheus(tmp_path: Path, unused_tcp_port: int) -> AsyncIterator[str]
 
 async def until_it_scrapes(url: str) -> None:
     async with asyncio.timeout(60), aiohttp.ClientSession() as client:
-        while not await scraped(client, url):  # noqa: ASYNC110 - Prometheus tells nobody
+        while not await scraped(client, url):
             await asyncio.sleep(0.1)
 
 

@@ -129,7 +129,7 @@ async def test_an_address_that_hangs_in_the_handshake_costs_no_withdraw(make: Ma
             client = make(DEAD, ALIVE, tls=tls_context(authority.file, None, None))
             assert (await client.post(operator.at(NAME), b"{}", {})).status == 200
             async with asyncio.timeout(5):
-                while not hanging.gone:  # noqa: ASYNC110 - the operator tells nobody
+                while not hanging.gone:
                     await asyncio.sleep(0)
     assert len(operator.requests) == 1
 
@@ -190,5 +190,5 @@ async def some_turns(turns: int, call: asyncio.Future[HttpResponse]) -> None:
 async def everything_is_closed(before: set[str]) -> None:
     """Waits until no socket is open that was not open before; the operator's ends need a moment to follow."""
     async with asyncio.timeout(5):
-        while open_files() - before:  # noqa: ASYNC110 - the system tells nobody that a socket was closed
+        while open_files() - before:
             await asyncio.sleep(0)

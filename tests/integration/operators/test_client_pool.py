@@ -133,7 +133,7 @@ async def test_closing_the_client_closes_every_connection(make_client: MakeClien
         await client.close()
         assert client._pool._open == {}
         await client.close()
-        while operator.gone < operator.connections:  # noqa: ASYNC110 - the operator's side of the same close
+        while operator.gone < operator.connections:
             await asyncio.sleep(0)
         assert operator.gone == 8
 
@@ -200,7 +200,7 @@ async def test_connections_are_renewed_at_once_and_no_call_under_way_is_disturbe
         client = make_client()
         await client.post(operator.url, b"{}", {})
         under_way = asyncio.ensure_future(client.post(operator.url, b"{}", {}))
-        while len(operator.requests) < 2:  # noqa: ASYNC110 - the operator tells nobody
+        while len(operator.requests) < 2:
             await asyncio.sleep(0)
         client.renew_connections(client._tls)
         may_answer.set()

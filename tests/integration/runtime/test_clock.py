@@ -69,7 +69,7 @@ async def test_a_clock_that_jumps_stops_no_delivery_and_parks_and_forgets_nothin
 
 async def until_ended(gateway: Running) -> None:
     async with asyncio.timeout(10):
-        while await state_of(gateway) is not State.CONFIRMED:  # noqa: ASYNC110 - a journal tells nobody
+        while await state_of(gateway) is not State.CONFIRMED:
             await asyncio.sleep(0.01)
 
 
@@ -138,7 +138,7 @@ async def test_a_gateway_whose_clock_is_wrong_takes_its_time_from_the_database(t
                 assert gateway.runtime.clock.now() == pytest.approx(time.time(), abs=5)
                 assert await hold_and_confirm(gateway) == 200
                 async with asyncio.timeout(10):
-                    while (offset_s := _offset_s(gateway)) is None:  # noqa: ASYNC110 - a gauge tells nobody
+                    while (offset_s := _offset_s(gateway)) is None:
                         await asyncio.sleep(0.01)
                 # The gauge is of the machine's clock, which somebody has to set.
                 assert offset_s == pytest.approx(3 * DAY_S, abs=5)

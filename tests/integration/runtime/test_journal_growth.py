@@ -64,7 +64,7 @@ async def test_a_forgotten_reader_is_named_once_the_log_is_long(
                 gateway.runtime._journals._growth["default"]._warn_from = 1
                 await gateway.call(WalletCall.WITHDRAW)
                 async with asyncio.timeout(10):
-                    while not (said := [line for line in lines if "write-ahead log grows" in line["event"]]):  # noqa: ASYNC110 - a log tells nobody
+                    while not (said := [line for line in lines if "write-ahead log grows" in line["event"]]):
                         await asyncio.sleep(0.02)
     assert said[0]["journal"] == "default"
     assert said[0]["bytes"] > 0

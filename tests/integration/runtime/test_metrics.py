@@ -33,7 +33,7 @@ async def value(gateway: Running, name: str, **labels: str) -> float | None:
 
 async def until(gateway: Running, expected: float, name: str, **labels: str) -> None:
     async with asyncio.timeout(10):
-        while await value(gateway, name, **labels) != expected:  # noqa: ASYNC110 - a page tells nobody
+        while await value(gateway, name, **labels) != expected:
             await asyncio.sleep(0.02)
 
 
@@ -69,7 +69,7 @@ async def test_the_next_delivery_is_seen_coming_and_overdue(tmp_path: Path, far:
         # Until the loop looks again, the end of the last try's lease counts as due.
         about = pytest.approx(600, abs=30)
         async with asyncio.timeout(20):
-            while await value(gateway, "delivery_due_seconds", operator="acme", recipient="operator") != about:  # noqa: ASYNC110 - as above
+            while await value(gateway, "delivery_due_seconds", operator="acme", recipient="operator") != about:
                 await asyncio.sleep(0.05)
 
 

@@ -66,7 +66,7 @@ async def test_a_hangup_during_the_start_is_a_reload_and_limits_and_unchanged_fi
     file.write_text(yaml.safe_dump(content(tmp_path)))
     async with starting(file) as gateway:
         async with asyncio.timeout(30):
-            while not catches_hangups(gateway.pid):  # noqa: ASYNC110 - a process tells nobody
+            while not catches_hangups(gateway.pid):
                 await asyncio.sleep(0.001)
         gateway.send_signal(signal.SIGHUP)
         limits = await logged(gateway, "limits")

@@ -33,7 +33,7 @@ async def test_calls_under_way_finish_by_the_old_configuration_and_new_ones_go_b
         assert (await client.answer()).status == 200
         assert (other.state_of("old"), far.state_of("old")) == (None, HoldState.HELD)
         async with asyncio.timeout(5):
-            while gateway.runtime._operators.closing:  # noqa: ASYNC110 - it has no event for that
+            while gateway.runtime._operators.closing:
                 await asyncio.sleep(0.01)
         assert former.bulkhead.read()[:2] == (0, 0)
         assert (
@@ -101,7 +101,7 @@ async def test_an_operator_that_is_gone_is_let_in_no_more_and_delivered_to_again
             far.behave()
             await gateway.runtime.reload(settings_for(tmp_path, both))
             async with asyncio.timeout(10):
-                while far.state_of("1") is not HoldState.CONFIRMED:  # noqa: ASYNC110 - the ledger tells nobody
+                while far.state_of("1") is not HoldState.CONFIRMED:
                     await asyncio.sleep(0.01)
 
 

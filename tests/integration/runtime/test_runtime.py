@@ -59,7 +59,7 @@ async def test_settings_that_nobody_checked_do_not_make_a_journal_forget_too_ear
     ) as gateway:
         journal = await open_journal("default", JournalSettings(url=url), Metrics(), SystemClock(), beside=True)
         async with asyncio.timeout(10):
-            while await journal.find(key_of("old")) is not None:  # noqa: ASYNC110 - a journal tells nobody
+            while await journal.find(key_of("old")) is not None:
                 await asyncio.sleep(0.02)
         assert await journal.find(key_of("young")) is not None
         assert (await gateway.page("/healthz")).status == 200
@@ -189,7 +189,7 @@ async def test_a_gateway_that_has_stopped_has_lost_no_task_of_its_connections(tm
     await idle.close()
     await answered.close()
     async with asyncio.timeout(5):
-        while asyncio.all_tasks() - before:  # noqa: ASYNC110 - those of the simulated operator's connections end by themselves
+        while asyncio.all_tasks() - before:
             await asyncio.sleep(0.01)
     gc.collect()
     assert lost == []

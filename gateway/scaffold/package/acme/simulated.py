@@ -70,8 +70,8 @@ class SimulatedAcme(Simulated):
     def codes(cls) -> tuple[str, ...]:
         return (*ERRORS.values(), INTERNAL)
 
-    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:  # noqa: ARG002 - the same for all
+    def meaning(self, code: str, act: Act, direction: Direction) -> Kind | Meaning:
         return next((kind for kind, error in ERRORS.items() if error == code), Meaning.UNKNOWN)
 
-    def answer_code(self, order: Order, code: str) -> HttpResponse:  # noqa: ARG002 - no error names the order
+    def answer_code(self, order: Order, code: str) -> HttpResponse:
         return HttpResponse(409, {}, encode({"error": code}))

@@ -24,7 +24,7 @@ async def standby(tmp_path: Path, server: PostgresServer) -> AsyncIterator[Postg
     connection = await asyncpg.connect(server.url)
     for statement in SYNCHRONOUS:
         await connection.execute(statement)
-    while not await connection.fetchval(FOLLOWED):  # noqa: ASYNC110 - only the server knows when
+    while not await connection.fetchval(FOLLOWED):
         await asyncio.sleep(0.02)
     await connection.close()
     try:
@@ -61,7 +61,7 @@ async def test_a_standby_takes_over(standby: PostgresServer, server: PostgresSer
     own_journals.shelf.url = own_journals.shelf.url.replace(f"127.0.0.1:{server.port}", hosts)
     journal = await own_journals.open()
     writing = asyncio.create_task(write(journal, 0))
-    while await journal.find(key_of("200")) is None:  # noqa: ASYNC110 - the journal tells nobody
+    while await journal.find(key_of("200")) is None:
         await asyncio.sleep(0.01)
     server.kill()
     acknowledged = await writing
