@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from boards import links
@@ -20,6 +21,7 @@ from boards.expressions import (
 )  # fmt: skip
 from boards.links import runbook
 from boards.panel import Board, Kind, Panel, Query, Section, Step
+from boards.waiting import age_of_count
 
 _SLOW: Final = (Step(0.1, Colour.WAITING), Step(0.5, Colour.FAILED))
 _FULL: Final = (Step(0.5, Colour.WAITING), Step(0.9, Colour.FAILED))
@@ -31,7 +33,6 @@ _QUEUE_OF_EACH: Final = f"max by (instance) ({_WAITING} / {_PLACES})"
 _AVERAGE_BATCH: Final = (
     f"{total('journal_batch_writes_sum', JOURNAL)} / ({total('journal_batch_writes_count', JOURNAL)} > 0)"
 )
-_COUNTED: Final = f"time() - {journal_gauge('transfers_counted_timestamp_seconds', JOURNAL, 'journal')}"
 _OFFSET: Final = f"abs(mm_gateway_clock_offset_seconds{{{JOURNAL}}})"
 
 NOW_ROW: Final = (
@@ -92,20 +93,12 @@ NOW_ROW: Final = (
         height=3,
         decimals=0,
     ),
-    Panel(
-        "Age of the count",
-        "Are the numbers about transfers new?",
-        Kind.STAT,
-        "s",
-        (Query(f"max ({_COUNTED})"),),
-        good="Below 30 seconds.",
+    replace(
+        age_of_count(JOURNAL),
         act="This journal does not answer: what the boards say about parked, held and undelivered transfers is this "
         "old.",
         links=(runbook("Uncounted"), links.CHECK, links.OVERVIEW),
-        steps=(Step(60, Colour.WAITING), Step(120, Colour.FAILED)),
         width=4,
-        height=3,
-        decimals=0,
     ),
     Panel(
         "Largest clock offset",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from boards import links
@@ -20,7 +21,6 @@ from boards.expressions import (
     or_zero,
     quantile,
     total,
-    transfers,
     where,
     worst,
 )  # fmt: skip
@@ -39,6 +39,7 @@ from boards.series import (
     UNFINISHED_COLOURS,
     VERDICT_COLOURS,
 )  # fmt: skip
+from boards.waiting import PARKED, UNDELIVERED
 
 _IN_USE: Final = gauge("operator_calls_in_use", OPERATOR, "max")
 _LIMIT: Final = gauge("operator_calls_limit", OPERATOR, "max")
@@ -119,33 +120,16 @@ NOW_ROW: Final = (
         height=3,
         decimals=0,
     ),
-    Panel(
-        "Oldest undelivered",
-        "For how long has the operator not acknowledged a decision?",
-        Kind.STAT,
-        "s",
-        (Query(oldest_undelivered()),),
-        good="Below a minute.",
+    replace(
+        UNDELIVERED,
         act="Call the operator; after two days the transfer is parked. When it is back, "
         '`mm-gateway retry --all-undelivered --operator NAME --who you --why "outage over"` saves the wait.',
-        links=(runbook("Undelivered"), links.UNDELIVERED, links.ROLLBACKS),
-        steps=AGE_STEPS,
-        width=3,
-        height=3,
     ),
-    Panel(
-        "Parked transfers",
-        "Does money of this operator wait for a person?",
-        Kind.STAT,
-        "short",
-        (Query(transfers("parked")),),
-        good="0.",
+    replace(
+        PARKED,
+        question="Does money of this operator wait for a person?",
         act="`mm-gateway transfers --state parked --operator NAME` lists them; agree with the operator, then "
         "`mm-gateway retry` or `mm-gateway resolve`.",
-        links=(runbook("Parked"), links.PARKED, links.ROLLBACKS),
-        steps=(Step(1, Colour.FAILED),),
-        width=3,
-        height=3,
     ),
     Panel(
         "Late arrivals, 1 h",

@@ -10,16 +10,13 @@ from boards.expressions import (
     INSTANCE,
     NOW,
     OPERATOR,
-    abandoned,
     at_end,
     breaker,
     burn,
     failed_holds,
     increase,
     journal_gauge,
-    oldest_undelivered,
     quantile,
-    transfers,
     worst,
 )  # fmt: skip
 from boards.links import runbook
@@ -36,52 +33,14 @@ from boards.series import (
     UNFINISHED,
     UNFINISHED_COLOURS,
 )  # fmt: skip
+from boards.waiting import ABANDONED, PARKED, UNDELIVERED, age_of_count
 
 _OPERATORS: Final = 10
 
 SAFE: Final = (
-    Panel(
-        "Parked transfers",
-        "Does money wait for a person?",
-        Kind.STAT,
-        "short",
-        (Query(transfers("parked")),),
-        good="0. Every transfer ends by itself.",
-        act="Nothing more is sent for these. List them with `mm-gateway transfers --state parked`, agree with the "
-        "operator, then `mm-gateway retry` or `mm-gateway resolve`.",
-        links=(runbook("Parked"), links.PARKED, links.ROLLBACKS),
-        steps=(Step(1, Colour.FAILED),),
-        width=3,
-        height=3,
-    ),
-    Panel(
-        "Oldest undelivered",
-        "Is a decision on its way for too long?",
-        Kind.STAT,
-        "s",
-        (Query(oldest_undelivered()),),
-        good="Below a minute: operators acknowledge confirms and rollbacks at once.",
-        act="An operator does not acknowledge. See in the table which, and call it long before two days are over: "
-        "then the transfer is parked.",
-        links=(runbook("Undelivered"), links.UNDELIVERED, links.ROLLBACKS),
-        steps=AGE_STEPS,
-        width=3,
-        height=3,
-    ),
-    Panel(
-        "Held and abandoned",
-        "Does the game leave transfers undecided?",
-        Kind.STAT,
-        "short",
-        (Query(abandoned()),),
-        good="0. The game confirms or rolls back each hold within `abandoned_after`.",
-        act="Only the game can decide these: give its people the list of `mm-gateway transfers --state held --until "
-        "1h`.",
-        links=(runbook("Abandoned"), links.HELD, links.ROLLBACKS),
-        steps=(Step(1, Colour.WAITING),),
-        width=3,
-        height=3,
-    ),
+    PARKED,
+    UNDELIVERED,
+    ABANDONED,
     Panel(
         "Failed commits, 5 min",
         "Can every transfer be recorded?",
@@ -97,21 +56,7 @@ SAFE: Final = (
         height=3,
         decimals=0,
     ),
-    Panel(
-        "Age of the count",
-        "Are the numbers about transfers new?",
-        Kind.STAT,
-        "s",
-        (Query(f"max (time() - {journal_gauge('transfers_counted_timestamp_seconds', INSTANCE, 'journal')})"),),
-        good="Below 30 seconds: transfers were counted just now.",
-        act="The journal does not answer, and parked, held and undelivered transfers on all boards are as old as this "
-        "says.",
-        links=(runbook("Uncounted"), links.JOURNAL),
-        steps=(Step(60, Colour.WAITING), Step(120, Colour.FAILED)),
-        width=3,
-        height=3,
-        decimals=0,
-    ),
+    age_of_count(),
     Panel(
         "Gateways up",
         "Do all gateways answer?",

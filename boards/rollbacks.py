@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from boards import links
@@ -10,11 +11,9 @@ from boards.expressions import (
     HOLDS,
     NOW,
     OPERATOR,
-    abandoned,
     at_end,
     increase,
     journal_gauge,
-    oldest_undelivered,
     share,
     total,
     transfers,
@@ -24,6 +23,7 @@ from boards.expressions import (
 from boards.links import runbook
 from boards.panel import Board, Column, Kind, Panel, Query, Section, Step
 from boards.series import AGE_STEPS, VERDICT_COLOURS
+from boards.waiting import ABANDONED, PARKED, UNDELIVERED
 
 _MOST: Final = 6
 _REASONS: Final = "rollback_reasons_total"
@@ -75,47 +75,14 @@ NOW_ROW: Final = (
         decimals=1,
         empty="no rollbacks",
     ),
-    Panel(
-        "Oldest undelivered",
-        "For how long has a decision waited?",
-        Kind.STAT,
-        "s",
-        (Query(oldest_undelivered()),),
-        good="Below a minute.",
+    replace(
+        UNDELIVERED,
         act="Call the operator before two days are over: then the transfer is parked.",
         links=(runbook("Undelivered"), links.UNDELIVERED, links.OPERATOR),
-        steps=AGE_STEPS,
         width=4,
-        height=3,
     ),
-    Panel(
-        "Parked transfers",
-        "Does money wait for a person?",
-        Kind.STAT,
-        "short",
-        (Query(transfers("parked")),),
-        good="0.",
-        act="`mm-gateway transfers --state parked` lists them; agree with the operator, then `mm-gateway retry` or "
-        "`mm-gateway resolve`.",
-        links=(runbook("Parked"), links.PARKED, links.OPERATOR),
-        steps=(Step(1, Colour.FAILED),),
-        width=4,
-        height=3,
-    ),
-    Panel(
-        "Held and abandoned",
-        "Does the game leave transfers undecided?",
-        Kind.STAT,
-        "short",
-        (Query(abandoned()),),
-        good="0.",
-        act="Only the game can decide them: give its people the list of `mm-gateway transfers --state held --until "
-        "1h`.",
-        links=(runbook("Abandoned"), links.HELD, links.OPERATOR),
-        steps=(Step(1, Colour.WAITING),),
-        width=4,
-        height=3,
-    ),
+    replace(PARKED, links=(runbook("Parked"), links.PARKED, links.OPERATOR), width=4),
+    replace(ABANDONED, links=(runbook("Abandoned"), links.HELD, links.OPERATOR), width=4),
     Panel(
         "Failed delivery tries, 5 min",
         "Do operators acknowledge?",
