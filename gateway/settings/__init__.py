@@ -1,7 +1,7 @@
 """The configuration: its shape, and reading it from a file, where each problem is reported with its line and a remedy.
 
 - `models.py`: the whole (`Settings`); its sections: `listeners.py`, `tracing.py`, `journals.py`, `deliveries.py`,
-  `operators.py`
+  `operators.py`, `launch.py` with `url_template.py`
 - `loader.py`: from a file to `Settings`, by way of `document.py` (YAML with line numbers), `interpolation.py`
   (`${NAME}`) and `checks.py` (what must hold between sections)
 - `values.py`: durations, sizes, networks, names; `section.py`: the base class of all sections
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from gateway.settings.deliveries import CategorySettings, DeliverySettings, ReasonSettings
 from gateway.settings.journals import JournalSettings, key_bytes
+from gateway.settings.launch import LaunchSettings, LaunchSignatureSettings
 from gateway.settings.listeners import AdminSettings, ListenerTls, ServerSettings
 from gateway.settings.loader import Loaded, SettingsOf, read
 from gateway.settings.models import DEFAULT_JOURNAL, LogSettings, Settings
@@ -40,6 +41,8 @@ __all__ = [
     "CredentialSettings",
     "DeliverySettings",
     "JournalSettings",
+    "LaunchSettings",
+    "LaunchSignatureSettings",
     "LimitSettings",
     "ListenerTls",
     "Loaded",

@@ -16,6 +16,7 @@ from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError
 
 from gateway.settings.deliveries import GAME_REPEATS_S
+from gateway.settings.launch import launch_contradictions
 from gateway.settings.listeners import ListenerTls
 from gateway.settings.messages import nearest
 from gateway.settings.models import DEFAULT_JOURNAL, Settings
@@ -123,6 +124,8 @@ def _operator(settings: Settings, operator: OperatorSettings, key_path: KeyPath)
         until = duration_text(operator.delivery.until)
         yield Finding((*key_path, "delivery"), f"late_arrival_window must be shorter than until, which is {until}")
     yield from _operator_tls(operator.tls, (*key_path, "tls"))
+    for key, text in launch_contradictions(operator.launch) if operator.launch else ():
+        yield Finding((*key_path, "launch", *key.split(".")), text)
 
 
 def _operator_tls(tls: OperatorTls, key_path: KeyPath) -> Iterator[Finding]:

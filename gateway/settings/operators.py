@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from gateway.settings.deliveries import DeliverySettings
+from gateway.settings.launch import LaunchSettings
 from gateway.settings.section import Section
 from gateway.settings.values import Duration, Name, Network, Secret, Share, Size, Timeout, Username
 
@@ -134,6 +135,9 @@ class OperatorSettings(Section):
 
     objectives: ObjectiveSettings = ObjectiveSettings()
     """What is promised of the game's calls for this operator."""
+
+    launch: LaunchSettings | None = None
+    """How the game's client is launched for this operator's players. Without it, launches are refused."""
 
     unknown_transfers: Literal["forward", "refuse"] = "forward"
     """What to do with a confirm or rollback of a transfer that this gateway has never seen: `forward` delivers it to
