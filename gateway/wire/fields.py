@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Final
 
 import msgspec
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, StrictBool, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from gateway.money import FRACTION_DIGITS, INTEGER_DIGITS, MoneyError, canonical
@@ -20,6 +20,8 @@ TOKEN_LIMIT: Final = 512
 ID_LIMIT: Final = 128
 CURRENCY_LIMIT: Final = 16
 DESCRIPTION_LIMIT: Final = 1024
+TEXT_LIMIT: Final = 2048
+"""Characters of a text that has no shorter limit of its own: an address that browsers and servers still take."""
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -35,8 +37,18 @@ REMEDIES: Final = {
     "amount.amount": f"send a decimal number greater than 0 with at most {INTEGER_DIGITS} digits before "
     f"and {FRACTION_DIGITS} after the point",
     "amount.currencyCode": f"send a string of 1 to {CURRENCY_LIMIT} visible ASCII characters",
+    "language": "send a language tag such as en or pt-BR",
+    "currency": "send a code such as EUR",
+    "platform": "send a word such as desktop",
+    "demo": "send true or false",
+    "lobbyUrl": "send an address such as https://casino.example/lobby",
 }
 """What to send instead, by field: the end of an error's text."""
+
+
+def none_if_empty(value: object) -> object:
+    """What may be left out may also be sent empty."""
+    return None if value == "" else value
 
 
 def exact_amount(value: object) -> Decimal:
@@ -89,6 +101,11 @@ Token = Annotated[
     StringConstraints(strict=True, pattern=rf"^[^\x00-\x1f\x7f]{{1,{TOKEN_LIMIT}}}$"),
     Field(examples=["0fabcdc4-fe07-44f2-b968-93da3b324898"]),
 ]
+OptionalToken = Annotated[Token | None, BeforeValidator(none_if_empty)]
+OptionalText = Annotated[
+    Annotated[str, StringConstraints(strict=True, max_length=TEXT_LIMIT)] | None, BeforeValidator(none_if_empty)
+]
+OptionalFlag = Annotated[StrictBool | None, BeforeValidator(none_if_empty)]
 TransferId = Annotated[
     str, StringConstraints(strict=True, pattern=rf"^[!-~]{{1,{ID_LIMIT}}}$"), Field(examples=["1234abcd"])
 ]

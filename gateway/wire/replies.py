@@ -51,6 +51,12 @@ class PlayerReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     country: str | None = None
 
 
+class LaunchReply(msgspec.Struct, frozen=True):
+    """The body of a 200 to a launch. The URL holds the session's token."""
+
+    url: str
+
+
 class ErrorReply(msgspec.Struct, frozen=True, rename="camel"):
     """The body of every response except a 200."""
 
@@ -91,6 +97,11 @@ def player(
             country=country,
         )
     )
+
+
+def launch(url: str) -> bytes:
+    """Encodes the reply to a launch: ``{"url": "https://game.example/play?token=…"}``."""
+    return _encode(LaunchReply(url))
 
 
 def error(failure: WalletError) -> bytes:

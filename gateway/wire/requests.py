@@ -1,7 +1,8 @@
-"""Reads the game's calls: from the bytes of a body to a typed, checked request.
+"""Reads the game's calls, and an operator's launch: from the bytes of a body to a typed, checked request.
 
 Needed fields must be valid and unique. Fields that only inform (`INFORMS`) are kept as text and never make a call
-invalid. Any other field is ignored, even if it cannot be read, so that the game may add fields. An invalid body raises
+invalid. Any other field is ignored, even if it cannot be read, so that the game may add fields; of a launch it is
+refused, since all of its fields may be left out and a slip would go unnoticed (`read_strictly`). An invalid body raises
 `WalletError` (`BAD_REQUEST`) with field, problem and remedy. It never repeats a value, which may be a secret.
 
 Money never passes through a binary float: jiter returns every number as int or Decimal before pydantic sees it.
@@ -25,6 +26,9 @@ from gateway.wire.fields import (
     Currency,
     Description,
     ExactAmount,
+    OptionalFlag,
+    OptionalText,
+    OptionalToken,
     ReasonText,
     Token,
     TransferId,
@@ -44,6 +48,8 @@ _PROBLEMS: Final = {
     "missing": "is missing",
     "string_type": "is not a string",
     "string_pattern_mismatch": "has a wrong length or characters that are not allowed",
+    "string_too_long": "is too long",
+    "bool_type": "is neither true nor false",
     "model_type": "is not an object",
 }
 
@@ -95,6 +101,19 @@ class RollbackRequest(SessionRequest):
     reason: ReasonText = Field(default=None, alias="rollbackReason")
 
 
+class LaunchRequest(_Request):
+    """The body of an operator's launch. What is sent as null or as an empty text counts as left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    token: OptionalToken = Field(default=None, repr=False)
+    language: OptionalText = None
+    currency: OptionalText = None
+    platform: OptionalText = None
+    demo: OptionalFlag = None
+    lobby_url: OptionalText = Field(default=None, alias="lobbyUrl")
+
+
 R = TypeVar("R", bound=_Request)
 
 
@@ -107,6 +126,15 @@ def read(model: type[R], body: bytes) -> R:
     return _validate(model, content)
 
 
+def read_strictly(model: type[R], body: bytes) -> R:
+    """As `read`, for a model that allows no other fields: the whole body must be valid."""
+    try:
+        content = _parse(body)
+    except ValueError as error:
+        raise _invalid(_marked(body) or error) from None
+    return _validate(model, content)
+
+
 def _parse(body: bytes) -> Any:
     # RFC 8259 section 4: with two members of one name, readers differ in which one counts. The operator might read
     # another amount than we do: test_what_is_needed_twice_is_refused_since_others_might_read_the_other_one.
@@ -115,7 +143,12 @@ def _parse(body: bytes) -> Any:
 
 @cache
 def _needed_fields(model: type[_Request]) -> frozenset[str]:
-    return frozenset(field.alias or name for name, field in model.model_fields.items()) - INFORMS.keys()
+    return frozenset(_fields(model)) - INFORMS.keys()
+
+
+def _fields(model: type[_Request]) -> list[str]:
+    """The fields' names as they are sent."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _parse_by_member(body: bytes, needed: frozenset[str], why: ValueError) -> dict[str, Any]:
@@ -145,11 +178,14 @@ def _validate(model: type[R], content: Any) -> R:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise _bad_request(_explain(error)) from None
+        raise _bad_request(_explain(error, model)) from None
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, model: type[_Request]) -> str:
     problems = error.errors(include_url=False, include_input=False)
+    # The name of a field that is not known is not shown: a secret may have got into it by mistake.
+    if any(problem["type"] == "extra_forbidden" for problem in problems):
+        return f"The body has a field that is not known; send only {', '.join(_fields(model))}."
     text = " ".join(
         _describe(problem["loc"], problem["type"], problem["msg"]) for problem in problems[:_SHOWN_PROBLEMS]
     )

