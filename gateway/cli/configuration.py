@@ -31,6 +31,12 @@ def load_urls(config: Path | None) -> Settings:
     ).settings
 
 
+def load_operator_part(config: Path | None, operator: str, part: str) -> Settings:
+    """As `load_settings`, for commands that use one section of one operator: no other secrets must be there."""
+    used = ("operators", operator, part)
+    return read(require_path(config), os.environ, may_lack=lambda path: path[: len(used)] != used).settings
+
+
 def adapter_settings(name: str) -> type[BaseModel]:
     """The class of an adapter's own settings. Raises `AdapterUnavailable`."""
     return registry.adapter(name).Settings

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "retry": ("retry", "retry"),
     "resolve": ("resolve", "resolve"),
     "journal": ("journal_copy", "app"),
+    "launch": ("launch", "launch"),
     "demo": ("demo", "demo"),
     "sandbox": ("sandbox", "sandbox"),
     "adapters": ("adapters", "app"),
