@@ -61,8 +61,8 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.journal.sqlite.store:SqliteStore._claim",
-                "(write.operator, write.now, write.limit)",
-                "(write.operator, write.now + 1e6, write.limit)",
+                "(write.operator, write.now, write.limit, write.recipient)",
+                "(write.operator, write.now + 1e6, write.limit, write.recipient)",
             ),
         ),
     ),
@@ -161,7 +161,7 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.delivery_loop:DeliveryLoop._deliver",
-                "decided = await self._delivery_try.recover(operator, transfer)",
+                "decided = await self._delivery_try.recover(far_side, transfer)",
                 "decided = None",
             ),
         ),
@@ -261,7 +261,7 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.delivery_try:DeliveryTry._count",
-                "self._context.metrics.parked(operator, change.wants)",
+                "self._context.metrics.parked(operator, rules.told(change.key, change.wants))",
                 "pass",
             ),
         ),
@@ -360,7 +360,7 @@ CANARIES: Final = (
         "an error of the protocol counts as silence",
         (
             Edit(
-                "gateway.operators.operator:_is_alive",
+                "gateway.operators.far_side:_is_alive",
                 "isinstance(failure, Declined | Unmapped)",
                 "isinstance(failure, Declined)",
             ),
@@ -371,7 +371,7 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.operators.bulkhead:Bulkhead.__init__",
-                "{group: CircuitBreaker(breaker.failures, breaker.open_for, clock) for group in CallGroup}",
+                "{group: CircuitBreaker(breaker.failures, breaker.open_for, clock) for group in groups}",
                 "dict.fromkeys(CallGroup, CircuitBreaker(breaker.failures, breaker.open_for, clock))",
             ),
         ),
