@@ -15,6 +15,7 @@ from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
 from gateway.operators.traced import TracedHttp, TracedOperator
+from gateway.plugins import PluginKind, PluginUnavailable, names_of
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
 
@@ -26,13 +27,13 @@ GROUP: Final = "mm_gateway.adapters"
 _FRESH_PART: Final = re.compile(r"(header|query|body) \S+")
 
 
-class AdapterUnavailable(LookupError):
+class AdapterUnavailable(PluginUnavailable):
     """No adapter of that name can be used; the text says why, and which there are."""
 
 
 def names() -> list[str]:
     """The names under which adapters are installed, broken ones included."""
-    return sorted({entry.name for entry in _entries()})
+    return names_of(_entries())
 
 
 def adapters() -> dict[str, type[Adapter]]:
@@ -52,13 +53,8 @@ def problem(name: str) -> str | None:
 @cache
 def adapter(name: str) -> type[Adapter]:
     """The adapter of that name, loaded when first asked for. Raises `AdapterUnavailable`."""
-    entries = {entry.value: entry for entry in _entries() if entry.name == name}
-    if not entries:
-        raise AdapterUnavailable(f"there is no adapter {name!r}; installed are: {', '.join(names()) or 'none'}")
-    if len(entries) > 1:
-        raise AdapterUnavailable(f"several plugins call themselves {name!r}: {', '.join(sorted(entries))}")
-    (entry,) = entries.values()
-    return _require_adapter(name, entry.value, _load(entry))
+    found: type[Adapter] = _KIND.load(name, _entries())
+    return found
 
 
 def validate(name: str, settings: Mapping[str, Any]) -> AdapterSettings:
@@ -101,43 +97,22 @@ def _entries() -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=GROUP))
 
 
-def _load(entry: EntryPoint) -> Any:
-    try:
-        return entry.load()
-    except Exception as error:
-        raise AdapterUnavailable(f"adapter {entry.name!r} ({entry.value}) does not load: {error!r}") from error
-
-
-def _require_adapter(name: str, place: str, found: Any) -> type[Adapter]:
-    wrong = _what_is_wrong(found)
-    if wrong:
-        raise AdapterUnavailable(f"adapter {name!r} ({place}) {wrong}")
-    return found  # type: ignore[no-any-return]  # checked just now
-
-
-def _what_is_wrong(found: Any) -> str | None:
-    if not isinstance(found, type) or not issubclass(found, Adapter):
-        return "is not an Adapter; derive it from gateway.operators.Adapter"
-    if found.__abstractmethods__:
-        return f"lacks {', '.join(sorted(found.__abstractmethods__))}"
-    written_for: Any = getattr(found, "interface", None)
-    if written_for is None:
-        return f"does not say which interface it was written for; declare `interface = {INTERFACE_VERSION}`"
-    if written_for != INTERFACE_VERSION:
-        return (
-            f"was written for version {written_for} of the interface, and this gateway has {INTERFACE_VERSION}; "
-            f"install the release of the adapter that is made for it"
-        )
-    settings: Any = found.Settings
-    if not isinstance(settings, type) or not issubclass(settings, AdapterSettings):
-        return "has Settings that do not derive from gateway.operators.AdapterSettings"
-    return _what_is_wrong_with_fresh(found.fresh)
-
-
-def _what_is_wrong_with_fresh(fresh: Any) -> str | None:
+def _what_is_wrong_with_fresh(found: Any) -> str | None:
+    fresh = found.fresh
     if not isinstance(fresh, frozenset):
         return "declares fresh parts that are not a frozenset"
     for part in fresh:
         if not isinstance(part, str) or _FRESH_PART.fullmatch(part) is None:
             return f'declares {part!r} as fresh; write "header NAME", "query NAME" or "body NAME"'
     return None
+
+
+_KIND: Final = PluginKind(
+    word="adapter",
+    base=Adapter,
+    settings=AdapterSettings,
+    package="gateway.operators",
+    version=INTERFACE_VERSION,
+    unavailable=AdapterUnavailable,
+    further=_what_is_wrong_with_fresh,
+)
