@@ -9,13 +9,19 @@ from pydantic import BaseModel
 
 from gateway.cli.errors import CommandMisused
 from gateway.operators import registry
+from gateway.payments.registry import payment_format
 from gateway.settings import Loaded, Settings, read
 from gateway.settings.problems import KeyPath
 
 
 def load_all(config: Path | None) -> Loaded:
-    """The whole configuration, adapters' settings included. Raises `SettingsError` or `CommandMisused`."""
-    return read(require_path(config), os.environ, adapter_settings)
+    """The whole configuration, plugins' settings included. Raises `SettingsError` or `CommandMisused`."""
+    return read(
+        require_path(config),
+        os.environ,
+        adapter_settings,
+        payment_settings_of=lambda name: payment_format(name).Settings,
+    )
 
 
 def load_settings(config: Path | None) -> Settings:

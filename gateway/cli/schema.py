@@ -10,6 +10,7 @@ import yaml
 
 from gateway.cli.printing import print_json
 from gateway.operators import registry
+from gateway.payments.registry import formats
 from gateway.settings import json_schema
 from gateway.wire.openapi import document
 
@@ -17,15 +18,21 @@ from gateway.wire.openapi import document
 def schema(
     *,
     general: Annotated[
-        bool, typer.Option("--general", help="Leave out the settings of the installed adapters.")
+        bool, typer.Option("--general", help="Leave out the settings of the installed plugins.")
     ] = False,
     openapi: Annotated[
         bool, typer.Option("--openapi", help="Print the wallet API in OpenAPI instead, as YAML.")
     ] = False,
 ) -> None:
-    """Print the configuration's JSON Schema, with the settings of every adapter that is installed."""
+    """Print the configuration's JSON Schema, with the settings of every plugin that is installed."""
     if openapi:
         sys.stdout.write(yaml.safe_dump(document(), sort_keys=False, allow_unicode=True, width=120))
         return
     adapters = {} if general else registry.adapters()
-    print_json(json_schema({name: adapter.Settings for name, adapter in adapters.items()}))
+    payment_formats = {} if general else formats()
+    print_json(
+        json_schema(
+            {name: adapter.Settings for name, adapter in adapters.items()},
+            {name: payment_format.Settings for name, payment_format in payment_formats.items()},
+        )
+    )

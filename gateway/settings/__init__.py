@@ -1,7 +1,7 @@
 """The configuration: its shape, and reading it from a file, where each problem is reported with its line and a remedy.
 
 - `models.py`: the whole (`Settings`); its sections: `listeners.py`, `tracing.py`, `journals.py`, `deliveries.py`,
-  `operators.py`, `launch.py` with `url_template.py`
+  `operators.py`, `payments.py`, `far_sides.py` (how whoever is called is reached), `launch.py` with `url_template.py`
 - `loader.py`: from a file to `Settings`, by way of `document.py` (YAML with line numbers), `interpolation.py`
   (`${NAME}`) and `checks.py` (what must hold between sections)
 - `values.py`: durations, sizes, networks, names; `section.py`: the base class of all sections
@@ -13,20 +13,14 @@ The docstrings of fields are user documentation: `docs/configuration.md` and the
 from __future__ import annotations
 
 from gateway.settings.deliveries import CategorySettings, DeliverySettings, ReasonSettings
+from gateway.settings.far_sides import BreakerSettings, ConnectionSettings, LimitSettings, OperatorTls
 from gateway.settings.journals import JournalSettings, key_bytes
 from gateway.settings.launch import LaunchSettings, LaunchSignatureSettings
 from gateway.settings.listeners import AdminSettings, ListenerTls, ServerSettings
 from gateway.settings.loader import Loaded, SettingsOf, read
 from gateway.settings.models import DEFAULT_JOURNAL, LogSettings, Settings
-from gateway.settings.operators import (
-    BreakerSettings,
-    ConnectionSettings,
-    CredentialSettings,
-    LimitSettings,
-    ObjectiveSettings,
-    OperatorSettings,
-    OperatorTls,
-)
+from gateway.settings.operators import CredentialSettings, ObjectiveSettings, OperatorSettings
+from gateway.settings.payments import GameSettings, PaymentSettings
 from gateway.settings.problems import Mark, Problem, SettingsError
 from gateway.settings.schema import json_schema
 from gateway.settings.section import Section
@@ -40,6 +34,7 @@ __all__ = [
     "ConnectionSettings",
     "CredentialSettings",
     "DeliverySettings",
+    "GameSettings",
     "JournalSettings",
     "LaunchSettings",
     "LaunchSignatureSettings",
@@ -51,6 +46,7 @@ __all__ = [
     "ObjectiveSettings",
     "OperatorSettings",
     "OperatorTls",
+    "PaymentSettings",
     "Problem",
     "ReasonSettings",
     "Section",

@@ -10,32 +10,27 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError
 
 from gateway.settings.deliveries import GAME_REPEATS_S
+from gateway.settings.far_sides import OperatorTls
 from gateway.settings.launch import launch_contradictions
 from gateway.settings.listeners import ListenerTls
 from gateway.settings.messages import nearest
 from gateway.settings.models import DEFAULT_JOURNAL, Settings
-from gateway.settings.operators import CredentialSettings, OperatorSettings, OperatorTls
+from gateway.settings.operators import CredentialSettings, OperatorSettings
+from gateway.settings.payment_checks import shared_payment_secrets
 from gateway.settings.pem_files import validity_advice, wrong_with_authorities, wrong_with_pair
-from gateway.settings.problems import KeyPath
+from gateway.settings.problems import Finding, KeyPath
 from gateway.settings.values import duration_text
 
 NEEDED_FOR_TRACING: Final = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
 """Modules of what requirements/tracing.in lists."""
 _ANY: Final = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not listened on
 """Hosts that take a port at every address."""
-
-
-class Finding(NamedTuple):
-    """One sentence about the value at a key path. It begins with what is wrong and ends with what would be right."""
-
-    key_path: KeyPath
-    text: str
 
 
 def contradictions(settings: Settings) -> Iterator[Finding]:
@@ -53,6 +48,7 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     for name, operator in settings.operators.items():
         yield from _operator(settings, operator, ("operators", name))
     yield from _shared_usernames(settings)
+    yield from shared_payment_secrets(settings)
 
 
 def advice(settings: Settings) -> Iterator[Finding]:
@@ -126,6 +122,8 @@ def _operator(settings: Settings, operator: OperatorSettings, key_path: KeyPath)
     yield from _operator_tls(operator.tls, (*key_path, "tls"))
     for key, text in launch_contradictions(operator.launch) if operator.launch else ():
         yield Finding((*key_path, "launch", *key.split(".")), text)
+    if operator.payment is not None:
+        yield from _operator_tls(operator.payment.game.tls, (*key_path, "payment", "game", "tls"))
 
 
 def _operator_tls(tls: OperatorTls, key_path: KeyPath) -> Iterator[Finding]:
@@ -239,7 +237,12 @@ def _ending_certificates(settings: Settings) -> Iterator[Finding]:
         (("admin", "tls"), settings.admin.tls),
     ]
     operators = [(("operators", name, "tls"), operator.tls) for name, operator in settings.operators.items()]
-    for key_path, each in (*listeners, *operators):
+    games = [
+        (("operators", name, "payment", "game", "tls"), operator.payment.game.tls)
+        for name, operator in settings.operators.items()
+        if operator.payment is not None
+    ]
+    for key_path, each in (*listeners, *operators, *games):
         file = None if each is None else each.cert_file
         if file is not None and (text := validity_advice(file)) is not None:
             yield Finding((*key_path, "cert_file"), text)

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.secrets import secrets_of
-from gateway.settings.checks import Finding, advice, contradictions
+from gateway.settings.checks import advice, contradictions
 from gateway.settings.document import Document
 from gateway.settings.messages import masking, missing_key, phrase, unknown_key
 from gateway.settings.models import Settings
-from gateway.settings.problems import KeyPath, Mark, Problem, SettingsError, dotted, printable
+from gateway.settings.payments import PaymentSettings
+from gateway.settings.problems import Finding, KeyPath, Mark, Problem, SettingsError, dotted, printable
 from gateway.settings.section import fields_at
 from gateway.settings.values import WRITTEN
 
@@ -25,7 +26,9 @@ MayLack = Callable[[KeyPath], bool]
 """Whether a secret under this key path need not be there."""
 
 SettingsOf = Callable[[str], type[BaseModel]]
-"""Returns the model of an adapter's own `settings`, by the adapter's name. Raises `LookupError` with what is wrong."""
+"""Returns the model of a plugin's own `settings`, by the plugin's name. Raises `LookupError` with what is wrong."""
+
+_DEFAULT_FORMAT: Final[str] = PaymentSettings.model_fields["format"].default
 
 
 class Loaded(NamedTuple):
@@ -42,14 +45,19 @@ def needs_all(_: KeyPath) -> bool:
 
 
 def read(
-    path: Path, environ: Mapping[str, str], settings_of: SettingsOf | None = None, may_lack: MayLack = needs_all
+    path: Path,
+    environ: Mapping[str, str],
+    settings_of: SettingsOf | None = None,
+    may_lack: MayLack = needs_all,
+    payment_settings_of: SettingsOf | None = None,
 ) -> Loaded:
     """Reads and checks a configuration file. Raises `SettingsError` with every problem.
 
-    Without `settings_of`, an operator's `adapter` and `settings` are not checked. Where `may_lack(key_path)`, a secret
+    Without `settings_of`, an operator's `adapter` and `settings` are not checked, and without `payment_settings_of` the
+    same of its `payment`. Where `may_lack(key_path)`, a secret
     that cannot be read is accepted: its value is then a random text.
     """
-    return parse(_file_text(path), str(path), environ, settings_of, may_lack)
+    return parse(_file_text(path), str(path), environ, settings_of, may_lack, payment_settings_of)
 
 
 def parse(
@@ -58,9 +66,10 @@ def parse(
     environ: Mapping[str, str],
     settings_of: SettingsOf | None = None,
     may_lack: MayLack = needs_all,
+    payment_settings_of: SettingsOf | None = None,
 ) -> Loaded:
     """As `read`, from a text. Problems name it `file`."""
-    return _ConfigReading(text, file, environ, may_lack).load(settings_of)
+    return _ConfigReading(text, file, environ, may_lack).load(settings_of, payment_settings_of)
 
 
 def _file_text(path: Path) -> str:
@@ -83,9 +92,11 @@ class _ConfigReading:
         self._faulty_paths = {key_path for _, key_path, _ in self._document.faults}
         self._mask = masking(self._document.references)
 
-    def load(self, settings_of: SettingsOf | None) -> Loaded:
+    def load(self, settings_of: SettingsOf | None, payment_settings_of: SettingsOf | None) -> Loaded:
         settings = self._settings()
-        adapter_settings = list(self._adapter_settings(settings_of)) if settings_of is not None else []
+        plugin_settings = list(self._adapter_settings(settings_of)) if settings_of is not None else []
+        if payment_settings_of is not None:
+            plugin_settings += self._payment_settings(payment_settings_of)
         if settings is not None:
             found = (one for one in contradictions(settings) if one.key_path not in self._document.lacking)
             self._problems += map(self._problem_of, found)
@@ -93,7 +104,7 @@ class _ConfigReading:
             raise SettingsError(self._problems)
         # A password inside a URL is a plain text to pydantic, and must be redacted like any other secret.
         passwords = (password for journal in settings.every_journal.values() for password in journal.passwords)
-        secrets = {*secrets_of(settings), *secrets_of(adapter_settings), *passwords}
+        secrets = {*secrets_of(settings), *secrets_of(plugin_settings), *passwords}
         told = (*starmap(Finding, self._document.oddities), *advice(settings))
         return Loaded(settings, tuple(map(self._problem_of, told)), frozenset(secrets))
 
@@ -117,21 +128,39 @@ class _ConfigReading:
 
     def _adapter_settings(self, settings_of: SettingsOf) -> Iterator[BaseModel]:
         """Checks each operator's `settings` by its adapter's model, even where other keys of the operator are wrong."""
+        for key_path, operator in self._sections_of_operators():
+            yield from self._plugin_settings(key_path, operator, ("adapter", operator.get("adapter")), settings_of)
+
+    def _payment_settings(self, settings_of: SettingsOf) -> Iterator[BaseModel]:
+        """The same for `payment.settings`, by the model of the payment format."""
+        for key_path, operator in self._sections_of_operators():
+            payment = operator.get("payment")
+            if isinstance(payment, dict):
+                plugin = ("format", payment.get("format", _DEFAULT_FORMAT))
+                yield from self._plugin_settings((*key_path, "payment"), payment, plugin, settings_of)
+
+    def _sections_of_operators(self) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
         operators = self._value(("operators",))
         for name, operator in operators.items() if isinstance(operators, dict) else ():
-            key_path = ("operators", name)
-            adapter = operator.get("adapter") if isinstance(operator, dict) else None
-            if not isinstance(adapter, str) or (*key_path, "adapter") in self._faulty_paths:
-                continue
-            try:
-                model = settings_of(adapter)
-            except LookupError as error:
-                self._problems.append(self._problem_of(Finding((*key_path, "adapter"), str(error))))
-                continue
-            try:
-                yield model.model_validate(operator.get("settings", {}))
-            except ValidationError as error:
-                self._add_problems(error, (*key_path, "settings"), model)
+            if isinstance(operator, dict):
+                yield ("operators", name), operator
+
+    def _plugin_settings(
+        self, key_path: KeyPath, section: dict[str, Any], plugin: tuple[str, Any], settings_of: SettingsOf
+    ) -> Iterator[BaseModel]:
+        """The `settings` of a section, read by the model of the plugin that it names under a key (`plugin`)."""
+        key, name = plugin
+        if not isinstance(name, str) or (*key_path, key) in self._faulty_paths:
+            return
+        try:
+            model = settings_of(name)
+        except LookupError as error:
+            self._problems.append(self._problem_of(Finding((*key_path, key), str(error))))
+            return
+        try:
+            yield model.model_validate(section.get("settings", {}), context=WRITTEN)
+        except ValidationError as error:
+            self._add_problems(error, (*key_path, "settings"), model)
 
     def _add_problems(self, error: ValidationError, root: KeyPath, model: type[BaseModel]) -> None:
         for details in error.errors(include_url=False):

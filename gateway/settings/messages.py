@@ -25,6 +25,7 @@ _WITH_VALUE: Final[dict[str, str]] = {
     "header": "{msg}",
     "network": "{msg}",
     "name": "{msg}",
+    "price": "{msg}",
     "int_parsing": "is not a whole number",
     "int_type": "is not a whole number",
     "int_from_float": "is not a whole number",

@@ -95,6 +95,15 @@ class Settings(Section):
 
 
 def _with_general(general: DeliverySettings, operator: OperatorSettings) -> OperatorSettings:
-    """The operator, with the keys that its `delivery` leaves out taken from the general one."""
-    own = {key: getattr(operator.delivery, key) for key in operator.delivery.model_fields_set}
-    return operator.model_copy(update={"delivery": general.model_copy(update=own)})
+    """The operator, with the keys that its `delivery` leaves out taken from the general one, and those that the one of
+    its payments leaves out from its own."""
+    delivery = _overlaid(general, operator.delivery)
+    payment = operator.payment
+    if payment is not None:
+        payment = payment.model_copy(update={"delivery": _overlaid(delivery, payment.delivery)})
+    return operator.model_copy(update={"delivery": delivery, "payment": payment})
+
+
+def _overlaid(general: DeliverySettings, own: DeliverySettings) -> DeliverySettings:
+    """The general settings with the keys that `own` gives."""
+    return general.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})

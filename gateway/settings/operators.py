@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from gateway.settings.deliveries import DeliverySettings
+from gateway.settings.far_sides import BreakerSettings, ConnectionSettings, LimitSettings, OperatorTls
 from gateway.settings.launch import LaunchSettings
+from gateway.settings.payments import PaymentSettings
 from gateway.settings.section import Section
-from gateway.settings.values import Duration, Name, Network, Secret, Share, Size, Timeout, Username
+from gateway.settings.values import Name, Network, Secret, Share, Size, Timeout, Username
 
 
 class CredentialSettings(Section):
@@ -26,43 +27,6 @@ class CredentialSettings(Section):
     """Its Argon2 hash, as `mm-gateway hash-password` prints it."""
 
 
-class LimitSettings(Section):
-    """How much of the gateway one operator may use, so that one that hangs does not slow down the others."""
-
-    concurrency: Annotated[int, Field(ge=1)] = 128
-    """How many calls to the operator may run at the same time."""
-
-    waiting: Annotated[int, Field(ge=0)] = 256
-    """How many more calls may wait for a free slot; further ones are refused at once, and nothing is sent."""
-
-
-class BreakerSettings(Section):
-    """When calls to an operator that does not answer are stopped for a while. Reads, holds (withdraws and deposits) and
-    ends (confirms and rollbacks) each have a circuit breaker of their own."""
-
-    failures: Annotated[int, Field(ge=1)] = 10
-    """How many calls in a row must get no answer of the operator's protocol before the circuit breaker opens. An error
-    that the protocol knows is an answer."""
-
-    open_for: Timeout = 5.0
-    """How long nothing is sent then; after that, one call tries whether the operator answers again."""
-
-
-class ConnectionSettings(Section):
-    """The pool of connections to the operator."""
-
-    connect_timeout: Timeout = 2.0
-    """How long connecting (DNS, TCP, TLS) may take; it is part of the operator's timeout."""
-
-    idle: Duration = 4.0
-    """How long an unused connection is kept for the next call. Keep it shorter than the operator's own keep-alive time:
-    if the operator closes a connection just as a withdraw is sent on it, that withdraw fails. 0s keeps none."""
-
-    max_age: Timeout = 60.0
-    """How long a connection is used before another one replaces it, however busy it is. Names are looked up every 30
-    seconds, so an operator that moves to another address is followed within max_age and half a minute."""
-
-
 class ObjectiveSettings(Section):
     """What is promised of the game's calls for this operator. `mm-gateway rules` prints the alerts that watch it."""
 
@@ -74,19 +38,6 @@ class ObjectiveSettings(Section):
 
     latency_share: Share = 0.99
     """The share of calls that take no longer than `latency`."""
-
-
-class OperatorTls(Section):
-    """TLS towards the operator, if its base URL begins with https."""
-
-    ca_file: Path | None = None
-    """PEM file with the certificate authorities to trust, instead of the system's."""
-
-    cert_file: Path | None = None
-    """PEM file with the gateway's client certificate, for operators that ask for one."""
-
-    key_file: Path | None = None
-    """PEM file with its private key, if that is not in cert_file."""
 
 
 class OperatorSettings(Section):
@@ -132,6 +83,10 @@ class OperatorSettings(Section):
 
     delivery: DeliverySettings = DeliverySettings()
     """What is different in the delivery to this operator; keys that are left out are as in the general `delivery`."""
+
+    payment: PaymentSettings | None = None
+    """What its payment system calls back with once a player has paid, and how the game is told. Without it, no payment
+    is taken."""
 
     objectives: ObjectiveSettings = ObjectiveSettings()
     """What is promised of the game's calls for this operator."""

@@ -16,6 +16,13 @@ class Mark(NamedTuple):
     column: int
 
 
+class Finding(NamedTuple):
+    """One sentence about the value at a key path. It begins with what is wrong and ends with what would be right."""
+
+    key_path: KeyPath
+    text: str
+
+
 class Problem(NamedTuple):
     """One problem. `field` is the dotted path of the value, empty if the problem is the file as a whole."""
 

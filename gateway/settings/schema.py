@@ -33,12 +33,15 @@ class _Untitled(GenerateJsonSchema):
         return False if schema else super().field_title_should_be_set(schema)
 
 
-def json_schema(adapters: Mapping[str, type[BaseModel]]) -> Schema:
-    """The schema of the whole file. `adapters` are the models of the adapters' own `settings`, by name."""
+def json_schema(adapters: Mapping[str, type[BaseModel]], payment_formats: Mapping[str, type[BaseModel]] = {}) -> Schema:
+    """The schema of the whole file. `adapters` and `payment_formats` are the models of the plugins' own `settings`, by
+    name."""
     schema = Settings.model_json_schema(schema_generator=_Untitled)
     definitions: Schema = schema.pop("$defs")
     for name, settings in sorted(adapters.items()):
-        _add_adapter(definitions, name, settings)
+        _add_plugin(definitions, "OperatorSettings", "adapter", name, settings)
+    for name, settings in sorted(payment_formats.items()):
+        _add_plugin(definitions, "PaymentSettings", "format", name, settings)
     converted = {key: _as_in_file(definition) for key, definition in definitions.items()}
     whole: Schema = {"$schema": DIALECT}
     whole.update(_as_in_file(schema))
@@ -46,15 +49,16 @@ def json_schema(adapters: Mapping[str, type[BaseModel]]) -> Schema:
     return whole
 
 
-def _add_adapter(definitions: Schema, name: str, settings: type[BaseModel]) -> None:
-    own = settings.model_json_schema(schema_generator=_Untitled, ref_template=f"#/$defs/{name}.{{model}}")
-    definitions.update({f"{name}.{key}": inner for key, inner in own.pop("$defs", {}).items()})
-    definitions[name] = own
-    definitions["OperatorSettings"].setdefault("allOf", []).append(
-        {
-            "if": {"properties": {"adapter": {"const": name}}, "required": ["adapter"]},
-            "then": {"properties": {"settings": {"$ref": f"#/$defs/{name}"}}},
-        }
+def _add_plugin(definitions: Schema, section: str, key: str, name: str, settings: type[BaseModel]) -> None:
+    """The `settings` of a section whose `key` names this plugin, or is left out and has it as its default."""
+    label = name if key == "adapter" else f"{key}.{name}"
+    own = settings.model_json_schema(schema_generator=_Untitled, ref_template=f"#/$defs/{label}.{{model}}")
+    definitions.update({f"{label}.{inner_name}": inner for inner_name, inner in own.pop("$defs", {}).items()})
+    definitions[label] = own
+    is_default = definitions[section]["properties"][key].get("default") == name
+    condition = {"properties": {key: {"const": name}}, **({} if is_default else {"required": [key]})}
+    definitions[section].setdefault("allOf", []).append(
+        {"if": condition, "then": {"properties": {"settings": {"$ref": f"#/$defs/{label}"}}}}
     )
 
 

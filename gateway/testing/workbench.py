@@ -25,7 +25,7 @@ from gateway.sandbox.server import SandboxServer
 from gateway.sandbox.simulated import PLAIN, Manner, Order, Unknown
 from gateway.sandbox.stores import MemoryStore
 from gateway.settings import OperatorSettings
-from gateway.settings.operators import BreakerSettings
+from gateway.settings.far_sides import BreakerSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.testing.mismatch import Mismatch, Unmet, shown_answer, shown_outcome, shown_request
 from gateway.testing.output import Output
