@@ -11,6 +11,7 @@ from typing import Any, Final
 from adapters.quantum.messages import (
     BALANCE_MEMBERS,
     ERROR_CODE,
+    FAILURE_SIGNS,
     SESSION_MEMBERS,
     TRANSFER_MEMBERS,
     ErrorBody,
@@ -18,6 +19,7 @@ from adapters.quantum.messages import (
     error_body_of,
     read,
     reports_failure,
+    state_text,
     text_of,
 )
 from adapters.quantum.settings import Already, QuantumSettings
@@ -25,12 +27,14 @@ from gateway.money import Money
 from gateway.operators import (
     Adapter,
     Declined,
+    Direction,
     Http,
     HttpResponse,
     Player,
     Receipt,
     Session,
     Transfer,
+    TransferStatus,
     Unclear,
     Unmapped,
     encode,
@@ -102,6 +106,27 @@ class Quantum(Adapter):
 
     async def rollback_deposit(self, transfer: Transfer) -> Receipt:
         return await self._roll_back("rollbackDeposit", transfer)
+
+    def can_look_up(self) -> bool:
+        return self.settings.query is not None
+
+    async def look_up(self, transfer: Transfer) -> TransferStatus:
+        """Asked by the transfer's id alone, so that it needs no session."""
+        query = self.settings.query
+        if query is None:
+            raise Unclear("the settings do not say how this operator is asked (`query`)")
+        name = query.withdraw if transfer.direction is Direction.WITHDRAW else query.deposit
+        if name is None:
+            raise Unclear("this operator cannot be asked about deposits (`query.deposit`)")
+        response = await self.http.post(query.url + name, encode({query.id_member: transfer.id}), self._headers)
+        needed = FAILURE_SIGNS | {query.id_member, query.state_member}
+        answer = self._require_success(response, needed, transfer.id)
+        if answer.get(query.id_member) != transfer.id:
+            raise Unclear(f"the answer does not name this transfer: {excerpt_of(response.body)}")
+        status = query.states.get(state_text(answer.get(query.state_member)))
+        if status is None:
+            raise Unmapped(f"the answer has no state that is known: {excerpt_of(response.body)}")
+        return status
 
     async def _hold(self, endpoint: str, transfer: Transfer) -> Receipt:
         members = {"amount": _wire_amount(transfer), "txDescription": transfer.description}

@@ -95,6 +95,13 @@ def text_of(answer: dict[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def state_text(value: Any) -> str:
+    """The text of a state, which an operator may also write as a whole number; empty for anything else."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
+
+
 def _code_number(code: Any) -> int | None:
     if isinstance(code, str):
         return int(code) if _CODE_TEXT.fullmatch(code.strip()) else None

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 
-from gateway.operators import AdapterSettings, Kind
+from gateway.operators import AdapterSettings, Kind, TransferStatus
 from gateway.toolbox import BaseUrl
 
 
@@ -39,7 +39,38 @@ def _require_decline_kind(kind: Kind) -> Kind:
 
 OTHER_ERROR: Final = 100
 
+STATES: Final = {
+    "CONFIRMED": TransferStatus.CONFIRMED,
+    "ROLLED_BACK": TransferStatus.ROLLED_BACK,
+    "PENDING": TransferStatus.HELD,
+    "NOT_FOUND": TransferStatus.NOT_FOUND,
+}
+"""The states of this gateway's own queries (docs/game-integration.md)."""
+
 HttpStatus = Annotated[int, Field(ge=200, le=599)]
+
+
+class QuerySettings(AdapterSettings):
+    """How the operator is asked what became of a transfer. The vendor prints that there is such a query, and nothing
+    more: what is preset is this gateway's own format."""
+
+    url: BaseUrl = Field(description="Everything before the query's name, with its last slash.")
+    withdraw: str = Field(default="queryWithdrawal", description="The name of the query for withdrawals.")
+    deposit: str | None = Field(
+        default="queryDeposit", description="The same for deposits; null if the operator has none."
+    )
+    id_member: str = Field(
+        default="mmTransactionId",
+        description="The member of the query that names the transfer. The answer must repeat it.",
+    )
+    state_member: str = Field(default="state", description="The member of the answer that tells the state.")
+    states: dict[str, TransferStatus] = Field(
+        default=STATES,
+        description=(
+            "What each state means: `confirmed`, `rolled_back`, `held` (not decided, or not known to have ended), or "
+            "`not_found`, the operator's word that it never heard of the transfer. Any other state proves nothing."
+        ),
+    )
 
 
 class QuantumSettings(AdapterSettings):
@@ -69,6 +100,11 @@ class QuantumSettings(AdapterSettings):
             "The HTTP statuses under which the codes above count. "
             "Under any other status an error body is an error too, but a proxy may have said it: it proves nothing."
         ),
+    )
+
+    query: QuerySettings | None = Field(
+        default=None,
+        description="How the operator is asked what became of a transfer; without it, it is not asked.",
     )
 
     @field_validator("already")

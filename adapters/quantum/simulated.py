@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.money import Money, MoneyError, money
 from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, encode
-from gateway.sandbox.ledger import Account
+from gateway.sandbox.ledger import Account, HoldState
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated, Unknown
 from gateway.toolbox import basic_auth
 
@@ -30,6 +30,11 @@ ACTS: Final = {
     "confirmDeposit": (Act.CONFIRM, Direction.DEPOSIT),
     "rollbackDeposit": (Act.ROLLBACK, Direction.DEPOSIT),
 }
+
+QUERIES: Final = {"payment/queryWithdrawal": Direction.WITHDRAW, "payment/queryDeposit": Direction.DEPOSIT}
+
+STATES: Final = {HoldState.HELD: "PENDING", HoldState.CONFIRMED: "CONFIRMED", HoldState.UNDONE: "ROLLED_BACK"}
+NOT_FOUND: Final = "NOT_FOUND"
 
 ERROR_CODES: Final = {
     Kind.SESSION: 101,
@@ -81,9 +86,13 @@ class _Body(msgspec.Struct, frozen=True):
     amount: _WireMoney | None = None
 
 
+class _Query(msgspec.Struct, frozen=True):
+    mmTransactionId: str  # noqa: N815 - the contract's name
+
+
 class SimulatedQuantum(Simulated):
     """The operator that the contract describes. It acknowledges an unknown rollback, and refuses that hold if it comes
-    later."""
+    later. It can always be asked what became of a transfer; whether the gateway does, its settings say."""
 
     base_path = "/wallet/"
     balance_at = ("balance", "amount")
@@ -105,6 +114,8 @@ class SimulatedQuantum(Simulated):
             settings["declines"] = {}
         if self.manner.refuses_repeats:
             settings["already"] = {ALREADY[Kind.DUPLICATE]: "confirmed", ALREADY[Kind.ROLLED_BACK]: "rolled_back"}
+        if self.manner.can_be_asked:
+            settings["query"] = {"url": f"{base_url}payment/"}
         return settings
 
     @classmethod
@@ -126,14 +137,18 @@ class SimulatedQuantum(Simulated):
         if request.headers.get("authorization") != basic_auth(USERNAME, PASSWORD):
             raise Misunderstood(HttpResponse(401, {"www-authenticate": "Basic"}, b""))
         endpoint = request.path.removeprefix(self.base_path)
-        if endpoint not in ACTS or request.method != "POST":
+        if endpoint not in ACTS | QUERIES or request.method != "POST":
             raise Misunderstood(HttpResponse(404, {}, b""))
         try:
+            if endpoint in QUERIES:
+                return _question(QUERIES[endpoint], msgspec.convert(decode(request.body), _Query))
             return _order(endpoint, msgspec.convert(decode(request.body), _Body))
         except (Unclear, msgspec.ValidationError, MoneyError):
             raise Misunderstood(HttpResponse(400, {}, b"")) from None
 
     def yes(self, order: Order, account: Account) -> HttpResponse:
+        if order.act is Act.LOOK_UP:
+            return _state(order, STATES[self.ledger.holds[order.reference].state])
         balance = {"amount": account.balance, "currencyCode": account.currency}
         if order.act is Act.VERIFY:
             return _response(200, {"token": order.token, "playerId": account.player_id, "balance": balance})
@@ -142,6 +157,8 @@ class SimulatedQuantum(Simulated):
         return _response(200, _receipt(order, balance))
 
     def no(self, order: Order, kind: Kind) -> HttpResponse:
+        if order.act is Act.LOOK_UP and kind is Kind.NOT_FOUND:
+            return _state(order, NOT_FOUND)
         return _error(order, self._code(kind), kind)
 
     def _code(self, kind: Kind) -> int:
@@ -158,10 +175,23 @@ def _order(endpoint: str, body: _Body) -> Order:
         act=act,
         direction=direction,
         token=body.token,
-        reference=f"{direction}:{body.mmTransactionId}",
+        reference=_reference(direction, body.mmTransactionId),
         id=body.mmTransactionId,
         amount=None if body.amount is None else body.amount.money(),
     )
+
+
+def _question(direction: Direction, query: _Query) -> Order:
+    id = query.mmTransactionId
+    return Order(act=Act.LOOK_UP, direction=direction, reference=_reference(direction, id), id=id)
+
+
+def _reference(direction: Direction, id: str) -> str:
+    return f"{direction}:{id}"
+
+
+def _state(order: Order, state: str) -> HttpResponse:
+    return _response(200, {"mmTransactionId": order.id, "state": state})
 
 
 def _receipt(order: Order, balance: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
 
 from gateway.operators import registry
-from gateway.operators.adapter import Adapter
+from gateway.operators.adapter import Adapter, implements_look_up
 from gateway.sandbox.simulated import ENTRY_POINTS, simulated_operators
 from gateway.testing.subject import Subject, has_deposits
 from gateway.testing.suite import Report, check_adapter
@@ -58,7 +58,7 @@ def _describe(entry: EntryPoint) -> InstalledAdapter:
 def _capabilities(adapter: type[Adapter]) -> tuple[str, ...]:
     can = {
         "deposits": has_deposits(adapter),
-        "look_up": adapter.can_look_up(),
+        "look_up": implements_look_up(adapter),
         "needs_player": adapter.needs_player,
     }
     fresh = (f"fresh {part}" for part in sorted(adapter.fresh))

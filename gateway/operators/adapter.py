@@ -166,15 +166,21 @@ class Adapter(ABC):
         raise Declined(Kind.NOT_FOUND, f"{NO_DEPOSITS}, so that there is none to undo")
 
     async def look_up(self, transfer: Transfer) -> TransferStatus:
-        """Asks the operator what has become of the transfer. Used after an end whose answer was unclear: a status that
-        is the wanted end counts as the operator's yes to it. Raises whatever the other methods raise; `RetryLater` and
-        `ParkNow` count for the end."""
-        raise Unclear("this operator cannot be asked what became of a transfer")
+        """Asks the operator what has become of the transfer. Used after an end whose answer was unclear, and before an
+        end is given up: a status that is the wanted end counts as the operator's yes to it. Raises whatever the other
+        methods raise; `RetryLater` and `ParkNow` count for an end whose answer was unclear."""
+        raise Unclear(NO_LOOK_UP)
 
-    @classmethod
-    def can_look_up(cls) -> bool:
-        """Whether the adapter implements `look_up`."""
-        return cls.look_up is not Adapter.look_up
+    def can_look_up(self) -> bool:
+        """Whether this operator can be asked: whether the adapter implements `look_up`, unless it says otherwise
+        because that depends on its settings."""
+        return implements_look_up(type(self))
 
 
 NO_DEPOSITS: Final = "this operator's contract has no deposits"
+NO_LOOK_UP: Final = "this operator cannot be asked what became of a transfer"
+
+
+def implements_look_up(adapter: type[Adapter]) -> bool:
+    """Whether the adapter has a `look_up`, perhaps under some of its settings only (`Adapter.can_look_up`)."""
+    return adapter.look_up is not Adapter.look_up

@@ -61,13 +61,14 @@ class Admission:
     Calls that move money are made through it, so that none can be made without a slot.
     """
 
-    __slots__ = ("_bulkhead", "_count_refused", "_group", "_is_in", "attempt")
+    __slots__ = ("_bulkhead", "_count_refused", "_group", "_is_in", "ask", "attempt")
 
     def __init__(
         self,
         bulkhead: Bulkhead,
         group: CallGroup,
         attempt: Callable[[Any, Transfer], Coroutine[Any, Any, Outcome]],
+        ask: Callable[[Any, Transfer, Outcome], Coroutine[Any, Any, Outcome]],
         count_refused: Callable[[CallGroup, Refused], None],
     ) -> None:
         self._bulkhead = bulkhead
@@ -75,6 +76,7 @@ class Admission:
         self._count_refused = count_refused
         self._is_in = False
         self.attempt = attempt
+        self.ask = ask
 
     async def __aenter__(self) -> Self:
         """Raises `Refused`: circuit breaker open, queue full, or waited too long."""
@@ -148,9 +150,14 @@ class FarSide(ABC):
         """One try of a call that moves money. Raises nothing: whatever is not a clear yes, no or "not sent" is
         unknown."""
 
+    async def _ask(self, call: Any, transfer: Transfer, outcome: Outcome) -> Outcome:
+        """What the try of an end came to once the far side was also asked what became of the transfer; the same outcome
+        where it cannot be asked. Raises nothing."""
+        return outcome
+
     def admit(self, group: CallGroup) -> Admission:
         """A slot for one call of this group, taken on entering the block. Entering raises `Refused`."""
-        return Admission(self.bulkhead, group, self._attempt, self._count_refused)
+        return Admission(self.bulkhead, group, self._attempt, self._ask, self._count_refused)
 
     def breaker_readings(self) -> Iterator[Reading]:
         """The states of its circuit breakers."""

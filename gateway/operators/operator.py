@@ -27,7 +27,8 @@ from gateway.operators.outcome import (
     verdict_of,
     verdict_of_status,
 )
-from gateway.operators.safe_text import fit_text, secrets_of
+from gateway.operators.safe_text import TEXT_LIMIT, fit_text, secrets_of
+from gateway.operators.secret_spellings import ELLIPSIS
 from gateway.records import Decision, Direction, Recipient, Session, Transfer, Verdict
 from gateway.settings import OperatorSettings
 from gateway.telemetry.gauges import Reading
@@ -91,7 +92,7 @@ class Operator(FarSide):
     @property
     def try_s(self) -> float:
         # A try waits for a slot and is sent, perhaps after a look-up of the player, and perhaps before one of what
-        # became of the transfer: each takes up to the operator's timeout.
+        # became of the transfer (asked once, however the try failed): each takes up to the operator's timeout.
         return (2 + self.adapter.needs_player + self.adapter.can_look_up()) * self.settings.timeout
 
     def end_call(self, direction: Direction, decision: Decision) -> WalletCall:
@@ -144,7 +145,7 @@ class Operator(FarSide):
 
     async def _attempt(self, call: WalletCall, transfer: Transfer) -> Outcome:
         at, begun = self._clock.now(), self._clock.monotonic()
-        use, failure, found, receipt = WireUse(), None, None, NO_ANSWER
+        use, failure, found, receipt, asked = WireUse(), None, None, NO_ANSWER, False
         try:
             if self.adapter.needs_player and not transfer.session.player_id:
                 found = await self._look_up_player(call, transfer.session)
@@ -166,7 +167,7 @@ class Operator(FarSide):
             verdict, text = verdict_of(failure, call), failure.text
             if use.written and self._settles_by_look_up(failure, verdict, call):
                 verdict, failure = await self._settle_by_look_up(call, transfer, failure)
-                text = failure.text
+                text, asked = failure.text, True
         elif receipt.note:
             text = fit_text(receipt.note, self._secrets_of(transfer.session))
             log.warning("receipt not wholly usable", operator=self.name, call=call, id=transfer.id, why=text)
@@ -184,7 +185,44 @@ class Operator(FarSide):
             memory=receipt.memory,
             retry_after_s=retry_after_s(failure) if isinstance(failure, RetryLater) else None,
             park=isinstance(failure, ParkNow),
+            asked=asked,
         )
+
+    async def _ask(self, call: WalletCall, transfer: Transfer, outcome: Outcome) -> Outcome:
+        """As `FarSide._ask`. Only a status that is the wanted end counts as a yes, and "not found" as the answer to a
+        rollback; any other leaves the outcome as it was, with both texts."""
+        if not self.adapter.can_look_up():
+            return outcome
+        begun = self._clock.monotonic()
+        verdict = outcome.verdict
+        try:
+            session = outcome.session or transfer.session
+            status = await self._look_up(call, msgspec.structs.replace(transfer, session=session))
+        except OperatorError as error:
+            text = _text_of_both(outcome.text, error)
+        else:
+            text = _text_of_both(outcome.text, status)
+            verdict = _settled(outcome, status, call)
+        is_settled = verdict is not outcome.verdict
+        return msgspec.structs.replace(
+            outcome,
+            verdict=verdict,
+            took_s=outcome.took_s + self._clock.monotonic() - begun,
+            text=text,
+            kind=None if is_settled else outcome.kind,
+            unwritten=outcome.unwritten and not is_settled,
+            park=outcome.park and not is_settled,
+            asked=True,
+        )
+
+    async def look_up(self, transfer: Transfer) -> TransferStatus:
+        """What has become of the transfer at the operator. Raises `OperatorError`, its text fit to be shown."""
+        call = END_CALL[transfer.direction, Decision.CONFIRM]
+        async with self.admit(GROUP_OF[call]):
+            if self.adapter.needs_player and not transfer.session.player_id:
+                found = await self._look_up_player(call, transfer.session)
+                transfer = msgspec.structs.replace(transfer, session=found or transfer.session)
+            return await self._look_up(call, transfer)
 
     def _settles_by_look_up(self, failure: OperatorError, verdict: Verdict, call: WalletCall) -> bool:
         """Whether the operator is asked what became of an end whose answer was unclear. Not where it has just said that
@@ -200,16 +238,20 @@ class Operator(FarSide):
         status that is the wanted end counts as a yes
         (test_only_the_wanted_end_is_a_yes_when_the_operator_is_asked)."""
         try:
-            status: TransferStatus = await self._call(
-                call, self.adapter.look_up, transfer, require_status, transfer.session, WireUse(), LOOK_UP
-            )
+            status = await self._look_up(call, transfer)
         except OperatorError as error:
             # What the operator says of later tries counts, whichever of the two requests it answers so.
             last = error if isinstance(error, RetryLater | ParkNow) else failure
-            last.text = fit_text(f"{failure.text}; asked what became of it: {error.text}")
+            last.text = _text_of_both(failure.text, error)
             return Verdict.UNKNOWN, last
-        failure.text = fit_text(f"{failure.text}; asked what became of it, the operator says: {status}")
+        failure.text = _text_of_both(failure.text, status)
         return verdict_of_status(status, call), failure
+
+    async def _look_up(self, call: WalletCall, transfer: Transfer) -> TransferStatus:
+        """What the operator says of the transfer that this end is about. Raises `OperatorError`."""
+        return await self._call(
+            call, self.adapter.look_up, transfer, require_status, transfer.session, WireUse(), LOOK_UP
+        )
 
     async def _verify(self, session: Session, use: WireUse) -> Player:
         return await self._call(
@@ -230,3 +272,27 @@ class Operator(FarSide):
                 raise Unsent(f"the player could not be looked up: {error.text}") from None
             return None
         return msgspec.structs.replace(session, player_id=player.player_id, memory=player.memory)
+
+
+def _settled(outcome: Outcome, status: TransferStatus, call: WalletCall) -> Verdict:
+    """What a failed end counts for after the operator's word on the transfer."""
+    verdict = verdict_of_status(status, call)
+    # "No try can succeed" and "there is no such hold" contradict each other: a person looks
+    # (test_what_the_operator_rules_out_is_no_proof_that_there_is_no_hold).
+    if verdict is Verdict.UNKNOWN or (verdict is Verdict.NOT_FOUND and outcome.park):
+        return outcome.verdict
+    return verdict
+
+
+def _text_of_both(failure: str, answer: TransferStatus | OperatorError) -> str:
+    """What the end came to, and what the operator answered when it was asked."""
+    if isinstance(answer, OperatorError):
+        said = f"; asked what became of it: {answer.text}"
+    else:
+        said = f"; asked what became of it, the operator says: {answer}"
+    # A long text leaves room for the other one: both are why a person has to look
+    # (test_neither_of_two_long_texts_hides_the_other).
+    room = max(TEXT_LIMIT - len(said), TEXT_LIMIT // 2)
+    if len(failure) > room:
+        failure = f"{failure[: room - 1]}{ELLIPSIS}"
+    return fit_text(f"{failure}{said}")

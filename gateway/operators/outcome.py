@@ -29,7 +29,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     `unwritten`: it is proven that no byte of this call went out, and none will. `session` is the transfer's with what
     was looked up for this try, None if nothing was. `memory` is what the operator's receipt gave for later calls.
     `retry_after_s` is how long the operator wants to be left alone, None if it did not say. `park`: the operator
-    clearly said that no try of this end can succeed.
+    clearly said that no try of this end can succeed. `asked`: the operator was asked what became of the transfer, and
+    what it said is in the outcome.
     """
 
     verdict: Verdict
@@ -43,6 +44,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     memory: Mapping[str, str] = {}
     retry_after_s: float | None = None
     park: bool = False
+    asked: bool = False
 
 
 class UsableAnswer(NamedTuple):

@@ -78,6 +78,8 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True):
     that, even if the hold has come since."""
     says_why: bool = True
     """Its errors tell one cause from another, if its protocol has codes for that."""
+    can_be_asked: bool = False
+    """It can be asked what became of a transfer, also where the protocol leaves it to the operator whether it can."""
     places: Mapping[str, int] = {}
     """The digits after the point that it keeps of each of these currencies; it declines an amount with more. Where the
     protocol counts amounts in small units, it counts these so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -11,9 +12,11 @@ from gateway.crashpoints import crash_point
 from gateway.journal.writes import Change
 from gateway.operators.errors import Refused
 from gateway.operators.far_side import FarSide
+from gateway.operators.outcome import Outcome
 from gateway.records import FINAL, State, Transfer
 from gateway.transfers import rules
 from gateway.transfers.context import Context
+from gateway.wire.calls import MoneyCall
 
 PROBE_SPREAD_S: Final = 1.0
 """Random spread, in seconds, of postponed tries: without it all would return at once and fill the bulkhead again."""
@@ -64,26 +67,45 @@ class DeliveryTry:
         now = self._context.clock.now
         decision = rules.DECISION_OF_DELIVERY[transfer.state]
         call = far_side.end_call(transfer.direction, decision)
-        plan = far_side.delivery
         try:
             async with far_side.admit(far_side.ends) as admission:
                 crash_point("delivery.admitted")
                 asked_at = now()
-                outcome = await admission.attempt(call, rules.for_try(transfer, plan, asked_at))
+                outcome = await admission.attempt(call, rules.for_try(transfer, far_side.delivery, asked_at))
+                judge = partial(self._judge, far_side, transfer, call, asked_at, resume_at)
+                change = judge(outcome)
+                # The decision to park itself asks, so that nothing has to foresee it: which try is the last one depends
+                # on when it is answered (docs/decisions/095-asked-before-it-is-parked.md).
+                if rules.is_worth_asking(change, outcome):
+                    outcome = await admission.ask(call, transfer, outcome)
+                    change = judge(outcome)
         except Refused as refused:  # only entering the block raises it: nothing was sent, so no try is used up
             crash_point("delivery.postponed")
             until = refused.retry_at + PROBE_SPREAD_S * self._context.random_share()
             return rules.postpone(transfer, until, now(), resume_at)
         crash_point("delivery.answered")
         self._context.metrics.delivery_tried(far_side.name, rules.told(transfer.key, decision), outcome.verdict)
+        return change
+
+    def _judge(
+        self,
+        far_side: FarSide,
+        transfer: Transfer,
+        call: MoneyCall,
+        asked_at: float,
+        resume_at: float | None,
+        outcome: Outcome,
+    ) -> Change:
+        """What this outcome of a try comes to now."""
         if transfer.missing_at is not None:
             # The very time that decided what the operator was asked decides what its answer is worth.
             outcome = msgspec.structs.replace(outcome, at=asked_at)
         attempt = rules.build_attempt(call, outcome, transfer, self._context.instance)
         # A clock that was set ahead while nobody was alive would end a schedule of days after one try
         # (test_a_clock_that_is_ahead_at_the_start_parks_and_forgets_nothing).
-        plan = plan.longer_by(self._context.doubt_s())
-        return rules.after_try(transfer, attempt, outcome, plan, now(), self._context.random_share(), resume_at)
+        plan = far_side.delivery.longer_by(self._context.doubt_s())
+        now = self._context.clock.now()
+        return rules.after_try(transfer, attempt, outcome, plan, now, self._context.random_share(), resume_at)
 
     def _count(self, change: Change) -> None:
         operator, direction, id = change.key

@@ -475,6 +475,12 @@ def after_try(
     return _retry_or_park(transfer, attempt, plan, now, random_share, not_before)
 
 
+def is_worth_asking(change: Change, outcome: Outcome) -> bool:
+    """Whether the operator is asked what became of a transfer after this outcome of a try, before the change that would
+    park it is written. Not twice for one try, and not one that wants to be left alone."""
+    return change.to is State.PARKED and not outcome.asked and outcome.retry_after_s is None
+
+
 def _refused_twice(transfer: Transfer, attempt: Attempt) -> bool:
     """The operator clearly refused the hold, and now its rollback: nothing was taken, nothing has to be given back."""
     return (

@@ -131,7 +131,7 @@ class _Play:
         self.currency = simulated.currencies[0]
         for player, token in ((PLAYER, TOKEN), (OTHER_PLAYER, OTHER_TOKEN)):
             ledger.enrol(player, token, money(RICH, self.currency))
-        self.operator = simulated(ledger)
+        self.operator = simulated(ledger, manner=Manner(can_be_asked=True))
         self.settings = settings
         self.http = Told(self.operator)
         base_url = f"https://wallet.example{simulated.base_path}"
@@ -156,7 +156,7 @@ class _Play:
         self._hold(self._transfer(direction, OTHER_ID))
         yield from self._move_scene(Act.CONFIRM, held)
         yield from self._move_scene(Act.ROLLBACK, held)
-        if type(self.adapter).can_look_up():
+        if self.adapter.can_look_up():
             yield from self._scene(Act.LOOK_UP, direction, self.adapter.look_up, held)
 
     def _transfer(self, direction: Direction, id: str) -> Transfer:

@@ -151,6 +151,7 @@ def _manner(dice: Dice, protocol: str) -> Manner:
         refuses_repeats=refuses_repeats,
         repeats_answers=dice.happens(0.25) and outlives_repeats(protocol),
         says_why=protocol != "quantum" or refuses_repeats or dice.happens(0.75),
+        can_be_asked=dice.happens(0.4),
     )
 
 

@@ -97,7 +97,6 @@ def outlives_repeats(protocol: str) -> bool:
 
 
 def asks_once(protocol: str) -> bool:
-    """Whether the adapter makes one request for each call; others may look up a player or a transfer first, or have
-    calls that send nothing."""
-    kind = adapter(protocol)
-    return has_deposits(protocol) and not kind.needs_player and not kind.can_look_up()
+    """Whether the adapter makes one request for each call of the wallet; others may look up a player first, or have
+    calls that send nothing. The question what became of a transfer is a call of its own."""
+    return has_deposits(protocol) and not adapter(protocol).needs_player

@@ -78,6 +78,7 @@ TRANSFER: Final = {
     "rollback_reason": (SAME, "The first reason to roll it back, None for a confirm."),
     "spare_session": ("no", "Not for adapters: the other session that may still work."),
     "memory": (SAME, "What the hold's receipt gave (`Receipt.memory`). Empty where the answer to the hold was lost."),
+    "first_ended_at": ("no", "Not for adapters: when it had first ended, if it was opened again since (Unix seconds)."),
     "window_over": ("no", "Whether the window for late arrivals is over since `missing_at` (`rollback_step`)."),
 }
 

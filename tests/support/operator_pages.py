@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from gateway.operators import Adapter
+from gateway.operators import Adapter, Http
+from gateway.operators.adapter import implements_look_up
 from gateway.operators.registry import adapter, adapters
-from gateway.sandbox.simulated import simulated_operators
+from gateway.sandbox.simulated import Simulated, simulated_operators
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 INDEX: Final = DOCS / "operators.md"
@@ -28,7 +29,7 @@ def index() -> str:
     """The table of the adapters that ship, as `docs/operators.md` shows it."""
     table = "| adapter | contract | deposits | look-up | suite |\n|---|---|---|---|---|\n"
     for name, kind in sorted(adapters().items()):
-        capabilities = f"{_yes(_has_deposits(kind))} | {_yes(kind.can_look_up())}"
+        capabilities = f"{_yes(_has_deposits(kind))} | {_look_up(name, kind)}"
         table += f"| [`{name}`](operators/{name}.md) | {_title(name)} | {capabilities} | {_suite(name)} |\n"
     return table
 
@@ -50,8 +51,11 @@ def filled(page: str, part: str, text: str) -> str:
 def _rows(path: str, section: Schema, definitions: Schema) -> list[str]:
     rows = []
     for key, field in section["properties"].items():
-        inner = definitions.get(str(field.get("$ref", "")).removeprefix("#/$defs/"), {})
+        references = (one.get("$ref", "") for one in (field, *field.get("anyOf", ())))
+        inner: Schema = next((definitions[ref.removeprefix("#/$defs/")] for ref in references if ref), {})
         if "properties" in inner:
+            if "anyOf" in field:
+                rows.append(f"| `{path}{key}` | {_default(key, field, section)} | {field.get('description', '')} |\n")
             rows += _rows(f"{path}{key}.", inner, definitions)
         else:
             said = str(field.get("description", inner.get("description", ""))).replace("|", "\\|").replace("\n", " ")
@@ -81,6 +85,15 @@ def _suite(name: str) -> str:
 
 def _has_deposits(kind: type[Adapter]) -> bool:
     return kind.deposit is not Adapter.deposit
+
+
+def _look_up(name: str, kind: type[Adapter]) -> str:
+    """Whether the operator can be asked what became of a transfer, under the fewest settings."""
+    simulated: type[Simulated] = simulated_operators()[name].load()
+    settings = kind.Settings.model_validate(simulated.adapter_settings("https://wallet.example/"))
+    if kind(settings, cast("Http", None)).can_look_up():
+        return "yes"
+    return "if it is set" if implements_look_up(kind) else "no"
 
 
 def _yes(answer: bool) -> str:

@@ -9,12 +9,12 @@ from itertools import product
 from typing import Final
 
 from gateway.money import Money, MoneyError, money
-from gateway.operators.adapter import HttpResponse, Player, TransferStatus
+from gateway.operators.adapter import HttpResponse, Player, TransferStatus, implements_look_up
 from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
 from gateway.records import Direction, Session, Transfer
 from gateway.sandbox.faults import BALANCE_FAULTS, Fault
-from gateway.sandbox.simulated import Act, Order
+from gateway.sandbox.simulated import Act, Manner, Order
 from gateway.testing.behaviours.answers import (
     COMMON_STATUSES,
     HANGING,
@@ -32,6 +32,8 @@ from gateway.testing.workbench import NAME, SHORT_TIMEOUT_S, Workbench
 UNKNOWN_SESSION: Final = "nobody"
 
 Read = Callable[[Operator, Session], Awaitable[Player | Money]]
+
+ASKABLE: Final = Manner(can_be_asked=True)
 
 READS: Final[dict[str, Read]] = {
     "verifySession": lambda operator, session: operator.verify_session(session),
@@ -208,6 +210,7 @@ def a_look_up_tells_what_became_of_a_transfer(subject: Subject) -> Iterator[Case
     error. An operator that forgets what it has undone may tell it as not found: the gateway then asks once more."""
 
     async def play(direction: Direction, bench: Workbench) -> None:
+        bench.expect(bench.operator.adapter.can_look_up(), "an operator that can be asked", "one that cannot")
         await bench.verify()
         await _expect_status(bench, bench.transfer(direction, id="unseen"), TransferStatus.NOT_FOUND)
         confirmed = await bench.hold(direction, id="a")
@@ -225,12 +228,27 @@ def a_look_up_tells_what_became_of_a_transfer(subject: Subject) -> Iterator[Case
         found = await _status_of(bench, held)
         bench.expect(isinstance(found, Exception), "an error", found)
 
-    if subject.adapter.can_look_up():
+    if implements_look_up(subject.adapter):
         for direction in subject.directions:
-            yield Case(direction, partial(play, direction))
+            yield Case(direction, partial(play, direction), manner=ASKABLE)
         for fault in Fault:
             if fault not in {*HARMLESS, *BALANCE_FAULTS, *HANGING, Fault.WRONG_ID}:
-                yield Case(fault, partial(play_fault, fault))
+                yield Case(fault, partial(play_fault, fault), manner=ASKABLE)
+
+
+@behaviour(Grade.BRONZE, exemptible=True)
+def the_status_of_another_transfer_is_an_error(subject: Subject) -> Iterator[Case]:
+    """An answer that tells what became of another transfer must not end this one. A contract whose answer does not name
+    the transfer is exempt."""
+
+    async def play(bench: Workbench) -> None:
+        held = await bench.hold(Direction.WITHDRAW)
+        bench.go_wrong(Fault.WRONG_ID)
+        found = await _status_of(bench, held)
+        bench.expect(isinstance(found, Exception), "an error", found)
+
+    if implements_look_up(subject.adapter):
+        yield Case("", play, manner=ASKABLE)
 
 
 async def _expect_status(bench: Workbench, transfer: Transfer, *right: TransferStatus) -> None:

@@ -535,5 +535,6 @@ def test_every_behaviour_is_shown_to_catch_a_wrong_adapter() -> None:
         "a_look_up_tells_what_became_of_a_transfer",
         "currencies_of_any_places_are_carried",
         "the_protocols_codes_are_declared",
+        "the_status_of_another_transfer_is_an_error",
     }
     assert {behaviour for _, behaviour, _ in WRONG} | elsewhere == set(BEHAVIOURS)

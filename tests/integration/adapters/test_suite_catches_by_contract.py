@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from adapters.quantum import Quantum
 from adapters.quantum.simulated import SimulatedQuantum
 from gateway.operators import (
-    Adapter,
     HttpResponse,
     Kind,
     RetryLater,
     Transfer,
     TransferStatus,
     Unclear,
+    decode,
     encode,
 )
 from gateway.records import Direction
@@ -26,23 +26,13 @@ from gateway.testing.subject import Subject
 from tests.integration.adapters.test_suite_catches import cases
 
 
-class LooksUp(Quantum):
+class SeesEveryHoldConfirmed(Quantum):
     async def look_up(self, transfer: Transfer) -> TransferStatus:
-        response = await self._post("status", {"token": transfer.session.token, "mmTransactionId": transfer.id})
-        if response.status == 500 and b'"errorCode":114' in response.body:
-            return TransferStatus.NOT_FOUND
-        return self._status_of(self._require_success(response, frozenset({"status"})))
-
-    def _status_of(self, answer: dict[str, Any]) -> TransferStatus:
-        return TransferStatus(answer["status"])
+        status = await super().look_up(transfer)
+        return TransferStatus.CONFIRMED if status is TransferStatus.HELD else status
 
 
-class SeesEveryHoldConfirmed(LooksUp):
-    def _status_of(self, answer: dict[str, Any]) -> TransferStatus:
-        return TransferStatus.CONFIRMED
-
-
-class SeesNothingWhenInDoubt(LooksUp):
+class SeesNothingWhenInDoubt(Quantum):
     async def look_up(self, transfer: Transfer) -> TransferStatus:
         try:
             return await super().look_up(transfer)
@@ -50,21 +40,17 @@ class SeesNothingWhenInDoubt(LooksUp):
             return TransferStatus.NOT_FOUND
 
 
-class LookedUp(SimulatedQuantum):
-    """Also answers `status`, for withdrawals."""
+class CannotBeAsked(Quantum):
+    def can_look_up(self) -> bool:
+        return False
 
-    STATUSES = {"held": "held", "confirmed": "confirmed", "undone": "rolled_back"}  # noqa: RUF012 - never changed
 
-    def understand(self, request: Request) -> Order:
-        if request.path != "/wallet/status":
-            return super().understand(request)
-        return replace(super().understand(replace(request, path="/wallet/getBalance")), act=Act.LOOK_UP)
-
-    def yes(self, order: Order, account: Account) -> HttpResponse:
-        if order.act is not Act.LOOK_UP:
-            return super().yes(order, account)
-        status = self.STATUSES[self.ledger.holds[order.reference].state]
-        return HttpResponse(200, {}, encode({"mmTransactionId": order.id, "status": status}))
+class SeesAnothersState(Quantum):
+    async def look_up(self, transfer: Transfer) -> TransferStatus:
+        assert self.settings.query is not None
+        body = encode({"mmTransactionId": transfer.id})
+        response = await self.http.post(f"{self.settings.query.url}queryWithdrawal", body, self._headers)
+        return self.settings.query.states[decode(response.body)["state"]]
 
 
 class OneCurrency(SimulatedQuantum):
@@ -119,18 +105,17 @@ class ChecksTheState(Quantum):
         return response
 
 
-@pytest.mark.parametrize("wrong, case", [(SeesEveryHoldConfirmed, "withdraw a"), (SeesNothingWhenInDoubt, "garbage")])
+@pytest.mark.parametrize(
+    "wrong, case",
+    [(SeesEveryHoldConfirmed, "withdraw a"), (SeesNothingWhenInDoubt, "garbage"), (CannotBeAsked, "withdraw")],
+)
 def test_an_adapter_that_looks_up_wrongly_is_caught(wrong: type[Quantum], case: str) -> None:
-    assert case in cases(Subject(wrong, LookedUp), "a_look_up_tells_what_became_of_a_transfer")
+    assert case in cases(Subject(wrong, SimulatedQuantum), "a_look_up_tells_what_became_of_a_transfer")
 
 
-def test_an_adapter_that_looks_up_rightly_passes() -> None:
-    class WithdrawsOnly(LooksUp):
-        deposit = Adapter.deposit
-        confirm_deposit = Adapter.confirm_deposit
-        rollback_deposit = Adapter.rollback_deposit
-
-    assert cases(Subject(WithdrawsOnly, LookedUp), "a_look_up_tells_what_became_of_a_transfer") == set()
+def test_an_adapter_that_takes_the_state_of_another_transfer_is_caught() -> None:
+    subject = Subject(SeesAnothersState, SimulatedQuantum)
+    assert cases(subject, "the_status_of_another_transfer_is_an_error") == {""}
 
 
 def test_an_adapter_that_takes_a_yes_to_another_act_is_caught() -> None:

@@ -181,3 +181,12 @@ def test_an_end_is_a_yes_whatever_the_adapter_wants_remembered(memory: Any) -> N
 def test_a_decline_without_a_kind_proves_nothing(call: WalletCall) -> None:
     outcome = attempted(writing(raising(Declined(cast("Kind", "not_found"), "no"))), call)
     assert outcome.verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("status", [returning(TransferStatus.HELD), raising(Unclear("y" * 300))])
+def test_neither_of_two_long_texts_hides_the_other(status: Answering) -> None:
+    outcome = attempted(writing(raising(Unclear("x" * 300))), ROLLBACK, status=status)
+    assert len(outcome.text) == 300
+    assert outcome.text.startswith("x" * 149)
+    assert "…; asked what became of it" in outcome.text
+    assert outcome.text.endswith(("the operator says: held", f"{'y' * 100}…"))

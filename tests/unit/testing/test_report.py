@@ -57,6 +57,7 @@ def test_nothing_is_exempt_from_what_loses_money() -> None:
     allowed = {each.name for each in BEHAVIOURS.values() if each.exemptible and each.grade is Grade.BRONZE}
     assert allowed == {
         "an_answer_to_another_request_is_unknown",
+        "the_status_of_another_transfer_is_an_error",
         "a_late_hold_is_undone_by_an_operator_that_repeats_its_answers",
         "a_yes_that_names_nothing_is_unknown",
         "a_yes_to_another_act_is_unknown",
