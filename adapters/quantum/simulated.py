@@ -87,7 +87,7 @@ class _Body(msgspec.Struct, frozen=True):
 
 
 class _Query(msgspec.Struct, frozen=True):
-    mmTransactionId: str  # noqa: N815 - the contract's name
+    mmTransactionId: str
 
 
 class SimulatedQuantum(Simulated):
