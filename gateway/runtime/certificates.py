@@ -1,4 +1,4 @@
-"""When the certificates in use end, for the metrics: of both listeners, and those shown to operators."""
+"""When the certificates in use end, for the metrics: of the listeners, and those shown to operators."""
 
 from __future__ import annotations
 
@@ -21,9 +21,13 @@ def certificate_readings(settings: Settings) -> tuple[Reading, ...]:
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, Path]]:
-    for name, tls in (("server", settings.server.tls), ("admin", settings.admin.tls)):
-        if tls is not None:
-            yield name, tls.cert_file
+    for name, listener in (
+        ("server", settings.server),
+        ("operators_server", settings.operators_server),
+        ("admin", settings.admin),
+    ):
+        if listener is not None and listener.tls is not None:
+            yield name, listener.tls.cert_file
     for name, operator in settings.operators.items():
         if operator.tls.cert_file is not None:
             yield f"operators.{name}", operator.tls.cert_file

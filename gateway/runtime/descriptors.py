@@ -22,11 +22,15 @@ def descriptor_advice(settings: Settings, limits: Path = Path("/proc/self/limits
     except OSError:
         return None
     to_operators = sum(operator.limits.concurrency for operator in settings.operators.values())
-    wanted = settings.server.max_connections + to_operators + OF_ITS_OWN
+    from_operators = 0 if settings.operators_server is None else settings.operators_server.max_connections
+    wanted = settings.server.max_connections + from_operators + to_operators + OF_ITS_OWN
     if found is None or int(found[1]) >= wanted:
         return None
+    ours = f"({settings.server.max_connections})"
+    if from_operators:
+        ours += f", operators_server.max_connections ({from_operators})"
     return (
         f"only {found[1]} file descriptors are allowed, and {wanted} may be wanted: server.max_connections "
-        f"({settings.server.max_connections}) and the operators' limits.concurrency ({to_operators}) together; raise "
+        f"{ours} and the operators' limits.concurrency ({to_operators}) together; raise "
         "the limit (ulimit -n, LimitNOFILE=), or lower server.max_connections"
     )

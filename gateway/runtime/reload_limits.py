@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.settings import JournalSettings, Settings
+from gateway.settings import JournalSettings, OperatorsServerSettings, Settings
 
 _REMEDY = "restart the gateway to change it"
 
@@ -24,6 +24,7 @@ def _changed_keys(old: Settings, new: Settings) -> Iterator[str]:
         ("admin.port", old.admin.port, new.admin.port),
         # Parts are made for tracing or without it, once: docs/decisions/067-tracing-is-woven-in-at-the-start.md.
         ("tracing", old.tracing, new.tracing),
+        *_operators_server(old.operators_server, new.operators_server),
     ):
         if before != after:
             yield key
@@ -34,6 +35,16 @@ def _changed_keys(old: Settings, new: Settings) -> Iterator[str]:
         # Its unfinished transfers would stay behind in the old journal, where nobody would deliver them.
         if old.operators[name].journal != new.operators[name].journal:
             yield f"operators.{name}.journal"
+
+
+def _operators_server(
+    old: OperatorsServerSettings | None, new: OperatorsServerSettings | None
+) -> Iterator[tuple[str, object, object]]:
+    if old is None or new is None:
+        yield "operators_server", old, new
+    else:
+        yield "operators_server.host", old.host, new.host
+        yield "operators_server.port", old.port, new.port
 
 
 def _same_store(old: JournalSettings | None, new: JournalSettings | None) -> bool:

@@ -9,19 +9,22 @@ import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from ipaddress import ip_address
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 
 from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError
+from pydantic import SecretStr
 
 from gateway.settings.deliveries import GAME_REPEATS_S
 from gateway.settings.far_sides import OperatorTls
 from gateway.settings.launch import launch_contradictions
-from gateway.settings.listeners import ListenerTls
+from gateway.settings.listeners import AdminSettings, ListenerTls, PathSettings, ServerSettings
 from gateway.settings.messages import nearest
 from gateway.settings.models import DEFAULT_JOURNAL, Settings
-from gateway.settings.operators import CredentialSettings, OperatorSettings
+from gateway.settings.operators import CredentialSettings, InboundSettings, OperatorSettings
+from gateway.settings.paths import can_be_same_path
 from gateway.settings.payment_checks import shared_payment_secrets
 from gateway.settings.pem_files import validity_advice, wrong_with_authorities, wrong_with_pair
 from gateway.settings.problems import Finding, KeyPath
@@ -37,12 +40,14 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     """Everything that makes the configuration unusable."""
     yield from _journals(settings)
     yield from _short_keeps(settings)
-    yield from _tls_of(settings.server.tls, ("server", "tls"))
-    yield from _tls_of(settings.admin.tls, ("admin", "tls"))
+    for section, listener in _listeners(settings):
+        yield from _tls_of(listener.tls, (section, "tls"))
     if settings.tracing is not None and not all(map(_is_installed, NEEDED_FOR_TRACING)):
         text = "needs OpenTelemetry, which is not installed: pip install 'mm-wallet-gateway[tracing]'; or remove it"
         yield Finding(("tracing",), text)
-    yield from _shared_port(settings)
+    yield from _shared_ports(settings)
+    if settings.operators_server is not None:
+        yield from _colliding_paths(settings.operators_server.paths)
     if not settings.operators:
         yield Finding(("operators",), "needs at least one operator")
     for name, operator in settings.operators.items():
@@ -56,6 +61,7 @@ def advice(settings: Settings) -> Iterator[Finding]:
     yield from _slow_operators(settings)
     yield from _open_admin(settings)
     yield from _open_proxies(settings)
+    yield from _unused_inbound(settings)
     yield from _ending_certificates(settings)
     used = {operator.journal for operator in settings.operators.values()}
     for name in settings.journals:
@@ -75,10 +81,27 @@ def _journals(settings: Settings) -> Iterator[Finding]:
             )
 
 
-def _shared_port(settings: Settings) -> Iterator[Finding]:
-    server, admin = settings.server, settings.admin
-    if server.port and server.port == admin.port and (server.host == admin.host or _ANY & {server.host, admin.host}):
-        yield Finding(("admin", "port"), f"is also the port of `server`, {server.port}; use another")
+def _listeners(settings: Settings) -> Iterator[tuple[str, ServerSettings | AdminSettings]]:
+    """Every listener that is configured, with its section."""
+    yield "server", settings.server
+    if settings.operators_server is not None:
+        yield "operators_server", settings.operators_server
+    yield "admin", settings.admin
+
+
+def _shared_ports(settings: Settings) -> Iterator[Finding]:
+    for (name, one), (other_name, other) in combinations(_listeners(settings), 2):
+        if one.port and one.port == other.port and (one.host == other.host or _ANY & {one.host, other.host}):
+            yield Finding((other_name, "port"), f"is also the port of `{name}`, {one.port}; use another")
+
+
+def _colliding_paths(paths: PathSettings) -> Iterator[Finding]:
+    """Paths of which one request might mean both."""
+    given = [(key, path) for key in PathSettings.model_fields if (path := getattr(paths, key)) is not None]
+    for (key, path), (other_key, other) in combinations(given, 2):
+        if can_be_same_path(path, other):
+            text = f"{other} can be the same path as `{key}`, {path}; write one that differs in a part without {{name}}"
+            yield Finding(("operators_server", "paths", other_key), text)
 
 
 def _short_keeps(settings: Settings) -> Iterator[Finding]:
@@ -124,6 +147,15 @@ def _operator(settings: Settings, operator: OperatorSettings, key_path: KeyPath)
         yield Finding((*key_path, "launch", *key.split(".")), text)
     if operator.payment is not None:
         yield from _operator_tls(operator.payment.game.tls, (*key_path, "payment", "game", "tls"))
+    if operator.inbound is not None:
+        yield from _inbound(operator.inbound, (*key_path, "inbound"))
+
+
+def _inbound(inbound: InboundSettings, key_path: KeyPath) -> Iterator[Finding]:
+    for index, credential in enumerate(inbound.credentials):
+        yield from _credential(credential, (*key_path, "credentials", index))
+    for index, one in enumerate(inbound.tokens):
+        yield from _secret_or_hash("token", one.token, one.token_hash, (*key_path, "tokens", index))
 
 
 def _operator_tls(tls: OperatorTls, key_path: KeyPath) -> Iterator[Finding]:
@@ -152,12 +184,17 @@ def _unusable_authorities(file: Path | None, key_path: KeyPath) -> Iterator[Find
 
 
 def _credential(credential: CredentialSettings, key_path: KeyPath) -> Iterator[Finding]:
-    if (credential.password is None) is (credential.password_hash is None):
-        yield Finding(key_path, "give either password or password_hash")
-    hashed = credential.password_hash
+    yield from _secret_or_hash("password", credential.password, credential.password_hash, key_path)
+
+
+def _secret_or_hash(
+    key: str, plain: SecretStr | None, hashed: SecretStr | None, key_path: KeyPath
+) -> Iterator[Finding]:
+    if (plain is None) is (hashed is None):
+        yield Finding(key_path, f"give either {key} or {key}_hash")
     if hashed is not None and not _is_hash(hashed.get_secret_value()):
         text = "is not an Argon2 hash; `mm-gateway hash-password` makes one"
-        yield Finding((*key_path, "password_hash"), text)
+        yield Finding((*key_path, f"{key}_hash"), text)
 
 
 def _is_hash(text: str) -> bool:
@@ -233,8 +270,7 @@ def _is_loopback(host: str) -> bool:
 
 def _ending_certificates(settings: Settings) -> Iterator[Finding]:
     listeners: list[tuple[KeyPath, ListenerTls | OperatorTls | None]] = [
-        (("server", "tls"), settings.server.tls),
-        (("admin", "tls"), settings.admin.tls),
+        ((section, "tls"), listener.tls) for section, listener in _listeners(settings)
     ]
     operators = [(("operators", name, "tls"), operator.tls) for name, operator in settings.operators.items()]
     games = [
@@ -249,12 +285,23 @@ def _ending_certificates(settings: Settings) -> Iterator[Finding]:
 
 
 def _open_proxies(settings: Settings) -> Iterator[Finding]:
-    for index, network in enumerate(settings.server.trusted_proxies):
-        if network.prefixlen == 0:
-            yield Finding(
-                ("server", "trusted_proxies", index),
-                "believes X-Forwarded-For from every address; list only your proxies",
-            )
+    for section, listener in _listeners(settings):
+        proxies = listener.trusted_proxies if isinstance(listener, ServerSettings) else ()
+        for index, network in enumerate(proxies):
+            if network.prefixlen == 0:
+                text = "believes X-Forwarded-For from every address; list only your proxies"
+                yield Finding((section, "trusted_proxies", index), text)
+
+
+def _unused_inbound(settings: Settings) -> Iterator[Finding]:
+    able = [name for name, operator in settings.operators.items() if operator.inbound is not None]
+    if settings.operators_server is None:
+        for name in able:
+            text = "is never used: operators call at `operators_server`, which is not configured"
+            yield Finding(("operators", name, "inbound"), text)
+    elif not able:
+        text = "nobody can call there: no operator has `inbound`, which says what it authenticates with"
+        yield Finding(("operators_server",), text)
 
 
 def _is_installed(module: str) -> bool:

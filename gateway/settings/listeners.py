@@ -1,14 +1,14 @@
-"""The listeners: the wallet listener for the game, the admin listener for whoever runs the gateway."""
+"""The listeners: `server` for the game, `operators_server` for operators, `admin` for whoever runs the gateway."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from gateway.settings.section import Section
-from gateway.settings.values import Network, Port, Secret, Size, Timeout
+from gateway.settings.values import FixedPath, Network, PathTemplate, Port, Secret, Size, Timeout
 
 
 class ListenerTls(Section):
@@ -27,6 +27,9 @@ class ListenerTls(Section):
 
 class ServerSettings(Section):
     """The listener that the game calls."""
+
+    section: ClassVar = "server"
+    allow_list: ClassVar = "operators.NAME.allow_ips"
 
     host: str = "0.0.0.0"  # noqa: S104 - the game calls from elsewhere
     """Address to listen on."""
@@ -65,6 +68,51 @@ class ServerSettings(Section):
 
     trusted_proxies: tuple[Network, ...] = ()
     """Proxies whose X-Forwarded-For header is believed when an operator's allow_ips are checked."""
+
+
+class PathSettings(Section):
+    """The paths that operators call. `{name}` stands for the operator."""
+
+    query_withdrawal: PathTemplate = "/operators/{name}/payment/queryWithdrawal"
+    """What became of a withdrawal?"""
+
+    query_deposit: PathTemplate = "/operators/{name}/payment/queryDeposit"
+    """What became of a deposit?"""
+
+    launch: PathTemplate = "/operators/{name}/launch"
+    """Where can the player's game be opened?"""
+
+    payment: PathTemplate = "/operators/{name}/pay/quantum"
+    """A player has paid."""
+
+    common_payment: FixedPath | None = "/pay/quantum"
+    """The same for every operator: it is the one with whose secret the signature is right. `null` switches it off."""
+
+
+class OperatorsServerSettings(ServerSettings):
+    """The listener that operators call."""
+
+    section: ClassVar = "operators_server"
+    allow_list: ClassVar = "operators.NAME.inbound.allow_ips"
+
+    port: Port = 8081
+    """Port to listen on; 0 lets the system choose one."""
+
+    request_timeout: Timeout = 10.0
+    """How long one call may take. Then it is answered 500 (PENDING), the connection is closed, and the call goes on."""
+
+    stop_timeout: Timeout = 15.0
+    """How long running calls may take to finish after the gateway is told to stop. Both listeners stop together: the
+    longer one of both times counts."""
+
+    max_body: Size = 64 * 1024
+    """The largest request body that is read."""
+
+    trusted_proxies: tuple[Network, ...] = ()
+    """Proxies whose X-Forwarded-For header is believed when `allow_ips` of an operator's `inbound` are checked."""
+
+    paths: PathSettings = PathSettings()
+    """The paths that operators call."""
 
 
 class AdminSettings(Section):

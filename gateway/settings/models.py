@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from gateway.settings.deliveries import GAME_REPEATS_S, DeliverySettings, ReasonSettings
 from gateway.settings.journals import JournalSettings
-from gateway.settings.listeners import AdminSettings, ServerSettings
+from gateway.settings.listeners import AdminSettings, OperatorsServerSettings, ServerSettings
 from gateway.settings.operators import OperatorSettings
 from gateway.settings.section import Section
 from gateway.settings.tracing import TracingSettings
@@ -40,6 +40,9 @@ class Settings(Section):
 
     server: ServerSettings = ServerSettings()
     """The listener that the game calls."""
+
+    operators_server: OperatorsServerSettings | None = None
+    """The listener that operators call. Without it, they cannot."""
 
     admin: AdminSettings = AdminSettings()
     """The listener for health and metrics."""

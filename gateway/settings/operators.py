@@ -15,16 +15,42 @@ from gateway.settings.values import Name, Network, Secret, Share, Size, Timeout,
 
 
 class CredentialSettings(Section):
-    """What the game authenticates with (HTTP Basic). Give `password` or `password_hash`."""
+    """What a caller authenticates with (HTTP Basic). Give `password` or `password_hash`."""
 
     username: Username
-    """The user name. It also chooses the operator, so each operator needs its own, unless `path_only` is set."""
+    """The user name. The game's also chooses the operator, so that each operator needs its own, unless `path_only` is
+    set."""
 
     password: Secret | None = None
     """The password itself."""
 
     password_hash: Secret | None = None
     """Its Argon2 hash, as `mm-gateway hash-password` prints it."""
+
+
+class TokenSettings(Section):
+    """A bearer token. Give `token` or `token_hash`."""
+
+    token: Secret | None = None
+    """The token itself."""
+
+    token_hash: Secret | None = None
+    """Its Argon2 hash, as `mm-gateway hash-password` prints it."""
+
+
+class InboundSettings(Section):
+    """What the operator itself authenticates with when it calls the gateway at `operators_server`."""
+
+    credentials: tuple[CredentialSettings, ...] = ()
+    """HTTP Basic. With two, a password can be changed without an interruption. The path names the operator, so that two
+    operators may have the same."""
+
+    tokens: tuple[TokenSettings, ...] = ()
+    """Bearer tokens, beside `credentials` or instead of them."""
+
+    allow_ips: tuple[Network, ...] = ()
+    """Addresses from which the operator calls, also with signed calls. Addresses that are on no operator's list get no
+    response at all. Empty allows every address."""
 
 
 class ObjectiveSettings(Section):
@@ -59,6 +85,9 @@ class OperatorSettings(Section):
     allow_ips: tuple[Network, ...] = ()
     """Addresses from which the game calls. Calls from other addresses get no response at all. Empty allows every
     address."""
+
+    inbound: InboundSettings | None = None
+    """How the operator itself may call, at `operators_server`. Without it, it cannot."""
 
     timeout: Timeout = 5.0
     """How long one call to the operator may take, from the wait for a connection to the end of the answer."""

@@ -26,6 +26,11 @@ SIZE_PATTERN: Final = r"^\d+(B|KiB|MiB|GiB)$"
 SHARE_PATTERN: Final = r"^\d{1,2}(\.\d+)?%$"
 NAME_PATTERN: Final = r"^[a-z0-9_-]{1,64}$"
 USERNAME_PATTERN: Final = r"^[^:\x00-\x1f\x7f]*$"
+_PATH_CHARACTER: Final = r"[A-Za-z0-9._~!$&'()*+,;=:@/-]"
+"""What a path is made of (RFC 3986, section 3.3), without what is percent-encoded: that has several spellings."""
+
+FIXED_PATH_PATTERN: Final = rf"^/{_PATH_CHARACTER}*$"
+PATH_TEMPLATE_PATTERN: Final = rf"^/{_PATH_CHARACTER}*\{{name\}}{_PATH_CHARACTER}*$"
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _SIZE_PARTS: Final = re.compile(r"(\d+)(B|KiB|MiB|GiB)", re.ASCII)
 
@@ -123,6 +128,19 @@ def _username(value: Any) -> Any:
     raise PydanticCustomError("username", "must not contain : or control characters")
 
 
+def _path_template(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(PATH_TEMPLATE_PATTERN, value):
+        return value
+    text = "is not a path with the operator's name in it; begin with / and write {name} once, as in /operators/{name}/x"
+    raise PydanticCustomError("path", text)
+
+
+def _fixed_path(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(FIXED_PATH_PATTERN, value):
+        return value
+    raise PydanticCustomError("path", "is not a path; begin with /, as in /pay/quantum, without {name}, ? or #")
+
+
 def _is_number(value: Any) -> bool:
     # In Python a bool is an int; `timeout: true` must not be one second.
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -163,6 +181,14 @@ Username = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "pattern": USERNAME_PATTERN}),
 ]
 """A user name for HTTP Basic, which must not contain a colon or control characters (RFC 7617 section 2)."""
+
+PathTemplate = Annotated[
+    str, BeforeValidator(_path_template), _schema(PATH_TEMPLATE_PATTERN, "/operators/{name}/launch")
+]
+"""The path of a URL, in which ``{name}`` stands for an operator's name."""
+
+FixedPath = Annotated[str, BeforeValidator(_fixed_path), _schema(FIXED_PATH_PATTERN, "/pay/quantum")]
+"""The path of a URL."""
 
 Secret = Annotated[SecretStr, Field(min_length=1)]
 """A secret, never shown. It must not be empty: an empty one usually comes from a variable that was not set."""
