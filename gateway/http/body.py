@@ -9,6 +9,7 @@ from aiohttp import HttpVersion11, StreamReader, hdrs, web
 
 from gateway.header_fields import media_type, members
 from gateway.http.http_connection import HttpConnection
+from gateway.settings import ServerSettings
 from gateway.wire.errors import ErrorCode, WalletError
 
 MAX_ROLLBACK_BODY: Final = 8 * 2**20
@@ -30,27 +31,28 @@ class TooSlow(Exception):
 
 
 class BodyReader:
-    """Reads bodies of up to `max_body` bytes; where `allow_large`, up to `MAX_ROLLBACK_BODY`."""
+    """Reads bodies of up to the listener's `max_body` bytes; where `allows_large`, up to `MAX_ROLLBACK_BODY`."""
 
-    def __init__(self, max_body: int) -> None:
-        self._max_body = max_body
+    def __init__(self, server: ServerSettings) -> None:
+        self._max_body = server.max_body
+        self._set_by = f"{server.section}.max_body"
         self._large = asyncio.Semaphore(CONCURRENT_LARGE_BODIES)
 
-    async def read(self, request: web.BaseRequest, until: float, *, allow_large: bool) -> bytes:
-        """Reads the whole body, by the loop's time `until`.
+    async def read(self, request: web.BaseRequest, until: float, *, allows_large: bool, json_only: bool) -> bytes:
+        """Reads the whole body, by the loop's time `until`. Where `json_only`, no other type is accepted.
 
         Raises `TooSlow`, `WalletError` (BAD_REQUEST: type, encoding or size), or aiohttp's payload errors.
         """
-        _check_headers(request)
-        limit = max(self._max_body, MAX_ROLLBACK_BODY) if allow_large else self._max_body
+        _check_headers(request, json_only=json_only)
+        limit = max(self._max_body, MAX_ROLLBACK_BODY) if allows_large else self._max_body
         # Before "100 Continue": test_no_leave_is_given_to_a_body_that_will_not_be_read.
         if (request.content_length or 0) > limit:
-            raise _too_large(limit)
+            raise self._too_large(limit)
         content = request.content
         if content.is_eof():  # the usual case: head and body came in one packet, and no timer is needed
             body = content.read_nowait()
             if len(body) > limit:
-                raise _too_large(limit)
+                raise self._too_large(limit)
             return body
         try:
             async with asyncio.timeout_at(until):
@@ -73,8 +75,12 @@ class BodyReader:
             async with self._large:
                 body = await _read_up_to(content, limit, body)
         if len(body) > limit:
-            raise _too_large(limit)
+            raise self._too_large(limit)
         return bytes(body)
+
+    def _too_large(self, limit: int) -> WalletError:
+        set_by = "" if limit == MAX_ROLLBACK_BODY else f" ({self._set_by})"
+        return WalletError(ErrorCode.BAD_REQUEST, f"The body is larger than {limit} bytes{set_by}; send a smaller one.")
 
 
 async def _read_up_to(content: StreamReader, size: int, body: bytearray) -> bytearray:
@@ -87,9 +93,9 @@ async def _read_up_to(content: StreamReader, size: int, body: bytearray) -> byte
     return body
 
 
-def _check_headers(request: web.BaseRequest) -> None:
+def _check_headers(request: web.BaseRequest, *, json_only: bool) -> None:
     content_type = request.headers.get("Content-Type")
-    if content_type not in _JSON and content_type is not None and not _is_json(content_type):
+    if content_type not in _JSON and content_type is not None and json_only and not _is_json(content_type):
         raise WalletError(ErrorCode.BAD_REQUEST, "The Content-Type is not application/json in UTF-8; send that.")
     # A few compressed bytes can become gigabytes: test_a_compressed_body_is_refused_so_that_none_can_burst.
     if hdrs.CONTENT_ENCODING in request.headers and set(_listed(request, hdrs.CONTENT_ENCODING)) - {"identity"}:
@@ -107,8 +113,3 @@ def _is_json(content_type: str) -> bool:
 def _listed(request: web.BaseRequest, header: str) -> list[str]:
     """The members of a header that is a list, from all lines on which it stands."""
     return members(",".join(request.headers.getall(header, ())))
-
-
-def _too_large(limit: int) -> WalletError:
-    set_by = "" if limit == MAX_ROLLBACK_BODY else " (server.max_body)"
-    return WalletError(ErrorCode.BAD_REQUEST, f"The body is larger than {limit} bytes{set_by}; send a smaller one.")

@@ -1,10 +1,9 @@
-"""The game's connections: who may have one, and the contract's answer to what is malformed or fails."""
+"""Connections of those who make calls: who may have one, and the contract's answer to what is malformed or fails."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
 
 from gateway.http.http_connection import Handler, HttpConnection, HttpLimits, HttpServer
 from gateway.http.refusals import Refusals, address_of
@@ -12,39 +11,38 @@ from gateway.http.response import WalletResponse, bad_request, refusal
 from gateway.settings import ServerSettings
 from gateway.wire.errors import ErrorCode, WalletError
 
-SECTION: Final = "server"
 
-
-class GameServer(HttpServer):
-    """Makes a `GameConnection` of every socket that is accepted. `admits` decides by the peer's address."""
+class CallServer(HttpServer):
+    """Makes a `CallConnection` of every socket that is accepted. `admits` decides by the peer's address."""
 
     def __init__(
         self, handler: Handler, settings: ServerSettings, admits: Callable[[str], bool], refusals: Refusals
     ) -> None:
-        limits = HttpLimits(settings.max_header, settings.max_headers, settings.read_timeout, SECTION)
+        limits = HttpLimits(settings.max_header, settings.max_headers, settings.read_timeout, settings.section)
         super().__init__(handler, refusals, limits)
         self.settings = settings
         self._admits = admits
 
-    def __call__(self) -> GameConnection:
-        return GameConnection(self, keepalive_timeout=self.settings.idle_timeout)
+    def __call__(self) -> CallConnection:
+        return CallConnection(self, keepalive_timeout=self.settings.idle_timeout)
 
     def enter(self, transport: asyncio.BaseTransport) -> bool:
         """Counts a new connection. Returns whether it is not one too many, and its address is allowed."""
         self.open += 1
         address = address_of(transport.get_extra_info("peername"))
         if self.open > self.settings.max_connections:
-            problem = f"there are {self.settings.max_connections} connections already ({SECTION}.max_connections)"
+            limit = f"{self.settings.section}.max_connections"
+            problem = f"there are {self.settings.max_connections} connections already ({limit})"
             self.refusals.note("connections", address, problem)
             return False
         if not address or not self._admits(address):
-            self.refusals.note("address", address, "the address is on no allow list (operators.NAME.allow_ips)")
+            self.refusals.note("address", address, f"the address is on no allow list ({self.settings.allow_list})")
             return False
         return True
 
 
-class GameConnection(HttpConnection):
-    """One connection of the game."""
+class CallConnection(HttpConnection):
+    """One connection of the game, or of an operator."""
 
     __slots__ = ()
 

@@ -1,8 +1,12 @@
-"""Checks HTTP Basic credentials (RFC 7617) in constant time: timing reveals neither user names nor passwords.
+"""Checks HTTP Basic credentials (RFC 7617) and bearer tokens (RFC 6750) in constant time: timing reveals neither user
+names nor secrets.
 
 A keyed digest of the header is looked up in a table. Nobody outside knows the key, so nobody can choose a digest that
 is close to a right one. A hashed password costs one Argon2 per process; then its digest is in the table. An unknown
 user costs as many Argon2s as a known one (docs/decisions/051-credentials.md).
+
+Each credential counts within a `scope`: "" where it chooses the operator by itself, else the operator's name, as the
+path says it. An operator that does not exist is a scope without credentials, and costs as many Argon2s as any other.
 """
 
 from __future__ import annotations
@@ -20,9 +24,10 @@ from typing import Final
 import msgspec
 from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import Argon2Error, InvalidHashError
+from pydantic import SecretStr
 
 from gateway.bounded import BoundedMap
-from gateway.settings import CredentialSettings
+from gateway.settings import CredentialSettings, TokenSettings
 
 CONCURRENT_CHECKS: Final = 2
 """Argon2s that run at once, each in a thread; this also limits the memory that they take."""
@@ -60,11 +65,13 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class OperatorCredentials(msgspec.Struct, frozen=True):
-    """An operator's credentials; `path_only` as in the settings."""
+    """An operator's credentials; `path_only` as in the settings. They count within `scope`."""
 
     operator: str
     path_only: bool
     credentials: tuple[CredentialSettings, ...]
+    tokens: tuple[TokenSettings, ...] = ()
+    scope: str = ""
 
     @property
     def grant(self) -> Grant:
@@ -76,6 +83,28 @@ class _HashedCredential(msgspec.Struct, frozen=True):
     grant: Grant
 
 
+class _Given(msgspec.Struct, frozen=True):
+    """Credentials of a request. `username` is None for a bearer token, which is then the `secret`."""
+
+    scope: str
+    username: bytes | None
+    secret: bytes
+
+    @property
+    def who(self) -> _Who:
+        return self.scope, self.username
+
+    @property
+    def header(self) -> bytes:
+        """The header as this gateway would write it."""
+        if self.username is None:
+            return b"Bearer " + self.secret
+        return b"Basic " + base64.b64encode(self.username + b":" + self.secret)
+
+
+_Who = tuple[str, bytes | None]
+"""Whose secret is checked: a scope, and a user name in it, None for its bearer tokens."""
+
 NO_GRANT: Final = Grant()
 
 
@@ -83,44 +112,49 @@ class Credentials:
     """All operators' credentials, and the threads that check them until `retire` or `close`."""
 
     def __init__(self, holders: Iterable[OperatorCredentials]) -> None:
-        """Raises `ValueError` for a `password_hash` that is not an Argon2 hash."""
+        """Raises `ValueError` for a hash that is not an Argon2 hash."""
         self._key = secrets.token_bytes(32)
         self._plain: dict[bytes, Grant] = {}
-        self._by_username: dict[bytes, list[_HashedCredential]] = {}
+        self._hashed: dict[_Who, list[_HashedCredential]] = {}
+        self._takes_tokens = False
         for holder in holders:
             for credential in holder.credentials:
-                self._add(credential, holder.grant)
-        self._argon2_count = max(map(len, self._by_username.values()), default=0)
-        self._decoy = _decoy_hash(self._by_username)
+                username = credential.username.encode()
+                self._add(holder, username, credential.password, credential.password_hash)
+            for one in holder.tokens:
+                self._takes_tokens = True
+                self._add(holder, None, one.token, one.token_hash)
+        self._argon2_count = max(map(len, self._hashed.values()), default=0)
+        self._decoy = _decoy_hash(self._hashed)
         self._threads = ThreadPoolExecutor(CONCURRENT_CHECKS, thread_name_prefix="credentials")
         self._right: BoundedMap[bytes, Grant] = BoundedMap(CACHE_SIZE)
         self._wrong: BoundedMap[bytes, None] = BoundedMap(CACHE_SIZE)
         self._checks: dict[bytes, asyncio.Task[Grant]] = {}
         self._waiting: Counter[str] = Counter()
 
-    def look_up(self, header: str | None) -> Grant | None:
+    def look_up(self, header: str | None, scope: str = "") -> Grant | None:
         """The grant of an Authorization header, `NO_GRANT` if it is known to be wrong; None if it needs a `check`."""
         if header is None:
             return NO_GRANT
-        digest = self._digest(header.encode("utf-8", "surrogateescape"))
+        digest = self._digest(header.encode("utf-8", "surrogateescape"), scope)
         grant = self._plain.get(digest) or self._right.get(digest)
         return NO_GRANT if grant is None and digest in self._wrong else grant
 
-    async def check(self, header: str, source: str) -> Grant:
+    async def check(self, header: str, source: str, scope: str = "") -> Grant:
         """The grant of a header for which `look_up` returned None; `NO_GRANT` if it is wrong.
 
         `source` is the client's address: one source delays others by at most `WAITING_PER_SOURCE` checks.
         Raises `TooManyChecks`.
         """
-        pair = _parse_basic(header)
-        if pair is None:
+        given = _parse(header, scope)
+        if given is None or (given.username is None and not self._takes_tokens):
             return NO_GRANT
         # As this gateway would write it: clients may differ in the scheme's case and in spaces (RFC 9110 section 11.4).
-        grant = self._plain.get(self._digest(_basic_header(*pair)))
-        digest = self._digest(header.encode("utf-8", "surrogateescape"))
-        if grant is not None or not self._by_username or digest in self._wrong:
+        grant = self._plain.get(self._digest(given.header, scope))
+        digest = self._digest(header.encode("utf-8", "surrogateescape"), scope)
+        if grant is not None or not self._hashed or digest in self._wrong:
             return grant or NO_GRANT
-        check = self._checks.get(digest) or self._start_check(digest, pair, source)
+        check = self._checks.get(digest) or self._start_check(digest, given, source)
         # Shielded: others wait for the same check, and its result is worth keeping.
         return await asyncio.shield(check)
 
@@ -132,13 +166,13 @@ class Credentials:
         """The process stops: checks that have begun are cancelled."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _start_check(self, digest: bytes, pair: tuple[bytes, bytes], source: str) -> asyncio.Task[Grant]:
+    def _start_check(self, digest: bytes, given: _Given, source: str) -> asyncio.Task[Grant]:
         if self._waiting[source] >= WAITING_PER_SOURCE or len(self._checks) >= WAITING:
             raise TooManyChecks
         self._waiting[source] += 1
         # Handed to a thread now, not in the task's first step: a reload may come between, and take no more work
         # (test_checks_that_have_begun_end_though_a_reload_replaces_the_credentials).
-        verified = asyncio.get_running_loop().run_in_executor(self._threads, self._verify, *pair)
+        verified = asyncio.get_running_loop().run_in_executor(self._threads, self._verify, given)
         check = self._checks[digest] = asyncio.create_task(self._run_check(digest, verified, source))
         return check
 
@@ -158,45 +192,48 @@ class Credentials:
             self._right.put(digest, grant)
         return grant
 
-    def _verify(self, username: bytes, password: bytes) -> Grant:
-        """Runs in a thread. Costs `_argon2_count` Argon2s for every user, known or unknown."""
-        hashed = self._by_username.get(username, [])
+    def _verify(self, given: _Given) -> Grant:
+        """Runs in a thread. Costs `_argon2_count` Argon2s for every user and scope, known or unknown."""
+        hashed = self._hashed.get(given.who, [])
         grant = NO_GRANT
         for candidate in hashed:
-            if _matches(candidate.secret_hash, password):  # and goes on: leaving early would show in the time
+            if _matches(candidate.secret_hash, given.secret):  # and goes on: leaving early would show in the time
                 grant = grant.plus(candidate.grant)
         for _ in range(self._argon2_count - len(hashed)):
-            _matches(self._decoy, password)
+            _matches(self._decoy, given.secret)
         return grant
 
-    def _add(self, credential: CredentialSettings, grant: Grant) -> None:
-        username = credential.username.encode()
-        if credential.password is not None:
-            digest = self._digest(_basic_header(username, credential.password.get_secret_value().encode()))
+    def _add(
+        self, holder: OperatorCredentials, username: bytes | None, plain: SecretStr | None, hashed: SecretStr | None
+    ) -> None:
+        grant, scope = holder.grant, holder.scope
+        if plain is not None:
+            digest = self._digest(_Given(scope, username, plain.get_secret_value().encode()).header, scope)
             self._plain[digest] = self._plain.get(digest, NO_GRANT).plus(grant)
-        if credential.password_hash is not None:
-            hashed = _HashedCredential(credential.password_hash.get_secret_value(), grant)
-            extract_parameters(hashed.secret_hash)
-            self._by_username.setdefault(username, []).append(hashed)
+        if hashed is not None:
+            credential = _HashedCredential(hashed.get_secret_value(), grant)
+            extract_parameters(credential.secret_hash)
+            self._hashed.setdefault((scope, username), []).append(credential)
 
-    def _digest(self, header: bytes) -> bytes:
+    def _digest(self, header: bytes, scope: str) -> bytes:
+        if scope:  # a header holds no line break, and neither does a name
+            header = scope.encode("utf-8", "surrogateescape") + b"\n" + header
         return blake2b(header, key=self._key, digest_size=32).digest()
 
 
-def _parse_basic(header: str) -> tuple[bytes, bytes] | None:
-    """User name and password of a Basic header (RFC 7617 section 2); None if it is not one."""
-    scheme, _, encoded = header.partition(" ")
+def _parse(header: str, scope: str) -> _Given | None:
+    """What a header holds; None if it is neither Basic (RFC 7617 section 2) nor Bearer (RFC 6750 section 2.1)."""
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        token = rest.strip().encode("utf-8", "surrogateescape")
+        return _Given(scope, None, token) if token else None
     if scheme.lower() != "basic":
         return None
     try:
-        username, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+        username, colon, password = base64.b64decode(rest.strip(), validate=True).partition(b":")
     except (binascii.Error, ValueError):
         return None
-    return (username, password) if colon else None
-
-
-def _basic_header(username: bytes, password: bytes) -> bytes:
-    return b"Basic " + base64.b64encode(username + b":" + password)
+    return _Given(scope, username, password) if colon else None
 
 
 def _matches(secret_hash: str, password: bytes) -> bool:
@@ -206,7 +243,7 @@ def _matches(secret_hash: str, password: bytes) -> bool:
         return False
 
 
-def _decoy_hash(hashed: Mapping[bytes, list[_HashedCredential]]) -> str:
+def _decoy_hash(hashed: Mapping[_Who, list[_HashedCredential]]) -> str:
     """A hash that no password matches, with the configured parameters: unknown users take as long as known ones."""
     for candidates in hashed.values():
         parameters = extract_parameters(candidates[0].secret_hash)

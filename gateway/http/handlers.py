@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from gateway.operators.operator import Operator
@@ -76,7 +76,7 @@ def _roll_back(direction: Direction) -> Handler:
     return handle
 
 
-HANDLERS: Final[dict[WalletCall, Handler]] = {
+HANDLERS: Final[Mapping[str, Handler]] = {
     WalletCall.VERIFY_SESSION: _verify_session,
     WalletCall.GET_BALANCE: _get_balance,
     WalletCall.WITHDRAW: _hold(Direction.WITHDRAW),
@@ -86,3 +86,4 @@ HANDLERS: Final[dict[WalletCall, Handler]] = {
     WalletCall.CONFIRM_DEPOSIT: _confirm(Direction.DEPOSIT),
     WalletCall.ROLLBACK_DEPOSIT: _roll_back(Direction.DEPOSIT),
 }
+"""By call (`WalletCall`)."""

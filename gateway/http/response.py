@@ -1,4 +1,4 @@
-"""A response of the wallet listener: head and body in one write.
+"""A response of the wallet listener and its likes: head and body in one write.
 
 aiohttp's own `Response` costs as much as reading the request (docs/decisions/050-lean-answers.md).
 """
@@ -21,27 +21,37 @@ from gateway.wire.errors import ErrorCode, WalletError
 CLIENT_READ_TIMEOUT_S: Final = 10.0
 """How long a client may leave responses unread once the buffers are full."""
 
-_HEADS: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
+
+def response_start(status: HTTPStatus, content_type: str) -> str:
+    """The status line, and the header that says what the body is."""
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {content_type}\r\n"
+
+
+_STARTS: Final = {
+    status.value: response_start(status, "application/json")
     for status in (HTTPStatus.OK, HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.INTERNAL_SERVER_ERROR)
 }
 # RFC 7617 section 2.1: `charset` asks the client to encode user name and password in UTF-8.
-_HEADS[401] += 'WWW-Authenticate: Basic realm="wallet", charset="UTF-8"\r\n'
+_STARTS[401] += 'WWW-Authenticate: Basic realm="wallet", charset="UTF-8"\r\n'
 
 
 class WalletResponse(web.StreamResponse):
-    """A status of the contract (200, 400, 401 or 500) and a JSON body.
+    """A status of the contract (200, 400, 401 or 500) and a JSON body; of another kind if there is a `start`, which
+    `response_start` makes.
 
     `last` closes the connection after this response. `request_id` is returned in a header, unless it is empty.
     """
 
-    def __init__(self, status: int, content: bytes, *, last: bool = False, request_id: str = "") -> None:
+    def __init__(
+        self, status: int, content: bytes, *, last: bool = False, request_id: str = "", start: str = ""
+    ) -> None:
         # StreamResponse's own constructor prepares headers and streaming, and neither is used here.
         self._status = status
         self._content = content
         self._keep_alive = False
         self._last = last
         self._request_id = request_id
+        self._beginning = start or _STARTS[status]
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Writes the whole response. Raises `ConnectionError` when the client is gone."""
@@ -63,7 +73,7 @@ class WalletResponse(web.StreamResponse):
         length = len(self._content)
         if self._request_id:
             connection = f"X-Request-ID: {self._request_id}\r\n{connection}"
-        return f"{_HEADS[self._status]}Content-Length: {length}\r\nDate: {_date()}\r\n{connection}\r\n".encode()
+        return f"{self._beginning}Content-Length: {length}\r\nDate: {_date()}\r\n{connection}\r\n".encode()
 
     def to_bytes(self) -> bytes:
         """Head and body, for a connection on which aiohttp has no request to answer."""

@@ -1,4 +1,4 @@
-"""The routing table of the wallet listener: paths, operators, credentials and allow lists of one configuration.
+"""Routing tables of the listeners for calls: paths, operators, credentials and allow lists of one configuration.
 
 A reload replaces it as a whole, so that no call sees parts of two configurations.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -16,17 +17,34 @@ from gateway.http.addresses import Address, AllowList, Proxies, parse_address
 from gateway.http.credentials import Credentials, OperatorCredentials
 from gateway.operators.operator import Operator
 from gateway.settings import ServerSettings
-from gateway.wire.calls import WalletCall
+from gateway.wire.calls import ROLLBACKS, WalletCall
+
+POST_ONLY: Final = frozenset({"POST"})
 
 
 class Route(msgspec.Struct, frozen=True):
-    """The call that a path names (None if there is no such call), and the operator, if the path names one."""
+    """The call that a path names (None if there is no such call), and the operator, if the path names one.
 
-    call: WalletCall | None
+    `methods` are those of HTTP with which it is called. `allows_large` and `json_only`: see `BodyReader`. A call that
+    is `signed` is authenticated by its body, not by credentials.
+    """
+
+    call: str | None
     operator: str | None = None
+    methods: frozenset[str] = frozenset()
+    allows_large: bool = False
+    json_only: bool = True
+    signed: bool = False
 
 
-COMMON_ROUTES: Final = {f"/wallet/{call}": Route(call) for call in WalletCall}
+NO_ROUTE: Final = Route(None)
+
+
+def _route(call: WalletCall, operator: str | None = None) -> Route:
+    return Route(call, operator, POST_ONLY, allows_large=call in ROLLBACKS)
+
+
+COMMON_ROUTES: Final = {f"/wallet/{call}": _route(call) for call in WalletCall}
 _OPERATORS: Final = "/operators/"
 _SCHEME_AND_HOST: Final = re.compile(r"\Ahttps?://[^/?#]+", re.IGNORECASE)
 _ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -40,37 +58,24 @@ class OperatorAccess(msgspec.Struct, frozen=True):
     allow_list: AllowList
 
 
-class RoutingTable:
+class Routing(ABC):
     """Built from one configuration. That costs one Argon2 where passwords are hashed, so it is done in a thread.
 
-    `operators` are the operators by name, each with its allow list.
+    `operators` are those who may be called for, by name, each with its allow list.
     """
 
-    def __init__(self, operators: Mapping[str, Operator], server: ServerSettings) -> None:
+    def __init__(
+        self, server: ServerSettings, operators: dict[str, OperatorAccess], credentials: Iterable[OperatorCredentials]
+    ) -> None:
+        """Raises `ValueError` for a hash that is not an Argon2 hash."""
         self.server = server
-        self.operators = {
-            name: OperatorAccess(one, AllowList(one.settings.allow_ips)) for name, one in operators.items()
-        }
-        self.credentials = Credentials(
-            OperatorCredentials(name, one.settings.path_only, one.settings.credentials)
-            for name, one in operators.items()
-        )
+        self.operators = operators
+        self.credentials = Credentials(credentials)
         self.proxies = Proxies(server.trusted_proxies)
-        self._routes = COMMON_ROUTES | {
-            f"{_OPERATORS}{name}/wallet/{call}": Route(call, name) for name in operators for call in WalletCall
-        }
 
+    @abstractmethod
     def route(self, target: str) -> Route:
         """The route of a request target (RFC 9112 section 3.2). A query is ignored."""
-        path = target.partition("?")[0]
-        return self._routes.get(path) or self._route_of_other_form(path)
-
-    def _route_of_other_form(self, path: str) -> Route:
-        """As `route`, also for what names the same path in other characters: the absolute form, which proxies are sent
-        and every server takes, and letters that are escaped without need (RFC 3986, section 6.2.2.2)."""
-        plain = _ESCAPED.sub(_unescape, _SCHEME_AND_HOST.sub("", path)) or "/"
-        of_operator = plain.split("/", 3)[2] if plain.startswith(_OPERATORS) else None
-        return self._routes.get(plain) or Route(None, of_operator)
 
     def admits(self, peer: str) -> bool:
         """Whether a connection from this address is accepted: it is a trusted proxy's, or on any allow list."""
@@ -80,6 +85,39 @@ class RoutingTable:
     def allows(self, client: Address | None) -> bool:
         """Whether the client's address is on the allow list of at least one operator."""
         return any(access.allow_list.allows(client) for access in self.operators.values())
+
+
+class RoutingTable(Routing):
+    """The wallet listener's."""
+
+    def __init__(self, operators: Mapping[str, Operator], server: ServerSettings) -> None:
+        super().__init__(
+            server,
+            {name: OperatorAccess(one, AllowList(one.settings.allow_ips)) for name, one in operators.items()},
+            (
+                OperatorCredentials(name, one.settings.path_only, one.settings.credentials)
+                for name, one in operators.items()
+            ),
+        )
+        self._routes = COMMON_ROUTES | {
+            f"{_OPERATORS}{name}/wallet/{call}": _route(call, name) for name in operators for call in WalletCall
+        }
+
+    def route(self, target: str) -> Route:
+        path = target.partition("?")[0]
+        return self._routes.get(path) or self._route_of_other_form(path)
+
+    def _route_of_other_form(self, path: str) -> Route:
+        """As `route`, also for what names the same path in other characters."""
+        plain = plain_path(path)
+        of_operator = plain.split("/", 3)[2] if plain.startswith(_OPERATORS) else None
+        return self._routes.get(plain) or Route(None, of_operator)
+
+
+def plain_path(path: str) -> str:
+    """The path in its plain form: without scheme and host, with which proxies are sent it and every server takes it,
+    and without letters that are escaped without need (RFC 3986, section 6.2.2.2)."""
+    return _ESCAPED.sub(_unescape, _SCHEME_AND_HOST.sub("", path)) or "/"
 
 
 def _unescape(escaped: re.Match[str]) -> str:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import hdrs, web
 
 from gateway.http.access_log import AccessLog
-from gateway.http.addresses import Address, address_text
+from gateway.http.addresses import address_text
+from gateway.http.call_handler import CallResult, ReceivedCall
 from gateway.http.response import WalletResponse
-from gateway.http.routing import OperatorAccess, Route, RoutingTable
-from gateway.http.wallet import CallResult, GameCall, WalletHandler
+from gateway.http.routing import RoutingTable
+from gateway.http.wallet import WalletHandler
+from gateway.operators.operator import Operator
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.coordinator import Coordinator
 from gateway.wire.errors import ErrorCode, WalletError
@@ -33,7 +35,6 @@ _METHODS: Final = frozenset({hdrs.METH_POST, hdrs.METH_GET, hdrs.METH_HEAD, hdrs
 """Any other one may be a text that a client made up."""
 
 _STACK: Final = web.RequestKey("stack", ExitStack)
-_CALL: Final = web.RequestKey("call", GameCall)
 
 
 class TracedWalletHandler(WalletHandler):
@@ -47,25 +48,22 @@ class TracedWalletHandler(WalletHandler):
     ) -> None:
         super().__init__(coordinator, metrics, access, routing)
         self._tracing = tracing
-        self._spans: dict[GameCall, Span] = {}
+        self._spans: dict[ReceivedCall, Span] = {}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         with ExitStack() as stack:
             request[_STACK] = stack
             return await super().handle(request)
 
-    async def _handle_call(self, routing: RoutingTable, request: web.BaseRequest, call: GameCall) -> CallResult:
-        request[_CALL] = call
+    async def _handle_call(self, request: web.BaseRequest, call: ReceivedCall) -> CallResult:
         try:
-            return await super()._handle_call(routing, request, call)
+            return await super()._handle_call(request, call)
         finally:
             self._spans.pop(call, None)
 
-    async def _authorize(
-        self, routing: RoutingTable, request: web.BaseRequest, route: Route, client: Address | None
-    ) -> OperatorAccess:
-        access = await super()._authorize(routing, request, route, client)
-        call = request[_CALL]
+    async def _authorize(self, request: web.BaseRequest, call: ReceivedCall) -> Operator:
+        operator = await super()._authorize(request, call)
+        route = call.route
         began_ns = time.time_ns() - int(1e9 * (time.monotonic() - call.started_at))
         # The path without what a client may have put behind it: routes are of a fixed list.
         where = f"/operators/{route.operator}/wallet/" if route.operator else "/wallet/"
@@ -75,22 +73,22 @@ class TracedWalletHandler(WalletHandler):
             "http.request.method": method,
             "http.route": http_route,
             "url.scheme": request.scheme,
-            "client.address": address_text(client),
+            "client.address": address_text(call.client),
             "mm_gateway.request_id": call.request_id,
-            "mm_gateway.operator": access.operator.name,
+            "mm_gateway.operator": operator.name,
             "mm_gateway.call": call.call,
         }
         span = self._tracing.call_span(f"{method} {http_route}", _trace_headers(request), attributes, began_ns)
         self._spans[call] = request[_STACK].enter_context(span)
         call.trace_id = self._tracing.trace_id()
-        return access
+        return operator
 
-    def _on_request_timeout(self, call: GameCall) -> None:
+    def _on_request_timeout(self, call: ReceivedCall) -> None:
         # A timer runs in the context of the call that happened to set it.
         with self._tracing.within(self._spans[call]):
             super()._on_request_timeout(call)
 
-    def _respond(self, call: GameCall, result: CallResult) -> WalletResponse:
+    def _respond(self, call: ReceivedCall, result: CallResult) -> WalletResponse:
         response = super()._respond(call, result)
         span = self._tracing.current
         if call.connection.is_closing:  # answered before: see `_on_request_timeout`

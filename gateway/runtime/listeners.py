@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.http.admin import AdminHandler
 from gateway.http.admin_connection import AdminServer
-from gateway.http.connection import GameServer
+from gateway.http.connection import CallServer
 from gateway.http.http_connection import HttpServer
 from gateway.http.listener import Listener, listener_tls_context
 from gateway.http.refusals import Refusals
@@ -52,7 +52,7 @@ class Listeners:
 
     def open(self, wallet: WalletHandler, admin: AdminHandler, settings: Settings, tls: ListenerTlsContexts) -> None:
         """Accepts connections with these settings from now on; open connections keep the settings they began with."""
-        game_server = GameServer(wallet.handle, settings.server, wallet.admits, Refusals(WALLET, self._metrics))
+        game_server = CallServer(wallet.handle, settings.server, wallet.admits, Refusals(WALLET, self._metrics))
         admin_server = AdminServer(admin.handle, Refusals(ADMIN, self._metrics))
         # Former servers are kept while they have connections, which a stop must close too.
         self._servers = [server for server in self._servers if server.open] + [game_server, admin_server]

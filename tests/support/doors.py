@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 from gateway.http.access_log import AccessLog
-from gateway.http.connection import GameServer
+from gateway.http.connection import CallServer
 from gateway.http.listener import Listener
 from gateway.http.refusals import Refusals
 from gateway.http.routing import RoutingTable
@@ -147,7 +147,7 @@ class Game:
         coordinator: ScriptedCoordinator,
         metrics: Metrics,
         port: int,
-        server: GameServer,
+        server: CallServer,
     ) -> None:
         self.door = door
         self.server = server
@@ -220,7 +220,7 @@ async def wallet_door(
     ours = front(settings, operators or {"acme": operator()})
     access = AccessLog(LogSettings(level="error"))
     door = WalletHandler(cast("Coordinator", coordinator), metrics, access, ours)
-    connections = GameServer(door.handle, settings, door.admits, Refusals(WALLET, metrics))
+    connections = CallServer(door.handle, settings, door.admits, Refusals(WALLET, metrics))
     listener = Listener.bind("127.0.0.1", 0)
     listener.serve(connections, tls)
     game = Game(door, coordinator, metrics, listener.port, connections)

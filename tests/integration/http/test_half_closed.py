@@ -66,7 +66,7 @@ async def test_a_call_is_answered_that_takes_longer_than_its_client_takes_to_sen
     client = await game.connect()
     rest = asyncio.ensure_future(asked_last(client, CALL))
     (connection,) = await until(lambda: game.server.connections)
-    await until(lambda: connection.has_ended)  # type: ignore[attr-defined]  # it is a GameConnection
+    await until(lambda: connection.has_ended)  # type: ignore[attr-defined]  # it is a CallConnection
     game.coordinator.may_answer.set()
     assert (await rest).endswith(REPLY)
     assert await until(lambda: game.server.open == 0)

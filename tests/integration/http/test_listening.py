@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.http.connection import GameServer
+from gateway.http.connection import CallServer
 from gateway.http.listener import Listener, listener_tls_context
 from gateway.http.refusals import Refusals
 from gateway.settings import ListenerTls, ServerSettings
@@ -95,7 +95,7 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_live_o
     async with wallet_door() as game:
         listener = Listener.bind("127.0.0.1", 0)
         game.port = listener.port
-        connections = GameServer(game.door.handle, ServerSettings(), game.door.admits, Refusals(WALLET, game.metrics))
+        connections = CallServer(game.door.handle, ServerSettings(), game.door.admits, Refusals(WALLET, game.metrics))
         listener.serve(connections, shown(authority.certificate("127.0.0.1")))
         old = await game.connect(trusting(authority))
         assert (await old.asked(CALL)).body == REPLY
@@ -116,7 +116,7 @@ async def test_a_new_certificate_is_shown_to_new_connections_and_old_ones_live_o
 async def test_no_connection_is_refused_while_a_listener_changes(game: Game) -> None:
     listener = Listener.bind("127.0.0.1", 0)
     game.port = listener.port
-    connections = GameServer(game.door.handle, ServerSettings(), game.door.admits, Refusals(WALLET, game.metrics))
+    connections = CallServer(game.door.handle, ServerSettings(), game.door.admits, Refusals(WALLET, game.metrics))
     clients: list[Client] = []
     for _ in range(20):
         listener.serve(connections, None)

@@ -7,7 +7,7 @@ import asyncio
 import structlog
 from aiohttp import web
 
-from gateway.http.connection import GameServer
+from gateway.http.connection import CallServer
 from gateway.http.refusals import Refusals
 from gateway.settings import ServerSettings
 from gateway.telemetry.metrics import WALLET, Metrics
@@ -23,7 +23,7 @@ async def test_a_request_that_ends_just_as_the_stop_gives_up_on_it_is_answered_a
         await released
         return web.Response(text="late")
 
-    game_server = GameServer(handle, ServerSettings(), lambda _: True, Refusals(WALLET, Metrics()))
+    game_server = CallServer(handle, ServerSettings(), lambda _: True, Refusals(WALLET, Metrics()))
     listening = await loop.create_server(game_server, "127.0.0.1", 0)
     with structlog.testing.capture_logs() as logged:
         reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from gateway.http.body import MAX_ROLLBACK_BODY
-from gateway.http.connection import GameConnection
+from gateway.http.connection import CallConnection
 from tests.support.doors import REPLY, ROLLBACK, WITHDRAW, Client, Game, basic, request, wallet_door
 from tests.support.waiting import until
 
@@ -311,7 +311,7 @@ async def test_head_and_body_share_one_time() -> None:
         client = await game.connect()
         head, body = request(CALL, ROLLBACK).split(b"\r\n\r\n")
         await client.send(head)
-        (connection,) = await until(lambda: [cast("GameConnection", each) for each in game.server.connections])
+        (connection,) = await until(lambda: [cast("CallConnection", each) for each in game.server.connections])
         began_at = await until(lambda: connection.began_at)
         assert began_at is not None
         connection.began_at = began_at - 60  # as if the head had begun to arrive so long ago
