@@ -99,7 +99,7 @@ class OdnoklassnikiPayments(PaymentFormat):
             raise WrongPrice("currency is not the one that is agreed on; send payments in that.", payment)
         return payment
 
-    def answer(self, outcome: PaymentOutcome, payment: Payment | None, text: str) -> PaymentAnswer:  # noqa: ARG002 - the interface's
+    def answer(self, outcome: PaymentOutcome, payment: Payment | None, text: str) -> PaymentAnswer:
         if outcome.taken:
             return _xml("callbacks_payment_response", {"@xmlns": NAMESPACE, "#text": "true"}, {})
         code = str(_CODES.get(outcome, INVALID_PAYMENT))

@@ -119,7 +119,7 @@ class QuantumPayments(PaymentFormat):
         check_time(payment, now, self.settings.ts_window)
         return payment
 
-    def answer(self, outcome: PaymentOutcome, payment: Payment | None, text: str) -> PaymentAnswer:  # noqa: ARG002 - the interface's
+    def answer(self, outcome: PaymentOutcome, payment: Payment | None, text: str) -> PaymentAnswer:
         agreed = self.settings.answers.get(outcome)
         if agreed is not None:
             return PaymentAnswer(status=agreed.status, body=agreed.body.encode(), content_type=agreed.content_type)

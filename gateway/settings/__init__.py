@@ -34,6 +34,8 @@ from gateway.settings.operators import (
     TokenSettings,
 )
 from gateway.settings.payments import GameSettings, PaymentSettings
+from gateway.settings.problems import Mark, Problem, SettingsError
+from gateway.settings.schema import json_schema
 from gateway.settings.section import Section
 from gateway.settings.tracing import TracingSettings
 
