@@ -153,7 +153,7 @@ async def _gateway(home: Path, operator_port: int) -> AsyncIterator[int]:
     with (home / "log").open("w", encoding="utf-8") as log:
         logs.configure(loaded.settings.log.level, loaded.settings.log.format, loaded.secrets, log)
         runtime = Runtime(loaded.settings)
-        wallet, _ = await runtime.start()
+        wallet = (await runtime.start()).wallet
         try:
             yield int(wallet.rpartition(":")[2])
         finally:

@@ -165,6 +165,31 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
         return Key(self.operator, self.direction, self.id)
 
 
+class QueriedState(StrEnum):
+    """What an operator is told that asks what became of a transfer. The first two are never taken back."""
+
+    CONFIRMED = "CONFIRMED"
+    ROLLED_BACK = "ROLLED_BACK"
+    PENDING = "PENDING"
+    NOT_FOUND = "NOT_FOUND"
+
+
+class FinalState(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a transfer (`gateway.transfers.final_state`). None where it is not known, or where there is none.
+
+    `wants` is how a pending transfer is to end, None while nobody has decided that. `since` is since when it has been
+    pending like that: the decision, or its begin; a person who has it tried again starts this time anew.
+    """
+
+    state: QueriedState
+    wants: Decision | None = None
+    since: float | None = None
+    amount: Money | None = None
+    opened_at: float | None = None
+    ended_at: float | None = None
+    rollback_reason: str | None = None
+
+
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try at the operator: of `call` ("withdraw", "confirmDeposit", …), begun at `at`, `took_s` long.
 

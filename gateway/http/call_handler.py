@@ -38,7 +38,6 @@ _OUTCOMES: Final = {code: code.name.lower() for code in ErrorCode}
 _STILL_RUNNING: Final = WalletError(ErrorCode.PENDING, "The call is still being worked on; ask again.")
 _UNEXPECTED: Final = WalletError(ErrorCode.OTHER, "An unexpected internal error occurred.")
 
-UNAUTHORIZED: Final = WalletError(ErrorCode.UNAUTHORIZED, "Missing or wrong credentials; send the operator's.")
 REQUEST_ID_HEADER: Final = istr("X-Request-ID")
 
 log = structlog.get_logger(__name__)
@@ -46,6 +45,12 @@ log = structlog.get_logger(__name__)
 
 class AddressNotAllowed(Exception):
     """The client's address is not on the allow list: the connection is closed without a response."""
+
+
+def unauthorized() -> WalletError:
+    """The one answer to whoever is not let in. A new one each time: an exception keeps the frames that it passed
+    (test_refused_calls_leave_nothing_behind)."""
+    return WalletError(ErrorCode.UNAUTHORIZED, "Missing or wrong credentials; send the operator's.")
 
 
 class CallResult(NamedTuple):
@@ -87,9 +92,10 @@ class CallHandler(ABC):
     """Answers requests by one routing table, which `apply_routing` replaces. `count` is told of each call: operator,
     call, outcome, seconds."""
 
-    stopping: ClassVar[WalletError]
-    too_many_checks: ClassVar[WalletError]
-    no_such_call: ClassVar[WalletError]
+    stopping: ClassVar[str]
+    too_many_checks: ClassVar[str]
+    no_such_call: ClassVar[str]
+    """What a caller is told who has the right credentials."""
 
     def __init__(
         self,
@@ -100,7 +106,7 @@ class CallHandler(ABC):
         routing: Routing,
     ) -> None:
         self.access = access
-        self._listener = listener
+        self.listener = listener
         self._metrics = metrics
         self._count = count
         self._refusals = Refusals(listener, metrics)
@@ -172,9 +178,9 @@ class CallHandler(ABC):
         # (test_without_credentials_nobody_learns_which_paths_there_are).
         operator = await self._authorize(request, call)
         if self._stopping:
-            raise self.stopping
+            raise WalletError(ErrorCode.NOT_SENT, self.stopping)
         if request.method not in route.methods:
-            raise self.no_such_call
+            raise WalletError(ErrorCode.BAD_REQUEST, self.no_such_call)
         # Running from here on, while its body still arrives: a reload must not close the operator that it will call
         # (test_a_call_whose_body_is_still_arriving_keeps_its_operator). aiohttp leaves this task alone when the client
         # goes, so money that moves is followed to its end (test_a_client_that_leaves_does_not_stop_its_call).
@@ -251,12 +257,12 @@ class CallHandler(ABC):
         try:
             return await call.routing.credentials.check(header, str(call.client), scope)
         except TooManyChecks:
-            self._metrics.refused(self._listener, "checks")  # answered as a call, so the access log has it
-            raise self.too_many_checks from None
+            self._metrics.refused(self.listener, "checks")  # answered as a call, so the access log has it
+            raise WalletError(ErrorCode.NOT_SENT, self.too_many_checks) from None
 
 
 def _abort(request: web.BaseRequest) -> WalletResponse:
     """Aborts the connection. aiohttp needs a response object; this one is never sent."""
     if request.transport is not None:
         request.transport.abort()
-    return refusal(UNAUTHORIZED, last=True)
+    return refusal(unauthorized(), last=True)

@@ -83,7 +83,7 @@ class _HashedCredential(msgspec.Struct, frozen=True):
     grant: Grant
 
 
-class _Given(msgspec.Struct, frozen=True):
+class Given(msgspec.Struct, frozen=True):
     """Credentials of a request. `username` is None for a bearer token, which is then the `secret`."""
 
     scope: str
@@ -166,7 +166,7 @@ class Credentials:
         """The process stops: checks that have begun are cancelled."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _start_check(self, digest: bytes, given: _Given, source: str) -> asyncio.Task[Grant]:
+    def _start_check(self, digest: bytes, given: Given, source: str) -> asyncio.Task[Grant]:
         if self._waiting[source] >= WAITING_PER_SOURCE or len(self._checks) >= WAITING:
             raise TooManyChecks
         self._waiting[source] += 1
@@ -192,7 +192,7 @@ class Credentials:
             self._right.put(digest, grant)
         return grant
 
-    def _verify(self, given: _Given) -> Grant:
+    def _verify(self, given: Given) -> Grant:
         """Runs in a thread. Costs `_argon2_count` Argon2s for every user and scope, known or unknown."""
         hashed = self._hashed.get(given.who, [])
         grant = NO_GRANT
@@ -208,7 +208,7 @@ class Credentials:
     ) -> None:
         grant, scope = holder.grant, holder.scope
         if plain is not None:
-            digest = self._digest(_Given(scope, username, plain.get_secret_value().encode()).header, scope)
+            digest = self._digest(Given(scope, username, plain.get_secret_value().encode()).header, scope)
             self._plain[digest] = self._plain.get(digest, NO_GRANT).plus(grant)
         if hashed is not None:
             credential = _HashedCredential(hashed.get_secret_value(), grant)
@@ -221,19 +221,19 @@ class Credentials:
         return blake2b(header, key=self._key, digest_size=32).digest()
 
 
-def _parse(header: str, scope: str) -> _Given | None:
+def _parse(header: str, scope: str) -> Given | None:
     """What a header holds; None if it is neither Basic (RFC 7617 section 2) nor Bearer (RFC 6750 section 2.1)."""
     scheme, _, rest = header.partition(" ")
     if scheme.lower() == "bearer":
         token = rest.strip().encode("utf-8", "surrogateescape")
-        return _Given(scope, None, token) if token else None
+        return Given(scope, None, token) if token else None
     if scheme.lower() != "basic":
         return None
     try:
         username, colon, password = base64.b64decode(rest.strip(), validate=True).partition(b":")
     except (binascii.Error, ValueError):
         return None
-    return _Given(scope, username, password) if colon else None
+    return Given(scope, username, password) if colon else None
 
 
 def _matches(secret_hash: str, password: bytes) -> bool:

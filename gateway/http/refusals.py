@@ -10,7 +10,7 @@ log = structlog.get_logger(__name__)
 
 
 class Refusals:
-    """The refusals of one listener, `WALLET` or `ADMIN` of `gateway.telemetry.metrics`."""
+    """The refusals of one listener: `WALLET`, `OPERATORS` or `ADMIN` of `gateway.telemetry.metrics`."""
 
     def __init__(self, listener: str, metrics: Metrics) -> None:
         self.listener = listener

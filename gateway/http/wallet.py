@@ -7,26 +7,21 @@ from typing import ClassVar
 from aiohttp import hdrs, web
 
 from gateway.http.access_log import AccessLog
-from gateway.http.call_handler import UNAUTHORIZED, AddressNotAllowed, CallHandler, CallResult, ReceivedCall
+from gateway.http.call_handler import AddressNotAllowed, CallHandler, CallResult, ReceivedCall, unauthorized
 from gateway.http.credentials import NO_GRANT
 from gateway.http.handlers import HANDLERS
 from gateway.http.routing import RoutingTable
 from gateway.operators.operator import Operator
 from gateway.telemetry.metrics import OK, WALLET, Metrics
 from gateway.transfers.coordinator import Coordinator
-from gateway.wire.errors import ErrorCode, WalletError
 
 
 class WalletHandler(CallHandler):
     """Answers the game's requests."""
 
-    stopping: ClassVar = WalletError(ErrorCode.NOT_SENT, "The gateway is stopping; nothing was sent to the operator.")
-    too_many_checks: ClassVar = WalletError(
-        ErrorCode.NOT_SENT, "Too many credentials are being checked; nothing was sent to the operator."
-    )
-    no_such_call: ClassVar = WalletError(
-        ErrorCode.BAD_REQUEST, "There is no such call; POST to /wallet/withdraw and the like."
-    )
+    stopping: ClassVar = "The gateway is stopping; nothing was sent to the operator."
+    too_many_checks: ClassVar = "Too many credentials are being checked; nothing was sent to the operator."
+    no_such_call: ClassVar = "There is no such call; POST to /wallet/withdraw and the like."
 
     def __init__(self, coordinator: Coordinator, metrics: Metrics, access: AccessLog, routing: RoutingTable) -> None:
         super().__init__(WALLET, metrics, metrics.call, access, routing)
@@ -41,7 +36,7 @@ class WalletHandler(CallHandler):
         name = grant.operator(route.operator)
         if name is None:
             self._metrics.refused(WALLET, "credentials")
-            raise UNAUTHORIZED
+            raise unauthorized()
         access = routing.operators[name]
         # Each operator's own list counts, even where another's is wider:
         # test_an_operator_s_own_list_stands_even_where_another_s_is_wider.

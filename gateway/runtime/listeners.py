@@ -1,82 +1,126 @@
-"""Both listeners: the wallet listener, which the game calls, and the admin listener."""
+"""The listeners: the wallet listener, which the game calls, the one that operators call, and the admin listener."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from typing import Final
+from contextlib import ExitStack
+from typing import Final, NamedTuple
 
 import msgspec
 
 from gateway.http.admin import AdminHandler
 from gateway.http.admin_connection import AdminServer
+from gateway.http.call_handler import CallHandler
 from gateway.http.connection import CallServer
 from gateway.http.http_connection import HttpServer
 from gateway.http.listener import Listener, listener_tls_context
 from gateway.http.refusals import Refusals
-from gateway.http.wallet import WalletHandler
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.settings import AdminSettings, ListenerTls, ServerSettings, Settings
 from gateway.telemetry.gauges import Reading
-from gateway.telemetry.metrics import ADMIN, WALLET, Metrics
+from gateway.telemetry.metrics import ADMIN, OPERATORS, WALLET, Metrics
 
 SHUTDOWN_TIMEOUT_S: Final = 0.5
-"""How long the last responses may take to go out when both listeners close."""
+"""How long the last responses may take to go out when the listeners close."""
 
 
 class ListenerTlsContexts(msgspec.Struct, frozen=True):
-    """The TLS contexts of both listeners, loaded from their files. None: plain HTTP."""
+    """The TLS contexts of the listeners, loaded from their files. None: plain HTTP, or no such listener."""
 
-    wallet: ssl.SSLContext | None
-    admin: ssl.SSLContext | None
+    wallet: ssl.SSLContext | None = None
+    operators: ssl.SSLContext | None = None
+    admin: ssl.SSLContext | None = None
 
     @classmethod
     def read(cls, settings: Settings) -> ListenerTlsContexts:
-        """Loads both. Raises `ConfigurationUnusable`."""
-        return cls(_load_tls("server.tls", settings.server.tls), _load_tls("admin.tls", settings.admin.tls))
+        """Loads all. Raises `ConfigurationUnusable`."""
+        operators = settings.operators_server
+        return cls(
+            wallet=_load_tls("server.tls", settings.server.tls),
+            operators=None if operators is None else _load_tls("operators_server.tls", operators.tls),
+            admin=_load_tls("admin.tls", settings.admin.tls),
+        )
+
+
+class Addresses(NamedTuple):
+    """The URLs of the listeners, with the ports that the system chose; None: there is no such listener."""
+
+    wallet: str
+    admin: str
+    operators: str | None = None
+
+
+class Handlers(NamedTuple):
+    """What answers at each listener."""
+
+    wallet: CallHandler
+    operators: CallHandler
+    admin: AdminHandler
 
 
 class Listeners:
-    """The wallet listener and the admin listener with their sockets."""
+    """The wallet listener, the operators' listener if there is one, and the admin listener, with their sockets."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        """Binds both addresses; nothing is accepted yet. Raises `ConfigurationUnusable`."""
+        """Binds all addresses; nothing is accepted yet. Raises `ConfigurationUnusable`."""
         self._metrics = metrics
-        self._wallet = _bind("server", settings.server)
-        try:
-            self._admin = _bind("admin", settings.admin)
-        except ConfigurationUnusable:
-            self._wallet.close()
-            raise
         self._servers: list[HttpServer] = []
+        with ExitStack() as bound:
+            self._wallet = _bind("server", settings.server, bound)
+            operators = settings.operators_server
+            self._operators = None if operators is None else _bind("operators_server", operators, bound)
+            self._admin = _bind("admin", settings.admin, bound)
+            bound.pop_all()  # all of them are bound, and stay so
 
-    def open(self, wallet: WalletHandler, admin: AdminHandler, settings: Settings, tls: ListenerTlsContexts) -> None:
+    def open(self, handlers: Handlers, settings: Settings, tls: ListenerTlsContexts) -> None:
         """Accepts connections with these settings from now on; open connections keep the settings they began with."""
-        game_server = CallServer(wallet.handle, settings.server, wallet.admits, Refusals(WALLET, self._metrics))
-        admin_server = AdminServer(admin.handle, Refusals(ADMIN, self._metrics))
         # Former servers are kept while they have connections, which a stop must close too.
-        self._servers = [server for server in self._servers if server.open] + [game_server, admin_server]
-        self._wallet.serve(game_server, tls.wallet)
-        self._admin.serve(admin_server, tls.admin)
+        self._servers = [server for server in self._servers if server.open]
+        self._serve_calls(self._wallet, handlers.wallet, settings.server, tls.wallet)
+        if self._operators is not None and settings.operators_server is not None:
+            self._serve_calls(self._operators, handlers.operators, settings.operators_server, tls.operators)
+        self._serve(self._admin, AdminServer(handlers.admin.handle, Refusals(ADMIN, self._metrics)), tls.admin)
 
-    def addresses(self, settings: Settings) -> tuple[str, str]:
-        """The URLs of the wallet and the admin listener, with the ports that the system chose."""
-        return _url(settings.server, self._wallet), _url(settings.admin, self._admin)
+    def _serve_calls(
+        self, listener: Listener, handler: CallHandler, settings: ServerSettings, tls: ssl.SSLContext | None
+    ) -> None:
+        refusals = Refusals(handler.listener, self._metrics)
+        self._serve(listener, CallServer(handler.handle, settings, handler.admits, refusals), tls)
+
+    def _serve(self, listener: Listener, server: HttpServer, tls: ssl.SSLContext | None) -> None:
+        self._servers.append(server)
+        listener.serve(server, tls)
+
+    def addresses(self, settings: Settings) -> Addresses:
+        """The URLs of the listeners."""
+        operators, server = self._operators, settings.operators_server
+        return Addresses(
+            wallet=_url(settings.server, self._wallet),
+            operators=None if operators is None or server is None else _url(server, operators),
+            admin=_url(settings.admin, self._admin),
+        )
 
     def readings(self, settings: Settings) -> Iterator[Reading]:
         """How many connections each listener has, and how many it may have."""
-        for name in (WALLET, ADMIN):
+        limits = {WALLET: settings.server.max_connections}
+        if settings.operators_server is not None:
+            limits[OPERATORS] = settings.operators_server.max_connections
+        for name in (*limits, ADMIN):
             open_there = sum(server.open for server in self._servers if server.refusals.listener == name)
             yield Reading("connections", open_there, (name,))
-        yield Reading("connections_limit", settings.server.max_connections, (WALLET,))
+        for name, limit in limits.items():
+            yield Reading("connections_limit", limit, (name,))
 
     def accept_no_more_calls(self) -> None:
-        """Accepts no new connections from the game. Open ones stay open, and the admin listener keeps answering."""
+        """Accepts no new connections for calls. Open ones stay open, and the admin listener keeps answering."""
         self._wallet.close()
+        if self._operators is not None:
+            self._operators.close()
 
     async def close(self) -> None:
-        """Closes both listeners and all connections."""
-        self._wallet.close()
+        """Closes all listeners and all connections."""
+        self.accept_no_more_calls()
         self._admin.close()
         for server in self._servers:
             server.pre_shutdown()
@@ -84,13 +128,16 @@ class Listeners:
             await server.shutdown(SHUTDOWN_TIMEOUT_S)
 
 
-def _bind(section: str, settings: ServerSettings | AdminSettings) -> Listener:
+def _bind(section: str, settings: ServerSettings | AdminSettings, bound: ExitStack) -> Listener:
+    """Binds the address. What leaves `bound` with an error closes it again."""
     try:
-        return Listener.bind(settings.host, settings.port)
+        listener = Listener.bind(settings.host, settings.port)
     except OSError as error:
         raise ConfigurationUnusable(
             [f"{section}: cannot listen on {settings.host}:{settings.port}: {error.strerror}"]
         ) from error
+    bound.callback(listener.close)
+    return listener
 
 
 def _load_tls(section: str, settings: ListenerTls | None) -> ssl.SSLContext | None:

@@ -65,14 +65,15 @@ async def serve(read: ReadConfiguration) -> None:
     runtime = Runtime(loaded.settings)
     _require_audit_file(loaded)
     _configure_logging(loaded, runtime.instance)
-    wallet, admin = await runtime.start()
+    addresses = await runtime.start()
     signals = _Signals(runtime, read)
     signals.listen()
     watching = asyncio.create_task(LoopWatch(runtime.metrics, runtime.clock.source).run())
     if (advice := descriptor_advice(loaded.settings)) is not None:
         log.warning("limits", advice=advice)
     _tune_collector()
-    sys.stdout.write(f"mm-gateway serving on {wallet}, admin on {admin}\n")
+    operators = f", operators on {addresses.operators}" if addresses.operators else ""
+    sys.stdout.write(f"mm-gateway serving on {addresses.wallet}{operators}, admin on {addresses.admin}\n")
     sys.stdout.flush()
     systemd.ready()
     await signals.stop_requested.wait()

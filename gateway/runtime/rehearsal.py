@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from gateway.clock import SystemClock
+from gateway.http.operators_routing import OperatorsRouting
 from gateway.http.routing import RoutingTable
 from gateway.operators.operator import Operator
 from gateway.operators.registry import build_operator
@@ -32,8 +33,9 @@ async def rehearse(settings: Settings) -> list[str]:
     operators = dict(_build(settings, problems))
     try:
         await asyncio.to_thread(RoutingTable, operators, settings.server)
+        await asyncio.to_thread(OperatorsRouting, operators, settings.operators_server)
     except ValueError as error:
-        problems.append(f"operators: a password_hash is not an Argon2 hash ({type(error).__name__})")
+        problems.append(f"operators: a password_hash or token_hash is not an Argon2 hash ({type(error).__name__})")
     for operator in operators.values():
         await operator.close()
     return problems

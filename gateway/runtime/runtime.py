@@ -1,6 +1,6 @@
 """The running gateway: it starts once, reloads as often as needed, and stops once.
 
-    start    bind both addresses → prepare → open journals → apply → accept connections
+    start    bind all addresses → prepare → open journals → apply → accept connections
     reload   find what needs a restart → prepare → apply → housekeeping → accept connections with the new settings
     stop     refuse new calls → accept no connections → claim no deliveries → wait, up to `stop_timeout` → close
 
@@ -19,6 +19,7 @@ import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -27,6 +28,10 @@ from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.crashpoints import crash_point
 from gateway.http.access_log import AccessLog
 from gateway.http.admin import AdminHandler
+from gateway.http.call_handler import CallHandler
+from gateway.http.inbound import InboundServices
+from gateway.http.operators_listener import OperatorsHandler
+from gateway.http.operators_routing import OperatorsRouting
 from gateway.http.routing import RoutingTable
 from gateway.operators.http_client.tls import read_authorities_again
 from gateway.operators.operator import Operator
@@ -35,17 +40,20 @@ from gateway.runtime.active_operators import ActiveOperators, DeliveryLoops
 from gateway.runtime.certificates import certificate_readings
 from gateway.runtime.configuration_hash import configuration_hash
 from gateway.runtime.errors import ConfigurationUnusable
-from gateway.runtime.listeners import Listeners, ListenerTlsContexts
+from gateway.runtime.listeners import Addresses, Handlers, Listeners, ListenerTlsContexts
 from gateway.runtime.open_journals import OpenJournals
 from gateway.runtime.reload_limits import find_unreloadable
 from gateway.runtime.supervisor import Supervisor
 from gateway.runtime.traced import make_coordinator, make_delivery_try, make_wallet_handler, open_tracing
-from gateway.settings import Settings
+from gateway.settings import ServerSettings, Settings
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.memory_limit import memory_limit_bytes
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.context import Context
 from gateway.transfers.rollback_reasons import RollbackReasons
+
+if TYPE_CHECKING:
+    from gateway.telemetry.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +64,7 @@ class Prepared(msgspec.Struct, frozen=True):
     settings: Settings
     operators: dict[str, Operator]
     routing: RoutingTable
+    operators_routing: OperatorsRouting
     tls: ListenerTlsContexts
     readings: tuple[Reading, ...]
 
@@ -89,19 +98,30 @@ class Runtime:
         )
         delivery_try = make_delivery_try(context, tracing)
         self._coordinator = make_coordinator(context, delivery_try, tracing)
-        access, routing = AccessLog(settings.log, self.instance), RoutingTable({}, settings.server)
-        self._wallet = make_wallet_handler(self._coordinator, self.metrics, access, routing, tracing)
-        self._admin = AdminHandler(self, self.metrics, settings.admin.token)
+        self._handlers = self._make_handlers(settings, tracing)
         self._operators = ActiveOperators(
-            context, delivery_try, delivery_loops, self._supervisor, self._wallet.wait_idle, tracing
+            context, delivery_try, delivery_loops, self._supervisor, self._wait_calls_idle, tracing
         )
         self._configuration: tuple[Reading, ...] = ()
         self._reload_ok = True
         self._change_lock = asyncio.Lock()
         self._stopping = False
 
-    async def start(self) -> tuple[str, str]:
-        """Starts serving. Returns the URLs of the wallet and the admin listener.
+    def _make_handlers(self, settings: Settings, tracing: Tracing | None) -> Handlers:
+        access = AccessLog(settings.log, self.instance)
+        services = InboundServices(
+            journals=self._journals.open, coordinator=self._coordinator, metrics=self.metrics, clock=self.clock
+        )
+        return Handlers(
+            wallet=make_wallet_handler(
+                self._coordinator, self.metrics, access, RoutingTable({}, settings.server), tracing
+            ),
+            operators=OperatorsHandler(services, access, OperatorsRouting({}, settings.operators_server)),
+            admin=AdminHandler(self, self.metrics, settings.admin.token),
+        )
+
+    async def start(self) -> Addresses:
+        """Starts serving. Returns the URLs of the listeners.
 
         Raises `ConfigurationUnusable` or `JournalError`; nothing is left open then.
         """
@@ -115,14 +135,20 @@ class Runtime:
             prepared = await self._prepare(self.settings)
             await self._journals.begin(self.settings)
             await self._apply(prepared)
-            self._listeners.open(self._wallet, self._admin, self.settings, prepared.tls)
+            self._listeners.open(self._handlers, self.settings, prepared.tls)
             self.metrics.watch("process", self._readings)
             crash_point("start.serving")
         except BaseException:
             await self._close()
             raise
         addresses = self._listeners.addresses(self.settings)
-        log.info("serving", wallet=addresses[0], admin=addresses[1], instance=self.instance)
+        log.info(
+            "serving",
+            wallet=addresses.wallet,
+            operators=addresses.operators,
+            admin=addresses.admin,
+            instance=self.instance,
+        )
         return addresses
 
     async def reload(self, settings: Settings) -> None:
@@ -141,23 +167,21 @@ class Runtime:
             crash_point("reload.swapped")
             await self._journals.apply_settings(settings)
             # Also where TLS is unchanged: the files may hold a new certificate under the same names.
-            if (former.server, former.admin) != (
-                settings.server,
-                settings.admin,
-            ) or prepared.tls != ListenerTlsContexts(None, None):
-                self._listeners.open(self._wallet, self._admin, settings, prepared.tls)
+            if _listeners_of(former) != _listeners_of(settings) or prepared.tls != ListenerTlsContexts():
+                self._listeners.open(self._handlers, settings, prepared.tls)
 
     async def stop(self) -> None:
         """Refuses new calls, waits up to `stop_timeout` for running ones, and leaves the rest to the journal."""
         async with self._change_lock:
             self._stopping = True  # readiness fails first, so that a load balancer turns away
-            self._wallet.refuse_new_calls()
+            for handler in self._call_handlers:
+                handler.refuse_new_calls()
             self._listeners.accept_no_more_calls()
             crash_point("stop.refusing")
             # Before the wait: a delivery loop that goes on claiming would never be idle.
             await self._operators.stop_deliveries()
             with suppress(TimeoutError):
-                async with asyncio.timeout(self.settings.server.stop_timeout):
+                async with asyncio.timeout(max(server.stop_timeout for server in self._call_servers)):
                     await self._wait_idle()
             crash_point("stop.settled")
             await self._close()
@@ -185,23 +209,27 @@ class Runtime:
         try:
             # Hashed credentials cost an Argon2.
             routing = await asyncio.to_thread(RoutingTable, operators, settings.server)
+            operators_routing = await asyncio.to_thread(OperatorsRouting, operators, settings.operators_server)
         except ValueError as error:
             await self._operators.discard(operators)
             raise ConfigurationUnusable(
-                [f"operators: a password_hash is not an Argon2 hash ({type(error).__name__})"]
+                [f"operators: a password_hash or token_hash is not an Argon2 hash ({type(error).__name__})"]
             ) from error
         readings = await asyncio.to_thread(self._configuration_readings, settings, operators)
-        return Prepared(settings, operators, routing, tls, readings)
+        return Prepared(settings, operators, routing, operators_routing, tls, readings)
 
     async def _apply(self, prepared: Prepared) -> None:
         await self._operators.introduce(prepared.operators)
         self._rollback_reasons.categories = _categories(prepared.settings)
-        self._admin.token = prepared.settings.admin.token
-        self._wallet.access = AccessLog(prepared.settings.log, self.instance)
+        self._handlers.admin.token = prepared.settings.admin.token
+        access = AccessLog(prepared.settings.log, self.instance)
+        for handler in self._call_handlers:
+            handler.access = access
         self._configuration = prepared.readings
         # Routing before operators: once a former operator begins to close, no new call may reach it
         # (test_thirty_reloads_under_load_fail_no_call).
-        self._wallet.apply_routing(prepared.routing)
+        self._handlers.wallet.apply_routing(prepared.routing)
+        self._handlers.operators.apply_routing(prepared.operators_routing)
         self._warn_of_missing_operators(prepared)
         await self._operators.swap(prepared.operators)
 
@@ -231,8 +259,21 @@ class Runtime:
                     transfers=row.count,
                 )
 
+    @property
+    def _call_handlers(self) -> tuple[CallHandler, CallHandler]:
+        return self._handlers.wallet, self._handlers.operators
+
+    @property
+    def _call_servers(self) -> tuple[ServerSettings, ...]:
+        operators = self.settings.operators_server
+        return (self.settings.server,) if operators is None else (self.settings.server, operators)
+
+    async def _wait_calls_idle(self, operator: Operator | None = None) -> None:
+        for handler in self._call_handlers:
+            await handler.wait_idle(operator)
+
     async def _wait_idle(self) -> None:
-        await self._wallet.wait_idle()
+        await self._wait_calls_idle()
         await self._operators.wait_deliveries_idle()
         await self._coordinator.wait_idle()
 
@@ -243,7 +284,8 @@ class Runtime:
         # while the listeners close, so journals come last (test_a_stop_does_not_wait_for_ever, simulator seed 6881).
         await self._operators.close()
         await self._listeners.close()
-        self._wallet.close()
+        for handler in self._call_handlers:
+            handler.close()
         await self._journals.close()
         await self._close_tracing()
 
@@ -258,6 +300,10 @@ async def _read_authorities_again() -> None:
         await asyncio.to_thread(read_authorities_again)
     except OSError as error:
         raise ConfigurationUnusable([f"operators: {error}"]) from error
+
+
+def _listeners_of(settings: Settings) -> tuple[object, ...]:
+    return settings.server, settings.operators_server, settings.admin
 
 
 def _categories(settings: Settings) -> Categories:

@@ -14,6 +14,11 @@ def path_pattern(template: str) -> re.Pattern[str]:
     return re.compile(f"{re.escape(before)}(?P<name>[^/]*){re.escape(behind)}")
 
 
+def path_start(template: str) -> re.Pattern[str]:
+    """What matches the beginning of such paths, up to the operator as the group `name`."""
+    return re.compile(f"{re.escape(template.partition(NAME)[0])}(?P<name>[^/]+)")
+
+
 def can_be_same_path(one: str, other: str) -> bool:
     """Whether some names make the same path of both. Names hold no slash, so that this is told part by part."""
     parts, other_parts = one.split("/"), other.split("/")

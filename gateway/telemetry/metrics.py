@@ -65,11 +65,12 @@ PAYMENT_OUTCOMES: Final = (
 REFUSAL_REASONS: Final = ("breaker", "queue", "slot")
 
 WALLET: Final = "wallet"
+OPERATORS: Final = "operators"
 ADMIN: Final = "admin"
-REFUSED_BY_BOTH: Final = ("certificate", "credentials", "descriptors", "malformed", "slow", "tls")
+REFUSED_BY_ALL: Final = ("certificate", "credentials", "descriptors", "malformed", "slow", "tls")
 REFUSED_BEFORE_A_CALL: Final = (
-    *product((WALLET, ADMIN), REFUSED_BY_BOTH),
-    *((WALLET, reason) for reason in ("address", "checks", "connections")),
+    *product((WALLET, OPERATORS, ADMIN), REFUSED_BY_ALL),
+    *product((WALLET, OPERATORS), ("address", "checks", "connections")),
 )
 
 
@@ -84,6 +85,14 @@ class Metrics:
         self._calls = self._histograms(
             "call_seconds",
             "The game's calls, by how they were answered.",
+            SECONDS_BUCKETS,
+            "operator",
+            "call",
+            "outcome",
+        )
+        self._inbound_calls = self._histograms(
+            "inbound_call_seconds",
+            "Operators' calls, by how they were answered.",
             SECONDS_BUCKETS,
             "operator",
             "call",
@@ -184,6 +193,10 @@ class Metrics:
         if self._objectives:
             for objective, result in judge(self._objectives.get(operator, ()), outcome, took_s):
                 self._judged.count(operator, objective, result)
+
+    def inbound_call(self, operator: str, call: str, outcome: str, took_s: float) -> None:
+        """A call of an operator was answered; `outcome` as of `call`. What is not known is empty."""
+        self._inbound_calls.observe(took_s, operator, call, outcome)
 
     def call_traced(self, operator: str, call: str, outcome: str, took_s: float, trace_id: str) -> None:
         """Makes a trace the exemplar of such calls. Called after `call`, only for what is traced."""

@@ -27,6 +27,15 @@ class PaymentCall(StrEnum):
     DELIVER = "deliverPayment"
 
 
+class InboundCall(StrEnum):
+    """What operators call, as metrics and logs name it; the configuration says under which paths."""
+
+    QUERY_WITHDRAWAL = "queryWithdrawal"
+    QUERY_DEPOSIT = "queryDeposit"
+    LAUNCH = "launch"
+    PAYMENT = "payment"
+
+
 MoneyCall = WalletCall | PaymentCall
 """What is called at an operator or at the game; only some of the wallet's move money."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 from gateway.money import Money
+from gateway.records import WALLET_DIRECTIONS, Decision, FinalState, Key, QueriedState
 from gateway.wire.errors import ErrorCode, WalletError
 
 LEFT_OUT: Final = (
@@ -57,6 +59,41 @@ class LaunchReply(msgspec.Struct, frozen=True):
     url: str
 
 
+_WANTS: Final = {Decision.CONFIRM: "CONFIRM", Decision.ROLLBACK: "ROLLBACK"}
+
+_Amount = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "number"})]
+_Time = Annotated[str, Meta(extra_json_schema={"format": "date-time", "examples": ["2026-11-29T08:30:00.000Z"]})]
+
+
+class FinalStateReply(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The body of a 200 to queryWithdrawal and queryDeposit. What is not known is left out."""
+
+    mm_transaction_id: str
+    direction: Annotated[str, Meta(extra_json_schema={"enum": list(WALLET_DIRECTIONS)})]
+    state: QueriedState
+    wants: Annotated[
+        str | msgspec.UnsetType,
+        Meta(
+            description="How a pending transfer is to end; left out while that is not decided.",
+            extra_json_schema={"enum": list(_WANTS.values())},
+        ),
+    ] = msgspec.UNSET
+    since: Annotated[
+        _Time | msgspec.UnsetType,
+        Meta(description="Since when it has been pending: the decision, or the begin of the transfer."),
+    ] = msgspec.UNSET
+    amount: Annotated[
+        _Amount | msgspec.UnsetType,
+        Meta(description="Left out where the gateway never saw the transfer itself, only its rollback."),
+    ] = msgspec.UNSET
+    currency_code: str | msgspec.UnsetType = msgspec.UNSET
+    opened_at: _Time | msgspec.UnsetType = msgspec.UNSET
+    ended_at: _Time | msgspec.UnsetType = msgspec.UNSET
+    rollback_reason: Annotated[
+        str | msgspec.UnsetType, Meta(description="The first reason that was given to roll it back.")
+    ] = msgspec.UNSET
+
+
 class ErrorReply(msgspec.Struct, frozen=True, rename="camel"):
     """The body of every response except a 200."""
 
@@ -104,11 +141,41 @@ def launch(url: str) -> bytes:
     return _encode(LaunchReply(url))
 
 
+def final_state(key: Key, found: FinalState) -> bytes:
+    """Encodes the reply to a query for a transfer's final state. What is None is left out."""
+    money, reason = found.amount, found.rollback_reason
+    return _encode(
+        FinalStateReply(
+            mm_transaction_id=key.id,
+            direction=key.direction,
+            state=found.state,
+            wants=msgspec.UNSET if found.wants is None else _WANTS[found.wants],
+            since=_time(found.since),
+            amount=msgspec.UNSET if money is None else _balance(money).amount,
+            currency_code=msgspec.UNSET if money is None else money.currency,
+            opened_at=_time(found.opened_at),
+            ended_at=_time(found.ended_at),
+            rollback_reason=msgspec.UNSET if reason is None else _encodable(reason),
+        )
+    )
+
+
 def error(failure: WalletError) -> bytes:
     """Encodes the error body: ``{"errorCode": 102, "errorDescription": "…"}``."""
-    # An operator's text may hold half a surrogate pair: test_a_description_that_is_no_unicode_is_still_answered.
-    return _encode(ErrorReply(failure.code, failure.text.encode("utf-8", "replace").decode()))
+    return _encode(ErrorReply(failure.code, _encodable(failure.text)))
 
 
 def _balance(money: Money) -> Balance:
     return Balance(msgspec.Raw(f"{money.amount:f}".encode()), money.currency)
+
+
+def _time(at: float | None) -> str | msgspec.UnsetType:
+    """A time as RFC 3339 writes it, in UTC with milliseconds: ``2026-11-29T08:30:00.000Z``."""
+    if at is None:
+        return msgspec.UNSET
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _encodable(text: str) -> str:
+    # A text from outside may hold half a surrogate pair: test_a_description_that_is_no_unicode_is_still_answered.
+    return text.encode("utf-8", "replace").decode()

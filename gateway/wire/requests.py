@@ -1,4 +1,4 @@
-"""Reads the game's calls, and an operator's launch: from the bytes of a body to a typed, checked request.
+"""Reads calls, of the game and of operators: from the bytes of a body to a typed, checked request.
 
 Needed fields must be valid and unique. Fields that only inform (`INFORMS`) are kept as text and never make a call
 invalid. Any other field is ignored, even if it cannot be read, so that the game may add fields; of a launch it is
@@ -112,6 +112,12 @@ class LaunchRequest(_Request):
     platform: OptionalText = None
     demo: OptionalFlag = None
     lobby_url: OptionalText = Field(default=None, alias="lobbyUrl")
+
+
+class QueryRequest(_Request):
+    """The body of queryWithdrawal and queryDeposit, which operators send."""
+
+    id: TransferId = Field(alias="mmTransactionId")
 
 
 R = TypeVar("R", bound=_Request)

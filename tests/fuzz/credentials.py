@@ -8,7 +8,7 @@ from typing import Final
 
 from argon2 import PasswordHasher
 
-from gateway.http.credentials import NO_GRANT, Credentials, Grant, OperatorCredentials
+from gateway.http.credentials import NO_GRANT, Credentials, Given, Grant, OperatorCredentials
 from gateway.settings import CredentialSettings
 
 PASSWORDS: Final = {b"JohnDoe:MyPass": "acme", "Jürgen:pä:ss".encode(): "beta"}
@@ -60,7 +60,7 @@ def check(data: bytes) -> None:
     if pair == b"JohnDoe:MyPass" and encoded.strip() == b64encode(pair).decode():
         assert opened == rightly
     username, _, password = data.partition(b":")
-    assert (CREDENTIALS._verify(username, password) != NO_GRANT) is (data == b"Hashed:secret")
+    assert (CREDENTIALS._verify(Given("", username, password)) != NO_GRANT) is (data == b"Hashed:secret")
 
 
 def _checked(header: str) -> Grant:

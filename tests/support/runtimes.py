@@ -13,6 +13,7 @@ from adapters.quantum.simulated import SimulatedQuantum
 from gateway.clock import Clock
 from gateway.money import money
 from gateway.runtime import Runtime
+from gateway.runtime.listeners import Addresses
 from gateway.sandbox.faults import Fault, FaultRule
 from gateway.sandbox.ledger import HoldState, Ledger
 from gateway.sandbox.server import SandboxServer
@@ -85,10 +86,11 @@ def settings_for(folder: Path, operators: dict[str, dict[str, Any]], **other: An
 class Running:
     """A gateway that serves, and what a game and whoever runs it do with it."""
 
-    def __init__(self, runtime: Runtime, wallet: str, admin: str) -> None:
+    def __init__(self, runtime: Runtime, addresses: Addresses) -> None:
         self.runtime = runtime
-        self.wallet_port = int(wallet.rpartition(":")[2])
-        self.admin_port = int(admin.rpartition(":")[2])
+        self.addresses = addresses
+        self.wallet_port = int(addresses.wallet.rpartition(":")[2])
+        self.admin_port = int(addresses.admin.rpartition(":")[2])
         self._stopped = False
 
     async def stop(self) -> None:
@@ -130,7 +132,7 @@ def message(call: WalletCall, id: str = "1", **fields: Any) -> bytes:
 async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Running]:
     """Starts a gateway, and stops it unless the test has done so. Without `clock` it has this machine's."""
     runtime = Runtime(settings, clock)
-    gateway = Running(runtime, *await runtime.start())
+    gateway = Running(runtime, await runtime.start())
     try:
         yield gateway
     finally:

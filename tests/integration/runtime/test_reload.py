@@ -62,7 +62,7 @@ async def test_a_call_whose_body_is_still_arriving_keeps_its_operator(tmp_path: 
         client = await gateway.connect()
         sent = request("/wallet/withdraw", message(WalletCall.WITHDRAW, "slow"))
         await client.send(sent[:-10])
-        await until(lambda: gateway.runtime._wallet._running)
+        await until(lambda: gateway.runtime._handlers.wallet._running)
         await gateway.runtime.reload(settings_for(tmp_path, {"acme": operator_to(other)}))
         (closing,) = gateway.runtime._operators.closing
         await client.send(sent[-10:])

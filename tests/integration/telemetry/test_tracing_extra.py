@@ -73,7 +73,7 @@ async def test_without_tracing_a_gateway_is_made_of_the_plain_parts(tmp_path: Pa
         runtime = gateway.runtime
         (one,) = runtime._operators.operators.values()
         parts: list[object] = [
-            runtime._wallet,
+            runtime._handlers.wallet,
             runtime._coordinator,
             runtime._operators._delivery_try,
             one,

@@ -219,6 +219,7 @@ def test_two_gateways_in_one_process_do_not_share_their_metrics() -> None:
 def touch_everything(metrics: Metrics) -> None:
     """Counts something in every counter and histogram."""
     metrics.call("acme", "withdraw", "unclear", 0.1)
+    metrics.inbound_call("acme", "queryWithdrawal", "ok", 0.1)
     metrics.operator_call("acme", "withdraw", "success", 0.1)
     metrics.operator_refused("acme", "holds", "queue")
     metrics.delivery_tried("acme", "confirm", "success")
