@@ -144,3 +144,28 @@ SLOTEGRATOR_SIGNATURES = (
     ),
 )
 """Parameters and headers, PHP's query of them, and its HMAC-SHA1. Made by ourselves: the vendor publishes none."""
+
+PAYMENT_SECRET = "MKiLHWZvGPTq2258"
+
+PAYMENT_CALLBACK = {
+    "uid": "test",
+    "serverId": "10001",
+    "cpOrderId": "c9c35cf409344312146fa7546a94d1a6",
+    "productId": "wm.spin.1",
+    "productPrice": "4.99",
+    "ts": "1682319749000",
+    "sign": "39E27178DE3254875D8470AB7A13D912",
+}
+"""The vendor's printed payment callback, each value as it stands in the JSON, without quotes. The signature is that of
+`PAYMENT_SECRET`; recomputed, it matches."""
+
+OK_SECRET = "0A1B2C3D4E5F"
+
+OK_CALLBACK = (
+    "amount=25&application_key=CBAFJIICABABABABA&call_id=1700000000123"
+    "&extra_attributes=%7B%22cpOrderId%22%3A%22a%3Db%22%7D&method=callbacks.payment&product_code=gold.100"
+    "&transaction_id=9876543210&transaction_time=2023-11-15+01%3A13%3A20&uid=561234567890"
+)
+
+OK_SIGNATURE = "882f6050ed787f5be7b9928b58a0dde0"
+"""Of the parameters of `OK_CALLBACK`. Made by ourselves with coreutils' md5sum: the vendor publishes none."""
