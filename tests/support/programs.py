@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager, their tools and PgBouncer: from the PATH, or from Debian's packages, without root.
+"""Prometheus, Alertmanager, their tools, PgBouncer and Chromium: from the PATH, or from Debian's packages, without root.
 
 What is not installed is downloaded by `apt-get` and unpacked into `build/programs`, once for a checkout. A test that
 runs one of them is marked `needs_programs("promtool")`: where a program can neither be found nor be had, it is
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,14 +26,25 @@ PACKAGES: Final = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
     "pgbouncer": "pgbouncer",
+    "chromium-headless-shell": "chromium-headless-shell",
 }
 """Each program that there may be, and Debian's package that brings it."""
 
 LIBRARIES: Final = {"pgbouncer": ("libc-ares2",)}
 """Debian's packages of libraries that a package needs and a small machine may lack."""
 
-OTHER_NAMES: Final = {"prometheus-alertmanager": "alertmanager"}
-"""What a program is called where it does not come from Debian."""
+MANY_LIBRARIES: Final = frozenset({"chromium-headless-shell"})
+"""The packages that need dozens of libraries: apt is asked which of them this machine lacks."""
+
+LIBRARY: Final = re.compile(r"^Inst ((?:lib|chromium-common)(?!c6|llvm|z3|icu|gl1-mesa-dri)\S*)", re.MULTILINE)
+"""What `apt-get --simulate install` says of a library. Left out are the C library, which must be the machine's own, and
+graphics drivers with what they need: nothing is drawn by hardware here, and they are a quarter of the download."""
+
+OTHER_NAMES: Final = {
+    "prometheus-alertmanager": ("alertmanager",),
+    "chromium-headless-shell": ("chromium", "google-chrome"),
+}
+"""What a program is called where it does not come from Debian, or what can be run instead of it."""
 
 TEMPLATES: Final = b"/usr/share/prometheus/alertmanager"
 APT_TIMEOUT_S: Final = 300.0
@@ -60,8 +72,8 @@ def why_missing(names: tuple[str, ...]) -> str:
 
 
 def _installed(name: str) -> Path | None:
-    found = shutil.which(name) or shutil.which(OTHER_NAMES.get(name, name))
-    return None if found is None else Path(found)
+    found = filter(None, map(shutil.which, (name, *OTHER_NAMES.get(name, ()))))
+    return next(map(Path, found), None)
 
 
 def _unpacked(name: str) -> Path:
@@ -114,9 +126,8 @@ def _fetch(package: str, folder: Path) -> None:
             raise Unobtainable(f"{package} is not installed, and without {tool} its Debian package cannot be had")
     with tempfile.TemporaryDirectory(dir=HOME, prefix=f"{package}-") as scratch:
         there = Path(scratch)
-        for each in (package, *LIBRARIES.get(package, ())):
-            _download(each, there)
-            (archive,) = there.glob(f"{each}_*.deb")
+        _download(package, there)
+        for archive in there.glob("*.deb"):
             _run(there, "dpkg", "-x", str(archive), "root")
         _make_startable(there / "root")
         (there / "root").rename(folder)
@@ -125,11 +136,21 @@ def _fetch(package: str, folder: Path) -> None:
 def _download(package: str, there: Path) -> None:
     """With the machine's lists of packages; with new ones of our own where those are missing or too old."""
     try:
-        _run(there, "apt-get", *PATIENT, "download", package)
+        _download_listed(package, there, ())
     except Unobtainable:
+        for incomplete in there.glob("*.deb"):
+            incomplete.unlink()
         own = _own_state(there)
         _run(there, "apt-get", *PATIENT, *own, "update")
-        _run(there, "apt-get", *PATIENT, *own, "download", package)
+        _download_listed(package, there, own)
+
+
+def _download_listed(package: str, there: Path, own: tuple[str, ...]) -> None:
+    libraries = LIBRARIES.get(package, ())
+    if package in MANY_LIBRARIES:
+        simulated = _run(there, "apt-get", *own, "--simulate", "--no-install-recommends", "install", package)
+        libraries = tuple(LIBRARY.findall(simulated))
+    _run(there, "apt-get", *PATIENT, *own, "download", *libraries, package)
 
 
 def _own_state(there: Path) -> tuple[str, ...]:
@@ -140,7 +161,8 @@ def _own_state(there: Path) -> tuple[str, ...]:
     return tuple(word for name, place in places.items() for word in ("-o", f"{name}={place}"))
 
 
-def _run(there: Path, *command: str) -> None:
+def _run(there: Path, *command: str) -> str:
+    """What the command printed. Raises `Unobtainable`."""
     own = ("-o", "APT::Sandbox::User=root") if command[0] == "apt-get" else ()  # its own user cannot reach our folder
     try:
         done = subprocess.run(
@@ -152,6 +174,7 @@ def _run(there: Path, *command: str) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
         raise Unobtainable(f"{command[0]} {command[-1]}: {said[-1]}")
+    return done.stdout
 
 
 def _make_startable(root: Path) -> None:
@@ -165,14 +188,10 @@ def _make_startable(root: Path) -> None:
     for each in (root / "usr" / "bin").glob("*"):
         (programs / each.name).symlink_to(f"../usr/bin/{each.name}")
     for each in (root / "usr" / "sbin").glob("*"):
-        libraries = ":".join(f"$PWD/{folder.relative_to(root)}" for folder in (root / "usr" / "lib").glob("*-linux-*"))
-        starter = programs / each.name
-        starter.write_text(
-            '#!/bin/sh\nhere="$PWD"; cd "${0%/*}/.." || exit 1\n'
-            f'export LD_LIBRARY_PATH="{libraries}"; program="$PWD/usr/sbin/{each.name}"\n'
-            'cd "$here" && exec "$program" "$@"\n'
-        )
-        starter.chmod(0o755)
+        _write_starter(root, each)
+    browser = root / "usr" / "lib" / "chromium" / "chromium-headless-shell"
+    if browser.exists():  # what Debian has in /usr/bin starts the one in /usr/lib
+        _write_starter(root, browser)
     alertmanager = root / "usr" / "bin" / "prometheus-alertmanager"
     if alertmanager.exists():
         alertmanager.write_bytes(alertmanager.read_bytes().replace(TEMPLATES, b"." + TEMPLATES[1:]))
@@ -181,6 +200,20 @@ def _make_startable(root: Path) -> None:
         starter.unlink()
         starter.write_text(f'#!/bin/sh\ncd "${{0%/*}}/.." && exec usr/bin/{alertmanager.name} "$@"\n')
         starter.chmod(0o755)
+
+
+def _write_starter(root: Path, program: Path) -> None:
+    """A script in `bin` that runs this program of `root` with the libraries that were unpacked beside it."""
+    found = {each.parent.relative_to(root) for each in root.rglob("*.so*")}
+    libraries = ":".join(f"$PWD/{each}" for each in sorted(found) if "-linux-" in str(each))
+    starter = root / "bin" / program.name
+    starter.unlink(missing_ok=True)
+    starter.write_text(
+        '#!/bin/sh\nhere="$PWD"; cd "${0%/*}/.." || exit 1\n'
+        f'export LD_LIBRARY_PATH="{libraries}"; program="$PWD/{program.relative_to(root)}"\n'
+        'cd "$here" && exec "$program" "$@"\n'
+    )
+    starter.chmod(0o755)
 
 
 if __name__ == "__main__":
