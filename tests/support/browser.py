@@ -66,7 +66,9 @@ class Browser:
                 stdout=printed, stderr=printed,
             )  # fmt: skip
         try:
-            await until(lambda: process.returncode is not None or (port_file.exists() and "\n" in port_file.read_text()))
+            await until(
+                lambda: process.returncode is not None or (port_file.exists() and "\n" in port_file.read_text())
+            )
             if process.returncode is not None:
                 raise Refused(f"it ended at once: {(self._folder / 'stderr').read_text(errors='replace')}")
             self._address = f"http://127.0.0.1:{port_file.read_text().splitlines()[0]}"

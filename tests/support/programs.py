@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager, their tools, PgBouncer and Chromium: from the PATH, or from Debian's packages, without root.
+"""Prometheus, Alertmanager, PgBouncer and Chromium: from the PATH, or from Debian's packages, without root.
 
 What is not installed is downloaded by `apt-get` and unpacked into `build/programs`, once for a checkout. A test that
 runs one of them is marked `needs_programs("promtool")`: where a program can neither be found nor be had, it is

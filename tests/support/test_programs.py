@@ -35,12 +35,13 @@ def test_each_program_starts_as_whoever_runs_the_tests() -> None:
 
 
 def test_an_installed_program_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("promtool", "alertmanager"):
+    for name in ("promtool", "alertmanager", "google-chrome"):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert program("promtool") == tmp_path / "promtool"
     assert program("prometheus-alertmanager") == tmp_path / "alertmanager"
+    assert program("chromium-headless-shell") == tmp_path / "google-chrome"
 
 
 def test_what_cannot_be_had_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
