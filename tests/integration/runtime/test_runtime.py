@@ -132,7 +132,10 @@ async def test_a_journal_that_cannot_be_opened_is_told_and_nothing_is_left_open(
         ({"adapter": "nonesuch"}, r"operators\.acme: there is no adapter 'nonesuch'"),
         ({"settings": {"base_url": "s3cret"}}, r"^operators\.acme: its settings do not fit its adapter$"),
         ({"tls": {"ca_file": "/nonexistent/ca.pem"}}, r"^operators\.acme: "),
-        ({"credentials": [{"username": "u", "password_hash": "s3cret"}]}, r"a password_hash or token_hash is not an Argon2 hash"),
+        (
+            {"credentials": [{"username": "u", "password_hash": "s3cret"}]},
+            r"a password_hash or token_hash is not an Argon2 hash",
+        ),
     ],
     ids=["adapter", "settings", "tls", "hash"],
 )
