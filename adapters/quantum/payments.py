@@ -78,7 +78,7 @@ class QuantumPaymentSettings(PaymentFormatSettings):
         description=(
             "The game's servers; a callback for another one is refused. Empty allows every one. "
             "The signed values stand side by side with nothing between them, so who has seen one callback can move "
-            "digits from `serverId` to `cpOrderId` and back: a list of servers prevents that."
+            "digits from `serverId` to `cpOrderId` and back: with a list of servers of one length that is refused."
         ),
     )
     ts_window: Annotated[Duration, Field(le=86400)] = Field(

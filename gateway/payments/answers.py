@@ -18,7 +18,8 @@ _CODES: Final = {
     PaymentOutcome.OTHER_CONTENT: (400, ErrorCode.ID_REUSED),
     PaymentOutcome.NOT_RECORDED: (500, ErrorCode.JOURNAL_UNAVAILABLE),
 }
-"""HTTP status and error code of what was not taken. 400 and 401: it is no use to send the same again; 500: it is."""
+"""HTTP status and error code of what was not taken. After 500 the same may be sent again; after 400 and 401 it would be
+refused again."""
 
 
 def error_answer(outcome: PaymentOutcome, text: str) -> PaymentAnswer:

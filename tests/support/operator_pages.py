@@ -1,4 +1,4 @@
-"""The parts of `docs/operators.md` and `docs/operators/` that the adapters themselves know.
+"""The parts of `docs/operators.md`, `docs/operators/` and `docs/payment/formats.md` that the plugins themselves know.
 
 ``python -m tests.support.operator_pages`` writes them into the pages.
 """
@@ -8,14 +8,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, cast
 
+from pydantic import BaseModel
+
 from gateway.operators import Adapter, Http
 from gateway.operators.adapter import implements_look_up
 from gateway.operators.registry import adapter, adapters
+from gateway.payments.registry import formats, payment_format
 from gateway.sandbox.simulated import Simulated, simulated_operators
+from gateway.settings.values import DURATION_PATTERN, duration_text
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 INDEX: Final = DOCS / "operators.md"
 PAGES: Final = DOCS / "operators"
+FORMATS: Final = DOCS / "payment" / "formats.md"
 
 Schema = dict[str, Any]
 
@@ -36,7 +41,17 @@ def index() -> str:
 
 def settings(name: str) -> str:
     """The table of an adapter's settings."""
-    schema = adapter(name).Settings.model_json_schema()
+    return table_of(adapter(name).Settings)
+
+
+def payment_settings(name: str) -> str:
+    """The table of a payment format's settings."""
+    return table_of(payment_format(name).Settings)
+
+
+def table_of(model: type[BaseModel]) -> str:
+    """A row for each setting."""
+    schema = model.model_json_schema()
     return "| setting | default | what it is |\n|---|---|---|\n" + "".join(_rows("", schema, schema.get("$defs", {})))
 
 
@@ -69,6 +84,8 @@ def _default(key: str, field: Schema, section: Schema) -> str:
     default = field.get("default")
     if default in (None, "", [], {}):
         return ""
+    if field.get("pattern") == DURATION_PATTERN:
+        return f"`{duration_text(default)}`"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
@@ -105,6 +122,10 @@ def write() -> None:
     for name in adapters():
         page = page_of(name)
         page.write_text(filled(page.read_text(encoding="utf-8"), "settings", settings(name)), encoding="utf-8")
+    formats_page = FORMATS.read_text(encoding="utf-8")
+    for name in formats():
+        formats_page = filled(formats_page, f"settings {name}", payment_settings(name))
+    FORMATS.write_text(formats_page, encoding="utf-8")
     INDEX.write_text(filled(INDEX.read_text(encoding="utf-8"), "adapters", index()), encoding="utf-8")
 
 
