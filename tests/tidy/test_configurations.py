@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from gateway.operators import registry
+from gateway.payments.registry import payment_format
 from gateway.settings import SettingsError, json_schema
 from gateway.settings.loader import parse
 from tests.support import reference
@@ -42,7 +43,13 @@ def problems(name: str, text: str) -> list[str]:
     text = FILE.sub(IN_A_FILE, text)
     environ = dict.fromkeys((match["name"] for match in REFERENCE.finditer(text)), "value-of-a-variable")
     try:
-        parse(text, name, environ, lambda adapter: registry.adapter(adapter).Settings)
+        parse(
+            text,
+            name,
+            environ,
+            lambda adapter: registry.adapter(adapter).Settings,
+            payment_settings_of=lambda form: payment_format(form).Settings,
+        )
     except SettingsError as error:
         return str(error).splitlines()
     return []

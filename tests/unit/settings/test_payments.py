@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from gateway.payments.registry import payment_format
-from gateway.settings import Loaded, SettingsError
+from gateway.settings import Loaded, SettingsError, json_schema
 from gateway.settings.loader import parse
 
 LEAST = """\
@@ -148,3 +148,27 @@ def test_two_operators_cannot_share_a_secret_since_it_tells_whose_payment_it_is(
         "settings: {secrets: [own,", "format: odnoklassniki\n      settings: {server_id: 1, secrets: [own,"
     )
     assert loaded(other_form).settings.operators["beta"].payment is not None
+
+
+@pytest.mark.parametrize("payment", ["5", "[]", "{format: [x]}", "{settings: 5}", "{game: 5}", "{catalogue: 5}"])
+def test_what_is_no_section_of_payments_is_told_and_breaks_nothing(payment: str) -> None:
+    before, _, after = LEAST.partition("    payment:\n")
+    journal = after[after.index("journal:") :]
+    assert all(": operators.acme.payment" in each for each in problems(f"{before}    payment: {payment}\n{journal}"))
+
+
+def test_the_schema_has_the_settings_of_each_format_and_those_of_the_default_where_none_is_named() -> None:
+    schema = json_schema({}, {name: payment_format(name).Settings for name in ("quantum", "odnoklassniki")})
+    conditions = {
+        each["then"]["properties"]["settings"]["$ref"]: each["if"]
+        for each in schema["$defs"]["PaymentSettings"]["allOf"]
+    }
+    assert conditions == {
+        "#/$defs/format.odnoklassniki": {
+            "properties": {"format": {"const": "odnoklassniki"}},
+            "required": ["format"],
+        },
+        "#/$defs/format.quantum": {"properties": {"format": {"const": "quantum"}}},
+    }
+    assert "ts_window" in schema["$defs"]["format.quantum"]["properties"]
+    assert "allOf" not in json_schema({})["$defs"]["PaymentSettings"]
