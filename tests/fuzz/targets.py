@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.fuzz import addresses, answers, credentials, money, operators, sealing, settings, simulated, wire
+from tests.fuzz import addresses, answers, credentials, money, operators, payments, sealing, settings, simulated, wire
 from tests.fuzz.target import Target
 
 TARGETS: Final = {
@@ -21,6 +21,8 @@ TARGETS: Final = {
         Target("answers", answers.check, answers.WORDS, longest=1024),
         Target("quantum", operators.checking("quantum"), operators.QUANTUM_WORDS, longest=1024),
         Target("hub88", operators.checking("hub88"), operators.HUB88_WORDS, longest=1024),
+        Target("payment-quantum", payments.check_quantum, payments.QUANTUM_WORDS, longest=1024),
+        Target("payment-odnoklassniki", payments.check_odnoklassniki, payments.ODNOKLASSNIKI_WORDS, longest=1024),
         Target("simulated-quantum", simulated.checking("quantum"), simulated.WORDS["quantum"], longest=1024),
         Target("simulated-hub88", simulated.checking("hub88"), simulated.WORDS["hub88"], longest=1024),
     )
