@@ -45,7 +45,7 @@ STATES: Final = {
     "PENDING": TransferStatus.HELD,
     "NOT_FOUND": TransferStatus.NOT_FOUND,
 }
-"""The states of this gateway's own queries (docs/game-integration.md)."""
+"""The states in which this gateway itself answers operators that ask."""
 
 HttpStatus = Annotated[int, Field(ge=200, le=599)]
 

@@ -16,17 +16,17 @@ from gateway.money import Money
 from gateway.operators import registry
 from gateway.operators.adapter import Headers, HttpResponse, Player, TransferStatus
 from gateway.operators.bulkhead import GROUP_OF
-from gateway.operators.errors import OperatorError, Unclear
+from gateway.operators.errors import OperatorError
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.http_client.wire_use import note_answer, note_write
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
-from gateway.operators.safe_text import fit_text, secrets_of
+from gateway.operators.safe_text import secrets_of
 from gateway.records import Decision, Direction, Fate, Session, State, Transfer, Verdict
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.server import SandboxServer
-from gateway.sandbox.simulated import Simulated, simulated_operators
+from gateway.sandbox.simulated import Manner, Simulated, simulated_operators
 from gateway.sandbox.stores import MemoryStore
 from gateway.settings import OperatorSettings
 from gateway.telemetry.metrics import Metrics
@@ -141,8 +141,8 @@ async def try_answer(command: TryCommand, answer: HttpResponse, *, is_configured
     """The call with this answer to it. Without a configuration the adapter has its sandbox's settings, which
     raises `NoSandbox` if it has none."""
     if not is_configured:
-        simulated = _find_simulated(command.settings.adapter)
-        command = _with_settings(command, simulated.adapter_settings(UNREACHED + simulated.base_path))
+        simulated = _simulated(command, Ledger(MemoryStore()))
+        command = _with_settings(command, simulated.own_settings(UNREACHED + simulated.base_path))
     # Known, so that no adapter asks for it: that question would get this answer too.
     command = msgspec.structs.replace(command, player=command.player or SANDBOX_PLAYER)
     client = PreparedClient(command.settings, answer)
@@ -152,7 +152,7 @@ async def try_answer(command: TryCommand, answer: HttpResponse, *, is_configured
 async def try_at_sandbox(command: TryCommand) -> Trial:
     """The call at the adapter's sandbox, which has one player with this session. Raises `NoSandbox`."""
     async with _sandbox(command) as server:
-        settings = server.operator.simulated.adapter_settings(server.base_url)
+        settings = server.operator.simulated.own_settings(server.base_url)
         command = _with_settings(command, settings)
         title = f"{command.call} at the sandbox of {command.settings.adapter}"
         return await _try(command, RecordingClient(command.settings), title, prepares=True)
@@ -160,7 +160,7 @@ async def try_at_sandbox(command: TryCommand) -> Trial:
 
 async def _try(command: TryCommand, client: RecordingClient, title: str, *, prepares: bool = False) -> Trial:
     """Makes the call. `prepares`: the session is verified before it, and before an end its hold is made."""
-    operator = _build(command, client)
+    operator = build_with(client, command.operator, command.settings)
     try:
         transfer = _transfer(command, Fate.UNKNOWN)
         before: list[str] = []
@@ -212,7 +212,7 @@ async def _call(operator: Operator, call: str, transfer: Transfer) -> Result:
             case WalletCall.GET_BALANCE:
                 return await operator.get_balance(transfer.session)
             case _ if call == LOOK_UP:
-                return await _look_up(operator, transfer)
+                return await operator.look_up(transfer)
             case _:
                 return await _attempt(operator, WalletCall(call), transfer)
     except OperatorError as error:
@@ -222,17 +222,6 @@ async def _call(operator: Operator, call: str, transfer: Transfer) -> Result:
 async def _attempt(operator: Operator, call: WalletCall, transfer: Transfer) -> Outcome:
     async with operator.admit(GROUP_OF[call]) as admission:
         return await admission.attempt(call, transfer)
-
-
-async def _look_up(operator: Operator, transfer: Transfer) -> TransferStatus:
-    """What the adapter's look-up returns. Raises `OperatorError`, whatever the adapter raises."""
-    try:
-        return await operator.adapter.look_up(transfer)
-    except OperatorError as error:
-        error.text = fit_text(error.text, secrets_of(operator.adapter.settings))
-        raise
-    except Exception as error:
-        raise Unclear(f"the adapter could not make sense of the answer ({type(error).__name__})") from error
 
 
 def _transfer(command: TryCommand, fate: Fate) -> Transfer:
@@ -264,11 +253,11 @@ def _direction_and_decision(call: str) -> tuple[Direction, Decision | None]:
     return (_HOLDS[WalletCall(call)] if call in _HOLDS else Direction.WITHDRAW), None
 
 
-def _build(command: TryCommand, client: HttpClient) -> Operator:
-    settings = command.settings
+def build_with(client: HttpClient, name: str, settings: OperatorSettings) -> Operator:
+    """An operator that sends with this client. Raises `AdapterUnavailable`, or pydantic's `ValidationError`."""
     adapter = registry.adapter(settings.adapter)
     own = registry.validate(settings.adapter, settings.settings)
-    return Operator(command.operator, settings, adapter(own, client), client, Metrics(), SystemClock())
+    return Operator(name, settings, adapter(own, client), client, Metrics(), SystemClock())
 
 
 def _with_settings(command: TryCommand, settings: dict[str, Any]) -> TryCommand:
@@ -281,12 +270,17 @@ async def _sandbox(command: TryCommand) -> AsyncIterator[SandboxServer]:
     ledger = Ledger(MemoryStore())
     balance = Money(SANDBOX_BALANCE, command.amount.currency)
     ledger.enrol(command.player or SANDBOX_PLAYER, command.token, balance)
-    server = SandboxServer(_find_simulated(command.settings.adapter)(ledger))
+    server = SandboxServer(_simulated(command, ledger))
     await server.start()
     try:
         yield server
     finally:
         await server.close()
+
+
+def _simulated(command: TryCommand, ledger: Ledger) -> Simulated:
+    """The adapter's simulated operator. Raises `NoSandbox`."""
+    return _find_simulated(command.settings.adapter)(ledger, manner=Manner(can_be_asked=command.call == LOOK_UP))
 
 
 def _find_simulated(adapter: str) -> type[Simulated]:

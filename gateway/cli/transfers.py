@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Final
 
 import typer
 
 from gateway.cli.all_journals import with_journals
-from gateway.cli.configuration import load_settings
+from gateway.cli.asked import Asked, ask, asked_view
+from gateway.cli.configuration import load_all, load_settings
 from gateway.cli.errors import CommandFailed
 from gateway.cli.groups import OptionsAnywhere
 from gateway.cli.options import LISTED, AsJson, Config, DirectionName, Limit, OperatorName, Since, Until
 from gateway.cli.printing import print_json, print_line, print_shown, print_table
-from gateway.cli.views import events, state_text, timeline_view, transfer_view
+from gateway.cli.times import time_text
+from gateway.cli.views import View, events, state_text, timeline_view, transfer_view
 from gateway.journal.interface import TransferFilter
 from gateway.records import State, Timeline, Transfer
 
@@ -67,17 +70,44 @@ def show(
     operator: OperatorName = None,
     direction: DirectionName = None,
     as_json: AsJson = False,
+    asks: Annotated[
+        bool, typer.Option("--ask", help="Also ask the operator what has become of it there. Changes nothing.")
+    ] = False,
 ) -> None:
     """Show everything that is known of one transfer, whichever journal it is in."""
     where = TransferFilter(id=transfer_id, operator=operator, direction=direction)
-    found = with_journals(load_settings(config), lambda journals: journals.timelines(where, LISTED))
+    settings = load_all(config).settings if asks else load_settings(config)
+    found = with_journals(settings, lambda journals: journals.timelines(where, LISTED))
     if not found:
         raise CommandFailed(f"there is no transfer {transfer_id}")
+    shown = [(each, asyncio.run(ask(each.transfer, settings.operators)) if asks else None) for each in found]
     if as_json:
-        print_json([timeline_view(timeline) for timeline in found])
-        return
-    for timeline in found:
-        _print_timeline(timeline)
+        print_json([_timeline_and_answer(*each) for each in shown])
+    else:
+        for timeline, asked in shown:
+            _print_timeline(timeline)
+            if asked is not None:
+                _print_asked(timeline.transfer, asked)
+    if unanswered := [_problem(each.transfer, asked) for each, asked in shown if asked is not None and asked.problem]:
+        raise CommandFailed("; ".join(unanswered))
+
+
+def _timeline_and_answer(timeline: Timeline, asked: Asked | None) -> View:
+    view = timeline_view(timeline)
+    return view if asked is None else {**view, "asked": asked_view(asked)}
+
+
+def _problem(transfer: Transfer, asked: Asked) -> str:
+    return f"operator {transfer.operator} does not say what became of {transfer.id}: {asked.problem}"
+
+
+def _print_asked(transfer: Transfer, asked: Asked) -> None:
+    said = asked.problem or f"it is {asked.state} there"
+    print_line(f"asked {transfer.operator} at {time_text(asked.at)}, {asked.took_s * 1000:.1f} ms: {said}")
+    for each in asked.evidence:
+        print_line(each.request)
+        print_line(each.answer)
+    print_line("")
 
 
 def _print_timeline(timeline: Timeline) -> None:

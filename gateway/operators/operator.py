@@ -215,14 +215,15 @@ class Operator(FarSide):
             asked=True,
         )
 
-    async def look_up(self, transfer: Transfer) -> TransferStatus:
-        """What has become of the transfer at the operator. Raises `OperatorError`, its text fit to be shown."""
+    async def look_up(self, transfer: Transfer, use: WireUse | None = None) -> TransferStatus:
+        """What has become of a withdraw or deposit at the operator. Raises `OperatorError`, its text fit to be shown. A
+        `use` that is given says afterwards what was sent."""
         call = END_CALL[transfer.direction, Decision.CONFIRM]
         async with self.admit(GROUP_OF[call]):
             if self.adapter.needs_player and not transfer.session.player_id:
                 found = await self._look_up_player(call, transfer.session)
                 transfer = msgspec.structs.replace(transfer, session=found or transfer.session)
-            return await self._look_up(call, transfer)
+            return await self._look_up(call, transfer, use)
 
     def _settles_by_look_up(self, failure: OperatorError, verdict: Verdict, call: WalletCall) -> bool:
         """Whether the operator is asked what became of an end whose answer was unclear. Not where it has just said that
@@ -247,10 +248,10 @@ class Operator(FarSide):
         failure.text = _text_of_both(failure.text, status)
         return verdict_of_status(status, call), failure
 
-    async def _look_up(self, call: WalletCall, transfer: Transfer) -> TransferStatus:
+    async def _look_up(self, call: WalletCall, transfer: Transfer, use: WireUse | None = None) -> TransferStatus:
         """What the operator says of the transfer that this end is about. Raises `OperatorError`."""
         return await self._call(
-            call, self.adapter.look_up, transfer, require_status, transfer.session, WireUse(), LOOK_UP
+            call, self.adapter.look_up, transfer, require_status, transfer.session, use or WireUse(), LOOK_UP
         )
 
     async def _verify(self, session: Session, use: WireUse) -> Player:
@@ -290,9 +291,9 @@ def _text_of_both(failure: str, answer: TransferStatus | OperatorError) -> str:
         said = f"; asked what became of it: {answer.text}"
     else:
         said = f"; asked what became of it, the operator says: {answer}"
-    # A long text leaves room for the other one: both are why a person has to look
+    # A long text gives way to the other one: both are why a person has to look
     # (test_neither_of_two_long_texts_hides_the_other).
-    room = max(TEXT_LIMIT - len(said), TEXT_LIMIT // 2)
-    if len(failure) > room:
-        failure = f"{failure[: room - 1]}{ELLIPSIS}"
+    limit = max(TEXT_LIMIT - len(said), TEXT_LIMIT // 2)
+    if len(failure) > limit:
+        failure = f"{failure[: limit - 1]}{ELLIPSIS}"
     return fit_text(f"{failure}{said}")

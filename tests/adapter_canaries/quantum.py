@@ -20,6 +20,7 @@ HOLD: Final = f"{ADAPTER}Quantum._hold"
 CONFIRM: Final = f"{ADAPTER}Quantum._confirm"
 ROLL_BACK: Final = f"{ADAPTER}Quantum._roll_back"
 END: Final = f"{ADAPTER}Quantum._end"
+LOOK_UP: Final = f"{ADAPTER}Quantum.look_up"
 POST: Final = f"{ADAPTER}Quantum._post"
 DONE: Final = f"{ADAPTER}Quantum._is_already_done"
 SUCCESS_OF: Final = f"{ADAPTER}Quantum._require_success_of"
@@ -532,4 +533,22 @@ SECRETS: Final = (
     ),
 )
 
-CANARIES: Final = (*ANSWERS, *ENDS, *IDS, *AMOUNTS, *REQUESTS, *READS, *SECRETS)
+LOOK_UPS: Final = (
+    _quantum(
+        "a state is taken whatever transfer it is of",
+        Edit(LOOK_UP, "if answer.get(query.id_member) != transfer.id:", "if False:"),
+    ),
+    _quantum(
+        "deposits are asked for as withdrawals",
+        Edit(
+            LOOK_UP, "query.withdraw if transfer.direction is Direction.WITHDRAW else query.deposit", "query.withdraw"
+        ),
+    ),
+    _quantum(
+        "an error to a question is read as a state",
+        Edit(LOOK_UP, "self._require_success(response, needed, transfer.id)", "read(response, needed)"),
+    ),
+    _quantum("nobody is asked", Edit(f"{ADAPTER}Quantum.can_look_up", "self.settings.query is not None", "False")),
+)
+
+CANARIES: Final = (*ANSWERS, *ENDS, *IDS, *AMOUNTS, *REQUESTS, *READS, *SECRETS, *LOOK_UPS)

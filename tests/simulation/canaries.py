@@ -387,6 +387,16 @@ CANARIES: Final = (
         ),
     ),
     Canary(
+        "a transfer that the operator still holds counts as ended",
+        (
+            Edit(
+                "gateway.operators.outcome:verdict_of_status",
+                "status is wanted",
+                "status in {wanted, TransferStatus.HELD}",
+            ),
+        ),
+    ),
+    Canary(
         "a rollback is sent for what was never sent",
         (
             Edit(

@@ -188,6 +188,7 @@ def test_what_the_operator_rules_out_is_no_proof_that_there_is_no_hold(tmp_path:
         gateway = world.instance(adapter="askable", delivery=TWO_TRIES)
         await refusal(gateway.withdraw())
         await world.reaches(State.PARKED)
+        assert (await last_attempt(world)).detail.endswith("; asked what became of it, the operator says: not_found")
 
     play(tmp_path, scenario)
 

@@ -40,6 +40,7 @@ async def tried(call: str, status: int, body: str, **headers: str) -> Trial:
     return await try_answer(command(call), HttpResponse(status, headers, body.encode()), is_configured=False)
 
 
+STATE = '{"mmTransactionId": "order-1", "state": "ROLLED_BACK"}'
 YES = '{"mmTransactionId": "order-1", "balance": {"amount": 7, "currencyCode": "EUR"}}'
 
 
@@ -68,7 +69,8 @@ YES = '{"mmTransactionId": "order-1", "balance": {"amount": 7, "currencyCode": "
         ),
         ("verifySession", 500, '{"errorCode": 101}', "declined (session): error 101", "the game gets an error"),
         ("getBalance", 200, '{"balance": {"amount": 7, "currencyCode": "EUR"}}', "balance 7 EUR", "the game gets the"),
-        ("lookUp", 200, "", "unclear: this operator cannot be asked", "the end is sent again by its schedule"),
+        ("lookUp", 200, "", "unclear: the answer is empty", "the end is sent again by its schedule"),
+        ("lookUp", 200, STATE, "status: rolled_back", "an end that wants rolled_back counts as done"),
     ],
 )
 async def test_an_answer_is_judged_by_the_adapter_and_followed_by_the_rules(
