@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from gateway.http import credentials
 from gateway.http.credentials import NO_GRANT, Credentials, Grant, OperatorCredentials, TooManyChecks
-from gateway.settings import CredentialSettings
+from gateway.settings import CredentialSettings, TokenSettings
 from tests.support.doors import basic
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -80,3 +80,64 @@ async def test_a_hash_that_is_none_is_refused_at_once() -> None:
     broken = CredentialSettings(username="u", password_hash=SecretStr("$argon2id$broken"))
     with pytest.raises(InvalidHashError):
         Credentials([OperatorCredentials("acme", path_only=False, credentials=(broken,))])
+
+
+def scoped(*, tokens: tuple[TokenSettings, ...] = (), **operators: tuple[str, ...]) -> Credentials:
+    """Each operator's hashed passwords of the user `u`, within its own name; `tokens` are all of them's."""
+    return Credentials(
+        OperatorCredentials(
+            name,
+            path_only=True,
+            credentials=tuple(
+                CredentialSettings(username="u", password_hash=SecretStr(CHEAP.hash(password)))
+                for password in passwords
+            ),
+            tokens=tokens,
+            scope=name,
+        )
+        for name, passwords in operators.items()
+    )
+
+
+async def test_credentials_count_within_their_scope_alone() -> None:
+    keeper = scoped(one=("p",), two=("q",))
+    found = {
+        (scope, password): (await keeper.check(basic(f"u:{password}"), "here", scope)).operators
+        for scope in ("one", "two", "nobody", "")
+        for password in "pq"
+    }
+    assert {key for key, operators in found.items() if operators} == {("one", "p"), ("two", "q")}
+    assert keeper.look_up(basic("u:p"), "one") == Grant(frozenset({"one"}))
+    assert keeper.look_up(basic("u:p"), "two") == NO_GRANT
+    keeper.close()
+
+
+async def test_an_unknown_scope_costs_as_many_hashes_as_the_one_with_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    verified: list[str] = []
+    monkeypatch.setattr(credentials, "_matches", lambda secret_hash, _: verified.append(secret_hash))
+    keeper = scoped(tokens=(TokenSettings(token_hash=SecretStr(CHEAP.hash("t"))),), one=("p", "q"), two=("r",))
+    costs = {}
+    for scope in ("one", "two", "nobody", ""):
+        for header in (basic("u:x"), basic("v:x"), "Bearer x"):
+            verified.clear()
+            await keeper.check(header, "here", scope)
+            costs[scope, header] = len(verified)
+    assert set(costs.values()) == {2}
+    keeper.close()
+
+
+@pytest.mark.parametrize("settings", [{"token": "t0ken"}, {"token_hash": CHEAP.hash("t0ken")}], ids=["plain", "hashed"])
+async def test_a_bearer_token_lets_in_plain_or_hashed(settings: dict[str, str]) -> None:
+    keeper = scoped(tokens=(TokenSettings.model_validate(settings),), one=())
+    for header in ("Bearer t0ken", "bearer  t0ken "):
+        assert (await keeper.check(header, "here", "one")).operators == {"one"}
+    for header in ("Bearer t0ken2", "Bearer", "Bearer ", "Token t0ken", basic("t0ken:"), basic(":t0ken")):
+        assert await keeper.check(header, "here", "one") == NO_GRANT
+    keeper.close()
+
+
+async def test_where_nobody_has_a_token_one_costs_no_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = hashed("p")
+    monkeypatch.setattr(keeper, "_verify", None)
+    assert await keeper.check("Bearer p", "here") == NO_GRANT
+    keeper.close()
