@@ -178,7 +178,7 @@ class FinalState(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a transfer (`gateway.transfers.final_state`). None where it is not known, or where there is none.
 
     `wants` is how a pending transfer is to end, None while nobody has decided that. `since` is since when it has been
-    pending like that: the decision, or its begin; a person who has it tried again starts this time anew.
+    pending like that: the decision (also a person's, to have it tried again), or its begin.
     """
 
     state: QueriedState

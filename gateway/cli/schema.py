@@ -1,4 +1,4 @@
-"""`mm-gateway schema`: the configuration's JSON Schema, for editors, and the wallet API in OpenAPI, for games."""
+"""`mm-gateway schema`: the configuration's JSON Schema for editors, and OpenAPI of what games and operators call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.cli.printing import print_json
 from gateway.operators import registry
 from gateway.payments.registry import formats
 from gateway.settings import json_schema
-from gateway.wire.openapi import document
+from gateway.wire.openapi import document, operators_document
 
 
 def schema(
@@ -23,10 +23,14 @@ def schema(
     openapi: Annotated[
         bool, typer.Option("--openapi", help="Print the wallet API in OpenAPI instead, as YAML.")
     ] = False,
+    operators_openapi: Annotated[
+        bool, typer.Option("--operators-openapi", help="Print what operators may call in OpenAPI instead, as YAML.")
+    ] = False,
 ) -> None:
     """Print the configuration's JSON Schema, with the settings of every plugin that is installed."""
-    if openapi:
-        sys.stdout.write(yaml.safe_dump(document(), sort_keys=False, allow_unicode=True, width=120))
+    if openapi or operators_openapi:
+        described = document() if openapi else operators_document()
+        sys.stdout.write(yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=120))
         return
     adapters = {} if general else registry.adapters()
     payment_formats = {} if general else formats()

@@ -82,33 +82,16 @@ class Metrics:
         # (test_two_gateways_in_one_process_do_not_share_their_metrics).
         self.registry = CollectorRegistry()
         self._objectives: dict[str, Objectives] = {}
-        self._calls = self._histograms(
-            "call_seconds",
-            "The game's calls, by how they were answered.",
-            SECONDS_BUCKETS,
-            "operator",
-            "call",
-            "outcome",
-        )
-        self._inbound_calls = self._histograms(
-            "inbound_call_seconds",
-            "Operators' calls, by how they were answered.",
-            SECONDS_BUCKETS,
-            "operator",
-            "call",
-            "outcome",
+        self._calls = self._seconds("call_seconds", "The game's calls, by how they were answered.", "outcome")
+        self._inbound_calls = self._seconds(
+            "inbound_call_seconds", "Operators' calls, by how they were answered.", "outcome"
         )
         self._call_errors = self._counters("call_errors", "The game's calls that got an error.", "operator", "error")
         self._judged = self._counters(
             "objective_calls", "The game's calls by the operator's objectives.", "operator", "objective", "result"
         )
-        self._operator_calls = self._histograms(
-            "operator_call_seconds",
-            "Calls to operators, by their verdict.",
-            SECONDS_BUCKETS,
-            "operator",
-            "call",
-            "verdict",
+        self._operator_calls = self._seconds(
+            "operator_call_seconds", "Calls to operators, by their verdict.", "verdict"
         )
         self._not_sent = self._counters(
             "operator_refusals", "Calls that were not sent to the operator.", "operator", "calls", "reason"
@@ -301,6 +284,10 @@ class Metrics:
 
     def _counters(self, name: str, text: str, *labels: str) -> Counters:
         return Counters(f"mm_gateway_{name}", text, labels, self.registry)
+
+    def _seconds(self, name: str, text: str, result: str) -> Histograms:
+        """How long calls took, by operator, call and what became of them."""
+        return self._histograms(name, text, SECONDS_BUCKETS, "operator", "call", result)
 
     def _histograms(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histograms:
         return Histograms(f"mm_gateway_{name}", text, labels, buckets, self.registry)

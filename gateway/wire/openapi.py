@@ -1,29 +1,41 @@
-"""The OpenAPI 3.1 description of the wallet listener, made from the models that read and write its messages."""
+"""OpenAPI 3.1 descriptions of the listeners for calls, made from the models that read and write its messages."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from pydantic import BaseModel
 
-from gateway.wire.calls import WalletCall
-from gateway.wire.replies import BalanceReply, ErrorReply, PlayerReply, TransferReply
-from gateway.wire.requests import ConfirmRequest, HoldRequest, RollbackRequest, SessionRequest
+from gateway.settings import PathSettings
+from gateway.settings.values import NAME_PATTERN
+from gateway.wire.calls import InboundCall, WalletCall
+from gateway.wire.replies import BalanceReply, ErrorReply, FinalStateReply, PlayerReply, TransferReply
+from gateway.wire.requests import ConfirmRequest, HoldRequest, QueryRequest, RollbackRequest, SessionRequest
 
 _SCHEMAS: Final = "#/components/schemas/"
 
-_MESSAGES: Final[dict[WalletCall, tuple[str, type[BaseModel], type[msgspec.Struct]]]] = {
-    WalletCall.VERIFY_SESSION: ("Is the session alive, and whose is it?", SessionRequest, PlayerReply),
-    WalletCall.GET_BALANCE: ("What is the player's balance?", SessionRequest, BalanceReply),
-    WalletCall.WITHDRAW: ("Take money. Sent once, never repeated.", HoldRequest, TransferReply),
-    WalletCall.CONFIRM_WITHDRAWAL: ("The withdraw is final.", ConfirmRequest, TransferReply),
-    WalletCall.ROLLBACK_WITHDRAWAL: ("The withdraw is undone.", RollbackRequest, TransferReply),
-    WalletCall.DEPOSIT: ("Give money. Sent once, never repeated.", HoldRequest, TransferReply),
-    WalletCall.CONFIRM_DEPOSIT: ("The deposit is final.", ConfirmRequest, TransferReply),
-    WalletCall.ROLLBACK_DEPOSIT: ("The deposit is undone.", RollbackRequest, TransferReply),
+
+class _Message(NamedTuple):
+    """A call: its summary, the model of its body, and the model of its 200."""
+
+    purpose: str
+    request: type[BaseModel]
+    reply: type[msgspec.Struct]
+
+
+_MESSAGES: Final[dict[WalletCall, _Message]] = {
+    WalletCall.VERIFY_SESSION: _Message("Is the session alive, and whose is it?", SessionRequest, PlayerReply),
+    WalletCall.GET_BALANCE: _Message("What is the player's balance?", SessionRequest, BalanceReply),
+    WalletCall.WITHDRAW: _Message("Take money. Sent once, never repeated.", HoldRequest, TransferReply),
+    WalletCall.CONFIRM_WITHDRAWAL: _Message("The withdraw is final.", ConfirmRequest, TransferReply),
+    WalletCall.ROLLBACK_WITHDRAWAL: _Message("The withdraw is undone.", RollbackRequest, TransferReply),
+    WalletCall.DEPOSIT: _Message("Give money. Sent once, never repeated.", HoldRequest, TransferReply),
+    WalletCall.CONFIRM_DEPOSIT: _Message("The deposit is final.", ConfirmRequest, TransferReply),
+    WalletCall.ROLLBACK_DEPOSIT: _Message("The deposit is undone.", RollbackRequest, TransferReply),
 }
-"""By call: its summary, the model of its body, and the model of its 200."""
+"""The game's calls."""
 
 _FAILURES: Final = {
     "400": "The message is not valid; the description names field, problem and remedy.",
@@ -37,6 +49,18 @@ _ABOUT: Final = (
 )
 
 
+_OPERATORS_MESSAGES: Final[dict[InboundCall, _Message]] = {
+    InboundCall.QUERY_WITHDRAWAL: _Message("What became of a withdrawal?", QueryRequest, FinalStateReply),
+    InboundCall.QUERY_DEPOSIT: _Message("What became of a deposit?", QueryRequest, FinalStateReply),
+}
+"""The same for operators' calls."""
+
+_ABOUT_OPERATORS: Final = (
+    "What an operator sends to the gateway; `{name}` is the operator's name there. The paths are the usual ones, and "
+    "each is a setting. Fields that are not named here are ignored. docs/calls-from-operators.md explains it."
+)
+
+
 def document() -> dict[str, Any]:
     """The whole document; `docs/openapi.yaml` is the same as text."""
     return {
@@ -44,22 +68,51 @@ def document() -> dict[str, Any]:
         "info": {"title": "The wallet listener of mm-gateway", "version": "1", "description": _ABOUT},
         "servers": [{"url": "http://localhost:8080"}],
         "security": [{"basic": []}],
-        "paths": {f"/wallet/{call}": {"post": _operation(call)} for call in WalletCall},
+        "paths": {f"/wallet/{call}": {"post": _operation(call, _MESSAGES[call])} for call in WalletCall},
         "components": {
             "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
-            "schemas": dict(sorted({**_request_schemas(), **_reply_schemas()}.items())),
+            "schemas": _schemas(_MESSAGES.values()),
         },
     }
 
 
-def _operation(call: WalletCall) -> dict[str, Any]:
-    purpose, request, reply = _MESSAGES[call]
+def operators_document() -> dict[str, Any]:
+    """What describes the listener that operators call; `docs/openapi-operators.yaml` is the same as text."""
+    usual = PathSettings()
+    paths = {
+        InboundCall.QUERY_WITHDRAWAL: usual.query_withdrawal,
+        InboundCall.QUERY_DEPOSIT: usual.query_deposit,
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "The operators' listener of mm-gateway", "version": "1", "description": _ABOUT_OPERATORS},
+        "servers": [{"url": "http://localhost:8081"}],
+        "security": [{"basic": []}, {"bearer": []}],
+        "paths": {
+            paths[call]: {"parameters": [_name()], "post": _operation(call, message)}
+            for call, message in _OPERATORS_MESSAGES.items()
+        },
+        "components": {
+            "securitySchemes": {
+                "basic": {"type": "http", "scheme": "basic"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+            "schemas": _schemas(_OPERATORS_MESSAGES.values()),
+        },
+    }
+
+
+def _name() -> dict[str, Any]:
+    return {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "pattern": NAME_PATTERN}}
+
+
+def _operation(call: str, message: _Message) -> dict[str, Any]:
     return {
         "operationId": str(call),
-        "summary": purpose,
-        "requestBody": {"required": True, **_json_content(request.__name__)},
+        "summary": message.purpose,
+        "requestBody": {"required": True, **_json_content(message.request.__name__)},
         "responses": {
-            "200": {"description": "Done.", **_json_content(reply.__name__)},
+            "200": {"description": "Done.", **_json_content(message.reply.__name__)},
             **{
                 status: {"description": text, **_json_content(ErrorReply.__name__)}
                 for status, text in _FAILURES.items()
@@ -72,22 +125,28 @@ def _json_content(schema: str) -> dict[str, Any]:
     return {"content": {"application/json": {"schema": {"$ref": _SCHEMAS + schema}}}}
 
 
-def _request_schemas() -> dict[str, Any]:
+def _schemas(messages: Collection[_Message]) -> dict[str, Any]:
+    return dict(sorted({**_request_schemas(messages), **_reply_schemas(messages)}.items()))
+
+
+def _request_schemas(messages: Collection[_Message]) -> dict[str, Any]:
     schemas: dict[str, Any] = {}
-    for model in {request for _, request, _ in _MESSAGES.values()}:
+    for model in {message.request for message in messages}:
         schema = model.model_json_schema(ref_template=_SCHEMAS + "{model}")
         schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
     return {name: _without_titles(schema) for name, schema in schemas.items()}
 
 
-def _reply_schemas() -> dict[str, Any]:
-    structs = [*{reply for _, _, reply in _MESSAGES.values()}, ErrorReply]
+def _reply_schemas(messages: Collection[_Message]) -> dict[str, Any]:
+    structs = [*{message.reply for message in messages}, ErrorReply]
     _, schemas = msgspec.json.schema_components(structs, ref_template=_SCHEMAS + "{name}")
     return {name: _without_titles(schema) for name, schema in schemas.items()}
 
 
 def _without_titles(schema: dict[str, Any]) -> dict[str, Any]:
     """Removes titles, which only repeat the names of classes and fields. A field that is called `title` stays."""
+    if "properties" not in schema:
+        return _without_title(schema)
     fields = {name: _without_title(field) for name, field in schema["properties"].items()}
     return {**_without_title(schema), "properties": fields}
 

@@ -16,7 +16,7 @@ import yaml
 from argon2 import PasswordHasher
 
 from gateway.records import Decision, Fate, State
-from gateway.wire.openapi import document
+from gateway.wire.openapi import document, operators_document
 from tests.support.commands import PROGRAM, Deployment, a_timeline, key, operator, run
 
 SIGNED = ("--who", "anna", "--why", "The operator is back")
@@ -148,6 +148,7 @@ def test_schema_knows_the_installed_adapters_unless_asked_for_the_general_one() 
 
 def test_schema_describes_the_wallet_door_for_games_too() -> None:
     assert yaml.safe_load(run("schema", "--openapi").out) == document()
+    assert yaml.safe_load(run("schema", "--operators-openapi").out) == operators_document()
 
 
 def test_a_hashed_password_is_one_that_the_gateway_takes(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +29,8 @@ from tests.support.transfers import a_transfer
 from tests.support.waiting import until
 
 DEPOSIT_QUERY = QUERY.replace("queryWithdrawal", "queryDeposit")
+PAGE = Path(__file__).parents[3] / "docs" / "calls-from-operators.md"
+EXAMPLE = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OPENED_AT = 1_764_405_000.125
 
 
@@ -51,6 +55,26 @@ async def test_a_confirmed_withdrawal_is_told_whole(tmp_path: Path) -> None:
             b'{"mmTransactionId":"1234abcd","direction":"withdraw","state":"CONFIRMED","amount":230,'
             b'"currencyCode":"XAG","openedAt":"2025-11-29T08:30:00.125Z","endedAt":"2025-11-29T08:30:01.625Z"}'
         )
+
+
+async def test_the_page_s_examples_are_what_is_told(tmp_path: Path) -> None:
+    asked, *shown = (json.loads(text) for text in EXAMPLE.findall(PAGE.read_text(encoding="utf-8")))
+    async with operators_door(tmp_path) as caller:
+        for expected in shown:
+            begun = datetime.fromisoformat(expected["openedAt"]).timestamp()
+            pending = {"state": State.ROLLING_BACK, "rollback_reason": expected.get("rollbackReason")}
+            await keep(
+                caller,
+                direction=Direction.DEPOSIT if "wants" in expected else Direction.WITHDRAW,
+                amount=money("230.5", "XAG"),
+                opened_at=begun,
+                decided_at=begun,
+                changed_at=begun + 1.5,
+                **(pending if "wants" in expected else {}),
+            )
+            path = DEPOSIT_QUERY if "wants" in expected else QUERY
+            told = json.loads((await caller.post(path, json.dumps(asked).encode())).body)
+            assert list((told | {"direction": "withdraw"}).items()) == list(expected.items())
 
 
 async def test_what_was_rolled_back_says_why_also_while_it_is_rolled_back_again(tmp_path: Path) -> None:

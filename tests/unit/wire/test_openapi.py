@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.records import QueriedState
+from gateway.settings import PathSettings
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode
-from gateway.wire.openapi import document
+from gateway.wire.openapi import document, operators_document
 
-PUBLISHED = Path(__file__).parents[3] / "docs" / "openapi.yaml"
+DOCS = Path(__file__).parents[3] / "docs"
 REFERENCE = re.compile(r"'\$ref': '#/components/schemas/(\w+)'")
 
 
@@ -28,9 +30,9 @@ def test_every_answer_of_the_contract_is_described(call: WalletCall) -> None:
     assert set(operation(call)["responses"]) == {"200", *(str(code.status) for code in ErrorCode)}
 
 
-def test_every_message_that_is_referred_to_is_described_and_every_description_is_used() -> None:
-    text = str(document())
-    assert set(REFERENCE.findall(text)) == set(document()["components"]["schemas"])
+@pytest.mark.parametrize("described", [document(), operators_document()], ids=["wallet", "operators"])
+def test_every_message_that_is_referred_to_is_described_and_every_description_is_used(described: Any) -> None:
+    assert set(REFERENCE.findall(str(described))) == set(described["components"]["schemas"])
 
 
 @pytest.mark.parametrize("call", [WalletCall.ROLLBACK_WITHDRAWAL, WalletCall.ROLLBACK_DEPOSIT])
@@ -62,5 +64,24 @@ def test_money_is_a_number_going_out_and_a_number_or_a_text_that_holds_one_comin
 
 
 def test_the_published_document_is_the_programs() -> None:
-    published = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
+    published = yaml.safe_load((DOCS / "openapi.yaml").read_text(encoding="utf-8"))
     assert published == document(), "mm-gateway schema --openapi > docs/openapi.yaml"
+
+
+def test_the_published_document_for_operators_is_the_programs() -> None:
+    published = yaml.safe_load((DOCS / "openapi-operators.yaml").read_text(encoding="utf-8"))
+    assert published == operators_document(), "mm-gateway schema --operators-openapi > docs/openapi-operators.yaml"
+
+
+def test_every_path_for_operators_is_one_of_the_settings_and_names_the_operator() -> None:
+    usual = PathSettings().model_dump().values()
+    assert set(operators_document()["paths"]) <= set(usual)
+    assert all(item["parameters"][0]["name"] == "name" for item in operators_document()["paths"].values())
+
+
+def test_of_a_final_state_only_what_is_always_known_is_needed_and_nothing_is_ever_null() -> None:
+    schemas = operators_document()["components"]["schemas"]
+    assert schemas["FinalStateReply"]["required"] == ["mmTransactionId", "direction", "state"]
+    assert "null" not in str(schemas["FinalStateReply"])
+    assert schemas["QueriedState"]["enum"] == sorted(QueriedState)
+    assert schemas["FinalStateReply"]["properties"]["amount"]["type"] == "number"
