@@ -30,15 +30,14 @@ PACKAGES: Final = {
 }
 """Each program that there may be, and Debian's package that brings it."""
 
-LIBRARIES: Final = {"pgbouncer": ("libc-ares2",)}
-"""Debian's packages of libraries that a package needs and a small machine may lack."""
+NEEDED: Final = re.compile(
+    r"^Inst (lib(?!c6|llvm|z3|icu|gl1-mesa-dri|js-)\S*(?<!-perl)|chromium-common|promtool) ", re.MULTILINE
+)
+"""What of the packages that apt would install besides is unpacked too: libraries that this machine lacks, and programs.
 
-MANY_LIBRARIES: Final = frozenset({"chromium-headless-shell"})
-"""The packages that need dozens of libraries: apt is asked which of them this machine lacks."""
-
-LIBRARY: Final = re.compile(r"^Inst ((?:lib|chromium-common)(?!c6|llvm|z3|icu|gl1-mesa-dri)\S*)", re.MULTILINE)
-"""What `apt-get --simulate install` says of a library. Left out are the C library, which must be the machine's own, and
-graphics drivers with what they need: nothing is drawn by hardware here, and they are a quarter of the download."""
+Left out are the C library, which must be the machine's own, and graphics drivers with what they need: without a screen
+they are never loaded, and they are a quarter of the browser's download.
+"""
 
 OTHER_NAMES: Final = {
     "prometheus-alertmanager": ("alertmanager",),
@@ -146,11 +145,8 @@ def _download(package: str, there: Path) -> None:
 
 
 def _download_listed(package: str, there: Path, own: tuple[str, ...]) -> None:
-    libraries = LIBRARIES.get(package, ())
-    if package in MANY_LIBRARIES:
-        simulated = _run(there, "apt-get", *own, "--simulate", "--no-install-recommends", "install", package)
-        libraries = tuple(LIBRARY.findall(simulated))
-    _run(there, "apt-get", *PATIENT, *own, "download", *libraries, package)
+    simulated = _run(there, "apt-get", *own, "--simulate", "--no-install-recommends", "install", package)
+    _run(there, "apt-get", *PATIENT, *own, "download", *NEEDED.findall(simulated), package)
 
 
 def _own_state(there: Path) -> tuple[str, ...]:
