@@ -6,6 +6,8 @@ Each `Tab` has a WebSocket of its own, and is asked one thing at a time: what th
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,7 +65,7 @@ class Browser:
         with (self._folder / "stderr").open("wb") as printed:
             process = await asyncio.create_subprocess_exec(
                 program(PROGRAM), *ARGUMENTS, f"--user-data-dir={self._folder}", "about:blank",
-                stdout=printed, stderr=printed,
+                stdout=printed, stderr=printed, start_new_session=True,
             )  # fmt: skip
         try:
             await until(
@@ -75,7 +77,7 @@ class Browser:
             yield self
         finally:
             if process.returncode is None:
-                process.terminate()
+                os.killpg(process.pid, signal.SIGTERM)  # an installed one is started by a script that stays its parent
             await process.wait()
 
 
