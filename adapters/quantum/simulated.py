@@ -13,7 +13,7 @@ import msgspec
 
 from gateway.money import Money, MoneyError, money
 from gateway.operators import Direction, HttpResponse, Kind, Unclear, decode, encode
-from gateway.sandbox.ledger import Account, HoldState
+from gateway.sandbox.ledger import Account, Hold, HoldState
 from gateway.sandbox.simulated import Act, Meaning, Misunderstood, Order, Request, Simulated, Unknown
 from gateway.toolbox import basic_auth
 
@@ -148,7 +148,7 @@ class SimulatedQuantum(Simulated):
 
     def yes(self, order: Order, account: Account) -> HttpResponse:
         if order.act is Act.LOOK_UP:
-            return _state(order, STATES[self.ledger.holds[order.reference].state])
+            return _found(order, self.ledger.holds[order.reference])
         balance = {"amount": account.balance, "currencyCode": account.currency}
         if order.act is Act.VERIFY:
             return _response(200, {"token": order.token, "playerId": account.player_id, "balance": balance})
@@ -158,7 +158,7 @@ class SimulatedQuantum(Simulated):
 
     def no(self, order: Order, kind: Kind) -> HttpResponse:
         if order.act is Act.LOOK_UP and kind is Kind.NOT_FOUND:
-            return _state(order, NOT_FOUND)
+            return _response(200, {"mmTransactionId": order.id, "direction": order.direction, "state": NOT_FOUND})
         return _error(order, self._code(kind), kind)
 
     def _code(self, kind: Kind) -> int:
@@ -190,8 +190,12 @@ def _reference(direction: Direction, id: str) -> str:
     return f"{direction}:{id}"
 
 
-def _state(order: Order, state: str) -> HttpResponse:
-    return _response(200, {"mmTransactionId": order.id, "state": state})
+def _found(order: Order, hold: Hold) -> HttpResponse:
+    """The answer to a question, in the form in which this gateway answers operators."""
+    assert hold.amount is not None
+    amount = {"amount": hold.amount.amount, "currencyCode": hold.amount.currency}
+    state = STATES[hold.state]
+    return _response(200, {"mmTransactionId": order.id, "direction": hold.direction, "state": state, **amount})
 
 
 def _receipt(order: Order, balance: dict[str, Any]) -> dict[str, Any]:

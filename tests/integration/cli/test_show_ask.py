@@ -81,7 +81,9 @@ def test_what_became_of_a_transfer_is_shown_beside_its_timeline_and_changes_noth
     assert lines[asked].endswith(" ms: it is held there")
     url = f"{sandbox.settings['base_url']}payment/queryWithdrawal"
     assert lines[asked + 1] == f'POST {url} {{"mmTransactionId":"old"}}'
-    assert lines[asked + 2] == 'HTTP 200: {"mmTransactionId":"old","state":"PENDING"}'
+    assert lines[asked + 2] == (
+        'HTTP 200: {"mmTransactionId":"old","direction":"withdraw","state":"PENDING","amount":2,"currencyCode":"XAG"}'
+    )
     sandbox.roll_back()
     (told,) = ask(deployment, sandbox.with_query, "--json").json
     assert told["transfer"]["id"] == ID

@@ -41,7 +41,9 @@ def told(state: object, **more: object) -> HttpResponse:
     ],
 )
 async def test_each_state_is_told_as_what_it_means(state: str, status: TransferStatus) -> None:
-    adapter, _ = quantum(told(state, amount={"amount": 230, "currencyCode": "XAG"}, rollbackReason="No stock."))
+    adapter, _ = quantum(
+        told(state, direction="withdraw", amount=230, currencyCode="XAG", rollbackReason="error: No stock.")
+    )
     assert await adapter.look_up(a_transfer()) is status
 
 
