@@ -42,6 +42,11 @@ POINTS: Final = frozenset(
         "end.joined",
         "end.noted",
         "end.delivered",
+        # A payment that a payment system tells of.
+        "payment.received",
+        "payment.recorded",
+        "payment.sent",
+        "payment.acknowledged",
         # The delivery of a decision to the operator.
         "delivery.claimed",
         "delivery.recovered",

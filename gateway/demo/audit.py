@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.demo.audit_around import Around, launch_failures, payment_failures, query_failures
 from gateway.demo.game import PurchaseResult
 from gateway.demo.operators import OPENED_WITH
 from gateway.demo.plan import CURRENCY
@@ -35,13 +36,15 @@ _ENDS: Final[Mapping[str, tuple[Direction, Decision]]] = {call: end for end, cal
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known after the last purchase. `balances` are the gateway's answers, by operator and player."""
+    """All that is known after the last purchase. `balances` are the gateway's answers, by operator and player;
+    `around` is what was played around the wallet."""
 
     results: Sequence[PurchaseResult]
     ledgers: Mapping[str, Ledger]
     transfers: Mapping[Key, Transfer]
     reasons: Sequence[KeyedReason]
     balances: Mapping[tuple[str, str], Money]
+    around: Around
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -125,6 +128,9 @@ def audit(evidence: Evidence) -> Audit:
         _check_balances(evidence),
         _check_requested_ends(evidence),
         _check_reasons(evidence),
+        _check_launches(evidence),
+        _check_payments(evidence),
+        _check_queries(evidence),
     ]
     books = [_books_of(operator, ledger, evidence) for operator, ledger in evidence.ledgers.items()]
     return Audit(_fault_rows(evidence, wire), books, checks)
@@ -199,6 +205,28 @@ def _check_reasons(evidence: Evidence) -> Check:
     rolled_back = [each.key for each in evidence.transfers.values() if each.state is State.ROLLED_BACK]
     failures = [f"{_label(key)} has no reason" for key in rolled_back if key not in keys_with_reason]
     return Check(f"{len(rolled_back)} rollbacks have {len(evidence.reasons)} reasons, at least one each", failures)
+
+
+def _check_launches(evidence: Evidence) -> Check:
+    text = (
+        f"{len(evidence.around.launches)} launches led to the game with the player's token, and again to the same URL"
+    )
+    return Check(text, list(launch_failures(evidence.around)))
+
+
+def _check_payments(evidence: Evidence) -> Check:
+    around = evidence.around
+    paid, told = sum(each.is_paid for each in around.payments), sum(map(len, around.notices.values()))
+    text = (
+        f"{len(around.payments)} payments: {paid} were paid, and the game handed out goods once for each, told "
+        f"of it {told} times; forged, old and changed ones were refused"
+    )
+    return Check(text, list(payment_failures(around)))
+
+
+def _check_queries(evidence: Evidence) -> Check:
+    text = f"{len(evidence.around.final_states)} times an operator asked how a transfer had ended, and was told rightly"
+    return Check(text, list(query_failures(evidence.around, evidence.transfers)))
 
 
 def _fault_rows(evidence: Evidence, wire: Wire) -> list[FaultRow]:

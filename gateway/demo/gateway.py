@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from gateway.demo.operators import HOST, DemoOperator
+from gateway.demo.shop import SECRET, Shop
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 30.0
@@ -34,19 +35,21 @@ class DemoError(Exception):
 
 
 class DemoGateway:
-    """The gateway's process. Its files lie in the folder; `wallet_url` is its address since the last start."""
+    """The gateway's process. Its files lie in the folder; `wallet_url` and `operators_url` are its addresses since
+    the last start."""
 
     def __init__(self, folder: Path) -> None:
         self.config_file = folder / "gateway.yaml"
         self.journal_file = folder / "journal.db"
         self.log_file = folder / "gateway.log"
-        self.wallet_url = f"http://{HOST}:0"
+        self.wallet_url = self.operators_url = f"http://{HOST}:0"
         self._process: asyncio.subprocess.Process | None = None
 
-    def configure(self, operators: Iterable[DemoOperator]) -> None:
+    def configure(self, operators: Iterable[DemoOperator], shop: Shop) -> None:
         """Writes its configuration: as in production, but with a delivery schedule of seconds instead of days."""
         content: dict[str, Any] = {
             "server": {"host": HOST, "port": 0},
+            "operators_server": {"host": HOST, "port": 0},
             "admin": {"host": HOST, "port": 0},
             "journal": {"url": f"sqlite:///{self.journal_file}"},
             "delivery": {
@@ -56,7 +59,7 @@ class DemoGateway:
                 "late_arrival_window": "2s",
             },
             "rollback_reasons": {"categories": [{"name": name, "match": text} for name, text in CATEGORIES.items()]},
-            "operators": {operator.name: operator.configuration for operator in operators},
+            "operators": {operator.name: operator.configuration(shop.url, SECRET) for operator in operators},
         }
         self.config_file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
@@ -76,7 +79,7 @@ class DemoGateway:
             words = (await self._process.stdout.readline()).decode().replace(",", "").split()
         if not words:
             raise DemoError(f"the gateway did not start: {self._last_log_line()}")
-        self.wallet_url = next(word for word in words if word.startswith("http"))
+        self.wallet_url, self.operators_url, _ = (word for word in words if word.startswith("http"))
         return self._process.pid
 
     async def kill(self) -> None:

@@ -20,6 +20,9 @@ from gateway.toolbox.http import basic_auth
 HOST: Final = "127.0.0.1"
 PASSWORD: Final = "demo"  # noqa: S105 - of a game and a gateway that live for a minute
 
+GAME_CLIENT: Final = "https://game.example/play?lang={language}&currency={currency}"
+"""Where the game's client is launched: nobody opens it."""
+
 OPENED_WITH: Final = parse("90071992547409.93 XAG")
 """What each player begins with: 2^53 + 1 hundredths. No binary float holds that, so a float anywhere would show."""
 
@@ -36,6 +39,8 @@ class DemoOperator:
         self.ledger_file = folder / f"{name}.ledger"
         self.ledger = Ledger(FileStore(self.ledger_file))
         self.authorization = basic_auth(f"game-{name}", PASSWORD)
+        self.inbound_authorization = basic_auth(f"operator-{name}", PASSWORD)
+        self.payment_secret = f"secret of {name}'s payment system"
         self._simulated = simulated
         self._server = SandboxServer(simulated(self.ledger, Unknown.FORGET if forgetful else None))
         self._server.operator.game_ids = self._game_ids = self._ids_of_game()
@@ -78,13 +83,19 @@ class DemoOperator:
         """Whether its contract has deposits. Raises `AdapterUnavailable`."""
         return registry.adapter(self.name).deposit is not Adapter.deposit
 
-    @property
-    def configuration(self) -> dict[str, Any]:
-        """Its part of the gateway's configuration."""
+    def configuration(self, shop_url: str, shop_secret: str) -> dict[str, Any]:
+        """Its part of the gateway's configuration; the game takes payments at `shop_url`, signed with its secret."""
         return {
             "adapter": self.name,
             "settings": self._simulated.adapter_settings(self._server.base_url),
             "credentials": [{"username": f"game-{self.name}", "password": PASSWORD}],
+            "inbound": {"credentials": [{"username": f"operator-{self.name}", "password": PASSWORD}]},
+            "launch": {"url": GAME_CLIENT, "verify": True},
+            "payment": {
+                "settings": {"secrets": [self.payment_secret]},
+                "currency": CURRENCY,
+                "game": {"url": shop_url, "secret": shop_secret},
+            },
             "timeout": "1s",
             "breaker": {"failures": 10, "open_for": "500ms"},
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
@@ -12,15 +12,18 @@ import aiohttp
 import msgspec
 
 from gateway.clock import SystemClock
+from gateway.demo.around import LaunchResult, OperatorsSide, PaymentResult, orders
 from gateway.demo.audit import Audit, Evidence, audit
+from gateway.demo.audit_around import Around
 from gateway.demo.game import CALL_TIMEOUT_S, Game, PurchaseResult
 from gateway.demo.gateway import DemoError, DemoGateway
-from gateway.demo.operators import demo_operators, player_id
+from gateway.demo.operators import DemoOperator, demo_operators, player_id
 from gateway.demo.plan import Purchase, purchases
+from gateway.demo.shop import Shop
 from gateway.journal import open_journal
 from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
 from gateway.money import Money
-from gateway.records import KeyedReason, Timeline, Transfer
+from gateway.records import Direction, Key, KeyedReason, Timeline, Transfer
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 
@@ -99,11 +102,15 @@ class _Run:
         self._folder = folder
         self._operators = demo_operators(sizes.protocols, folder)
         self._gateway = DemoGateway(folder)
+        self._shop = Shop()
         without_deposits = [name for name, operator in self._operators.items() if not operator.has_deposits]
         self._purchases = purchases(sizes.purchases, sizes.protocols, sizes.players, without_deposits)
         self._client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(CALL_TIMEOUT_S))
         self._game = Game(self._client, lambda: self._gateway.wallet_url, self._operators)
+        self._operators_side = OperatorsSide(self._client, lambda: self._gateway.operators_url)
         self._results: list[PurchaseResult] = []
+        self._payments: list[PaymentResult] = []
+        self._launches: list[LaunchResult] = []
 
     async def open(self) -> None:
         for operator in self._operators.values():
@@ -111,7 +118,8 @@ class _Run:
             operator.plan_faults(self._purchases)
             await operator.open()
         self._listener.report_event(f"{len(self._operators)} operators serve: {', '.join(self._operators)}")
-        self._gateway.configure(self._operators.values())
+        await self._shop.open()
+        self._gateway.configure(self._operators.values(), self._shop)
         self._listener.report_event(f"the gateway serves as process {await self._gateway.start()}")
 
     async def play(self) -> list[PurchaseResult]:
@@ -123,6 +131,9 @@ class _Run:
                     group.create_task(self._play_purchases(waiting))
                 group.create_task(self._interrupt_one_operator())
                 group.create_task(self._kill_gateway())
+                for operator in self._operators.values():
+                    group.create_task(self._launch(operator))
+                    group.create_task(self._pay(operator))
         except* DemoError as errors:
             raise DemoError(str(errors.exceptions[0])) from errors
         self._listener.report_event("all purchases have been played")
@@ -134,14 +145,24 @@ class _Run:
         try:
             await self._wait_until_settled(journal)
             balances = await self._ask_balances()  # while the gateway still runs: it answers them
+            transfers = {each.key: each for each in await _all_transfers(journal)}
+            final_states = await self._ask_final_states(transfers)
             status = await self._gateway.stop()
             self._listener.report_event(f"the gateway was asked to stop, and ended with status {status}")
             evidence = Evidence(
                 results=results,
                 ledgers={name: operator.ledger for name, operator in self._operators.items()},
-                transfers={each.key: each for each in await _all_transfers(journal)},
+                transfers={key: each for key, each in transfers.items() if key.direction is not Direction.PAYMENT},
                 reasons=await journal.list_reasons(ReasonFilter(), limit=PAGE * len(results)),
                 balances=balances,
+                around=Around(
+                    launches=self._launches,
+                    payments=self._payments,
+                    paid={key: each for key, each in transfers.items() if key.direction is Direction.PAYMENT},
+                    notices=self._shop.notices,
+                    goods=self._shop.goods,
+                    final_states=final_states,
+                ),
             )
             return Demo(
                 operators=list(self._operators),
@@ -156,12 +177,31 @@ class _Run:
     async def close(self) -> None:
         await self._gateway.kill()
         await self._client.close()
+        await self._shop.close()
         for operator in self._operators.values():
             await operator.close()
 
     async def _play_purchases(self, waiting: Iterator[Purchase]) -> None:
         for purchase in waiting:
             self._record(await self._game.play(purchase))
+
+    async def _launch(self, operator: DemoOperator) -> None:
+        for player in range(1, self._sizes.players + 1):
+            self._launches.append(await self._operators_side.launch(operator, player))
+
+    async def _pay(self, operator: DemoOperator) -> None:
+        for order in orders(operator.name, self._sizes.players):
+            self._payments.append(await self._operators_side.pay(operator, order))
+
+    async def _ask_final_states(self, transfers: Iterable[Key]) -> dict[Key, str]:
+        """What each operator is told how its transfers have ended."""
+        told = {}
+        for key in transfers:
+            if key.direction is not Direction.PAYMENT:
+                operator = self._operators[key.operator]
+                answer = await self._operators_side.final_state(operator, key.direction, key.id)
+                told[key] = str(answer["state"])
+        return told
 
     def _record(self, result: PurchaseResult) -> None:
         self._results.append(result)

@@ -17,6 +17,7 @@ from gateway.journal.interface import Journal
 from gateway.operators.operator import Operator
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.coordinator import Coordinator
+from gateway.transfers.payments import Payments
 from gateway.wire.errors import ErrorCode
 
 JSON: Final = "application/json"
@@ -40,12 +41,13 @@ class InboundRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 class InboundReply(msgspec.Struct, frozen=True):
     """The answer to a call. `error` is what metrics and the access log call it, where the answer is a refusal in a
-    format of its own; other refusals are raised as `WalletError`."""
+    format of its own; other refusals are raised as `WalletError`. `headers` are those beside Content-Type."""
 
     status: int
     body: bytes
     content_type: str = JSON
     error: ErrorCode | None = None
+    headers: Mapping[str, str] = {}
 
 
 class InboundServices(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,7 @@ class InboundServices(msgspec.Struct, frozen=True, kw_only=True):
 
     journals: Mapping[str, Journal]
     coordinator: Coordinator
+    payments: Payments
     metrics: Metrics
     clock: Clock
 

@@ -70,9 +70,9 @@ class OperatorsHandler(CallHandler):
         except NotAuthenticated:
             self._refuse()
         outcome = OK if reply.error is None else reply.error.name.lower()
-        return CallResult(
-            reply.status, reply.body, outcome, start=response_start(HTTPStatus(reply.status), reply.content_type)
-        )
+        start = response_start(HTTPStatus(reply.status), reply.content_type)
+        start += "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
+        return CallResult(reply.status, reply.body, outcome, start=start)
 
     def _find_operator(self, call: ReceivedCall, request: InboundRequest) -> Operator:
         """The operator of a signed call: the one that the path names, or the one that has signed it."""

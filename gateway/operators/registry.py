@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.clock import Clock
 from gateway.operators.adapter import INTERFACE_VERSION, Adapter, AdapterSettings
+from gateway.operators.far_side import FarSide
 from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
@@ -70,9 +71,10 @@ def build_operator(
     clock: Clock,
     tracing: Tracing | None = None,
     tls: ssl.SSLContext | None = None,
+    game: FarSide | None = None,
 ) -> Operator:
     """An operator ready for calls; nothing is connected yet. With `tracing` it traces itself; `tls` is the context of
-    its TLS settings, if that has been made already.
+    its TLS settings, if that has been made already. `game` is told of its payments.
 
     Raises as `validate` does, and `OSError` for TLS files that cannot be loaded.
     """
@@ -88,9 +90,10 @@ def build_operator(
     )
     make_adapter = adapter(settings.adapter)
     if tracing is None:
-        return Operator(name, settings, make_adapter(adapter_settings, client), client, metrics, clock)
+        return Operator(name, settings, make_adapter(adapter_settings, client), client, metrics, clock, game)
     http = TracedHttp(client, tracing, sends_context=settings.trace_context)
-    return TracedOperator(name, settings, make_adapter(adapter_settings, http), client, metrics, clock, tracing=tracing)
+    adapter_on_http = make_adapter(adapter_settings, http)
+    return TracedOperator(name, settings, adapter_on_http, client, metrics, clock, game, tracing=tracing)
 
 
 def _entries() -> tuple[EntryPoint, ...]:

@@ -22,6 +22,10 @@ _CODES: Final = {
 refused again."""
 
 
+ERROR_OF_OUTCOME: Final = {outcome: code for outcome, (_, code) in _CODES.items()}
+"""What metrics and the access log call an outcome that is not `taken`."""
+
+
 def error_answer(outcome: PaymentOutcome, text: str) -> PaymentAnswer:
     """The wallet's error body for an outcome that is not `taken`: ``{"errorCode": 131, "errorDescription": "…"}``."""
     status, code = _CODES[outcome]

@@ -19,6 +19,7 @@ from gateway.operators.far_side import FarSide
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
 from gateway.operators.registry import build_operator
+from gateway.payments.game import build_game
 from gateway.records import Recipient
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.slices import in_slices
@@ -90,7 +91,9 @@ class ActiveOperators:
     def _build(self, name: str, settings: OperatorSettings, tls: ssl.SSLContext | OSError) -> Operator:
         if isinstance(tls, OSError):
             raise tls
-        return build_operator(name, settings, self._context.metrics, self._context.clock, self._tracing, tls)
+        metrics, clock = self._context.metrics, self._context.clock
+        game = build_game(name, settings, metrics, clock, self._tracing)
+        return build_operator(name, settings, metrics, clock, self._tracing, tls, game)
 
     async def discard(self, built: Mapping[str, Operator]) -> None:
         """Closes operators that were built and will not be used; active ones stay open."""

@@ -14,6 +14,7 @@ from gateway.http.operators_routing import OperatorsRouting
 from gateway.http.routing import RoutingTable
 from gateway.operators.operator import Operator
 from gateway.operators.registry import build_operator
+from gateway.payments.game import build_game
 from gateway.runtime.active_operators import error_text
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.listeners import ListenerTlsContexts
@@ -44,7 +45,8 @@ async def rehearse(settings: Settings) -> list[str]:
 def _build(settings: Settings, problems: list[str]) -> Iterator[tuple[str, Operator]]:
     for name, one in settings.operators.items():
         try:
-            yield name, build_operator(name, one, Metrics(), SystemClock())
+            game = build_game(name, one, Metrics(), SystemClock())
+            yield name, build_operator(name, one, Metrics(), SystemClock(), game=game)
         except (LookupError, ValidationError, OSError) as error:
             problems.append(f"operators.{name}: {error_text(error)}")
 

@@ -50,6 +50,7 @@ from gateway.telemetry.gauges import Reading
 from gateway.telemetry.memory_limit import memory_limit_bytes
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.context import Context
+from gateway.transfers.payments import Payments
 from gateway.transfers.rollback_reasons import RollbackReasons
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Runtime:
         )
         delivery_try = make_delivery_try(context, tracing)
         self._coordinator = make_coordinator(context, delivery_try, tracing)
+        self._payments = Payments(context)
         self._handlers = self._make_handlers(settings, tracing)
         self._operators = ActiveOperators(
             context, delivery_try, delivery_loops, self._supervisor, self._wait_calls_idle, tracing
@@ -110,7 +112,11 @@ class Runtime:
     def _make_handlers(self, settings: Settings, tracing: Tracing | None) -> Handlers:
         access = AccessLog(settings.log, self.instance)
         services = InboundServices(
-            journals=self._journals.open, coordinator=self._coordinator, metrics=self.metrics, clock=self.clock
+            journals=self._journals.open,
+            coordinator=self._coordinator,
+            payments=self._payments,
+            metrics=self.metrics,
+            clock=self.clock,
         )
         return Handlers(
             wallet=make_wallet_handler(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.simulation import acknowledgements, invariants, payers
+from tests.simulation import acknowledgements, invariants, paid, payers
 from tests.simulation.evidence import Evidence, Violation
 from tests.simulation.world import World
 
-INVARIANTS: Final = (*invariants.INVARIANTS, *payers.INVARIANTS, *acknowledgements.INVARIANTS)
+INVARIANTS: Final = (*invariants.INVARIANTS, *payers.INVARIANTS, *acknowledgements.INVARIANTS, *paid.INVARIANTS)
 
 STORIES: int = 3
 """How many transfers' stories are told of one seed."""

@@ -229,6 +229,32 @@ CANARIES: Final = (
         ),
     ),
     Canary(
+        "a payment is acknowledged before it is durable",
+        (
+            Edit(
+                "gateway.transfers.payments:Payments._receive",
+                "inserted = await self._context.journal(operator).insert(transfer)",
+                '__import__("asyncio").ensure_future(self._context.journal(operator).insert(transfer));'
+                " return PaymentOutcome.RECEIVED",
+            ),
+        ),
+    ),
+    Canary(
+        "a CONFIRMED that an operator was told is taken back",
+        (
+            Edit(
+                "gateway.transfers.final_state:_ended_at",
+                "transfer.state in FINAL",
+                "transfer.state in (*FINAL, State.HELD)",
+            ),
+            Edit(
+                "gateway.transfers.final_state:_state",
+                "transfer.state is State.CONFIRMED",
+                "transfer.state in (State.CONFIRMED, State.HELD)",
+            ),
+        ),
+    ),
+    Canary(
         "a hold is sent although its gateway was taken for dead",
         (Edit("gateway.transfers.holds:Holds._send", " or not is_ours", ""),),
     ),

@@ -19,6 +19,7 @@ from tests.simulation.protocols import NAMES_THE_AMOUNT, is_final_at_once
 from tests.simulation.world import World
 
 OK: Final = 200
+PAYMENT: Final = "payment"
 
 Key = tuple[str, str, str]
 """Operator, direction, id."""
@@ -42,9 +43,13 @@ class Evidence:
         self.sent: dict[Key, list[Sent]] = defaultdict(list)
         self.handled: dict[Key, list[Handled]] = defaultdict(list)
         self.versions: dict[Key, list[Version]] = defaultdict(list)
+        self.payment_versions: dict[Key, list[Version]] = defaultdict(list)
         self.asked: dict[Key, list[Asked]] = defaultdict(list)
         self.told: dict[Key, list[Told]] = defaultdict(list)
-        self.rows: dict[Key, dict[str, Any]] = {_key_of(row): row for row in world.database.rows()}
+        everything: dict[Key, dict[str, Any]] = {_key_of(row): row for row in world.database.rows()}
+        self.rows = {key: row for key, row in everything.items() if key[1] != PAYMENT}
+        self.payments: dict[Key, str] = {key: row["state"] for key, row in everything.items() if key[1] == PAYMENT}
+        """The states of payments; `rows` has the wallet's transfers."""
         self.reasons: dict[Key, list[dict[str, Any]]] = defaultdict(list)
         self.attempts: dict[Key, list[dict[str, Any]]] = defaultdict(list)
         self.holds: dict[Key, Hold] = {}
@@ -162,7 +167,8 @@ class Evidence:
             for hold in operator.ledger.holds.values():
                 self.holds[operator.name, hold.direction, hold.id] = hold
         for version in self.world.database.versions:
-            self.versions[version.key].append(version)
+            versions = self.payment_versions if version.direction == PAYMENT else self.versions
+            versions[version.key].append(version)
         for asked in self.world.asked:
             self.asked[asked.operator, asked.direction, asked.id].append(asked)
         for told in self.world.told:

@@ -32,6 +32,9 @@ from tests.simulation.plan import Pace
 from tests.simulation.processes import PROCESS, Process, SimulatedLoop
 from tests.support.virtual_time import VirtualClock
 
+OPERATORS: Final = 1
+"""The listener for operators; the first is the game's, the last the admin's."""
+
 OpenJournal = Callable[[str, Metrics, Clock], Journal]
 
 
@@ -105,9 +108,9 @@ class Gateway:
             self._samples = [sample for family in self.metrics.registry.collect() for sample in family.samples]
         return self._samples
 
-    def connect(self, transport: asyncio.BaseTransport) -> asyncio.Protocol:
-        """A connection from the game, made in this process."""
-        factory = self.listeners[0].factory
+    def connect(self, transport: asyncio.BaseTransport, listener: int = 0) -> asyncio.Protocol:
+        """A connection from the game (or from an operator: `OPERATORS`), made in this process."""
+        factory = self.listeners[listener].factory
         assert factory is not None
         protocol = factory()
         protocol.connection_made(transport)
@@ -134,6 +137,7 @@ def settings_of(operators: dict[str, Any], server: dict[str, Any], categories: l
         {
             "server": ServerSettings(port=0, **server),
             "admin": AdminSettings(port=0),
+            "operators_server": {"port": 0},
             "journal": JournalSettings(url="sqlite:///journal.db", keep=KEEP_S),
             "log": {"level": "error"},
             "operators": operators,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tests.simulation.database import Version
-from tests.simulation.evidence import Evidence, Violation
+from tests.simulation.evidence import PAYMENT, Evidence, Violation
 from tests.simulation.gateways import Gateway
 from tests.simulation.protocols import asks_once
 
@@ -22,6 +22,7 @@ ENDS: Final = {
     "confirmDeposit": "confirm",
     "rollbackWithdrawal": "rollback",
     "rollbackDeposit": "rollback",
+    "deliverPayment": "payment",
 }
 CALLS: Final = {
     ("hold", "withdraw"): "withdraw",
@@ -60,17 +61,24 @@ def _ended(evidence: Evidence) -> Counter[Labels]:
 
 def _delivered(evidence: Evidence) -> Counter[Labels]:
     return Counter(
-        (after.operator, DECISIONS[after.state]) for before, after in _ends(evidence) if before in DELIVERING
+        (after.operator, "payment" if after.direction == PAYMENT else DECISIONS[after.state])
+        for before, after in _ends(evidence)
+        if before in DELIVERING
     )
 
 
 def _ends(evidence: Evidence) -> Iterator[tuple[str, Version]]:
     """Each with the state that it came from, empty where there was no row before."""
-    for versions in evidence.versions.values():
+    for versions in _versions(evidence):
         states = ["", *(version.state for version in versions)]
         for before, after in zip(states, versions, strict=False):
             if before in {*DELIVERING, "sending", ""} and after.state in FINAL and after.by:
                 yield before, after
+
+
+def _versions(evidence: Evidence) -> Iterator[list[Version]]:
+    yield from evidence.versions.values()
+    yield from evidence.payment_versions.values()
 
 
 def _tried(evidence: Evidence) -> Counter[Labels]:
@@ -85,10 +93,7 @@ def _tried(evidence: Evidence) -> Counter[Labels]:
 
 def _parked(evidence: Evidence) -> Counter[Labels]:
     return Counter(
-        (version.operator,)
-        for versions in evidence.versions.values()
-        for version in versions
-        if version.state == "parked"
+        (version.operator,) for versions in _versions(evidence) for version in versions if version.state == "parked"
     )
 
 
@@ -146,6 +151,11 @@ def _tallies_true(evidence: Evidence) -> Iterator[Violation]:
     """The gauges of those that served to the end show what is unfinished."""
     unfinished = Counter(
         (row["operator"], row["direction"], row["state"]) for row in evidence.rows.values() if row["state"] not in FINAL
+    )
+    unfinished += Counter(
+        (operator, direction, state)
+        for (operator, direction, _), state in evidence.payments.items()
+        if state not in FINAL
     )
     for gateway in evidence.world.last:
         shown: Counter[Labels] = Counter()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from gateway.reasons import Source
-from gateway.records import Decision, Reason, State, Transfer
+from gateway.records import Decision, Direction, Reason, State, Transfer
 from gateway.sandbox.faults import Fault, FaultRule
 from gateway.sandbox.ledger import HoldState, Refusal
 from gateway.transfers import rules
@@ -16,6 +17,8 @@ from tests.simulation.games import CALLS, CURRENCY
 from tests.simulation.plan import WINDOW_S
 from tests.simulation.world import World, hiding
 from tests.support.virtual_time import EPOCH
+
+Way = Callable[[Transfer], Awaitable[None]]
 
 ENDS: Final = (
     WalletCall.CONFIRM_WITHDRAWAL,
@@ -58,14 +61,20 @@ class Person:
                 and transfer.state in rules.DECISION_OF_DELIVERY
                 and not rules.is_leased(transfer, self._now())
             ):
-                await self._dice.one_of((self._hasten, self._hasten, self._vouch, self._sleep))(transfer)
+                await self._dice.one_of(self._ways(transfer, self._hasten, self._hasten, self._vouch))(transfer)
 
     async def work(self) -> None:
         """Through all that is parked."""
         for row in self._world.database.rows("state = 'parked'"):
             transfer = await self._journal.find(self._world.key_of(row))
             assert transfer is not None
-            await self._dice.one_of((self._retry, self._vouch, self._remind, self._sleep))(transfer)
+            await self._dice.one_of(self._ways(transfer, self._retry, self._vouch, self._remind))(transfer)
+
+    def _ways(self, transfer: Transfer, send_again: Way, *others: Way) -> tuple[Way, ...]:
+        """What a person may do about it. The game has no books to look into, and asks for no payment by itself."""
+        if transfer.direction is Direction.PAYMENT:
+            return (send_again, self._sleep)
+        return (send_again, *others, self._sleep)
 
     async def _retry(self, transfer: Transfer) -> None:
         self._world.count("person retries")

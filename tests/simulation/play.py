@@ -8,6 +8,7 @@ from typing import Final
 from tests.simulation.dice import Dice
 from tests.simulation.gateways import simulated
 from tests.simulation.misfortunes import Misfortunes
+from tests.simulation.payments import DIRECTIONS
 from tests.simulation.person import Person, make_reasonable, make_stubborn
 from tests.simulation.plan import LONGEST_S, Plan, plan_of
 from tests.simulation.processes import SimulatedLoop
@@ -27,6 +28,14 @@ async def played(world: World) -> None:
     games = [
         asyncio.create_task(game.play(plan.purchases, plan.faults_s / (plan.purchases + 1))) for game in world.games
     ]
+    sides = [
+        asyncio.create_task(work)
+        for side in world.operators_sides.values()
+        for work in (
+            side.pay(plan.purchases, plan.faults_s / (plan.purchases + 1)),
+            side.ask(_ids(world), world.asking_pause_s),
+        )
+    ]
     await misfortunes.strike(plan.faults_s)
     world.calm()
     make_stubborn(world)
@@ -38,7 +47,15 @@ async def played(world: World) -> None:
     await person.work()
     await world.wait_idle(_until_s(plan) + SLACK_S)
     await asyncio.sleep(2 * plan.pace.beat_every_s + LONGEST_S)
+    world.over = True
+    await asyncio.gather(*sides)
     await world.end()
+
+
+def _ids(world: World) -> list[tuple[str, str]]:
+    """Those of all purchases that there may be."""
+    names = [f"{game.name}-{number}" for game in world.games for number in range(world.plan.purchases)]
+    return [(direction, id) for id in names for direction in DIRECTIONS]
 
 
 def _until_s(plan: Plan) -> float:

@@ -9,6 +9,8 @@ import json
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
+
 from gateway.clock import Clock
 from gateway.money import money
 from gateway.operators.registry import adapter, validate
@@ -24,9 +26,10 @@ from tests.simulation.dice import Dice
 from tests.simulation.disk import Disk
 from tests.simulation.door import GameWire, request_of
 from tests.simulation.games import CURRENCY, Asked, Game, Told
-from tests.simulation.gateways import Gateway, settings_of
+from tests.simulation.gateways import OPERATORS, Gateway, settings_of
 from tests.simulation.network import Network, Weather
 from tests.simulation.operators import SimulatedOperator
+from tests.simulation.payments import GAMES_PATH, GAMES_SECRET, SECRET, Answered, OperatorsSide, Shop
 from tests.simulation.plan import OperatorPlan, Plan
 from tests.simulation.processes import Process, SimulatedLoop
 from tests.simulation.protocols import opening_balances
@@ -38,6 +41,7 @@ STOPPING_S: Final = 20.0
 """How long a gateway may take to stop."""
 PASSWORD: Final = "password-of-the-game"
 CATEGORIES: Final = [{"name": "changed_mind", "match": "changed their mind"}]
+_PATHS: Final = {"payment": "pay/quantum"}
 UNFINISHED: Final = "state IN ('sending', 'confirming', 'rolling_back')"
 
 
@@ -53,6 +57,8 @@ class World:
         self.held_outside: set[tuple[str, str, str]] = set()
         self.mishaps: dict[str, int] = {}
         self.faulty = True
+        self.over = False
+        """Whether nobody asks anything any more."""
         self.problems: list[str] = []
         self.network = Network(Dice(plan.seed, "network"))
         loop.network = self.network
@@ -60,6 +66,13 @@ class World:
         self.database = Database(self.disk, loop.time)
         self.outside = contextvars.Context()
         self.operators = {one.name: self._operator(number) for number, one in enumerate(plan.operators)}
+        self.shops = {one.name: self._shop(number) for number, one in enumerate(plan.operators)}
+        self.operators_sides = {
+            name: OperatorsSide(name, self, Dice(plan.seed, f"callbacks of {name}"), loop.time)
+            for name in self.operators
+        }
+        self.answered: list[Answered] = []
+        """What operators were answered at their own listener."""
         self.gateways: list[Gateway] = []
         self.retired: list[Gateway] = []
         self.slept_on: dict[Key, tuple[Process, float]] = {}
@@ -87,6 +100,14 @@ class World:
         operator.suffer(one.faults, [*hiding(one), *refusing(one)])
         self.network.hosts[_address(number)] = operator
         return operator
+
+    def _shop(self, number: int) -> Shop:
+        one = self.plan.operators[number]
+        dice = Dice(self.plan.seed, f"shop of {one.name}")
+        shop = Shop(one.name, dice, self.loop.time, self.database.durable_state)
+        shop.weather, shop.fails = one.weather, dice.one_of((0.0, 0.2, 0.6))
+        self.network.hosts[_games_address(number)] = shop
+        return shop
 
     def _game(self, number: int) -> Game:
         operator = self.plan.operators[number % len(self.plan.operators)].name
@@ -130,6 +151,8 @@ class World:
                 "settings": settings,
                 "credentials": [{"username": one.name, "password": PASSWORD}],
                 "delivery": self.plan.delivery,
+                "inbound": {"credentials": [{"username": one.name, "password": PASSWORD}]},
+                "payment": _payment(number, one),
                 **one.settings,
                 **({"max_answer": 200_000 + version} if version else {}),
             }
@@ -213,12 +236,12 @@ class World:
         self._wires.setdefault(gateway.name, []).append(wire)
         self.loop.call_soon(self._connect, gateway, wire, request, context=gateway.process.context.copy())
 
-    def _connect(self, gateway: Gateway, wire: GameWire, request: bytes) -> None:
+    def _connect(self, gateway: Gateway, wire: GameWire, request: bytes, listener: int = 0) -> None:
         """Runs in the gateway."""
         if not gateway.accepts:
             wire.cut()
             return
-        wire.protocol = gateway.connect(wire)
+        wire.protocol = gateway.connect(wire, listener)
         wire.protocol.data_received(request)
 
     def _answered(
@@ -241,6 +264,45 @@ class World:
             if told is not None:
                 told.heard = True
             heard.set_result(told)
+
+    # Between an operator and the gateways.
+
+    async def call_as_operator(self, call: str, operator: str, direction: str, id: str, body: bytes) -> Answered | None:
+        heard: asyncio.Future[Answered | None] = self.loop.create_future()
+        if not self.network.strikes(self.weather.lost, "operator's request lost"):
+            path = f"/operators/{operator}/{_PATHS.get(call, f'payment/{call}')}"
+            request = request_of(path, basic_auth(operator, PASSWORD), body)
+            asked = Answered(call, operator, direction, id, 0.0, 0.0, 0, {}, None)
+            self.network.outside(self.network.takes_s(self.weather), self._deliver_operators, asked, request, heard)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await asyncio.shield(heard)
+        except TimeoutError:
+            return None
+
+    def _deliver_operators(self, asked: Answered, request: bytes, heard: asyncio.Future[Answered | None]) -> None:
+        ready = [one for one in self.gateways if one.accepts]
+        if not ready:
+            return
+        gateway = self._dice.one_of(ready)
+        asked = msgspec.structs.replace(asked, reached_at=self.loop.time())
+        wire = GameWire(lambda answer: self._answered_operator(asked, answer, heard))
+        self._wires.setdefault(gateway.name, []).append(wire)
+        self.loop.call_soon(self._connect, gateway, wire, request, OPERATORS, context=gateway.process.context.copy())
+
+    def _answered_operator(
+        self, asked: Answered, answer: tuple[int, bytes] | None, heard: asyncio.Future[Answered | None]
+    ) -> None:
+        if answer is None:
+            return
+        status, body = answer
+        durable = self.database.durable_state(asked.operator, asked.direction, asked.id)
+        content = json.loads(body, parse_float=Decimal, parse_int=Decimal)
+        told = msgspec.structs.replace(asked, at=self.loop.time(), status=status, content=content, durable=durable)
+        self.answered.append(told)
+        self.tell("answers", asked.operator, asked.call, asked.id, status, content.get("state", ""))
+        if not self.network.strikes(self.weather.lost, "answer to the operator lost"):
+            self.network.outside(self.network.takes_s(self.weather), _hear_once, told, heard)
 
     def has_one_session(self, operator: str) -> bool:
         return protocols.has_one_session(self.operators[operator].protocol)
@@ -297,6 +359,7 @@ class World:
             operator = self.operators[one.name]
             operator.weather = Weather()
             operator.suffer({}, hiding(one))
+            self.shops[one.name].weather, self.shops[one.name].fails = Weather(), 0.0
         self.journal_mishaps.lost_before = self.journal_mishaps.lost_after = self.journal_mishaps.slow = 0.0
         self.disk.full = self.disk.failing = False
         for journal in self.journals:
@@ -340,6 +403,12 @@ class World:
         """How often a gateway lost its journal."""
         return sum(journal.losses for journal in self.journals)
 
+    def asking_pause_s(self) -> float:
+        """How long operators wait at most before they ask again; 0: they ask no more."""
+        if self.over:
+            return 0.0
+        return 2.0 if self.faulty else 20 * self.plan.pace.beat_every_s
+
     def tell(self, *what: object) -> None:
         self.story.append(f"{self.loop.time():.6f} {' '.join(map(str, what))}")
 
@@ -363,6 +432,28 @@ def refusing(one: OperatorPlan) -> list[FaultRule]:
 
 def _address(number: int) -> str:
     return f"10.0.0.{number + 1}"
+
+
+def _games_address(number: int) -> str:
+    return f"10.0.1.{number + 1}"
+
+
+def _payment(number: int, one: OperatorPlan) -> dict[str, Any]:
+    shared = ("timeout", "breaker", "limits", "connections")
+    return {
+        "settings": {"secrets": [SECRET]},
+        "currency": "EUR",
+        "game": {
+            "url": f"http://{_games_address(number)}{GAMES_PATH}",
+            "secret": GAMES_SECRET,
+            **{name: one.settings[name] for name in shared},
+        },
+    }
+
+
+def _hear_once(told: Answered, heard: asyncio.Future[Answered | None]) -> None:
+    if not heard.done():
+        heard.set_result(told)
 
 
 def _copied(asked: Asked, copy: int) -> Asked:

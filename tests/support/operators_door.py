@@ -113,6 +113,7 @@ async def operators_door(
     services = InboundServices(
         journals={"default": journal},
         coordinator=cast("Any", ScriptedCoordinator()),
+        payments=cast("Any", None),
         metrics=metrics,
         clock=SystemClock(),
     )

@@ -9,19 +9,26 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.demo.around import LaunchResult, PaymentResult
 from gateway.demo.audit import NOT_SENT, Audit, Evidence, audit
+from gateway.demo.audit_around import Around
 from gateway.demo.game import PurchaseResult
-from gateway.demo.operators import OPENED_WITH
+from gateway.demo.operators import GAME_CLIENT, OPENED_WITH, token
 from gateway.demo.plan import Purchase
 from gateway.money import money
 from gateway.reasons import Source
 from gateway.records import Decision, Direction, Key, KeyedReason, Reason, Session, State, Transfer
 from gateway.sandbox.faults import Fault
 from gateway.sandbox.ledger import Ledger, Seen
+from gateway.sandbox.payment_system import PaidOrder, Trick
 from gateway.sandbox.stores import MemoryStore
 
 AMOUNT = money("12.34", "XAG")
 OPERATOR = "acme"
+
+
+def key(id: str) -> Key:
+    return Key(OPERATOR, Direction.WITHDRAW, id)
 
 
 class Stage:
@@ -33,6 +40,7 @@ class Stage:
         self.transfers: dict[Key, Transfer] = {}
         self.played = [played("bought", held=True), played("failed", held=False)]
         self.reasons = [rolled_back_because("failed")]
+        self.around = around()
         for id, state in (("bought", State.CONFIRMED), ("failed", State.ROLLED_BACK)):
             self.transfers[key(id)] = transfer(id, state)
             self.saw("withdraw", id, Fault.HANG_AFTER if id == "failed" else "")
@@ -56,6 +64,7 @@ class Stage:
             transfers=self.transfers,
             reasons=self.reasons,
             balances={(OPERATOR, "player-1"): self.told},
+            around=self.around,
         )
         return audit(evidence)
 
@@ -63,8 +72,47 @@ class Stage:
         return [failure for check in self.audited().checks for failure in check.failures]
 
 
-def key(id: str) -> Key:
-    return Key(OPERATOR, Direction.WITHDRAW, id)
+def around(**changes: Any) -> Around:
+    """A launch, and an order that was paid, acknowledged and told."""
+    order = PaidOrder(id="order", player_id="player-1", product_id="gems", price="1", paid_at=0.0)
+    paid = Key(OPERATOR, Direction.PAYMENT, "order")
+    ours: dict[str, Any] = {
+        "launches": [LaunchResult(OPERATOR, 1, f"{GAME_CLIENT.partition('?')[0]}?token={token(1)}", same_again=True)],
+        "payments": [PaymentResult(OPERATOR, order, (200,))],
+        "paid": {paid: msgspec.structs.replace(transfer("order", State.CONFIRMED), direction=Direction.PAYMENT)},
+        "notices": {"order": [b"told"]},
+        "goods": {"order": 1},
+        "final_states": {key("bought"): "CONFIRMED", key("failed"): "ROLLED_BACK"},
+    }
+    return Around(**(ours | changes))
+
+
+def an_order(trick: Trick) -> PaidOrder:
+    return PaidOrder(id="order", player_id="player-1", product_id="gems", price="1", paid_at=0.0, trick=trick)
+
+
+@pytest.mark.parametrize(
+    "changes, failure",
+    [
+        ({"launches": [LaunchResult(OPERATOR, 1, "https://evil.example/?token=x", same_again=True)]}, "does not lead"),
+        (
+            {"launches": [LaunchResult(OPERATOR, 1, f"https://game.example/play?token={token(1)}", same_again=False)]},
+            "a repeat led elsewhere",
+        ),
+        ({"payments": [PaymentResult(OPERATOR, an_order(Trick.TWICE), (200, 500))]}, "answered [200, 500]"),
+        ({"payments": [PaymentResult(OPERATOR, an_order(Trick.OTHER_PRICE), (200, 200))]}, "answered [200, 200]"),
+        ({"payments": [PaymentResult(OPERATOR, an_order(Trick.FORGED), (401,))]}, "nobody has paid"),
+        ({"paid": {}}, "handed out goods"),
+        ({"goods": {"order": 2}}, "handed out goods 2 times"),
+        ({"notices": {"order": [b"told", b"told otherwise"]}}, "in 2 ways"),
+        ({"final_states": {key("bought"): "ROLLED_BACK"}}, "was told ROLLED_BACK"),
+    ],
+)
+def test_what_went_wrong_around_the_wallet_is_found(changes: dict[str, Any], failure: str) -> None:
+    stage = Stage()
+    stage.around = around(**changes)
+    (found,) = stage.failures()
+    assert failure in found
 
 
 def played(id: str, *, held: bool) -> PurchaseResult:
@@ -105,7 +153,7 @@ def rolled_back_because(id: str) -> KeyedReason:
 def test_what_is_right_passes_and_is_counted() -> None:
     audited = Stage().audited()
     rows = {row.fault: row for row in audited.rows}
-    assert [check.failures for check in audited.checks] == [[]] * 7
+    assert [check.failures for check in audited.checks] == [[]] * 10
     assert audited.agrees
     assert (rows[""].confirmed, rows[Fault.HANG_AFTER].rolled_back_by_gateway) == (1, 1)
     assert (rows[Fault.HALF].ended, rows[Fault.HALF].delivered) == (1, 1)
