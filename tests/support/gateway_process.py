@@ -49,6 +49,8 @@ class GatewayProcess:
         self.log_file = folder / "gateway.log"
         self.env = dict(env or {})
         self.wallet_url = ""
+        self.operators_url = ""
+        """Empty where there is no listener for operators."""
         self.admin_url = ""
         self._folder = folder
         self._command = command
@@ -88,7 +90,8 @@ class GatewayProcess:
             words = (await self._process.stdout.readline()).decode().replace(",", "").split()
         if not words:
             raise DiedAtStart(await self.ended(), self.log)
-        self.wallet_url, self.admin_url = (word for word in words if word.startswith("http"))
+        self.wallet_url, *operators, self.admin_url = (word for word in words if word.startswith("http"))
+        self.operators_url = "".join(operators)
 
     def open_log(self) -> IO[bytes]:
         """Where its standard error goes."""

@@ -8,12 +8,17 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+import aiohttp
+
+from gateway.demo.shop import SECRET, Shop
 from gateway.journal.interface import TransferFilter
 from gateway.records import CLAIMABLE, Decision, Direction, Key, State, Timeline
 from gateway.sandbox.faults import Fault, FaultRule
+from gateway.sandbox.payment_system import PaidOrder, callbacks
 from gateway.wire.calls import WalletCall
 from tests.support.auditing import Evidence, gathered, timelines
 from tests.support.far_operators import KINDS, FarOperators
@@ -29,6 +34,11 @@ PLAYED: Final = ("acme", "hub", "oblivion")
 STRICT: Final = "strict"
 """An operator whose deliveries are given up at once; the game finishes there what it has begun."""
 
+PAYS: Final = "acme"
+"""The operator that has payments."""
+
+PAYMENT_SECRET: Final = "the payment system's"
+PAYMENT: Final = Direction.PAYMENT
 FINISH_S: Final = 60.0
 KEEP: Final = "3d"
 """Longer than the game may name what is finished: no gateway takes less."""
@@ -56,6 +66,7 @@ class Stage:
         folder: Path,
         store: SqliteFile | PostgresSchema,
         operators: FarOperators,
+        shop: Shop,
         chance: random.Random,
         operator_timeout_ms: int,
     ) -> None:
@@ -63,6 +74,9 @@ class Stage:
         self.operators = operators
         self.chance = chance
         self.outside: set[Key] = set()
+        self.shop = shop
+        self.paid: dict[str, bool] = {}
+        """Orders whose payment system called back, and whether that was acknowledged."""
         self._reloads = 0
         self._timeout_ms = operator_timeout_ms
         self.gateway = GatewayProcess(self._configuration(), folder)
@@ -73,6 +87,33 @@ class Stage:
         """A few purchases at once, each by a player who has just come."""
         played = [self.game.any_purchase(PLAYED) for _ in range(WAVE)]
         await asyncio.gather(*(self._come_and_play(purchase) for purchase in played))
+
+    async def pay(self) -> None:
+        """A payment system calls back, once."""
+        order = PaidOrder(
+            id=f"paid-{len(self.paid)}", player_id="payer", product_id="gems", price="4.990", paid_at=time.time()
+        )
+        self.paid[order.id] = False
+        ((body,),) = callbacks(order, PAYMENT_SECRET)
+        url = f"{self.gateway.operators_url}/operators/{PAYS}/pay/quantum"
+        with suppress(aiohttp.ClientError, OSError):
+            async with aiohttp.request("POST", url, data=body) as answer:
+                self.paid[order.id] = answer.status == HTTPStatus.OK
+
+    async def payment_problems(self) -> list[str]:
+        """What is wrong with payments, once nothing moves any more."""
+        async with looked_into(self.store) as journal:
+            rows = {key.id: each for key, each in (await timelines(journal)).items() if key.direction is PAYMENT}
+        problems = [
+            f"{order} was told in several ways" for order, told in self.shop.notices.items() if len(set(told)) > 1
+        ]
+        for order, acknowledged in self.paid.items():
+            row, goods = rows.get(order), self.shop.goods[order]
+            if row is None and (acknowledged or goods):
+                problems.append(f"{order} is not in the journal; acknowledged: {acknowledged}, goods: {goods}")
+            elif row is not None and (row.transfer.state is not State.CONFIRMED or goods != 1):
+                problems.append(f"{order} is {row.transfer.state}, the game handed out goods {goods} times")
+        return problems
 
     async def tell(self, sign: signal.Signals) -> None:
         """Sends the gateway a signal, if it still lives."""
@@ -111,6 +152,8 @@ class Stage:
         """Keeps what the journal says now, since the gateway is about to forget some of it."""
         async with looked_into(self.store) as journal:
             for key, timeline in (await timelines(journal)).items():
+                if key.direction is PAYMENT:
+                    continue
                 known = self._rows.get(key)
                 if known is None:
                     self._rows[key] = timeline
@@ -152,7 +195,11 @@ class Stage:
             name: operator.settings(**common, **({"delivery": GIVING_UP} if name == STRICT else {}))
             for name, operator in self.operators.items()
         }
+        game = {"url": self.shop.url, "secret": SECRET}
+        payment = {"settings": {"secrets": [PAYMENT_SECRET]}, "currency": "EUR", "game": game}
+        operators[PAYS] |= {"inbound": {}, "payment": payment}
         return {
+            "operators_server": {"host": "127.0.0.1", "port": 0},
             "server": {"request_timeout": "3s", "stop_timeout": "3s"},
             "journal": {"url": self.store.url, "statement_timeout": f"{STATEMENT_TIMEOUT_S}s", **journal},
             "delivery": DELIVERY,
@@ -176,6 +223,17 @@ def _fullness(timeline: Timeline) -> tuple[int, int]:
 
 
 @asynccontextmanager
+async def open_shop() -> AsyncIterator[Shop]:
+    """A game that is told of payments, and does not always acknowledge at once."""
+    shop = Shop()
+    await shop.open()
+    try:
+        yield shop
+    finally:
+        await shop.close()
+
+
+@asynccontextmanager
 async def staged(
     folder: Path,
     store: SqliteFile | PostgresSchema,
@@ -186,8 +244,8 @@ async def staged(
     kinds = {**KINDS, STRICT: KINDS["acme"]}
     await store.prepare()
     try:
-        async with FarOperators(folder, chance, kinds) as operators:
-            stage = Stage(folder, store, operators, chance, operator_timeout_ms)
+        async with FarOperators(folder, chance, kinds) as operators, open_shop() as shop:
+            stage = Stage(folder, store, operators, shop, chance, operator_timeout_ms)
             stage.restore()
             try:
                 yield stage

@@ -69,6 +69,7 @@ async def run_chain(store: str, crashes: Sequence[Crash], folder: Path, seed: in
             await _crash(stage, crash)
         await stage.gateway.start()
         problems = await stage.finished()
+        problems += await stage.payment_problems()
         evidence = await stage.evidence()
         found = violations(evidence)
         told = [key for key in sorted(evidence.keys) if any(" ".join(key) in each for each in found)]

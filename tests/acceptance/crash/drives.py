@@ -72,6 +72,12 @@ async def note(stage: Stage) -> None:
         await asyncio.gather(*(stage.game.end(purchase, Decision.ROLLBACK, reason) for reason in reasons))
 
 
+async def pay(stage: Stage) -> None:
+    """Payments, while others play."""
+    while stage.gateway.running:
+        await asyncio.gather(stage.pay(), stage.pay(), stage.wave())
+
+
 async def trip(stage: Stage) -> None:
     """Ends while the breaker is open."""
     while stage.gateway.running:
@@ -151,6 +157,10 @@ WAYS: Final = {
     "end.adopted": Way(adopt, reach=4),
     "end.joined": Way(join, reach=4),
     "end.noted": Way(note, reach=40),
+    "payment.received": Way(pay, reach=4),
+    "payment.recorded": Way(pay, reach=4),
+    "payment.sent": Way(pay, reach=4),
+    "payment.acknowledged": Way(pay, reach=3),
     "delivery.claimed": Way(play, reach=6),
     "delivery.recovered": Way(recover, after="hold.durable"),
     "delivery.postponed": Way(trip, reach=3),
