@@ -86,7 +86,7 @@ def test_a_transfer_whose_hold_was_never_seen_has_no_amount() -> None:
     assert told(State.ROLLING_BACK, amount=None, adopted=True).amount is None
 
 
-@pytest.mark.parametrize("state", TRANSITIONS[State.ROLLED_BACK] | {State.PARKED, State.ROLLED_BACK})
+@pytest.mark.parametrize("state", sorted(TRANSITIONS[State.ROLLED_BACK] | {State.PARKED, State.ROLLED_BACK}))
 def test_what_was_told_as_rolled_back_stays_so_while_it_is_rolled_back_again(state: State) -> None:
     before = told(State.ROLLED_BACK, changed_at=1025.0)
     wants = Decision.ROLLBACK if state is State.PARKED else None
