@@ -65,7 +65,7 @@ def test_it_proves_that_ledger_and_journal_agree_and_leaves_its_files(tmp_path: 
     kept = tmp_path / "kept"
     status, printed = mm_gateway("demo", *ADAPTERS, "--purchases", str(PURCHASES), "--keep", str(kept))
     assert (status, printed.splitlines()[-1]) == (0, LAST_LINE), printed
-    assert printed.count("✓") == 7
+    assert printed.count("✓") == 10
     assert printed.count("kill -9: the gateway is dead") == 1
     assert "✗" not in printed
     assert "ended with status 0" in printed
