@@ -157,7 +157,7 @@ def test_a_hundredth_that_operators_take_behind_the_gateways_back_is_found(tmp_p
     assert status == 1, printed
     assert "hub88 withdraw stolen: the journal has nothing, the ledger held 0.01 XAG of player-1" in printed
     assert printed.count("✗") == 2
-    assert printed.splitlines()[-1].endswith("2 of 7 checks FAILED")
+    assert printed.splitlines()[-1].endswith("2 of 10 checks FAILED")
     (kept,) = tmp_path.iterdir()
     assert str(kept / "gateway.yaml") in printed, "the files are there to be looked at"
 
