@@ -157,10 +157,6 @@ class Transfer(msgspec.Struct, frozen=True, kw_only=True):
     window_over: bool = False
 
     @property
-    def recipient(self) -> Recipient:
-        return Recipient.GAME if self.direction is Direction.PAYMENT else Recipient.OPERATOR
-
-    @property
     def key(self) -> Key:
         return Key(self.operator, self.direction, self.id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections import Counter
 from typing import Any, Final
 
@@ -18,9 +19,10 @@ REFUSED_FIRST: Final = 3
 
 class Shop:
     """Takes notices of payments at `url`. `notices` has their bodies, by order, as they came; `goods` counts how often
-    goods were handed out for an order."""
+    goods were handed out for an order. With `tls` it serves HTTPS."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.notices: dict[str, list[bytes]] = {}
         self.goods: Counter[str] = Counter()
         self._runner: web.ServerRunner | None = None
@@ -30,7 +32,7 @@ class Shop:
         """Accepts connections from now on."""
         self._runner = web.ServerRunner(web.Server(self._take))
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, 0)
+        site = web.TCPSite(self._runner, HOST, 0, ssl_context=self._tls)
         await site.start()
         self.url = f"{site.name.rsplit(':', 1)[0]}:{self._runner.addresses[0][1]}{PATH}"
 

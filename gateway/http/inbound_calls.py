@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
+
 from gateway.http.inbound import (
     Handle,
     InboundHandler,
@@ -26,6 +28,8 @@ from gateway.transfers.final_state import final_state
 from gateway.wire import replies
 from gateway.wire.calls import InboundCall
 from gateway.wire.requests import QueryRequest, read
+
+log = structlog.get_logger(__name__)
 
 _UNREADABLE: Final = "what became of the transfer cannot be read now; ask again"
 
@@ -80,6 +84,9 @@ def _has_signed(operator: Operator, request: InboundRequest, callback: PaymentCa
     except RefusedAfterSignature:
         return True
     except PaymentRefused:
+        return False
+    except Exception:  # a format that fails must not keep other operators' payments away
+        log.exception("a payment format failed", operator=operator.name)
         return False
     return True
 

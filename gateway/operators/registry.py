@@ -17,7 +17,7 @@ from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
 from gateway.operators.traced import TracedHttp, TracedOperator
 from gateway.plugins import PluginKind, PluginUnavailable, names_of
-from gateway.settings import OperatorSettings
+from gateway.settings import GameSettings, OperatorSettings
 from gateway.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -79,7 +79,21 @@ def build_operator(
     Raises as `validate` does, and `OSError` for TLS files that cannot be loaded.
     """
     adapter_settings = validate(settings.adapter, settings.settings)
-    client = HttpClient(
+    client = build_client(settings, clock, tls)
+    make_adapter = adapter(settings.adapter)
+    if tracing is None:
+        return Operator(name, settings, make_adapter(adapter_settings, client), client, metrics, clock, game)
+    http = TracedHttp(client, tracing, sends_context=settings.trace_context)
+    adapter_on_http = make_adapter(adapter_settings, http)
+    return TracedOperator(name, settings, adapter_on_http, client, metrics, clock, game, tracing=tracing)
+
+
+def build_client(
+    settings: OperatorSettings | GameSettings, clock: Clock, tls: ssl.SSLContext | None = None
+) -> HttpClient:
+    """The client of one far side; `tls` is the context of its TLS settings, if that has been made already. Raises
+    `OSError` for TLS files that cannot be loaded."""
+    return HttpClient(
         timeout_s=settings.timeout,
         connect_timeout_s=settings.connections.connect_timeout,
         idle_s=settings.connections.idle,
@@ -88,12 +102,6 @@ def build_operator(
         tls=tls or tls_context(settings.tls.ca_file, settings.tls.cert_file, settings.tls.key_file),
         clock=clock.now,
     )
-    make_adapter = adapter(settings.adapter)
-    if tracing is None:
-        return Operator(name, settings, make_adapter(adapter_settings, client), client, metrics, clock, game)
-    http = TracedHttp(client, tracing, sends_context=settings.trace_context)
-    adapter_on_http = make_adapter(adapter_settings, http)
-    return TracedOperator(name, settings, adapter_on_http, client, metrics, clock, game, tracing=tracing)
 
 
 def _entries() -> tuple[EntryPoint, ...]:

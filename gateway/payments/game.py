@@ -17,9 +17,9 @@ from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import OperatorError, RetryLater, Unmapped
 from gateway.operators.far_side import FarSide, Terms, retry_after_s
 from gateway.operators.http_client.client import HttpClient
-from gateway.operators.http_client.tls import tls_context
 from gateway.operators.http_client.wire_use import WireUse
 from gateway.operators.outcome import Outcome, verdict_of
+from gateway.operators.registry import build_client
 from gateway.operators.safe_text import excerpt_of
 from gateway.operators.traced import TracedHttp
 from gateway.payments.registry import build_format
@@ -87,7 +87,6 @@ class GameFarSide(FarSide):
             at=at,
             took_s=self._clock.monotonic() - begun,
             text="" if failure is None else failure.text,
-            unwritten=isinstance(failure, OperatorError) and not use.written,
             retry_after_s=retry_after_s(failure) if isinstance(failure, RetryLater) else None,
         )
 
@@ -125,16 +124,7 @@ def build_game(
     """
     if settings.payment is None:
         return None
-    game = settings.payment.game
-    client = HttpClient(
-        timeout_s=game.timeout,
-        connect_timeout_s=game.connections.connect_timeout,
-        idle_s=game.connections.idle,
-        max_age_s=game.connections.max_age,
-        max_answer=game.max_answer,
-        tls=tls or tls_context(game.tls.ca_file, game.tls.cert_file, game.tls.key_file),
-        clock=clock.now,
-    )
+    client = build_client(settings.payment.game, clock, tls)
     # The game is asked by the vendor's contract, which knows no further header.
     http = client if tracing is None else TracedHttp(client, tracing, sends_context=False)
     return GameFarSide(name, settings, http, client, metrics, clock)

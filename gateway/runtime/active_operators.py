@@ -10,7 +10,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -19,12 +19,12 @@ from gateway.operators.far_side import FarSide
 from gateway.operators.http_client.tls import tls_context
 from gateway.operators.operator import Operator
 from gateway.operators.registry import build_operator
-from gateway.payments.game import build_game
+from gateway.payments.game import GameFarSide, build_game
 from gateway.records import Recipient
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.slices import in_slices
 from gateway.runtime.supervisor import Supervisor
-from gateway.settings import OperatorSettings
+from gateway.settings import OperatorSettings, OperatorTls
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.objectives import objectives_of
 from gateway.transfers.context import Context
@@ -88,12 +88,12 @@ class ActiveOperators:
             raise ConfigurationUnusable(problems)
         return built
 
-    def _build(self, name: str, settings: OperatorSettings, tls: ssl.SSLContext | OSError) -> Operator:
+    def _build(self, name: str, settings: OperatorSettings, tls: _TlsContexts | OSError) -> Operator:
         if isinstance(tls, OSError):
             raise tls
         metrics, clock = self._context.metrics, self._context.clock
-        game = build_game(name, settings, metrics, clock, self._tracing)
-        return build_operator(name, settings, metrics, clock, self._tracing, tls, game)
+        game = build_game(name, settings, metrics, clock, self._tracing, tls.game)
+        return build_operator(name, settings, metrics, clock, self._tracing, tls.operator, game)
 
     async def discard(self, built: Mapping[str, Operator]) -> None:
         """Closes operators that were built and will not be used; active ones stay open."""
@@ -175,9 +175,11 @@ class ActiveOperators:
         """Whether these settings would build the active operator once more."""
         # Where files are named, it is always built again: their contents may have changed under the same names.
         operator = self.operators.get(name)
-        if operator is None or operator.settings != settings or settings.tls != type(settings.tls)():
+        if operator is None or operator.settings != settings:
             return False
-        return not _names_a_file(operator.adapter.settings)
+        game = operator.game
+        of_format = game.format.settings if isinstance(game, GameFarSide) else None
+        return not any(map(_names_a_file, (settings, operator.adapter.settings, of_format)))
 
     def _new_ones(self, built: Mapping[str, Operator]) -> list[Operator]:
         return [operator for name, operator in built.items() if self.operators.get(name) is not operator]
@@ -198,19 +200,31 @@ class ActiveOperators:
             log.info("operator closed after a reload", operator=operator.name)
 
 
-def _load_tls(settings: Mapping[str, OperatorSettings]) -> dict[str, ssl.SSLContext | OSError]:
-    """The TLS context of each operator, or why there is none."""
-    contexts: dict[str, ssl.SSLContext | OSError] = {}
+class _TlsContexts(NamedTuple):
+    """Towards an operator, and towards the game where it is told of that operator's payments."""
+
+    operator: ssl.SSLContext
+    game: ssl.SSLContext | None = None
+
+
+def _load_tls(settings: Mapping[str, OperatorSettings]) -> dict[str, _TlsContexts | OSError]:
+    """The TLS contexts of each operator, or why there are none."""
+    contexts: dict[str, _TlsContexts | OSError] = {}
     for name, one in settings.items():
         try:
-            contexts[name] = tls_context(one.tls.ca_file, one.tls.cert_file, one.tls.key_file)
+            game = None if one.payment is None else _context_of(one.payment.game.tls)
+            contexts[name] = _TlsContexts(_context_of(one.tls), game)
         except OSError as error:
             contexts[name] = error
     return contexts
 
 
+def _context_of(tls: OperatorTls) -> ssl.SSLContext:
+    return tls_context(tls.ca_file, tls.cert_file, tls.key_file)
+
+
 def _names_a_file(settings: object) -> bool:
-    """Whether an adapter's settings name a file anywhere."""
+    """Whether these settings name a file anywhere."""
     if isinstance(settings, BaseModel):
         return any(map(_names_a_file, settings.__dict__.values()))
     if isinstance(settings, Mapping):

@@ -1,4 +1,4 @@
-"""When the certificates in use end, for the metrics: of the listeners, and those shown to operators."""
+"""When the certificates in use end, for the metrics: of the listeners, and those shown to operators and to the game."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ def _files(settings: Settings) -> Iterator[tuple[str, Path]]:
     for name, operator in settings.operators.items():
         if operator.tls.cert_file is not None:
             yield f"operators.{name}", operator.tls.cert_file
+        if operator.payment is not None and operator.payment.game.tls.cert_file is not None:
+            yield f"operators.{name}.payment.game", operator.payment.game.tls.cert_file
 
 
 def _ends_at(path: Path) -> float | None:

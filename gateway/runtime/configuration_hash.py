@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
 
 from gateway.operators.operator import Operator
+from gateway.payments.game import GameFarSide
 from gateway.settings import JournalSettings, Settings
 
 HASH_LENGTH = 12
+
+_OF_PLUGINS: Final[Any] = {"settings": True, "payment": {"settings"}}
 
 
 def configuration_hash(settings: Settings, operators: Mapping[str, Operator]) -> str:
@@ -18,12 +24,19 @@ def configuration_hash(settings: Settings, operators: Mapping[str, Operator]) ->
         exclude={"operators": True, "journal": {"url"}, "journals": {"__all__": {"url"}}}
     )
     # Operator by operator: a thousand in one call would keep the event loop's thread waiting for as long.
-    ours = (f"{name}={one.model_dump_json(exclude={'settings'})}" for name, one in settings.operators.items())
-    # An adapter's settings are plain texts in `Settings`; the adapter's own model knows which of them are secret.
-    adapters = (f"{name}={operator.adapter.settings.model_dump_json()}" for name, operator in operators.items())
+    ours = (f"{name}={one.model_dump_json(exclude=_OF_PLUGINS)}" for name, one in settings.operators.items())
+    # A plugin's settings are plain texts in `Settings`; the plugin's own model knows which of them are secret.
+    plugins = (f"{name}={one.model_dump_json()}" for name, operator in operators.items() for one in _plugins(operator))
     journals = (f"{name}={_place_of(journal)}" for name, journal in settings.every_journal.items())
-    text = "\n".join((general, *sorted(ours), *sorted(adapters), *sorted(journals)))
+    text = "\n".join((general, *sorted(ours), *sorted(plugins), *sorted(journals)))
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def _plugins(operator: Operator) -> Iterator[BaseModel]:
+    """The settings of its adapter, and of its payment format if it has one."""
+    yield operator.adapter.settings
+    if isinstance(operator.game, GameFarSide):
+        yield operator.game.format.settings
 
 
 def _place_of(journal: JournalSettings) -> str:

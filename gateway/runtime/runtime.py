@@ -36,6 +36,7 @@ from gateway.http.routing import RoutingTable
 from gateway.operators.http_client.tls import read_authorities_again
 from gateway.operators.operator import Operator
 from gateway.reasons import Categories, Category
+from gateway.records import Direction
 from gateway.runtime.active_operators import ActiveOperators, DeliveryLoops
 from gateway.runtime.certificates import certificate_readings
 from gateway.runtime.configuration_hash import configuration_hash
@@ -257,10 +258,12 @@ class Runtime:
 
     def _warn_of_missing_operators(self, prepared: Prepared) -> None:
         for row in self._journals.unfinished():
-            if row.operator not in prepared.operators:
+            operator = prepared.operators.get(row.operator)
+            if operator is None or (row.direction is Direction.PAYMENT and operator.game is None):
                 log.warning(
                     "unfinished transfers of an operator that is not configured",
                     operator=row.operator,
+                    direction=row.direction,
                     state=row.state,
                     transfers=row.count,
                 )

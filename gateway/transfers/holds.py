@@ -133,7 +133,7 @@ class Holds:
         # Once the row's lease or this instance's own is over, another instance may be rolling it back at this moment: a
         # hold that went out now would reach the operator after its rollback
         # (test_who_slept_through_its_own_lease_before_sending_sends_nothing).
-        is_ours = self._context.holds_lease_since(operator.settings.journal, transfer.opened_at)
+        is_ours = self._context.holds_lease_since(operator.journal, transfer.opened_at)
         if now >= transfer.due_at or not is_ours:
             text = "the gateway stood still for too long"
             return Outcome(verdict=Verdict.UNSENT, at=now, took_s=0.0, text=text, unwritten=True)

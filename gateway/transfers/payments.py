@@ -24,12 +24,12 @@ from gateway.payments import (
     content_fingerprint,
 )
 from gateway.payments.catalogue import check_catalogue
+from gateway.payments.checks import check_content
 from gateway.payments.game import GameFarSide
 from gateway.payments.record import to_memory
 from gateway.records import Direction, Fate, Key, Recipient, Session, State, Transfer
 from gateway.transfers.context import Context
 
-OTHER_CONTENT: Final = "The order is recorded with other contents; use a new id for a new order."
 NOT_RECORDED: Final = "The payment could not be recorded; send it again."
 
 log = structlog.get_logger(__name__)
@@ -50,55 +50,49 @@ class Payments:
         assert isinstance(game, GameFarSide)
         payment, text = None, ""
         try:
-            payment = game.format.read(callback, self._context.clock.now())
-            check_catalogue(payment, game.catalogue)
-            outcome = await self._receive(operator, payment, game.currency)
-        except RefusedAfterSignature as refused:
-            payment, text = refused.payment, refused.text
-            outcome = await self._refuse_unless_recorded(operator, refused)
+            payment, outcome = await self._take(operator, game, callback)
         except PaymentRefused as refused:
             outcome, text = refused.outcome, refused.text
-        text = _TEXTS.get(outcome, text)
+            payment = refused.payment if isinstance(refused, RefusedAfterSignature) else None
+        except JournalUnavailable:
+            # It may be durable all the same; then the payment system's next call is answered from its row.
+            outcome, text = PaymentOutcome.NOT_RECORDED, NOT_RECORDED
         self._context.metrics.payment(operator.name, outcome)
         if not outcome.taken:
             log.warning("payment not taken", operator=operator.name, outcome=outcome, why=text)
-        return outcome, game.format.answer(outcome, payment, "" if outcome.taken else text)
+        return outcome, game.format.answer(outcome, payment, text)
+
+    async def _take(
+        self, operator: Operator, game: GameFarSide, callback: PaymentCallback
+    ) -> tuple[Payment, PaymentOutcome]:
+        """The payment, and whether it is received now or was before. Raises `PaymentRefused`, `JournalUnavailable`."""
+        try:
+            payment = game.format.read(callback, self._context.clock.now())
+            check_catalogue(payment, game.catalogue)
+        except RefusedAfterSignature as refused:
+            # What is recorded is a repeat, however old it is by now and whatever is sold today: the payment system may
+            # have missed the first answer
+            # (test_a_repeat_is_answered_from_the_journal_even_when_it_would_not_be_taken_today).
+            recorded = await self._context.journal(operator).find(_key_of(operator.name, refused.payment))
+            if recorded is None:
+                raise
+            check_content(refused.payment, recorded.fingerprint)
+            return refused.payment, PaymentOutcome.REPEATED
+        return payment, await self._receive(operator, payment, game.currency)
 
     async def _receive(self, operator: Operator, payment: Payment, currency: str) -> PaymentOutcome:
+        """Raises `OtherContent` where the order is recorded and says something else, and `JournalUnavailable`."""
         crash_point("payment.received")
         transfer = _begun(operator.name, payment, currency, self._context.clock.now())
-        try:
-            inserted = await self._context.journal(operator).insert(transfer)
-        except JournalUnavailable:
-            # It may be durable all the same; then the payment system's next call is answered from its row.
-            return PaymentOutcome.NOT_RECORDED
+        inserted = await self._context.journal(operator).insert(transfer)
         crash_point("payment.recorded")
-        if not inserted.created:
-            return _compared(payment, inserted.transfer)
-        self._context.wake(operator.name, Recipient.GAME, transfer.opened_at)
-        return PaymentOutcome.RECEIVED
-
-    async def _refuse_unless_recorded(self, operator: Operator, refused: RefusedAfterSignature) -> PaymentOutcome:
-        """A repeat of what is recorded is answered as one, however old it is by now and whatever is sold today: the
-        payment system may have missed the first answer
-        (test_a_repeat_is_answered_from_the_journal_even_when_it_would_not_be_taken_today)."""
-        key = _key_of(operator.name, refused.payment)
-        try:
-            recorded = await self._context.journal(operator).find(key)
-        except JournalUnavailable:
-            return PaymentOutcome.NOT_RECORDED
-        return refused.outcome if recorded is None else _compared(refused.payment, recorded)
-
-
-_TEXTS: Final = {PaymentOutcome.OTHER_CONTENT: OTHER_CONTENT, PaymentOutcome.NOT_RECORDED: NOT_RECORDED}
-
-
-def _compared(payment: Payment, recorded: Transfer) -> PaymentOutcome:
-    """Whatever the row says already, nothing is told that contradicts it
-    (test_an_order_that_comes_again_with_another_price_changes_nothing)."""
-    if recorded.fingerprint == content_fingerprint(payment):
+        if inserted.created:
+            self._context.wake(operator.name, Recipient.GAME, transfer.opened_at)
+            return PaymentOutcome.RECEIVED
+        # Whatever the row says already, nothing is told that contradicts it
+        # (test_an_order_that_comes_again_with_another_price_changes_nothing).
+        check_content(payment, inserted.transfer.fingerprint)
         return PaymentOutcome.REPEATED
-    return PaymentOutcome.OTHER_CONTENT
 
 
 def _key_of(operator: str, payment: Payment) -> Key:

@@ -10,14 +10,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
+from adapters.quantum.payments import QuantumPayments
 from gateway.clock import SystemClock
 from gateway.demo.shop import SECRET as GAMES_SECRET
 from gateway.demo.shop import Shop
-from gateway.journal.interface import TransferFilter
+from gateway.journal.interface import JournalUnavailable, TransferFilter
+from gateway.payments import Payment
+from gateway.payments.game import GameFarSide
 from gateway.records import Direction, Key, State, Timeline
+from gateway.runtime.configuration_hash import configuration_hash
 from gateway.sandbox.payment_system import PaidOrder, Trick, callbacks
 from gateway.settings import Settings
+from tests.support.certificates import Authority, server_context
 from tests.support.doors import Answered, Client, request
 from tests.support.runtimes import FarOperator, Running, operator_to, running, settings_for
 from tests.support.waiting import LONGEST_S, until
@@ -46,15 +52,18 @@ async def shop() -> AsyncIterator[Till]:
     await till.close()
 
 
-def settings(folder: Path, far: FarOperator, shop: Till, **payment: Any) -> Settings:
+def settings(
+    folder: Path, far: FarOperator, shop: Till, other: dict[str, Any] | None = None, **payment: Any
+) -> Settings:
+    """Operator `acme` has payments, and `other` only if it is given some."""
     ours = {
         "settings": {"secrets": [SECRET]},
         "currency": "EUR",
         "game": {"url": shop.url, "secret": GAMES_SECRET},
     }
     acme = operator_to(far, inbound={}, payment=ours | payment)
-    other = operator_to(far, inbound={}, path_only=True)
-    return settings_for(folder, {"acme": acme, "other": other}, operators_server={"host": "127.0.0.1", "port": 0})
+    second = operator_to(far, inbound={}, path_only=True, payment=None if other is None else ours | other)
+    return settings_for(folder, {"acme": acme, "other": second}, operators_server={"host": "127.0.0.1", "port": 0})
 
 
 def an_order(**changes: Any) -> PaidOrder:
@@ -206,3 +215,80 @@ async def test_what_was_taken_by_a_gateway_that_stopped_is_told_by_the_next(
     shop.closed = False
     async with running(settings(tmp_path, far, shop)) as gateway:
         await reaches(gateway, State.CONFIRMED)
+
+
+async def test_a_game_with_an_authority_of_its_own_is_told_after_a_reload_too(tmp_path: Path, far: FarOperator) -> None:
+    authority = Authority(tmp_path, "the game's")
+    till = Till(server_context(authority.certificate("127.0.0.1")))
+    await till.open()
+    try:
+        game = {"url": till.url, "secret": GAMES_SECRET, "tls": {"ca_file": authority.file}}
+        ours = settings(tmp_path, far, till, game=game)
+        async with running(ours) as gateway:
+            await gateway.runtime.reload(ours)
+            assert (await posted(gateway, body_of(an_order()))).status == OK
+            await reaches(gateway, State.CONFIRMED)
+    finally:
+        await till.close()
+
+
+async def test_payments_of_an_operator_that_has_none_any_more_are_told_of_at_a_reload(
+    tmp_path: Path, far: FarOperator, shop: Till
+) -> None:
+    shop.closed = True
+    async with running(settings(tmp_path, far, shop)) as gateway:
+        await posted(gateway, body_of(an_order()))
+        await gateway.runtime._journals._housekeeping["default"].round()
+        without = settings_for(
+            tmp_path, {"acme": operator_to(far, inbound={})}, operators_server={"host": "127.0.0.1", "port": 0}
+        )
+        with capture_logs() as logs:
+            await gateway.runtime.reload(without)
+        assert [(log["operator"], log["transfers"]) for log in logs if "not configured" in log["event"]] == [
+            ("acme", 1)
+        ]
+
+
+async def test_a_format_that_fails_keeps_no_other_operator_from_the_common_path(
+    tmp_path: Path, far: FarOperator, shop: Till
+) -> None:
+    class Broken(QuantumPayments):
+        def read(self, *_: object) -> Payment:
+            raise RuntimeError
+
+    own = {"settings": {"secrets": ["of another"]}}
+    async with running(settings(tmp_path, far, shop, other=own)) as gateway:
+        game = gateway.runtime._operators.operators["other"].game
+        assert isinstance(game, GameFarSide)
+        game.format = Broken(game.format.settings)
+        assert (await posted(gateway, body_of(an_order()), "/pay/quantum")).status == OK
+
+
+async def test_what_the_journal_cannot_take_is_to_be_sent_again(
+    tmp_path: Path, far: FarOperator, shop: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(*_: object) -> None:
+        raise JournalUnavailable("the disk is full")
+
+    async with running(settings(tmp_path, far, shop)) as gateway:
+        journal = gateway.runtime._journals.open["default"]
+        with monkeypatch.context() as full:
+            full.setattr(journal, "insert", failing)
+            refused = await posted(gateway, body_of(an_order()))
+        assert (refused.status, json.loads(refused.body)["errorCode"]) == (500, 123)
+        assert counted(gateway, "not_recorded") == 1
+        assert (await posted(gateway, body_of(an_order()))).status == OK
+        await reaches(gateway, State.CONFIRMED)
+
+
+async def test_no_secret_of_a_payment_can_be_tried_out_on_the_hash_of_the_configuration(
+    tmp_path: Path, far: FarOperator, shop: Till
+) -> None:
+    def hashed(gateway: Running, ours: Settings) -> str:
+        return configuration_hash(ours, gateway.runtime._operators.operators)
+
+    async with running(settings(tmp_path, far, shop)) as gateway:
+        other = settings(tmp_path, far, shop, settings={"secrets": ["another secret"]})
+        assert hashed(gateway, other) == hashed(gateway, gateway.runtime.settings)
+        dearer = settings(tmp_path, far, shop, currency="USD")
+        assert hashed(gateway, dearer) != hashed(gateway, gateway.runtime.settings)
