@@ -371,6 +371,44 @@ ENDS: Final = (
     ),
 )
 
+PAYMENTS: Final = (
+    Panel(
+        "Payment callbacks by outcome",
+        "What does its payment system tell of?",
+        Kind.STACK,
+        "reqps",
+        (Query(f"{total('payments_total', OPERATOR, 'outcome')} > 0", "{{outcome}}"),),
+        good="received, and repeated now and then.",
+        act="forged or other_content: somebody tries to buy without paying, or a secret was changed on one side. "
+        "wrong_price: the catalogues differ. not_recorded: the journal fails.",
+        links=(runbook("PaymentContradicted"), links.JOURNAL),
+        colours={
+            "received": Colour.OK,
+            "repeated": Colour.LOAD,
+            "not_recorded": Colour.FAILED,
+            "forged": Colour.WAITING,
+            "other_content": Colour.UNDONE,
+        },
+        shades=Colour.DECLINED,
+        width=12,
+        empty="no payments",
+    ),
+    Panel(
+        "Tries to tell the game, by verdict",
+        "Does the game acknowledge payments?",
+        Kind.STACK,
+        "reqps",
+        (Query(total("delivery_tries_total", where(OPERATOR, decision="payment"), "verdict"), "{{verdict}}"),),
+        good="success.",
+        act="Other verdicts: the game does not acknowledge. `mm-gateway transfers show ID` has its answer to each try; "
+        "call its people.",
+        links=(runbook("DeliveryFailing"), links.UNDELIVERED, links.ROLLBACKS),
+        colours=VERDICT_COLOURS,
+        width=12,
+        empty="no payments",
+    ),
+)
+
 BOARD: Final = Board(
     "operator",
     "Wallet gateway: Operator",
@@ -381,6 +419,7 @@ BOARD: Final = Board(
         Section("The operator's answers", ANSWERED),
         Section("What holds calls back", HELD_BACK),
         Section("Confirms and rollbacks on their way", ENDS),
+        Section("Payments", PAYMENTS),
     ),
     variables=("datasource", "job", "instance", "operator"),
     one_operator=True,

@@ -34,7 +34,9 @@ _DECLINED_HOLDS: Final = (
     f'sum by (job, operator, call) (increase(mm_gateway_call_seconds_count{{call=~"{HOLDS}", '
     f'outcome=~"{DECLINED}"}}[15m]))'
 )
-_NOT_CLOSED: Final = "min by (job, operator) (job_operator_calls:mm_gateway_breaker_closed:min_avg1m) <= 0.5"
+_CLOSED: Final = 'job_operator_calls:mm_gateway_breaker_closed:min_avg1m{calls!="payments"}'
+"""Payments are told to the game: that it does not answer says nothing of an operator, and shows in the tries."""
+_NOT_CLOSED: Final = f"min by (job, operator) ({_CLOSED}) <= 0.5"
 
 OPERATOR_ALERTS: Final = (
     Alert(
@@ -73,8 +75,9 @@ job_operator_decision:mm_gateway_delivery_tries:increase2m > 0.5
 and job_operator_decision:mm_gateway_delivery_tries_failed:increase2m >= 5""",
         wait="1m",
         keep="2m",
-        summary="{{ $labels.operator }}: {{ $value | humanizePercentage }} of tries to {{ $labels.decision }} fail",
-        description="What is decided does not arrive at the operator. It is sent again for two days, then parked.",
+        summary="{{ $labels.operator }}: {{ $value | humanizePercentage }} of tries fail ({{ $labels.decision }})",
+        description="What is decided does not arrive at the operator, or a payment at the game. It is sent again for "
+        "two days, then parked.",
         board=Board.ROLLBACKS,
         shown_by=("operator",),
     ),
@@ -103,7 +106,7 @@ and job_operator_decision:mm_gateway_delivery_tries_failed:increase2m >= 5""",
     Alert(
         name="MmGatewayBreakerNotClosed",
         severity=Severity.PAGE,
-        expr="job_operator_calls:mm_gateway_breaker_closed:min_avg1m <= 0.5",
+        expr=f"{_CLOSED} <= 0.5",
         wait="30s",
         keep="3m",
         summary="{{ $labels.operator }} does not answer: its {{ $labels.calls }} are not sent",
@@ -119,7 +122,7 @@ and job_operator_decision:mm_gateway_delivery_tries_failed:increase2m >= 5""",
 count by (job) ({_NOT_CLOSED}) >= 3
 and
 count by (job) ({_NOT_CLOSED})
-> 0.5 * count by (job) (min by (job, operator) (job_operator_calls:mm_gateway_breaker_closed:min_avg1m))""",
+> 0.5 * count by (job) (min by (job, operator) ({_CLOSED}))""",
         keep="3m",
         summary="{{ $value }} operators, more than half of them, do not answer",
         description="So many do not fail at once by themselves: look at the gateways' own way out.",
@@ -195,6 +198,16 @@ unless on (job) max_over_time(ALERTS{alertstate="firing", alertname="MmGatewayCl
         expr='sum by (job, operator) (increase(mm_gateway_call_errors_total{error="other_player"}[15m])) > 0',
         summary="{{ $labels.operator }}: a confirm or rollback named another player's session",
         description="It was refused, and nothing was changed or sent. The game mixes up players or transfer ids.",
+        board=Board.OPERATOR,
+        shown_by=("operator",),
+    ),
+    Alert(
+        name="MmGatewayPaymentContradicted",
+        severity=Severity.TICKET,
+        expr='sum by (job, operator) (increase(mm_gateway_payments_total{outcome="other_content"}[15m])) > 0',
+        summary="{{ $labels.operator }}: an order was paid again with another price or content",
+        description="It was refused, and the game was told of the first one alone. Somebody who knows the secret says "
+        "two things of one order.",
         board=Board.OPERATOR,
         shown_by=("operator",),
     ),

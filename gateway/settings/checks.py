@@ -62,6 +62,7 @@ def advice(settings: Settings) -> Iterator[Finding]:
     yield from _open_admin(settings)
     yield from _open_proxies(settings)
     yield from _unused_inbound(settings)
+    yield from _unheard_payments(settings)
     yield from _ending_certificates(settings)
     used = {operator.journal for operator in settings.operators.values()}
     for name in settings.journals:
@@ -291,6 +292,19 @@ def _open_proxies(settings: Settings) -> Iterator[Finding]:
             if network.prefixlen == 0:
                 text = "believes X-Forwarded-For from every address; list only your proxies"
                 yield Finding((section, "trusted_proxies", index), text)
+
+
+def _unheard_payments(settings: Settings) -> Iterator[Finding]:
+    for name, operator in settings.operators.items():
+        for key in ("payment", "launch"):
+            if getattr(operator, key) is None:
+                continue
+            if settings.operators_server is None:
+                text = "nobody can call for it: operators call at `operators_server`, which is not configured"
+                yield Finding(("operators", name, key), text)
+            elif operator.inbound is None:
+                text = "the operator cannot call for it: it has no `inbound`; write at least `inbound: {}`"
+                yield Finding(("operators", name, key), text)
 
 
 def _unused_inbound(settings: Settings) -> Iterator[Finding]:

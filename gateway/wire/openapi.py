@@ -11,8 +11,15 @@ from pydantic import BaseModel
 from gateway.settings import PathSettings
 from gateway.settings.values import NAME_PATTERN
 from gateway.wire.calls import InboundCall, WalletCall
-from gateway.wire.replies import BalanceReply, ErrorReply, FinalStateReply, PlayerReply, TransferReply
-from gateway.wire.requests import ConfirmRequest, HoldRequest, QueryRequest, RollbackRequest, SessionRequest
+from gateway.wire.replies import BalanceReply, ErrorReply, FinalStateReply, LaunchReply, PlayerReply, TransferReply
+from gateway.wire.requests import (
+    ConfirmRequest,
+    HoldRequest,
+    LaunchRequest,
+    QueryRequest,
+    RollbackRequest,
+    SessionRequest,
+)
 
 _SCHEMAS: Final = "#/components/schemas/"
 
@@ -52,12 +59,14 @@ _ABOUT: Final = (
 _OPERATORS_MESSAGES: Final[dict[InboundCall, _Message]] = {
     InboundCall.QUERY_WITHDRAWAL: _Message("What became of a withdrawal?", QueryRequest, FinalStateReply),
     InboundCall.QUERY_DEPOSIT: _Message("What became of a deposit?", QueryRequest, FinalStateReply),
+    InboundCall.LAUNCH: _Message("Where does the game's client open, for this player?", LaunchRequest, LaunchReply),
 }
 """The same for operators' calls."""
 
 _ABOUT_OPERATORS: Final = (
     "What an operator sends to the gateway; `{name}` is the operator's name there. The paths are the usual ones, and "
-    "each is a setting. Fields that are not named here are ignored. docs/calls-from-operators.md explains it."
+    "each is a setting. Other fields are ignored in a query, and refused in a launch. The callback of a "
+    "payment has the form of the payment system, and is not described here. docs/calls-from-operators.md explains it."
 )
 
 
@@ -82,6 +91,7 @@ def operators_document() -> dict[str, Any]:
     paths = {
         InboundCall.QUERY_WITHDRAWAL: usual.query_withdrawal,
         InboundCall.QUERY_DEPOSIT: usual.query_deposit,
+        InboundCall.LAUNCH: usual.launch,
     }
     return {
         "openapi": "3.1.0",

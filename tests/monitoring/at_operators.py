@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import aiohttp
+
 from gateway.sandbox.faults import Fault
+from gateway.sandbox.payment_system import PaidOrder, Trick, callbacks
 from gateway.wire.calls import WalletCall
 from tests.monitoring.fleet import Fleet
 from tests.monitoring.making import Make
 from tests.monitoring.operators import ENDS
 from tests.monitoring.shopping import Manner
+from tests.support.stage import PAYMENT_SECRET
 
 READS: Final = (WalletCall.VERIFY_SESSION, WalletCall.GET_BALANCE)
 
@@ -72,6 +77,25 @@ def game(operator: str, manner: Manner) -> Make:
             fleet.shoppers[operator].take_to(Manner.CONTRACT)
 
     return misplay
+
+
+def changing_the_price(operator: str) -> Make:
+    """Its payment system tells of one order twice, with two prices."""
+
+    @asynccontextmanager
+    async def change_the_price(fleet: Fleet) -> AsyncIterator[None]:
+        url = f"{fleet.gateways[0].operators_url}/operators/{operator}/pay/quantum"
+        order = PaidOrder(
+            id="twice", player_id="u", product_id="gems", price="4.99", paid_at=time.time(), trick=Trick.OTHER_PRICE
+        )
+        said = []
+        for (body,) in callbacks(order, PAYMENT_SECRET):
+            async with aiohttp.request("POST", url, data=body) as answer:
+                said.append(answer.status)
+        assert said == [200, 400]
+        yield
+
+    return change_the_price
 
 
 def parking(operator: str) -> Make:

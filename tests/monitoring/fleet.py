@@ -17,6 +17,7 @@ from typing import IO, Any, Final
 
 import aiohttp
 
+from gateway.demo.shop import Shop
 from tests.chaos.game import PATIENCE_S, Balancer
 from tests.monitoring.log_pipe import LogPipe
 from tests.monitoring.odd_gateway import WORLD, World
@@ -26,6 +27,7 @@ from tests.support.gateway_process import GatewayProcess
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.postgres_proxy import FaultyProxy, faulty_proxy
+from tests.support.stage import open_shop, payments_of
 
 TOKEN: Final = "a-token-for-the-admin-listener"
 COMMAND: Final = (sys.executable, "-m", "tests.monitoring.odd_gateway")
@@ -46,6 +48,9 @@ MOST_CONNECTIONS: Final = 20
 
 FENCED: Final = "fenced"
 """Another operator of the lone gateway: the game may not call for it from this machine."""
+
+PAYS: Final = "careless"
+"""The operator that has payments."""
 
 LONE: Final = "lone"
 """The operator of the gateway on SQLite."""
@@ -126,11 +131,12 @@ async def fleet(folder: Path, plan: Mapping[str, Mapping[str, Any]]) -> AsyncIte
         for operator in operators.values():
             stack.push_async_callback(operator.close)
             await operator.open()
+        shop = await stack.enter_async_context(open_shop())
         databases = dict(await asyncio.gather(*(_database(name, folder, stack) for name in ("default", ASIDE))))
         proxy = await stack.enter_async_context(faulty_proxy(databases["default"].port))
         ordinary = {name: operator for name, operator in operators.items() if name != LONE}
         gateways = [
-            OddGateway(_shared(databases, ordinary, port), folder / f"gateway-{number + 1}")
+            OddGateway(_shared(databases, ordinary, shop, port), folder / f"gateway-{number + 1}")
             for number, port in enumerate((None, None, proxy.port))
         ]
         lone = OddGateway(_lone(operators[LONE]), folder / LONE)
@@ -147,11 +153,14 @@ async def _database(name: str, folder: Path, stack: AsyncExitStack) -> tuple[str
 
 
 def _shared(
-    databases: Mapping[str, PostgresServer], operators: Mapping[str, Operator], port: int | None
+    databases: Mapping[str, PostgresServer], operators: Mapping[str, Operator], shop: Shop, port: int | None
 ) -> dict[str, Any]:
-    """Its journal is reached at that port, if one is given."""
+    """Its journal is reached at that port, if one is given. The game of one operator's payments is the shop."""
+    common = _common(operators)
+    common["operators"][PAYS] |= payments_of(shop)
     return {
-        **_common(operators),
+        **common,
+        "operators_server": {"host": "127.0.0.1", "port": 0},
         "journal": _journal(databases["default"].url_of("postgres", port)),
         "journals": {ASIDE: _journal(databases[ASIDE].url)},
     }

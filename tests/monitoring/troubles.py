@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway.sandbox.faults import Fault
 from tests.monitoring import at_gateways, at_journals
-from tests.monitoring.at_operators import READS, away, game, misbehaving, parking, stuck
+from tests.monitoring.at_operators import READS, away, changing_the_price, game, misbehaving, parking, stuck
 from tests.monitoring.fleet import ASIDE, LONE
 from tests.monitoring.making import Trouble
 from tests.monitoring.operators import HOLDS, ROLLBACKS
@@ -84,6 +84,12 @@ TROUBLES: Final = (
         game("careless", Manner.OTHER_PLAYER),
         at_operator("careless", "OtherPlayer"),
         after=("the game never confirms",),
+    ),
+    Trouble(
+        "an order comes with two prices",
+        changing_the_price("careless"),
+        at_operator("careless", "PaymentContradicted"),
+        after=("a confirm with another player's session",),
     ),
     Trouble(
         "more calls than an operator's slots take",

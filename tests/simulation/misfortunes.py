@@ -13,12 +13,16 @@ from tests.simulation.gateways import Gateway
 from tests.simulation.plan import SKEW_S
 from tests.simulation.processes import Process
 from tests.simulation.world import World
+from tests.support.virtual_time import EPOCH
 
 LEAPS_S: Final = (3 * 86_400.0, 365 * 86_400.0, -3600.0, -3 * 86_400.0)
 LONGEST_LEAP_S: Final = 45.0
 
 STEPS_TO_DEATH: Final = 300
 """A gateway that is to die does so within so many steps, wherever it is then."""
+
+AROUND_ITS_END_S: Final = (-3.0, 1.0)
+"""By how much a pause with a hold in hand differs from the lease of its row."""
 
 
 class Misfortunes:
@@ -46,6 +50,8 @@ class Misfortunes:
         tasks = [asyncio.create_task(self._again_and_again(every_s, do)) for every_s, do in kinds if every_s]
         if plan.pause_every_s:
             self._lie_in_wait()
+        elif plan.crash_every_s:
+            self._world.database.on_open = self._catch_with_a_hold
         await asyncio.sleep(for_s)
         self._world.relieve()
         for task in tasks:
@@ -82,30 +88,38 @@ class Misfortunes:
         self._world.database.on_claim = lambda process: self._catch(process, "claimed rows", 0.01)
         self._world.database.on_open = self._catch_with_a_hold
 
-    def _catch(self, process: Process, holding: str, chance: float, longest_s: float = 45.0) -> float:
+    def _catch(
+        self, process: Process, holding: str, chance: float, between_s: tuple[float, ...] = (10.0, 45.0)
+    ) -> float:
         """Returns for how long it will stand still."""
         if process.standing or not self._dice.happens(chance):
             return 0.0
         self._world.count(f"gateway stands still with {holding} in hand")
-        pause_s = self._dice.between(10, longest_s)
+        pause_s = self._dice.between(*between_s)
         self._stand_still(process, pause_s)
         return pause_s
 
     def _catch_with_a_hold(self, process: Process, holds: list[Key]) -> None:
-        """It stands still: for about as long as the lease of a row, which is longer than its own. Or its clock stands
-        still with it, as that of a machine that is moved: it wakes within its lease, as far as it can tell, while
-        others have taken over long ago."""
+        """It stands still: for about as long as the lease of the row, which may be longer than its own. Or its clock
+        stands still with it, as that of a machine that is moved: it wakes within its lease, as far as it can tell,
+        while others have taken over long ago."""
         plan = self._world.plan
         if plan.alone or self._forgetful:
             return
         if not plan.jump_every_s:
-            if self._catch(process, "a hold", 0.3, 20.0):
+            lease_s = self._lease_s(holds[0])
+            if self._catch(process, "a hold", 0.3, tuple(lease_s + by for by in AROUND_ITS_END_S)):
                 self._world.slept_on.update(dict.fromkeys(holds, (process, self._world.loop.time())))
             return
         pause_s = self._catch(process, "a hold", 0.3)
         gateway = self._world.gateway(process.name)
         if pause_s and gateway is not None:
             self._set_clock(gateway, gateway.clock.skew_s - pause_s)
+
+    def _lease_s(self, hold: Key) -> float:
+        """How long the lease of its row still runs."""
+        (row,) = self._world.database.rows("id = ? AND operator = ? AND direction = ?", hold.id, *hold[:2])
+        return float(row["due_at"]) - EPOCH - self._world.loop.time()
 
     def _catch_with_a_success(self, process: Process) -> None:
         """Its journal is out of reach, and it stands still itself, or the others' clocks are so far ahead that they

@@ -82,6 +82,8 @@ class Stage:
         self.gateway = GatewayProcess(self._configuration(), folder)
         self.game = Game(lambda: self.gateway.wallet_url, operators, chance)
         self._rows: dict[Key, Timeline] = {}
+        self._payments: dict[str, State] = {}
+        """The states of payments by their orders, also of those that were forgotten since."""
 
     async def wave(self) -> None:
         """A few purchases at once, each by a player who has just come."""
@@ -102,17 +104,16 @@ class Stage:
 
     async def payment_problems(self) -> list[str]:
         """What is wrong with payments, once nothing moves any more."""
-        async with looked_into(self.store) as journal:
-            rows = {key.id: each for key, each in (await timelines(journal)).items() if key.direction is PAYMENT}
+        await self.remember()
         problems = [
             f"{order} was told in several ways" for order, told in self.shop.notices.items() if len(set(told)) > 1
         ]
         for order, acknowledged in self.paid.items():
-            row, goods = rows.get(order), self.shop.goods[order]
-            if row is None and (acknowledged or goods):
+            state, goods = self._payments.get(order), self.shop.goods[order]
+            if state is None and (acknowledged or goods):
                 problems.append(f"{order} is not in the journal; acknowledged: {acknowledged}, goods: {goods}")
-            elif row is not None and (row.transfer.state is not State.CONFIRMED or goods != 1):
-                problems.append(f"{order} is {row.transfer.state}, the game handed out goods {goods} times")
+            elif state is not None and (state is not State.CONFIRMED or goods != 1):
+                problems.append(f"{order} is {state}, the game handed out goods {goods} times")
         return problems
 
     async def tell(self, sign: signal.Signals) -> None:
@@ -153,6 +154,7 @@ class Stage:
         async with looked_into(self.store) as journal:
             for key, timeline in (await timelines(journal)).items():
                 if key.direction is PAYMENT:
+                    self._payments[key.id] = timeline.transfer.state
                     continue
                 known = self._rows.get(key)
                 if known is None:
@@ -195,9 +197,7 @@ class Stage:
             name: operator.settings(**common, **({"delivery": GIVING_UP} if name == STRICT else {}))
             for name, operator in self.operators.items()
         }
-        game = {"url": self.shop.url, "secret": SECRET}
-        payment = {"settings": {"secrets": [PAYMENT_SECRET]}, "currency": "EUR", "game": game}
-        operators[PAYS] |= {"inbound": {}, "payment": payment}
+        operators[PAYS] |= payments_of(self.shop)
         return {
             "operators_server": {"host": "127.0.0.1", "port": 0},
             "server": {"request_timeout": "3s", "stop_timeout": "3s"},
@@ -220,6 +220,13 @@ def _fullness(timeline: Timeline) -> tuple[int, int]:
     """Of two looks at one transfer the later has more. Unless it was forgotten in that very moment: then it lacks what
     belongs to it."""
     return timeline.transfer.revision, len(timeline.attempts) + sum(reason.times for reason in timeline.reasons)
+
+
+def payments_of(shop: Shop) -> dict[str, Any]:
+    """What an operator's configuration needs for payments of which this shop is told."""
+    game = {"url": shop.url, "secret": SECRET}
+    payment = {"settings": {"secrets": [PAYMENT_SECRET]}, "currency": "EUR", "game": game}
+    return {"inbound": {}, "payment": payment}
 
 
 @asynccontextmanager

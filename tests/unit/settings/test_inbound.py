@@ -86,6 +86,26 @@ def test_the_listener_without_anybody_who_could_call_is_warned_of() -> None:
     ]
 
 
+LAUNCH = "    launch: {url: https://game.example/play}\n"
+
+
+@pytest.mark.parametrize(
+    "text, advice",
+    [
+        (
+            LEAST + LAUNCH,
+            "nobody can call for it: operators call at `operators_server`, which is not configured",
+        ),
+        (
+            WITH_SERVER + LAUNCH,
+            "the operator cannot call for it: it has no `inbound`; write at least `inbound: {}`",
+        ),
+    ],
+)
+def test_launches_and_payments_that_nobody_can_call_for_are_warned_of(text: str, advice: str) -> None:
+    assert f"operators.acme.launch: {advice}" in advised(text)
+
+
 @pytest.mark.parametrize("port, key", [(8080, "operators_server.port"), (9090, "admin.port")])
 def test_a_port_that_another_listener_has_is_refused(port: int, key: str) -> None:
     text = f"operators_server: {{port: {port}}}\nadmin: {{host: 0.0.0.0, token: secret-token}}\n{ABLE}"
