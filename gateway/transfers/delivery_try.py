@@ -84,7 +84,9 @@ class DeliveryTry:
             until = refused.retry_at + PROBE_SPREAD_S * self._context.random_share()
             return rules.postpone(transfer, until, now(), resume_at)
         crash_point("delivery.answered")
-        self._context.metrics.delivery_tried(far_side.name, rules.told(transfer.key, decision), outcome.verdict)
+        self._context.metrics.delivery_tried(
+            far_side.name, rules.delivery_label(transfer.key, decision), outcome.verdict
+        )
         return change
 
     def _judge(
@@ -110,9 +112,11 @@ class DeliveryTry:
     def _count(self, change: Change) -> None:
         operator, direction, id = change.key
         if change.to in FINAL:
-            self._context.metrics.delivered(operator, rules.told(change.key, rules.DECISION_OF_END[change.to]))
+            self._context.metrics.delivered(
+                operator, rules.delivery_label(change.key, rules.DECISION_OF_END[change.to])
+            )
             self._context.metrics.ended(operator, direction, change.to)
         elif change.to is State.PARKED and change.wants is not None:
             crash_point("delivery.parked")
-            self._context.metrics.parked(operator, rules.told(change.key, change.wants))
+            self._context.metrics.parked(operator, rules.delivery_label(change.key, change.wants))
             log.error("parked", operator=operator, direction=direction, id=id, wants=change.wants)

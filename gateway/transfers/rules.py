@@ -149,7 +149,7 @@ def wanted_decision(transfer: Transfer) -> Decision:
     return decision
 
 
-def told(key: Key, decision: Decision) -> str:
+def delivery_label(key: Key, decision: Decision) -> str:
     """What a delivery tells its far side, as metrics name it: a decision, or of a payment."""
     return key.direction if key.direction is Direction.PAYMENT else decision
 

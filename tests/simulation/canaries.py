@@ -287,7 +287,7 @@ CANARIES: Final = (
         (
             Edit(
                 "gateway.transfers.delivery_try:DeliveryTry._count",
-                "self._context.metrics.parked(operator, rules.told(change.key, change.wants))",
+                "self._context.metrics.parked(operator, rules.delivery_label(change.key, change.wants))",
                 "pass",
             ),
         ),
