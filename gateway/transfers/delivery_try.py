@@ -11,7 +11,7 @@ import structlog
 from gateway.crashpoints import crash_point
 from gateway.journal.writes import Change
 from gateway.operators.errors import Refused
-from gateway.operators.far_side import FarSide
+from gateway.operators.far_side import Admission, FarSide
 from gateway.operators.outcome import Outcome
 from gateway.records import FINAL, State, Transfer
 from gateway.transfers import rules
@@ -64,29 +64,34 @@ class DeliveryTry:
         return changed.transfer
 
     async def _try(self, far_side: FarSide, transfer: Transfer, resume_at: float | None) -> Change:
-        now = self._context.clock.now
-        decision = rules.DECISION_OF_DELIVERY[transfer.state]
-        call = far_side.end_call(transfer.direction, decision)
         try:
             async with far_side.admit(far_side.ends) as admission:
                 crash_point("delivery.admitted")
-                asked_at = now()
-                outcome = await admission.attempt(call, rules.for_try(transfer, far_side.delivery, asked_at))
-                judge = partial(self._judge, far_side, transfer, call, asked_at, resume_at)
-                change = judge(outcome)
-                # The decision to park itself asks, so that nothing has to foresee it: which try is the last one depends
-                # on when it is answered (docs/decisions/095-asked-before-it-is-parked.md).
-                if rules.is_worth_asking(change, outcome):
-                    outcome = await admission.ask(call, transfer, outcome)
-                    change = judge(outcome)
+                return await self._attempt(far_side, admission, transfer, resume_at)
         except Refused as refused:  # only entering the block raises it: nothing was sent, so no try is used up
             crash_point("delivery.postponed")
             until = refused.retry_at + PROBE_SPREAD_S * self._context.random_share()
-            return rules.postpone(transfer, until, now(), resume_at)
+            return rules.postpone(transfer, until, self._context.clock.now(), resume_at)
+
+    async def _attempt(
+        self, far_side: FarSide, admission: Admission, transfer: Transfer, resume_at: float | None
+    ) -> Change:
+        """What follows one try with this slot; where that would be parking, the operator is asked first what became of
+        the transfer."""
+        decision = rules.DECISION_OF_DELIVERY[transfer.state]
+        call = far_side.end_call(transfer.direction, decision)
+        asked_at = self._context.clock.now()
+        outcome = await admission.attempt(call, rules.for_try(transfer, far_side.delivery, asked_at))
+        judge = partial(self._judge, far_side, transfer, call, asked_at, resume_at)
+        change = judge(outcome)
+        # The decision to park itself asks, so that nothing has to foresee it: which try is the last one depends on when
+        # it is answered (docs/decisions/095-asked-before-it-is-parked.md).
+        if rules.is_worth_asking(change, outcome):
+            outcome = await admission.ask(call, transfer, outcome)
+            change = judge(outcome)
         crash_point("delivery.answered")
-        self._context.metrics.delivery_tried(
-            far_side.name, rules.delivery_label(transfer.key, decision), outcome.verdict
-        )
+        label = rules.delivery_label(transfer.key, decision)
+        self._context.metrics.delivery_tried(far_side.name, label, outcome.verdict)
         return change
 
     def _judge(
