@@ -6,6 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -43,7 +44,7 @@ def _parse_places(text: str) -> tuple[str, int]:
     return currency, int(places)
 
 
-def sandbox(
+def sandbox(  # noqa: PLR0913 - each is an option
     protocol: Annotated[str, typer.Argument(help="The protocol it speaks: the name of an adapter.")],
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -59,6 +60,10 @@ def sandbox(
         Unknown | None, typer.Option(help="What it does with the rollback of a transfer that it never saw.")
     ] = None,
     currency: Currencies = None,
+    gateway: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="What it calls as an operator, such as http://127.0.0.1:8081/operators/acme."),
+    ] = None,
 ) -> None:
     """Serve a simulated operator with books of its own, and faults to switch on while it runs.
 
@@ -74,6 +79,18 @@ def sandbox(
     The first switches a fault on, the second all of them off, the third ends a session, and the last shows every
     request with its headers and its answer. `ledger` shows players and holds. A rule of a fault may also have `ids`
     (of transfers), a `chance` (0 to 1) and, for a delay, `delay_s`.
+
+    With --gateway it also calls the gateway when it is told to:
+
+    \b
+      curl http://127.0.0.1:9100/_sandbox/launch -d '{"token": "token-of-player-1", "language": "en"}'
+      curl http://127.0.0.1:9100/_sandbox/query -d '{"direction": "withdraw", "id": "1234abcd"}'
+      curl http://127.0.0.1:9100/_sandbox/payments \\
+        -d '{"player_id": "player-1", "product_id": "gems.100", "price": "4.99", "trick": "twice"}'
+      curl http://127.0.0.1:9100/_sandbox/notices
+
+    The first launches the game, the second asks how a transfer has ended, the third pays and calls back, and the last
+    shows what the game was told of payments. Tricks of a payment: none, twice, again, forged, old, other_price.
 
     Faults after which nothing was done: decline, error_before (503), client_error (404), busy (429), redirect (307),
     hang_before, cut_before; late, which is done after its rollback.
@@ -92,17 +109,30 @@ def sandbox(
                 players=players,
                 balance=balance,
                 unknown_rollback=unknown_rollback,
-                announce=_announce,
+                announce=lambda server: _announce(server, balance.currency, calls_gateway=gateway is not None),
                 manner=Manner(places=dict(_parse_places(text) for text in currency or ())),
+                gateway=gateway and _address(gateway),
             )
         )
     except SandboxError as error:
         raise CommandFailed(str(error)) from error
 
 
-def _announce(server: SandboxServer) -> None:
-    """Prints its address, and the `settings:` for the gateway's configuration: JSON, which is YAML too."""
-    settings = server.operator.simulated.own_settings(server.base_url)
+def _address(gateway: str) -> str:
+    parts = urlsplit(gateway)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise CommandMisused(
+            f"--gateway {gateway!r} is not an address; write e.g. http://127.0.0.1:8081/operators/acme"
+        )
+    return gateway
+
+
+def _announce(server: SandboxServer, currency: str, *, calls_gateway: bool) -> None:
+    """Prints its address, and what the gateway's configuration needs of it: JSON, which is YAML too."""
+    parts = {"settings": server.operator.simulated.own_settings(server.base_url)}
+    if calls_gateway:
+        parts |= server.around_configuration(currency)
     print_line(f"a simulated operator listens on {server.url}")
-    print_line(f"settings: {msgspec.json.encode(settings).decode()}")
+    for key, value in parts.items():
+        print_line(f"{key}: {msgspec.json.encode(value).decode()}")
     sys.stdout.flush()  # a program that started the sandbox through a pipe waits for these lines

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import aiohttp
 import msgspec
 
 from gateway.clock import SystemClock
-from gateway.demo.operators import DemoOperator, player_id, token
+from gateway.demo.operators import PASSWORD, DemoOperator, player_id, token
 from gateway.demo.plan import CURRENCY
 from gateway.records import Direction
+from gateway.sandbox.gateway_calls import GatewayAnswer, GatewayCalls
 from gateway.sandbox.payment_system import GENUINE, PaidOrder, Trick, callbacks
 
 OK: Final = 200
 PAUSE_S: Final = 0.2
 PRICES: Final = ("4.99", "4.990", "12", "0.5")
 """With different digits for the same money: a signature covers digits."""
-
-QUERIES: Final = {Direction.WITHDRAW: "queryWithdrawal", Direction.DEPOSIT: "queryDeposit"}
 
 
 class PaymentResult(msgspec.Struct, frozen=True):
@@ -82,43 +81,45 @@ class OperatorsSide:
 
     async def launch(self, operator: DemoOperator, player: int) -> LaunchResult:
         """Asks for the URL of the game's client, twice."""
-        body = json.dumps({"token": token(player), "language": "en", "currency": CURRENCY}).encode()
-        first, second = [await self._ask(operator, "launch", body) for _ in range(2)]
+        body = msgspec.json.encode({"token": token(player), "language": "en", "currency": CURRENCY})
+        calls = self._calls(operator)
+        first, second = [await _ask(lambda: calls.launch(body)) for _ in range(2)]
         return LaunchResult(operator.name, player, str(first.get("url", "")), same_again=first == second)
 
     async def pay(self, operator: DemoOperator, order: PaidOrder) -> PaymentResult:
         """Calls back for one order. What gets no answer, or one that the gateway could not keep it, is sent again."""
+        calls = self._calls(operator)
         statuses: list[int] = []
         for group in callbacks(order, operator.payment_secret):
-            statuses += await asyncio.gather(*(self._call_back(operator, body) for body in group))
+            answers = await asyncio.gather(
+                *(_repeat(partial(calls.call_back, body), lambda answer: not answer.is_open) for body in group)
+            )
+            statuses += [answer.status for answer in answers]
         return PaymentResult(operator.name, order, tuple(statuses))
 
     async def final_state(self, operator: DemoOperator, direction: Direction, id: str) -> Mapping[str, Any]:
         """What the gateway says how a transfer has ended."""
-        body = json.dumps({"mmTransactionId": id}).encode()
-        return await self._ask(operator, f"payment/{QUERIES[direction]}", body)
+        calls = self._calls(operator)
+        return await _ask(lambda: calls.query(direction, id))
 
-    async def _ask(self, operator: DemoOperator, path: str, body: bytes) -> Mapping[str, Any]:
-        while True:
-            status, content = await self._post(
-                f"/operators/{operator.name}/{path}", body, operator.inbound_authorization
-            )
-            if status == OK:
-                answer: dict[str, Any] = json.loads(content)
-                return answer
-            await asyncio.sleep(PAUSE_S)
+    def _calls(self, operator: DemoOperator) -> GatewayCalls:
+        def address() -> str:
+            return f"{self._url()}/operators/{operator.name}"
 
-    async def _call_back(self, operator: DemoOperator, body: bytes) -> int:
-        while True:
-            status, _ = await self._post(f"/operators/{operator.name}/pay/quantum", body)
-            if 0 < status < 500:  # noqa: PLR2004 - a server's error: RFC 9110, 15.6
-                return status
-            await asyncio.sleep(PAUSE_S)
+        return GatewayCalls(self._client, address, f"operator-{operator.name}", PASSWORD)
 
-    async def _post(self, path: str, body: bytes, authorization: str = "") -> tuple[int, bytes]:
-        headers = {"Content-Type": "application/json"} | ({"Authorization": authorization} if authorization else {})
-        try:
-            async with self._client.post(f"{self._url()}{path}", data=body, headers=headers) as answer:
-                return answer.status, await answer.read()
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            return 0, b""
+
+async def _ask(call: Callable[[], Awaitable[GatewayAnswer]]) -> dict[str, Any]:
+    """Calls until it is answered 200, and returns that answer."""
+    answer = await _repeat(call, lambda answer: answer.is_ok)
+    return msgspec.json.decode(answer.body, type=dict[str, Any])
+
+
+async def _repeat(
+    call: Callable[[], Awaitable[GatewayAnswer]], is_enough: Callable[[GatewayAnswer], bool]
+) -> GatewayAnswer:
+    while True:
+        answer = await call()
+        if is_enough(answer):
+            return answer
+        await asyncio.sleep(PAUSE_S)

@@ -39,7 +39,6 @@ class DemoOperator:
         self.ledger_file = folder / f"{name}.ledger"
         self.ledger = Ledger(FileStore(self.ledger_file))
         self.authorization = basic_auth(f"game-{name}", PASSWORD)
-        self.inbound_authorization = basic_auth(f"operator-{name}", PASSWORD)
         self.payment_secret = f"secret of {name}'s payment system"
         self._simulated = simulated
         self._server = SandboxServer(simulated(self.ledger, Unknown.FORGET if forgetful else None))

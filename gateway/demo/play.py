@@ -159,7 +159,7 @@ class _Run:
                     launches=self._launches,
                     payments=self._payments,
                     paid={key: each for key, each in transfers.items() if key.direction is Direction.PAYMENT},
-                    notices=self._shop.notices,
+                    notices=self._shop.bodies,
                     goods=self._shop.goods,
                     final_states=final_states,
                 ),

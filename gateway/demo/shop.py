@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import ssl
-from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
 from gateway.demo.operators import HOST
+from gateway.sandbox.notices import Notices
 
 SECRET: Final = "the game's"  # noqa: S105 - of a game that lives for a minute
 PATH: Final = "/pay/quantum"
@@ -17,14 +16,12 @@ REFUSED_FIRST: Final = 3
 """Of every third order the game does not acknowledge the first notice: it has taken it, and its answer is lost."""
 
 
-class Shop:
-    """Takes notices of payments at `url`. `notices` has their bodies, by order, as they came; `goods` counts how often
-    goods were handed out for an order. With `tls` it serves HTTPS."""
+class Shop(Notices):
+    """Takes notices of payments at `url`. With `tls` it serves HTTPS."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__()
         self._tls = tls
-        self.notices: dict[str, list[bytes]] = {}
-        self.goods: Counter[str] = Counter()
         self._runner: web.ServerRunner | None = None
         self.url = ""
 
@@ -42,13 +39,6 @@ class Shop:
             await self._runner.cleanup()
 
     async def _take(self, request: web.BaseRequest) -> web.Response:
-        body = await request.read()
-        notice: dict[str, Any] = json.loads(body)
-        order = str(notice["cpOrderId"])
-        seen = self.notices.setdefault(order, [])
-        seen.append(body)
-        if len(seen) == 1:
-            self.goods[order] += 1  # an order that comes again has its goods already
-            if len(self.notices) % REFUSED_FIRST == 0:
-                return web.Response(status=500)
+        if self.take(await request.read()) and len(self.bodies) % REFUSED_FIRST == 0:
+            return web.Response(status=500)
         return web.Response(text="OK")

@@ -10,6 +10,11 @@ PUT     `faults`    replace them: `[{"fault": "hang_after", "calls": ["withdraw"
 POST    `players`   enrol a player: `{"player_id": "p", "token": "t", "balance": "100 XAG"}`
 POST    `sessions`  open one more session of a player: `{"player_id": "p", "token": "t2"}`
 DELETE  `sessions`  end a session: `{"token": "t"}`
+POST    `launch`    call the gateway for the game's URL: `{"token": "t", "language": "en"}`
+POST    `query`     ask it how a transfer has ended: `{"direction": "deposit", "id": "1234"}`
+POST    `payments`  let a player pay, and call back: `{"player_id": "p", "price": "4.99", "trick": "twice"}`
+POST    `notices`   what a gateway calls to tell the game of a payment
+GET     `notices`   what the game was told, and the goods that it handed out, by order
 ======  ==========  ================================================================================
 """
 
@@ -19,7 +24,7 @@ import asyncio
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +32,7 @@ from aiohttp import web
 
 from gateway.money import MoneyError, parse
 from gateway.operators.adapter import HttpResponse
+from gateway.sandbox.around import AroundWallet, NoGateway
 from gateway.sandbox.faults import Ending, FaultRule, FaultyOperator, Reply
 from gateway.sandbox.ledger import Account, Hold
 from gateway.sandbox.simulated import Request, Simulated
@@ -68,11 +74,23 @@ class LedgerReport(msgspec.Struct):
 
 
 class SandboxServer:
-    """Serves a simulated operator over HTTP. `operator` is where faults are switched, `ledger` holds its books."""
+    """Serves a simulated operator over HTTP. `operator` is where faults are switched, `ledger` holds its books.
 
-    def __init__(self, simulated: Simulated, now: Callable[[], float] = time.time) -> None:
+    `gateway` is what it calls when it is told to: its part of a gateway's operators' listener, such as
+    ``http://127.0.0.1:8081/operators/acme``.
+    """
+
+    def __init__(
+        self, simulated: Simulated, now: Callable[[], float] = time.time, *, gateway: str | None = None
+    ) -> None:
         self.operator = FaultyOperator(simulated, now)
         self.ledger = simulated.ledger
+        self._around = AroundWallet(gateway)
+        self._around_handlers: Mapping[tuple[str, str], Callable[[bytes], Awaitable[object]]] = {
+            ("POST", "launch"): self._around.launch,
+            ("POST", "query"): self._around.query,
+            ("POST", "payments"): self._around.pay,
+        }
         self._runner: web.ServerRunner | None = None
         self.url = ""
 
@@ -95,23 +113,32 @@ class SandboxServer:
         """Stops listening, and cuts the connections that still wait for an answer."""
         if self._runner is not None:
             await self._runner.cleanup()
+        await self._around.close()
+
+    def around_configuration(self, currency: str) -> dict[str, Any]:
+        """What an operator's part of the gateway's configuration says of calls from this operator, the launch, and
+        payments in this currency."""
+        return self._around.configuration(f"{self.url}{ADMIN_PATH}notices", currency)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         if request.path.startswith(ADMIN_PATH):
-            return self._administer(request.method, request.path.removeprefix(ADMIN_PATH), body)
+            return await self._administer(request.method, request.path.removeprefix(ADMIN_PATH), body)
         headers = {name.lower(): value for name, value in request.headers.items()}
         reply = self.operator.handle(Request(request.method, request.raw_path, headers, body))
         return await _send_reply(reply, request)
 
-    def _administer(self, method: str, name: str, body: bytes) -> web.Response:
+    async def _administer(self, method: str, name: str, body: bytes) -> web.Response:
         handler = self._admin_handlers.get((method, name))
-        if handler is None:
-            return _json_response(404, {"error": f"no {method} {ADMIN_PATH}{name}"})
+        calls_gateway = self._around_handlers.get((method, name))
         try:
-            return _json_response(200, handler(self, body))
-        except (msgspec.DecodeError, MoneyError) as error:
+            if handler is not None:
+                return _json_response(200, handler(self, body))
+            if calls_gateway is not None:
+                return _json_response(200, await calls_gateway(body))
+        except (msgspec.DecodeError, MoneyError, NoGateway) as error:
             return _json_response(400, {"error": str(error)})
+        return _json_response(404, {"error": f"no {method} {ADMIN_PATH}{name}"})
 
     def _get_ledger(self, _: bytes) -> LedgerReport:
         return LedgerReport(
@@ -152,6 +179,13 @@ class SandboxServer:
         self.ledger.end_session(wanted.token)
         return wanted
 
+    def _take_notice(self, body: bytes) -> str:
+        self._around.notices.take(body)
+        return "OK"
+
+    def _get_notices(self, _: bytes) -> object:
+        return self._around.show_notices()
+
     _admin_handlers: Final = {
         ("GET", "ledger"): _get_ledger,
         ("GET", "wire"): _get_wire,
@@ -160,6 +194,8 @@ class SandboxServer:
         ("POST", "players"): _enrol,
         ("POST", "sessions"): _open_session,
         ("DELETE", "sessions"): _end_session,
+        ("POST", "notices"): _take_notice,
+        ("GET", "notices"): _get_notices,
     }
 
 

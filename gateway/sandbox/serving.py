@@ -35,19 +35,21 @@ async def serve(  # noqa: PLR0913 - all that a sandbox can be told
     unknown_rollback: Unknown | None,
     announce: Callable[[SandboxServer], None],
     manner: Manner = PLAIN,
+    gateway: str | None = None,
 ) -> None:
     """Serves the simulated operator of this protocol until SIGINT or SIGTERM.
 
     `ledger_path` is the file that keeps its books over restarts, None for memory. The players `player-1`, `player-2`, …
     have sessions `token-of-player-1`, `token-of-player-2`, … and begin with `balance`. `port` 0 takes a free one.
     `announce` is called once connections are accepted; it can read `url`, `base_url` and the adapter's settings from
-    the server. Raises `SandboxError` if there is no such protocol, the ledger cannot be used, or the port is taken.
+    the server. `gateway` is as for `SandboxServer`.
+    Raises `SandboxError` if there is no such protocol, the ledger cannot be used, or the port is taken.
     """
     operator = _find_operator(protocol)
     ledger = _open_ledger(ledger_path)
     for number in range(1, players + 1):
         ledger.enrol(f"player-{number}", f"token-of-player-{number}", balance)
-    server = SandboxServer(operator(ledger, unknown_rollback, manner))
+    server = SandboxServer(operator(ledger, unknown_rollback, manner), gateway=gateway)
     try:
         with _stop_event() as stop:
             await server.start(host, port)

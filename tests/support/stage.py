@@ -106,7 +106,7 @@ class Stage:
         """What is wrong with payments, once nothing moves any more."""
         await self.remember()
         problems = [
-            f"{order} was told in several ways" for order, told in self.shop.notices.items() if len(set(told)) > 1
+            f"{order} was told in several ways" for order, told in self.shop.bodies.items() if len(set(told)) > 1
         ]
         for order, acknowledged in self.paid.items():
             state, goods = self._payments.get(order), self.shop.goods[order]

@@ -24,11 +24,12 @@ SIGNED = ("--who", "anna", "--why", "The operator is back")
 
 @contextmanager
 def running(*arguments: str, lines: int = 1) -> Iterator[str]:
-    """The command as it runs; gives the last of its first lines."""
+    """The command as it runs; gives its first line, or of several lines those after it."""
     process = subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
     try:
-        yield [process.stdout.readline() for _ in range(lines)][-1]
+        first, *others = [process.stdout.readline() for _ in range(lines)]
+        yield "".join(others) or first
     finally:
         process.terminate()
         assert process.wait(timeout=30) == 0

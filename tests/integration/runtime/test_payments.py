@@ -110,7 +110,7 @@ async def test_the_game_is_told_of_a_payment_in_the_words_that_were_signed(
     assert str(paid.transfer.amount) == "4.99 EUR"
     assert paid.transfer.session.player_id == "u-7"
     assert [(each.call, each.verdict) for each in paid.attempts] == [("deliverPayment", "success")]
-    (notice,) = shop.notices["order-1"]
+    (notice,) = shop.bodies["order-1"]
     assert b'"productPrice":4.990' in notice
     assert json.loads(notice)["extParams"] == "chest=gold"
 
@@ -126,7 +126,7 @@ async def test_a_payment_that_comes_twice_at_once_and_again_is_one(
         assert {each.status for each in (*twice, again)} == {OK}
         assert len(await gateway.runtime._journals.open["default"].list_transfers(TransferFilter(), limit=9)) == 1
         assert (counted(gateway, "received"), counted(gateway, "repeated")) == (1, 2)
-    assert len(shop.notices["order-1"]) == 1
+    assert len(shop.bodies["order-1"]) == 1
 
 
 async def test_an_order_that_comes_again_with_another_price_changes_nothing(
@@ -151,7 +151,7 @@ async def test_who_cannot_sign_gets_the_answer_of_an_operator_that_does_not_exis
         ]
         assert {(each.status, each.body) for each in answers} == {(401, answers[0].body)}
         assert await timeline(gateway) is None
-    assert not shop.notices
+    assert not shop.bodies
 
 
 async def test_a_payment_of_yesterday_is_refused(tmp_path: Path, far: FarOperator, shop: Till) -> None:
@@ -180,10 +180,10 @@ async def test_the_game_is_told_until_it_acknowledges_and_always_the_same(
     shop.closed = True
     async with running(settings(tmp_path, far, shop)) as gateway:
         assert (await posted(gateway, body_of(an_order()))).status == OK
-        await until(lambda: len(shop.notices.get("order-1", ())) >= 3)
+        await until(lambda: len(shop.bodies.get("order-1", ())) >= 3)
         shop.closed = False
         await reaches(gateway, State.CONFIRMED)
-    assert len(set(shop.notices["order-1"])) == 1
+    assert len(set(shop.bodies["order-1"])) == 1
 
 
 async def test_a_payment_that_the_game_never_acknowledges_is_parked_and_counted(
