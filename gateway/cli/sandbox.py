@@ -18,6 +18,23 @@ from gateway.sandbox import SandboxError, serve
 from gateway.sandbox.server import SandboxServer
 from gateway.sandbox.simulated import Manner, Unknown
 
+
+def _money(text: str) -> Money:
+    try:
+        return parse(text)
+    except MoneyError as error:
+        raise typer.BadParameter(f'{text!r} is not an amount: {error}; write e.g. "1000 XAG"') from None
+
+
+Players = Annotated[
+    int, typer.Option(min=0, help="How many have accounts: player-1 with the session token-of-player-1 …")
+]
+Balance = Annotated[
+    Money, typer.Option(parser=_money, metavar="AMOUNT", help="Each player's balance at the beginning.")
+]
+UnknownRollback = Annotated[
+    Unknown | None, typer.Option(help="What it does with the rollback of a transfer that it never saw.")
+]
 Currencies = Annotated[
     list[str] | None,
     typer.Option(
@@ -27,12 +44,10 @@ Currencies = Annotated[
     ),
 ]
 
-
-def _money(text: str) -> Money:
-    try:
-        return parse(text)
-    except MoneyError as error:
-        raise typer.BadParameter(f'{text!r} is not an amount: {error}; write e.g. "1000 XAG"') from None
+Gateway = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="What it calls as an operator, such as http://127.0.0.1:8081/operators/acme."),
+]
 
 
 def _parse_places(text: str) -> tuple[str, int]:
@@ -50,20 +65,11 @@ def sandbox(  # noqa: PLR0913 - each is an option
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9100,
     ledger: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep its books in this file.")] = None,
-    players: Annotated[
-        int, typer.Option(min=0, help="How many have accounts: player-1 with the session token-of-player-1 …")
-    ] = 10,
-    balance: Annotated[
-        Money, typer.Option(parser=_money, metavar="AMOUNT", help="Each player's balance at the beginning.")
-    ] = "1000 XAG",  # type: ignore[assignment]  # typer parses defaults too
-    unknown_rollback: Annotated[
-        Unknown | None, typer.Option(help="What it does with the rollback of a transfer that it never saw.")
-    ] = None,
+    players: Players = 10,
+    balance: Balance = "1000 XAG",  # type: ignore[assignment]  # typer parses defaults too
+    unknown_rollback: UnknownRollback = None,
     currency: Currencies = None,
-    gateway: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="What it calls as an operator, such as http://127.0.0.1:8081/operators/acme."),
-    ] = None,
+    gateway: Gateway = None,
 ) -> None:
     """Serve a simulated operator with books of its own, and faults to switch on while it runs.
 
@@ -85,12 +91,9 @@ def sandbox(  # noqa: PLR0913 - each is an option
     \b
       curl http://127.0.0.1:9100/_sandbox/launch -d '{"token": "token-of-player-1", "language": "en"}'
       curl http://127.0.0.1:9100/_sandbox/query -d '{"direction": "withdraw", "id": "1234abcd"}'
-      curl http://127.0.0.1:9100/_sandbox/payments \\
-        -d '{"player_id": "player-1", "product_id": "gems.100", "price": "4.99", "trick": "twice"}'
-      curl http://127.0.0.1:9100/_sandbox/notices
+      curl http://127.0.0.1:9100/_sandbox/payments -d '{"player_id": "player-1", "price": "4.99", "trick": "twice"}'
 
-    The first launches the game, the second asks how a transfer has ended, the third pays and calls back, and the last
-    shows what the game was told of payments. Tricks of a payment: none, twice, again, forged, old, other_price.
+    Then `notices` shows what the game was told. Tricks of a payment: none, twice, again, forged, old, other_price.
 
     Faults after which nothing was done: decline, error_before (503), client_error (404), busy (429), redirect (307),
     hang_before, cut_before; late, which is done after its rollback.

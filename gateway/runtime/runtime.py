@@ -30,7 +30,6 @@ from gateway.http.access_log import AccessLog
 from gateway.http.admin import AdminHandler
 from gateway.http.call_handler import CallHandler
 from gateway.http.inbound import InboundServices
-from gateway.http.operators_listener import OperatorsHandler
 from gateway.http.operators_routing import OperatorsRouting
 from gateway.http.routing import RoutingTable
 from gateway.operators.http_client.tls import read_authorities_again
@@ -45,7 +44,13 @@ from gateway.runtime.listeners import Addresses, Handlers, Listeners, ListenerTl
 from gateway.runtime.open_journals import OpenJournals
 from gateway.runtime.reload_limits import find_unreloadable
 from gateway.runtime.supervisor import Supervisor
-from gateway.runtime.traced import make_coordinator, make_delivery_try, make_wallet_handler, open_tracing
+from gateway.runtime.traced import (
+    make_coordinator,
+    make_delivery_try,
+    make_operators_handler,
+    make_wallet_handler,
+    open_tracing,
+)
 from gateway.settings import ServerSettings, Settings
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.memory_limit import memory_limit_bytes
@@ -123,7 +128,9 @@ class Runtime:
             wallet=make_wallet_handler(
                 self._coordinator, self.metrics, access, RoutingTable({}, settings.server), tracing
             ),
-            operators=OperatorsHandler(services, access, OperatorsRouting({}, settings.operators_server)),
+            operators=make_operators_handler(
+                services, access, OperatorsRouting({}, settings.operators_server), tracing
+            ),
             admin=AdminHandler(self, self.metrics, settings.admin.token),
         )
 

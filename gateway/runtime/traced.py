@@ -9,8 +9,11 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from gateway.http.access_log import AccessLog
+from gateway.http.inbound import InboundServices
+from gateway.http.operators_listener import OperatorsHandler
+from gateway.http.operators_routing import OperatorsRouting
 from gateway.http.routing import RoutingTable
-from gateway.http.traced import TracedWalletHandler
+from gateway.http.traced import TracedOperatorsHandler, TracedWalletHandler
 from gateway.http.wallet import WalletHandler
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.settings import TracingSettings
@@ -49,7 +52,20 @@ def make_wallet_handler(
     """The wallet listener's handler."""
     if tracing is None:
         return WalletHandler(coordinator, metrics, access, routing)
-    return TracedWalletHandler(coordinator, metrics, access, routing, tracing)
+    handler = TracedWalletHandler(coordinator, metrics, access, routing)
+    handler.trace_to(tracing)
+    return handler
+
+
+def make_operators_handler(
+    services: InboundServices, access: AccessLog, routing: OperatorsRouting, tracing: Tracing | None
+) -> OperatorsHandler:
+    """The operators' listener's handler."""
+    if tracing is None:
+        return OperatorsHandler(services, access, routing)
+    handler = TracedOperatorsHandler(services, access, routing)
+    handler.trace_to(tracing)
+    return handler
 
 
 def make_coordinator(context: Context, delivery_try: DeliveryTry, tracing: Tracing | None) -> Coordinator:

@@ -20,8 +20,8 @@ from gateway.sandbox.payment_system import PaidOrder, Trick, callbacks
 
 USERNAME: Final = "sandbox"
 PASSWORD: Final = "password of the sandbox"  # noqa: S105 - of an operator that has no money
-PAYMENT_SECRET: Final = "secret of the sandbox's payment system"  # noqa: S105
-GAME_SECRET: Final = "secret of the sandbox's game"  # noqa: S105
+PAYMENT_SECRET: Final = "secret of the sandbox's payment system"  # noqa: S105 - as above
+GAME_SECRET: Final = "secret of the sandbox's game"  # noqa: S105 - as above
 
 GAME_CLIENT: Final = "https://game.example/play?lang={language}&currency={currency}"
 TIMEOUT_S: Final = 30.0

@@ -33,7 +33,7 @@ class GatewayAnswer(msgspec.Struct, frozen=True):
 
 class GatewayCalls:
     """Calls one operator's part of the operators' listener: `url` gives its address, such as
-    ``http://127.0.0.1:8081/operators/acme``, anew for each call."""
+    ``http://127.0.0.1:8081/operators/acme``, asked for each call."""
 
     def __init__(self, client: aiohttp.ClientSession, url: Callable[[], str], username: str, password: str) -> None:
         self._client = client

@@ -19,7 +19,7 @@ class Notices:
     def take(self, body: bytes) -> bool:
         """Takes a notice. Returns whether it is the order's first; an order that comes again has its goods already.
 
-        Raises `msgspec.DecodeError` where it is no notice.
+        Raises `msgspec.DecodeError` where it is not a JSON object.
         """
         notice: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
         order = str(notice.get("cpOrderId"))

@@ -62,14 +62,11 @@ class Tracing:
         self._tracer = self._provider.get_tracer(SERVICE, version(SERVICE))
         self._deciders: BoundedMap[Key, SpanContext] = BoundedMap(REMEMBERED)
 
-    @contextmanager
-    def call_span(self, name: str, headers: Mapping[str, str], attributes: Attributes, began_ns: int) -> Iterator[Span]:
-        """The span of one call of the game, whose request came with these headers (W3C trace context). `began_ns`: Unix
-        nanoseconds."""
+    def start_call(self, name: str, headers: Mapping[str, str], attributes: Attributes, began_ns: int) -> Span:
+        """The span of one call, whose request came with these headers (W3C trace context). `began_ns`: Unix
+        nanoseconds. It is sent once it is ended."""
         parent = _propagator.extract(headers, Context())
-        span = self._tracer.start_span(name, parent, SpanKind.SERVER, attributes, start_time=began_ns)
-        with _entered(span):
-            yield span
+        return self._tracer.start_span(name, parent, SpanKind.SERVER, attributes, start_time=began_ns)
 
     def span(self, name: str, attributes: Attributes = None) -> AbstractContextManager[Span]:
         """A span within the current one. How it ended is for the block to say: of what the block raises nothing is

@@ -28,6 +28,7 @@ from gateway.payments.checks import check_content
 from gateway.payments.game import GameFarSide
 from gateway.payments.record import to_memory
 from gateway.records import Direction, Fate, Key, Recipient, Session, State, Transfer
+from gateway.telemetry.call_context import note_transfer
 from gateway.transfers.context import Context
 
 NOT_RECORDED: Final = "The payment could not be recorded; send it again."
@@ -68,6 +69,7 @@ class Payments:
         """The payment, and whether it is received now or was before. Raises `PaymentRefused`, `JournalUnavailable`."""
         try:
             payment = game.format.read(callback, self._context.clock.now())
+            note_transfer(payment.order_id)
             check_catalogue(payment, game.catalogue)
         except RefusedAfterSignature as refused:
             # What is recorded is a repeat, however old it is by now and whatever is sold today: the payment system may

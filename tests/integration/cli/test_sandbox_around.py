@@ -4,6 +4,9 @@ payments, before a real gateway that is configured with the lines that it prints
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+import shlex
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +24,11 @@ from tests.support.gateway_process import GatewayProcess
 from tests.support.ports import free_port
 from tests.support.waiting import LONGEST_S
 from tests.support.wallet_client import body, post
+from tests.tidy.tree import ROOT
 
 PLAYER = "token-of-player-1"
+PAGE = (ROOT / "docs" / "calls-from-operators.md").read_text(encoding="utf-8")
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Sandbox:
@@ -72,6 +78,20 @@ async def test_it_launches_and_asks_how_a_transfer_has_ended(sandbox: Sandbox) -
     assert answered.status == 200
     assert (await sandbox.ask("query", asked))["answer"]["state"] == "CONFIRMED"
     assert (await sandbox.ask("query", {"id": "order-2"}))["answer"]["state"] == "NOT_FOUND"
+
+
+async def test_the_commands_of_the_page_show_what_the_gateway_answers(sandbox: Sandbox) -> None:
+    *_, start, asked = SHELL.findall(PAGE)
+    assert start.startswith("mm-gateway sandbox quantum --gateway http")
+    shown = []
+    for line in asked.strip().splitlines():
+        program, silent, *words, url = shlex.split(line)
+        assert (program, silent) == ("curl", "--silent")
+        shown.append(await sandbox.ask(urlsplit(url).path.rpartition("/")[2], json.loads(words[1]) if words else None))
+    launched, state, paid, _ = shown
+    assert launched["answer"]["url"].startswith("https://game.example/play?lang=en")
+    assert state["answer"]["state"] == "NOT_FOUND"
+    assert [each["status"] for each in paid["callbacks"]] == [200, 200]
 
 
 async def test_it_calls_back_as_payment_systems_do_and_the_game_hands_out_goods_once(sandbox: Sandbox) -> None:
