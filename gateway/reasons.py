@@ -12,6 +12,14 @@ OTHER: Final = "other"
 TEXT_LIMIT: Final = 4096
 """Characters that are kept of a reason."""
 
+FIRST_KEPT: Final = 8
+LAST_KEPT: Final = 8
+"""Of the different reasons that one source gives for a transfer, the first and the last ones are kept. Those between
+are counted in one row with the text `LEFT_OUT`, so that a repeated call does not fill the journal
+(docs/decisions/096-reasons-are-limited.md)."""
+
+LEFT_OUT: Final = "(more reasons, which are counted and not kept)"
+
 
 class Source(StrEnum):
     """Who gave a reason."""

@@ -134,6 +134,10 @@ class AddReason(msgspec.Struct, frozen=True, kw_only=True):
 
     If the transfer has the same reason (text, source and person), that one is counted instead: `times` grows by one,
     and `last_at` is the new time. A game repeats its calls for days.
+
+    Of the transfer's reasons of this source the first `FIRST_KEPT` and the last `LAST_KEPT` are kept. Where there is
+    more than one between them, the first of these becomes the row of all: its text is `LEFT_OUT`, its category `OTHER`,
+    and `times` is the sum of theirs.
     """
 
     key: Key

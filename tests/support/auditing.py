@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.journal.copy import CopyableJournal
 from gateway.money import Money
-from gateway.reasons import TEXT_LIMIT, Source
+from gateway.reasons import LEFT_OUT, TEXT_LIMIT, Source
 from gateway.records import Direction, Key, State, Timeline
 from gateway.sandbox.ledger import Account, Hold, HoldState
 from gateway.wire.calls import WalletCall
@@ -189,10 +189,14 @@ def _reasons_kept(evidence: Evidence, key: Key) -> Iterator[str]:
     reasons = evidence.rows[key].reasons if key in evidence.rows else []
     if _state(evidence, key) is State.ROLLED_BACK and not reasons:
         yield "is rolled back without a reason"
-    kept = {reason.text for reason in reasons if reason.source is Source.GAME}
-    for each in evidence.told.get(key, ()):
-        if each.ok and each.call in ROLLBACKS and _as_kept(each.reason) not in kept:
-            yield f"the acknowledged reason {each.reason!r:.40} is not among {sorted(kept)!r:.200}"
+    kept = {reason.text: reason.times for reason in reasons if reason.source is Source.GAME}
+    given = [_as_kept(each.reason) for each in evidence.told.get(key, ()) if each.ok and each.call in ROLLBACKS]
+    # The last of several calls at once is whichever was written last, so that here only the first can be told.
+    if LEFT_OUT in kept and sum(kept.values()) >= len(given):
+        given = given[:1]
+    for text in given:
+        if text not in kept:
+            yield f"the acknowledged reason {text!r:.40} is not among {sorted(kept)!r:.200}"
 
 
 Check = Callable[[Evidence, Key], Iterator[str]]

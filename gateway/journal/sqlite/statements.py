@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.journal.rows import ATTEMPT_COLUMNS, REASON_COLUMNS, TRANSFER_COLUMNS
 from gateway.journal.statements import load_statements, parameters
+from gateway.reasons import FIRST_KEPT, LAST_KEPT, LEFT_OUT, OTHER
 from gateway.records import CLAIMABLE, FINAL, Direction, Recipient, State
 
 UNFINISHED: Final = tuple(state for state in State if state not in FINAL)
@@ -27,6 +28,10 @@ SQL: Final = load_statements(
         "attempt_parameters": parameters(ATTEMPT_COLUMNS),
         "reason_parameters": parameters(REASON_COLUMNS),
         "by_key": "id = ? AND operator = ? AND direction = ?",
+        "first_kept": str(FIRST_KEPT),
+        "last_kept": str(LAST_KEPT),
+        "left_out": LEFT_OUT,
+        "other": OTHER,
         "is_claimable": f"state IN ({_quote(CLAIMABLE)})",
         "is_final": f"state IN ({_quote(FINAL)})",
         "is_unfinished": f"state NOT IN ({_quote(FINAL)})",

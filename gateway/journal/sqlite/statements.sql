@@ -15,6 +15,26 @@ INSERT INTO rollback_reasons (transfer, {reason}) VALUES (?, {reason_parameters}
 UPDATE rollback_reasons SET times = times + 1, last_at = ?
 WHERE number = (SELECT max(number) FROM rollback_reasons WHERE transfer = ? AND text = ? AND source = ? AND who = ?)
 
+-- name: reasons_between
+-- The first and the last of a source's reasons between those that are kept; nothing where there are not at least two.
+SELECT first, last FROM (
+    SELECT
+        (SELECT number FROM rollback_reasons WHERE transfer = ?1 AND source = ?2
+            ORDER BY number LIMIT 1 OFFSET {first_kept}) AS first,
+        (SELECT number FROM rollback_reasons WHERE transfer = ?1 AND source = ?2
+            ORDER BY number DESC LIMIT 1 OFFSET {last_kept}) AS last
+) WHERE first < last
+
+-- name: fold_reasons
+UPDATE rollback_reasons SET text = '{left_out}', category = '{other}', who = '', (times, last_at) = (
+    SELECT sum(times), max(coalesce(last_at, at)) FROM rollback_reasons
+    WHERE transfer = ?1 AND source = ?2 AND number BETWEEN ?3 AND ?4
+)
+WHERE number = ?3
+
+-- name: delete_folded
+DELETE FROM rollback_reasons WHERE transfer = ?1 AND source = ?2 AND number > ?3 AND number <= ?4
+
 -- name: find_row_id
 SELECT number FROM transfers WHERE {by_key}
 

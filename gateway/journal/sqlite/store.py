@@ -44,6 +44,7 @@ from gateway.journal.writes import (
     Write,
     apply_change,
 )
+from gateway.reasons import Source
 from gateway.records import Attempt, Key, Reason, Transfer
 
 CHECKPOINT_PAGES: Final = 1000
@@ -237,6 +238,13 @@ class SqliteStore:
         self._connection.execute(SQL["count_reason"], again)
         if not self._connection.changes():
             self._insert_reason(row_id, reason)
+            self._limit_reasons(row_id, reason.source)
+
+    def _limit_reasons(self, row_id: Any, source: Source) -> None:
+        """Folds what stands between the first and the last reasons of a source into one row."""
+        for first, last in self._connection.execute(SQL["reasons_between"], (row_id, source)).fetchall():
+            for statement in (SQL["fold_reasons"], SQL["delete_folded"]):
+                self._connection.execute(statement, (row_id, source, first, last))
 
     def _save_session(self, write: SaveSession) -> None:
         session = write.session

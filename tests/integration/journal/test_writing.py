@@ -13,8 +13,8 @@ from gateway.journal.copy import CopyableJournal
 from gateway.journal.interface import ReasonFilter
 from gateway.journal.writes import Change, Claim
 from gateway.money import Money, money
-from gateway.reasons import Source
-from gateway.records import Decision, Direction, Fate, Instance, Reason, Session, State, Verdict
+from gateway.reasons import LEFT_OUT, OTHER, Source
+from gateway.records import Decision, Direction, Fate, Instance, Reason, Session, State, Timeline, Verdict
 from tests.support.journals import (
     ACME,
     NOW,
@@ -285,6 +285,49 @@ async def test_a_reason_that_is_noted_again_is_counted(journal: CopyableJournal)
     assert [each.reason for each in await journal.list_reasons(ReasonFilter(), limit=9)] == timeline.reasons[::-1]
     (total,) = await journal.count_reasons(ReasonFilter())
     assert total.count == 6
+
+
+async def test_of_ever_new_reasons_the_first_and_the_last_are_kept_and_the_others_counted(
+    journal: CopyableJournal,
+) -> None:
+    transfer = a_transfer(state=State.ROLLING_BACK)
+    await journal.insert(transfer, a_reason("0"))
+    by_hand = a_reason("by hand", source=Source.PERSON, who="ann")
+    for number in range(1, 30):
+        await journal.add_reason(transfer.key, a_reason(str(number), at=NOW + number))
+        if number == 12:
+            await journal.add_reason(transfer.key, by_hand)
+    left_out = a_reason(LEFT_OUT, category=OTHER, at=NOW + 8, times=14, last_at=NOW + 21)
+    first = [a_reason(str(number), at=NOW + number) for number in range(8)]
+    last = [a_reason(str(number), at=NOW + number) for number in range(22, 30)]
+    timeline = await journal.timeline(transfer.key)
+    assert timeline is not None
+    assert [each for each in timeline.reasons if each.source is Source.GAME] == [*first, left_out, *last]
+    assert by_hand in timeline.reasons
+    totals = await journal.count_reasons(ReasonFilter(source=Source.GAME))
+    assert {total.category: total.count for total in totals} == {"withdraw_failed": 16, OTHER: 14}
+
+
+async def test_up_to_seventeen_different_reasons_are_all_kept(journal: CopyableJournal) -> None:
+    transfer = a_transfer(state=State.ROLLING_BACK)
+    await journal.insert(transfer, a_reason("0"))
+    for _ in range(2):
+        for number in range(1, 17):
+            await journal.add_reason(transfer.key, a_reason(str(number)))
+    timeline = await journal.timeline(transfer.key)
+    assert timeline is not None
+    assert [each.text for each in timeline.reasons] == [str(number) for number in range(17)]
+
+
+async def test_the_reasons_of_an_older_program_are_limited_with_the_next_one(journal: CopyableJournal) -> None:
+    transfer = a_transfer(state=State.ROLLING_BACK)
+    reasons = [a_reason(str(number), times=2, last_at=NOW + 100 + number) for number in range(40)]
+    await journal.import_timeline(Timeline(transfer=transfer, attempts=[], reasons=reasons))
+    await journal.add_reason(transfer.key, a_reason("one more"))
+    timeline = await journal.timeline(transfer.key)
+    assert timeline is not None
+    left_out = a_reason(LEFT_OUT, category=OTHER, times=2 * 25, last_at=NOW + 132)
+    assert timeline.reasons == [*reasons[:8], left_out, *reasons[33:], a_reason("one more")]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from gateway.journal.group_commit import GATHER_TURNS
 from gateway.journal.interface import JournalUnavailable, ReasonFilter
 from gateway.journal.writes import Change, Claim
+from gateway.reasons import FIRST_KEPT, LAST_KEPT
 from gateway.records import Instance, State
 from tests.support.journals import ACME, NOW, Journals, a_change, a_reason, a_session, a_transfer, key_of, put
 
@@ -170,6 +171,29 @@ async def test_a_reason_that_two_instances_note_at_once_is_counted_twice(journal
         await opened[0].list_reasons(ReasonFilter(), limit=9),
     )
     assert (total.count, len(listed)) == (1 + 20 * INSTANCES, 1)
+
+
+async def test_ever_new_reasons_from_several_instances_stay_limited_and_never_deadlock(journals: Journals) -> None:
+    before = await run(journals.shelf.url, "SELECT sum(deadlocks) FROM pg_stat_database")
+    opened = [await journals.open() for _ in range(INSTANCES)]
+    keys = [key_of(str(number)) for number in range(4)]
+    for key in keys:
+        await opened[0].insert(a_transfer(key.id, state=State.ROLLING_BACK), a_reason("first"))
+    for step in range(30):
+        await asyncio.gather(
+            *(
+                journal.add_reason(key, a_reason(f"{step}" if number else "the same", at=NOW + step))
+                for number, journal in enumerate(opened)
+                for key in random.Random(number).sample(keys, 4)
+            )
+        )
+    assert await run(journals.shelf.url, "SELECT sum(deadlocks) FROM pg_stat_database") == before
+    for key in keys:
+        timeline = await opened[0].timeline(key)
+        assert timeline is not None
+        assert timeline.reasons[0].text == "first"
+        assert len(timeline.reasons) <= FIRST_KEPT + 1 + LAST_KEPT + INSTANCES
+        assert sum(reason.times for reason in timeline.reasons) == 1 + 30 * INSTANCES
 
 
 async def test_the_key_of_a_pruned_transfer_may_be_in_use_again_at_once(journals: Journals) -> None:

@@ -28,6 +28,16 @@ VARIABLES = {
     'one."limit"': "integer",
     "one.place": "integer",
     "one.recipient": "text",
+    "one.id": "text",
+    "one.direction": "text",
+    "one.text": "text",
+    "one.folded": "text",
+    "one.source": "text",
+    "one.category": "text",
+    "one.at": "double precision",
+    "one.who": "text",
+    "first_n": "bigint",
+    "last_n": "bigint",
 }
 
 # Within a function, since asyncpg would want values for the parameters.
@@ -59,7 +69,8 @@ def hot_statements() -> dict[str, str]:
     """What `journal_write` runs, by the name that stands above each, with parameters in place of its variables."""
     body = MIGRATIONS[-1].sql.partition("AS $$")[2]
     named = re.findall(r"-- statement: ([a-z ]+)\n(.*?);\n", body, re.DOTALL)
-    return {name: with_parameters(statement.replace("RETURN QUERY", "")) for name, statement in named}
+    variables = re.compile("RETURN QUERY|INTO first_n, last_n")
+    return {name: with_parameters(variables.sub("", statement)) for name, statement in named}
 
 
 def with_parameters(statement: str) -> str:
