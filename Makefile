@@ -134,6 +134,10 @@ chaos: $(DEV)  ## gateways and their database are killed over and over: SEED, TR
 crash: $(DEV)  ## kill the gateway at every named point on both journals, and audit what is left: TIMES=20, SEED
 	@$(BIN)/python -m tests.acceptance.crash --times $(or $(TIMES),1) $(if $(SEED),--seed $(SEED)) --abreast $(WORKERS)
 
+.PHONY: attack
+attack: $(DEV)  ## all that a hostile neighbour may try, on a gateway with little memory, while honest games buy: SECONDS=5 for each
+	@$(BIN)/python -m tests.attack $(if $(SECONDS),--seconds $(SECONDS)) $(ATTACKS)
+
 .PHONY: soak
 soak: $(DEV)  ## load with faults for MINUTES=5: memory and files must stay level; draws build/soak/index.html
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),5) $(if $(RATE),--rate $(RATE)) $(if $(SEED),--seed $(SEED))
