@@ -21,11 +21,18 @@ class Notices:
 
         Raises `msgspec.DecodeError` where it is not a JSON object.
         """
+        return self.hand_out(self.write_down(body))
+
+    def write_down(self, body: bytes) -> str:
+        """Keeps a notice. Returns its order. Raises as `take` does."""
         notice: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
         order = str(notice.get("cpOrderId"))
-        seen = self.bodies.setdefault(order, [])
-        seen.append(body)
-        is_first = len(seen) == 1
+        self.bodies.setdefault(order, []).append(body)
+        return order
+
+    def hand_out(self, order: str) -> bool:
+        """Hands out an order's goods. Returns whether it is the first time; else it has them already."""
+        is_first = order not in self.goods
         if is_first:
             self.goods[order] += 1
         return is_first
