@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Context, Inexact
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -12,6 +13,16 @@ import msgspec
 from gateway.money import Money, money
 from gateway.records import FINAL, Decision, Direction, Fate, Key, KeyedReason, State, Transfer
 from gateway.sandbox.ledger import Hold, HoldState, Ledger
+from tests.chaos.audit_around import (
+    Around,
+    lost_payments,
+    retractions,
+    untold_payments,
+    wrong_answers,
+    wrong_at_rest,
+    wrong_ends,
+    wrong_notices,
+)
 from tests.chaos.game import Told, reason_of
 from tests.chaos.plan import CURRENCY, END_CALLS, HOLD_CALLS, OPENED_WITH, STUBBORN
 
@@ -24,8 +35,9 @@ _ENDED: Final = {Decision.CONFIRM: State.CONFIRMED, Decision.ROLLBACK: State.ROL
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known once everything has come to rest. `parked` are the operators of what was ever parked, with how
-    many each; `complaints` is what the gateways logged as errors."""
+    """All that is known once everything has come to rest. `transfers` are the wallet's; payments are `around` it.
+    `parked` are the operators of what was ever parked, with how many each; `complaints` is what the gateways logged as
+    errors."""
 
     told: Sequence[Told]
     ledgers: Mapping[str, Ledger]
@@ -33,6 +45,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     reasons: Sequence[KeyedReason]
     parked: Mapping[str, int]
     complaints: Sequence[str]
+    around: Around
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -44,6 +57,10 @@ class Check(msgspec.Struct, frozen=True):
 
 def audit(evidence: Evidence) -> list[Check]:
     """Every promise, each over all the evidence."""
+    return [*_wallet(evidence), *_around(evidence.around, evidence.transfers)]
+
+
+def _wallet(evidence: Evidence) -> list[Check]:
     holds, ends = _wire(evidence.ledgers)
     return [
         Check("every withdraw and deposit was sent at most once", [_name(key) for key, n in holds.items() if n > 1]),
@@ -52,7 +69,10 @@ def audit(evidence: Evidence) -> list[Check]:
             [_name(key) for key, of in ends.items() if len(of) > 1],
         ),
         Check("everything has come to its end", [_is(each) for each in _unfinished(evidence)]),
-        Check("parked only where an operator declined every end", [f"{n} of {o}" for o, n in _unscheduled(evidence)]),
+        Check(
+            "parked only where an operator or its game declined every end",
+            [f"{n} of {o}" for o, n in _unscheduled(evidence)],
+        ),
         Check("journal and ledgers agree on every transfer", list(_differences(evidence))),
         Check("journal and ledgers agree on every balance", list(_imbalances(evidence))),
         Check("every 200 that a game got is still true", list(_broken_words(evidence, holds))),
@@ -62,9 +82,20 @@ def audit(evidence: Evidence) -> list[Check]:
     ]
 
 
+def _around(around: Around, transfers: Mapping[Key, Transfer]) -> list[Check]:
+    return [
+        Check("every acknowledged payment is in the journal as it was signed", list(lost_payments(around))),
+        Check("the game was told of every acknowledged payment, and gave goods once", list(untold_payments(around))),
+        Check("the game was told only what the journal has, always in the same words", list(wrong_notices(around))),
+        Check("what is refused is never told, and only refused with cause", list(wrong_answers(around))),
+        Check("payments end only by the game's acknowledgement", list(wrong_ends(around))),
+        Check("an end that an operator was told is true, and never taken back", list(retractions(around, transfers))),
+        Check("at rest every gateway tells operators what the journal says", list(wrong_at_rest(around, transfers))),
+    ]
+
+
 def key_of(told: Told) -> Key:
-    purchase = told.purchase
-    return Key(purchase.operator, purchase.direction, purchase.id)
+    return told.purchase.key
 
 
 def _wire(ledgers: Mapping[str, Ledger]) -> tuple[Counter[Key], dict[Key, set[Decision]]]:
@@ -82,11 +113,13 @@ def _wire(ledgers: Mapping[str, Ledger]) -> tuple[Counter[Key], dict[Key, set[De
 
 
 def _unfinished(evidence: Evidence) -> Iterator[Transfer]:
-    return (transfer for transfer in evidence.transfers.values() if transfer.state not in FINAL)
+    everything = chain(evidence.transfers.values(), evidence.around.payments.values())
+    return (transfer for transfer in everything if transfer.state not in FINAL)
 
 
 def _unscheduled(evidence: Evidence) -> Iterator[tuple[str, int]]:
-    return ((operator, count) for operator, count in evidence.parked.items() if operator != STUBBORN)
+    parked = chain(evidence.parked.items(), evidence.around.parked.items())
+    return ((operator, count) for operator, count in parked if operator != STUBBORN)
 
 
 def _differences(evidence: Evidence) -> Iterator[str]:

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import cycle, repeat
 from time import monotonic
 from typing import Any, Final
 
@@ -60,6 +61,17 @@ class Answer(msgspec.Struct, frozen=True):
         return self.status == OK
 
 
+class Reply(msgspec.Struct, frozen=True):
+    """What came back, word for word; status 0 if nothing did."""
+
+    status: int = 0
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        return self.status == OK
+
+
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """All that the game knows of a purchase: the answers to its hold (two where it was duplicated), how it asked it to
     end (None: it left that to the gateway), and the last answer to that."""
@@ -90,20 +102,26 @@ class Balancer:
         return Balancer(self._client, [url], self._dice)
 
     async def post(self, operator: str, call: WalletCall, body: bytes) -> Answer:
+        return _answer(await self.send(f"/wallet/{call}", body, basic(f"{operator}:secret")))
+
+    async def post_twice(self, operator: str, call: WalletCall, body: bytes) -> list[Answer]:
+        """The same to two instances at the same moment."""
+        replies = await self.send_at_once(f"/wallet/{call}", [body, body], basic(f"{operator}:secret"))
+        return [_answer(reply) for reply in replies]
+
+    async def send(self, path: str, body: bytes, authorization: str = "") -> Reply:
         for instance in self._order():
             try:
-                return await self._post(instance, operator, call, body)
+                return await self._send(instance, path, body, authorization)
             except aiohttp.ClientConnectorError:
                 continue
-        return Answer()
+        return Reply()
 
-    async def post_twice(self, operator: str, call: WalletCall, body: bytes) -> tuple[Answer, ...]:
-        """The same to two instances at the same moment."""
-        chosen = self._order()[:2]
-        answers = await asyncio.gather(
-            *(self._post(instance, operator, call, body) for instance in chosen), return_exceptions=True
-        )
-        return tuple(Answer() if isinstance(answer, BaseException) else answer for answer in answers)
+    async def send_at_once(self, path: str, bodies: Sequence[bytes], authorization: str = "") -> list[Reply]:
+        """Each to another instance, as long as there are so many."""
+        sent = (self._send(*each, authorization) for each in zip(cycle(self._order()), repeat(path), bodies))
+        replies = await asyncio.gather(*sent, return_exceptions=True)
+        return [Reply() if isinstance(reply, BaseException) else reply for reply in replies]
 
     def _order(self) -> list[int]:
         everyone = list(range(len(self._urls)))
@@ -111,19 +129,18 @@ class Balancer:
         now = monotonic()
         return sorted(everyone, key=lambda instance: self._avoided_until[instance] > now)
 
-    async def _post(self, instance: int, operator: str, call: WalletCall, body: bytes) -> Answer:
+    async def _send(self, instance: int, path: str, body: bytes, authorization: str) -> Reply:
         """Raises `ClientConnectorError` where there was no connection."""
-        headers = {"Authorization": basic(f"{operator}:secret"), "Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"} | ({"Authorization": authorization} if authorization else {})
         try:
-            url = f"{self._urls[instance]()}/wallet/{call}"
-            async with self._client.post(url, data=body, headers=headers) as answer:
-                return _answer(answer.status, await answer.read())
+            async with self._client.post(f"{self._urls[instance]()}{path}", data=body, headers=headers) as answer:
+                return Reply(answer.status, await answer.read())
         except aiohttp.ClientConnectorError:
             self.avoid(instance, AVOIDED_S)
             raise
         except (aiohttp.ClientError, OSError, TimeoutError):
             self.avoid(instance, AVOIDED_S)
-            return Answer()
+            return Reply()
 
     def avoid(self, instance: int, for_s: float) -> None:
         """Sends nothing there for so long, unless the others do not answer either."""
@@ -158,7 +175,7 @@ class Game:
         body = _encode({**_about(purchase), "amount": _wire(purchase.amount), "txDescription": "A sword"})
         call = HOLD_CALLS[purchase.direction]
         if purchase.duplicated:
-            return await self._balancer.post_twice(purchase.operator, call, body)
+            return tuple(await self._balancer.post_twice(purchase.operator, call, body))
         return (await self._balancer.post(purchase.operator, call, body),)
 
     async def _end(self, purchase: Purchase, holds: tuple[Answer, ...], decision: Decision) -> Told:
@@ -198,11 +215,13 @@ def _wire(amount: Money) -> dict[str, Any]:
     return {"amount": amount.amount, "currencyCode": amount.currency}
 
 
-def _answer(status: int, body: bytes) -> Answer:
-    content = json.loads(body, parse_float=Decimal)
-    if status != OK:
-        return Answer(status, None, content["errorCode"], content["errorDescription"])
+def _answer(reply: Reply) -> Answer:
+    if not reply.status:
+        return Answer()
+    content = json.loads(reply.body, parse_float=Decimal)
+    if not reply.ok:
+        return Answer(reply.status, None, content["errorCode"], content["errorDescription"])
     balance = content.get("balance")
     if balance is None:  # nobody could tell it
-        return Answer(status)
-    return Answer(status, Money(canonical(balance["amount"], BALANCE_FRACTION_DIGITS), balance["currencyCode"]))
+        return Answer(reply.status)
+    return Answer(reply.status, Money(canonical(balance["amount"], BALANCE_FRACTION_DIGITS), balance["currencyCode"]))

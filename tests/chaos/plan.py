@@ -7,13 +7,15 @@ the rest, so a seed brings back a play's shape, not its every interleaving: that
 from __future__ import annotations
 
 import random
+from collections import Counter
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from gateway.money import Money, money
-from gateway.records import Decision, Direction
+from gateway.records import Decision, Direction, Key
+from gateway.sandbox.payment_system import PaidOrder, Trick
 from gateway.wire.calls import WalletCall
 
 CURRENCY: Final = "XAG"
@@ -35,6 +37,16 @@ DEPOSITS: Final = 0.15
 UNDONE: Final = 0.25
 FORGETFUL: Final = 0.3
 DUPLICATED: Final = 0.1
+
+PAYMENT_EVERY: Final = 5
+"""So many purchases are played for each order that is paid at an operator's payment system."""
+
+HURRIED: Final = 0.5
+IMPATIENT: Final = 0.15
+"""How many payment systems give up before they are answered: then journal and game have only to agree."""
+
+PRICES: Final = ("4.99", "4.990", "12", "0.5", "1234567890123456.78")
+EXT_PARAMS: Final = ("", "chest=gold&place=3", 'ü "quoted" \\ and {braces}')
 
 HOLD_CALLS: Final = {Direction.WITHDRAW: WalletCall.WITHDRAW, Direction.DEPOSIT: WalletCall.DEPOSIT}
 END_CALLS: Final = {
@@ -75,9 +87,67 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     work_s: float
 
     @property
+    def key(self) -> Key:
+        return Key(self.operator, self.direction, self.id)
+
+    @property
     def token(self) -> str:
         """The sandbox's own: see `mm-gateway sandbox`."""
         return f"token-of-player-{self.player}"
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """One order at an operator's payment system, or what somebody gives out for one; when it is paid is decided then.
+
+    All callbacks of a `hurried` one are sent at the same moment, each to another gateway; of any other, the second
+    comes `pause_s` after the first was answered. What is not answered is sent again, `tries` times in all; for None
+    until it is answered.
+    """
+
+    operator: str
+    paid: PaidOrder
+    hurried: bool
+    pause_s: float
+    tries: int | None
+
+
+def played(sizes: Sizes) -> list[Purchase | Order]:
+    """Everything in the order in which it is played: payments spread evenly among purchases."""
+    everything: list[Purchase | Order] = list(purchases(sizes))
+    for number, order in enumerate(orders(sizes)):
+        everything.insert(number * (PAYMENT_EVERY + 1), order)
+    return everything
+
+
+def orders(sizes: Sizes) -> list[Order]:
+    """Each operator counts its own, so that several have the same ids: an order is its operator's."""
+    dice = random.Random(f"payments of {sizes.seed}")
+    counts: Counter[str] = Counter()
+    planned = []
+    for number in range(sizes.transfers // PAYMENT_EVERY):
+        operator = _TURNS[number % len(_TURNS)]
+        counts[operator] += 1
+        planned.append(_order(operator, f"paid-{counts[operator]:06}", dice))
+    return planned
+
+
+def _order(operator: str, id: str, dice: random.Random) -> Order:
+    return Order(
+        operator=operator,
+        paid=PaidOrder(
+            id=id,
+            player_id=f"player-{dice.randint(1, PLAYERS)}",
+            product_id=f"gems.{dice.randint(1, 9)}",
+            price=dice.choice(PRICES),
+            paid_at=0.0,
+            trick=dice.choice(tuple(Trick)),
+            server_id=dice.randint(1, 9),
+            ext_params=dice.choice(EXT_PARAMS),
+        ),
+        hurried=dice.random() < HURRIED,
+        pause_s=dice.uniform(0, 2),
+        tries=dice.randint(1, 2) if dice.random() < IMPATIENT else None,
+    )
 
 
 def purchases(sizes: Sizes) -> list[Purchase]:

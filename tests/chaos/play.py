@@ -6,9 +6,10 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -17,12 +18,15 @@ import aiohttp
 import msgspec
 
 from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
-from gateway.records import Key, State, Transfer
+from gateway.records import Direction, Key, State, Transfer, UnfinishedCount
 from tests.chaos.audit import Check, Evidence, audit
+from tests.chaos.audit_around import Around
 from tests.chaos.cluster import Cluster, cluster
 from tests.chaos.game import PATIENCE_S, Balancer, Game, Told
 from tests.chaos.misfortunes import Misfortunes
-from tests.chaos.plan import ACME, BETA, STUBBORN, Purchase, Sizes, purchases
+from tests.chaos.payments import Callback, PaymentSystems
+from tests.chaos.plan import ACME, BETA, PROTOCOLS, STUBBORN, Order, Purchase, Sizes, played
+from tests.chaos.questions import Asked, Questions, ask_until_told
 from tests.support.gateway_process import GatewayProcess
 
 LOOK_S: Final = 0.2
@@ -52,16 +56,22 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
 async def play(sizes: Sizes, folder: Path, say: Callable[[str], None] = lambda _: None) -> Played:
     """Plays it all in this folder, which is empty; `say` is told how far it is."""
-    async with cluster(folder, sizes.instances) as stage:
+    timeout = aiohttp.ClientTimeout(PATIENCE_S)
+    async with (
+        cluster(folder, sizes) as stage,
+        aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as client,
+    ):
         misfortunes = Misfortunes(stage, sizes)
-        told, play_s = await _games(stage, sizes, misfortunes, say)
+        players = Players(stage, sizes, client)
+        play_s = await _side_by_side(players, misfortunes, sizes.at_once, say)
         calm_since = monotonic()
         journal = await stage.journal()
         try:
             parked = await _rest(stage, journal)
             rested_at = monotonic()
+            at_rest = await players.ask_every_gateway()
             await _stop(stage)
-            evidence = await _evidence(stage, journal, told, parked)
+            evidence = await _evidence(stage, journal, players, parked, at_rest)
         finally:
             await journal.close()
         return Played(
@@ -74,53 +84,78 @@ async def play(sizes: Sizes, folder: Path, say: Callable[[str], None] = lambda _
         )
 
 
-async def _games(
-    stage: Cluster, sizes: Sizes, misfortunes: Misfortunes, say: Callable[[str], None]
-) -> tuple[list[Told], float]:
-    """Plays every purchase, so many side by side, while misfortunes happen. Returns what the games were told, and how
-    many seconds it took; by then all gateways and the database run again."""
-    waiting = iter(purchases(sizes))
-    told: list[Told] = []
-    timeout = aiohttp.ClientTimeout(PATIENCE_S)
-    async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as client:
+class Players:
+    """Whoever calls the gateways: the game, the operators' payment systems, and operators with questions. `told`,
+    `callbacks` and `questions` are what they know in the end."""
+
+    def __init__(self, stage: Cluster, sizes: Sizes, client: aiohttp.ClientSession) -> None:
+        self.told: list[Told] = []
+        self.callbacks: list[Callback] = []
+        self.questions = Questions(random.Random(sizes.seed))
+        self._waiting = iter(played(sizes))
+        self._operators_urls = [partial(getattr, gateway, "operators_url") for gateway in stage.instances]
         urls = [partial(getattr, gateway, "wallet_url") for gateway in stage.instances]
-        game = Game(Balancer(client, urls, random.Random(sizes.seed)))
-        began = monotonic()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(misfortunes.run())
-            progress = group.create_task(_tell(told, misfortunes, say))
-            await asyncio.gather(*(_one_after_another(game, waiting, told) for _ in range(sizes.at_once)))
-            play_s = monotonic() - began
-            progress.cancel()
-            misfortunes.over.set()
-    return told, play_s
+        self._game = Game(Balancer(client, urls, random.Random(sizes.seed)))
+        self._operators_side = Balancer(client, self._operators_urls, random.Random(sizes.seed))
+        self._payment_systems = PaymentSystems(self._operators_side, random.Random(sizes.seed))
+
+    async def play_one_after_another(self) -> None:
+        """Until nothing waits any more."""
+        for each in self._waiting:
+            match each:
+                case Purchase():
+                    self.questions.begin(each.key)
+                    self.told.append(await self._game.play(each))
+                case Order():
+                    self.callbacks.extend(await self._payment_systems.pay(each))
+
+    async def keep_asking(self) -> None:
+        """Until it is cancelled."""
+        await self.questions.keep_asking(PROTOCOLS, self._operators_side)
+
+    async def ask_every_gateway(self) -> list[Asked]:
+        """Each about every transfer that an operator has asked for during the play."""
+        keys = sorted({asked.key for asked in self.questions.asked})
+        gateways = [self._operators_side.to(url) for url in self._operators_urls]
+        answers = await asyncio.gather(*(ask_until_told(gateway, keys) for gateway in gateways))
+        return list(chain.from_iterable(answers))
 
 
-async def _one_after_another(game: Game, waiting: Iterator[Purchase], told: list[Told]) -> None:
-    for purchase in waiting:
-        one = await game.play(purchase)
-        told.append(one)
+async def _side_by_side(players: Players, misfortunes: Misfortunes, at_once: int, say: Callable[[str], None]) -> float:
+    """Plays everything, so much side by side, while misfortunes happen. Returns how many seconds it took; by then all
+    gateways and the database run again."""
+    began = monotonic()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(misfortunes.run())
+        beside = [
+            group.create_task(players.keep_asking()),
+            group.create_task(_tell(players, misfortunes, say)),
+        ]
+        await asyncio.gather(*(players.play_one_after_another() for _ in range(at_once)))
+        play_s = monotonic() - began
+        for task in beside:
+            task.cancel()
+        misfortunes.over.set()
+    return play_s
 
 
-async def _tell(told: list[Told], misfortunes: Misfortunes, say: Callable[[str], None]) -> None:
+async def _tell(players: Players, misfortunes: Misfortunes, say: Callable[[str], None]) -> None:
     """Every now and then, how far the play is."""
     began = monotonic()
     while True:
         await asyncio.sleep(TELL_EVERY_S)
         done = ", ".join(f"{count} × {name}" for name, count in sorted(misfortunes.happened.items()))
-        say(f"{monotonic() - began:4.0f} s: {len(told)} played; {done}")
+        say(f"{monotonic() - began:4.0f} s: {len(players.told)} played, {len(players.callbacks)} callbacks; {done}")
 
 
-async def _rest(stage: Cluster, journal: Journal) -> dict[str, int]:
+async def _rest(stage: Cluster, journal: Journal) -> list[UnfinishedCount]:
     """Waits until nothing is open but what is parked, has that tried again at a healed operator, and waits once more.
 
-    Returns how many were parked at which operator. What is still open after `REST_S` is the audit's to tell.
+    Returns what was parked. What is still open after `REST_S` is the audit's to tell.
     """
     await stage.heal(ACME, BETA)
     await _until_all_are(journal, State.PARKED)
-    parked: Counter[str] = Counter()
-    for tally in await journal.count_unfinished(0.0):
-        parked[tally.operator] += tally.count
+    parked = await journal.count_unfinished(0.0)
     await stage.heal(STUBBORN)
     words = ("--all-parked", "--operator", STUBBORN, "--who", "chaos", "--why", "the operator is healed")
     status, said = await stage.instances[0].command("retry", *words)
@@ -147,15 +182,33 @@ async def _stop(stage: Cluster) -> None:
         await operator.stop()
 
 
-async def _evidence(stage: Cluster, journal: Journal, told: Sequence[Told], parked: dict[str, int]) -> Evidence:
+async def _evidence(
+    stage: Cluster, journal: Journal, players: Players, parked: Sequence[UnfinishedCount], at_rest: Sequence[Asked]
+) -> Evidence:
+    everything = await _transfers(journal)
     return Evidence(
-        told=told,
+        told=players.told,
         ledgers={operator.name: operator.ledger() for operator in stage.operators},
-        transfers=await _transfers(journal),
-        reasons=await journal.list_reasons(ReasonFilter(), limit=PAGE * len(told)),
-        parked=parked,
+        transfers={key: each for key, each in everything.items() if key.direction is not Direction.PAYMENT},
+        reasons=await journal.list_reasons(ReasonFilter(), limit=PAGE * len(players.told)),
+        parked=_by_operator(each for each in parked if each.direction is not Direction.PAYMENT),
         complaints=[complaint for gateway in stage.instances for complaint in _complaints(gateway)],
+        around=Around(
+            callbacks=players.callbacks,
+            payments={key: each for key, each in everything.items() if key.direction is Direction.PAYMENT},
+            shops=stage.shops,
+            asked=players.questions.asked,
+            at_rest=at_rest,
+            parked=_by_operator(each for each in parked if each.direction is Direction.PAYMENT),
+        ),
     )
+
+
+def _by_operator(parked: Iterable[UnfinishedCount]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for each in parked:
+        counts[each.operator] += each.count
+    return counts
 
 
 async def _transfers(journal: Journal) -> dict[Key, Transfer]:
