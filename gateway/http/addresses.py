@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 Address = IPv4Address | IPv6Address
@@ -33,6 +33,19 @@ def parse_address(text: str) -> Address | None:
 
 address_text = lru_cache(_CACHE_SIZE)(str)
 """An address as text."""
+
+_PREFIXES: Final = {4: 24, 6: 64}
+"""Who has one address of such a network has most likely all of it: a /64 is the least that is given to anybody (RFC
+6177), and a /24 the least that is routed."""
+
+
+@lru_cache(_CACHE_SIZE)
+def network_of(source: str) -> str:
+    """The network that an address belongs to, a /24 or a /64, as text; what is not an address is its own network."""
+    address = parse_address(source)
+    if address is None:
+        return source
+    return str(ip_network((address, _PREFIXES[address.version]), strict=False))
 
 
 class AllowList:

@@ -22,8 +22,9 @@ from gateway.deadlines import Deadlines
 from gateway.http.access_log import AccessLog, LoggedCall
 from gateway.http.addresses import Address, parse_address
 from gateway.http.body import BodyReader, TooSlow
+from gateway.http.check_line import TooManyChecks
 from gateway.http.connection import CallConnection
-from gateway.http.credentials import Grant, TooManyChecks
+from gateway.http.credentials import Grant
 from gateway.http.refusals import Refusals
 from gateway.http.response import WalletResponse, bad_request, refusal
 from gateway.http.routing import NO_ROUTE, Routing
@@ -120,7 +121,7 @@ class CallHandler(ABC):
 
     def apply_routing(self, routing: Routing) -> None:
         """Uses this table from the next request on. Running calls finish with the table that they began with."""
-        self._routing.credentials.retire()
+        routing.credentials.take_over(self._routing.credentials)
         self._routing = routing
         self._bodies = BodyReader(routing.server)
 
@@ -174,6 +175,7 @@ class CallHandler(ABC):
         routing = call.routing
         call.route = route = routing.route(request.raw_path)
         call.call = route.call or ""
+        began = self._loop.time()
         # Before anything else: without credentials nobody learns which paths exist, or that the gateway stops
         # (test_without_credentials_nobody_learns_which_paths_there_are).
         operator = await self._authorize(request, call)
@@ -187,10 +189,10 @@ class CallHandler(ABC):
         task: Any = asyncio.current_task(self._loop)
         self._running[task] = operator
         try:
-            until = (call.connection.began_at or self._loop.time()) + routing.server.read_timeout
+            until = (call.connection.began_at or began) + routing.server.read_timeout
             body = await self._bodies.read(request, until, allows_large=route.allows_large, json_only=route.json_only)
             crash_point("http.read")
-            self._request_timeouts.set(call, self._loop.time() + routing.server.request_timeout, self._loop)
+            self._request_timeouts.set(call, began + routing.server.request_timeout, self._loop)
             try:
                 return await self._answer(call, operator, body)
             except WalletError as error:
@@ -254,9 +256,11 @@ class CallHandler(ABC):
         if not call.routing.allows(call.client):
             raise AddressNotAllowed
         header = request.headers.get(hdrs.AUTHORIZATION, "")
+        source, is_wanted = str(call.client), call.connection.is_waited_for
         try:
-            return await call.routing.credentials.check(header, str(call.client), scope)
-        except TooManyChecks:
+            async with asyncio.timeout(call.started_at + call.routing.server.request_timeout - time.monotonic()):
+                return await call.routing.credentials.check(header, source, scope, is_wanted)
+        except (TooManyChecks, TimeoutError):
             self._metrics.refused(self.listener, "checks")  # answered as a call, so the access log has it
             raise WalletError(ErrorCode.NOT_SENT, self.too_many_checks) from None
 

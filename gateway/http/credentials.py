@@ -2,8 +2,9 @@
 names nor secrets.
 
 A keyed digest of the header is looked up in a table. Nobody outside knows the key, so nobody can choose a digest that
-is close to a right one. A hashed password costs one Argon2 per process; then its digest is in the table. An unknown
-user costs as many Argon2s as a known one (docs/decisions/051-credentials.md).
+is close to a right one. A hashed password costs one Argon2 per process, also when the configuration is read again;
+then its digest is in the table. An unknown user costs as many Argon2s as a known one
+(docs/decisions/051-credentials.md). Who waits for an Argon2, and how long, `check_line.py` says.
 
 Each credential counts within a `scope`: "" where it chooses the operator by itself, else the operator's name, as the
 path says it. An operator that does not exist is a scope without credentials, and costs as many Argon2s as any other.
@@ -11,13 +12,11 @@ path says it. An operator that does not exist is a scope without credentials, an
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import secrets
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial, reduce
 from hashlib import blake2b
 from typing import Final
 
@@ -27,21 +26,14 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from pydantic import SecretStr
 
 from gateway.bounded import BoundedMap
+from gateway.http.check_line import CheckLine
 from gateway.settings import CredentialSettings, TokenSettings
-
-CONCURRENT_CHECKS: Final = 2
-"""Argon2s that run at once, each in a thread; this also limits the memory that they take."""
-
-WAITING_PER_SOURCE: Final = 8
-WAITING: Final = 256
-"""How many checks may wait for a thread, from one address and in all."""
 
 CACHE_SIZE: Final = 4096
 """How many headers are remembered as right, and how many as wrong."""
 
-
-class TooManyChecks(Exception):
-    """Too many unknown credentials are being checked already; this one was not checked."""
+_KEY: Final = secrets.token_bytes(32)
+"""Of all digests of this process: one that was right before a reload is found after it."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -105,15 +97,23 @@ class Given(msgspec.Struct, frozen=True):
 _Who = tuple[str, bytes | None]
 """Whose secret is checked: a scope, and a user name in it, None for its bearer tokens."""
 
+
+class _Proof(msgspec.Struct, frozen=True):
+    """What a header was checked against, and which of these hashes are its secret's."""
+
+    who: _Who
+    checked: frozenset[str]
+    matching: frozenset[str]
+
+
 NO_GRANT: Final = Grant()
 
 
 class Credentials:
-    """All operators' credentials, and the threads that check them until `retire` or `close`."""
+    """All operators' credentials of one configuration. Those of the next one `take_over` what was found out."""
 
     def __init__(self, holders: Iterable[OperatorCredentials]) -> None:
         """Raises `ValueError` for a hash that is not an Argon2 hash."""
-        self._key = secrets.token_bytes(32)
         self._plain: dict[bytes, Grant] = {}
         self._hashed: dict[_Who, list[_HashedCredential]] = {}
         self._takes_tokens = False
@@ -126,99 +126,106 @@ class Credentials:
                 self._add(holder, None, one.token, one.token_hash)
         self._argon2_count = max(map(len, self._hashed.values()), default=0)
         self._decoy = _decoy_hash(self._hashed)
-        self._threads = ThreadPoolExecutor(CONCURRENT_CHECKS, thread_name_prefix="credentials")
         self._right: BoundedMap[bytes, Grant] = BoundedMap(CACHE_SIZE)
+        self._proofs: BoundedMap[bytes, _Proof] = BoundedMap(CACHE_SIZE)
         self._wrong: BoundedMap[bytes, None] = BoundedMap(CACHE_SIZE)
-        self._checks: dict[bytes, asyncio.Task[Grant]] = {}
-        self._waiting: Counter[str] = Counter()
+        self._line = CheckLine()
+        self._successor: Credentials | None = None
 
     def look_up(self, header: str | None, scope: str = "") -> Grant | None:
         """The grant of an Authorization header, `NO_GRANT` if it is known to be wrong; None if it needs a `check`."""
         if header is None:
             return NO_GRANT
-        digest = self._digest(header.encode("utf-8", "surrogateescape"), scope)
+        digest = _digest(header.encode("utf-8", "surrogateescape"), scope)
         grant = self._plain.get(digest) or self._right.get(digest)
         return NO_GRANT if grant is None and digest in self._wrong else grant
 
-    async def check(self, header: str, source: str, scope: str = "") -> Grant:
+    async def check(
+        self, header: str, source: str, scope: str = "", is_wanted: Callable[[], bool] = lambda: True
+    ) -> Grant:
         """The grant of a header for which `look_up` returned None; `NO_GRANT` if it is wrong.
 
-        `source` is the client's address: one source delays others by at most `WAITING_PER_SOURCE` checks.
-        Raises `TooManyChecks`.
+        `source` is the client's address. `is_wanted` says, once the check has waited, whether the client is still
+        there. Raises `TooManyChecks`.
         """
+        digest = _digest(header.encode("utf-8", "surrogateescape"), scope)
         given = _parse(header, scope)
         if given is None or (given.username is None and not self._takes_tokens):
-            return NO_GRANT
+            return self._keep_wrong(digest)
         # As this gateway would write it: clients may differ in the scheme's case and in spaces (RFC 9110 section 11.4).
-        grant = self._plain.get(self._digest(given.header, scope))
-        digest = self._digest(header.encode("utf-8", "surrogateescape"), scope)
-        if grant is not None or not self._hashed or digest in self._wrong:
-            return grant or NO_GRANT
-        check = self._checks.get(digest) or self._start_check(digest, given, source)
-        # Shielded: others wait for the same check, and its result is worth keeping.
-        return await asyncio.shield(check)
+        grant = self._plain.get(_digest(given.header, scope)) or self._right.get(digest)
+        if grant is None and self._hashed and digest not in self._wrong:
+            proof = await self._line.result(digest, source, partial(self._verify, given), is_wanted)
+            grant = self.keep_proof(digest, proof)
+            if grant is None:
+                self._line.note_wrong(source)
+        if grant is None:
+            return self._keep_wrong(digest)
+        self._line.note_right(digest, source)
+        return grant
 
-    def retire(self) -> None:
-        """Other credentials are in force: checks that have begun end as they would have."""
-        self._threads.shutdown(wait=False)
+    def take_over(self, former: Credentials) -> None:
+        """These credentials replace the `former` ones: hashes that are still the same are not checked again, and
+        checks that wait or run end as they would have."""
+        self._line = former._line
+        former._successor = self
+        for digest, proof in former._proofs.items():
+            self.keep_proof(digest, proof)
 
     def close(self) -> None:
         """The process stops: checks that have begun are cancelled."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._line.close()
 
-    def _start_check(self, digest: bytes, given: Given, source: str) -> asyncio.Task[Grant]:
-        if self._waiting[source] >= WAITING_PER_SOURCE or len(self._checks) >= WAITING:
-            raise TooManyChecks
-        self._waiting[source] += 1
-        # Handed to a thread now, not in the task's first step: a reload may come between, and take no more work
-        # (test_checks_that_have_begun_end_though_a_reload_replaces_the_credentials).
-        verified = asyncio.get_running_loop().run_in_executor(self._threads, self._verify, given)
-        check = self._checks[digest] = asyncio.create_task(self._run_check(digest, verified, source))
-        return check
-
-    async def _run_check(self, digest: bytes, verified: asyncio.Future[Grant], source: str) -> Grant:
-        try:
-            grant = await verified
-        finally:
-            del self._checks[digest]
-            self._waiting[source] -= 1
-            if not self._waiting[source]:
-                del self._waiting[source]
-        # Two maps, so that a flood of wrong credentials cannot push out right ones and make them cost an Argon2 again:
-        # test_wrong_credentials_never_push_out_right_ones.
-        if grant == NO_GRANT:
-            self._wrong.put(digest, None)
-        else:
-            self._right.put(digest, grant)
+    def keep_proof(self, digest: bytes, proof: _Proof) -> Grant | None:
+        """The grant that this proves; None if it proves none, or not all that a new check would."""
+        # A check that ends after a reload has its result here, where later calls look for it.
+        if self._successor is not None:
+            self._successor.keep_proof(digest, proof)
+        hashed = self._hashed.get(proof.who, ())
+        proved = [one.grant for one in hashed if one.secret_hash in proof.matching]
+        if not proved:
+            return None
+        grant = reduce(Grant.plus, proved)
+        unchecked = [one.grant for one in hashed if one.secret_hash not in proof.checked]
+        if reduce(Grant.plus, unchecked, grant) != grant:
+            return None
+        self._right.put(digest, grant)
+        self._proofs.put(digest, proof)
         return grant
 
-    def _verify(self, given: Given) -> Grant:
+    def _keep_wrong(self, digest: bytes) -> Grant:
+        # A map of their own, so that a flood of wrong credentials cannot push out right ones and make them cost an
+        # Argon2 again: test_wrong_credentials_never_push_out_right_ones.
+        self._wrong.put(digest, None)
+        return NO_GRANT
+
+    def _verify(self, given: Given) -> _Proof:
         """Runs in a thread. Costs `_argon2_count` Argon2s for every user and scope, known or unknown."""
-        hashed = self._hashed.get(given.who, [])
-        grant = NO_GRANT
-        for candidate in hashed:
-            if _matches(candidate.secret_hash, given.secret):  # and goes on: leaving early would show in the time
-                grant = grant.plus(candidate.grant)
+        hashed = [one.secret_hash for one in self._hashed.get(given.who, ())]
+        matching = [
+            each for each in hashed if _matches(each, given.secret)
+        ]  # all: leaving early would show in the time
         for _ in range(self._argon2_count - len(hashed)):
             _matches(self._decoy, given.secret)
-        return grant
+        return _Proof(given.who, frozenset(hashed), frozenset(matching))
 
     def _add(
         self, holder: OperatorCredentials, username: bytes | None, plain: SecretStr | None, hashed: SecretStr | None
     ) -> None:
         grant, scope = holder.grant, holder.scope
         if plain is not None:
-            digest = self._digest(Given(scope, username, plain.get_secret_value().encode()).header, scope)
+            digest = _digest(Given(scope, username, plain.get_secret_value().encode()).header, scope)
             self._plain[digest] = self._plain.get(digest, NO_GRANT).plus(grant)
         if hashed is not None:
             credential = _HashedCredential(hashed.get_secret_value(), grant)
             extract_parameters(credential.secret_hash)
             self._hashed.setdefault((scope, username), []).append(credential)
 
-    def _digest(self, header: bytes, scope: str) -> bytes:
-        if scope:  # a header holds no line break, and neither does a name
-            header = scope.encode("utf-8", "surrogateescape") + b"\n" + header
-        return blake2b(header, key=self._key, digest_size=32).digest()
+
+def _digest(header: bytes, scope: str) -> bytes:
+    if scope:  # a header holds no line break, and neither does a name
+        header = scope.encode("utf-8", "surrogateescape") + b"\n" + header
+    return blake2b(header, key=_KEY, digest_size=32).digest()
 
 
 def _parse(header: str, scope: str) -> Given | None:

@@ -122,6 +122,10 @@ class HttpConnection(web.RequestHandler):
     def limits(self) -> HttpLimits:
         return self._server.limits
 
+    def is_waited_for(self) -> bool:
+        """Whether the client may still want its response: the connection is open, also in the client's direction."""
+        return self.transport is not None and not self.has_ended
+
     @abstractmethod
     def bad_request(self, text: str) -> WalletResponse:
         """The listener's 400, after which the connection is closed."""

@@ -60,7 +60,7 @@ def check(data: bytes) -> None:
     if pair == b"JohnDoe:MyPass" and encoded.strip() == b64encode(pair).decode():
         assert opened == rightly
     username, _, password = data.partition(b":")
-    assert (CREDENTIALS._verify(Given("", username, password)) != NO_GRANT) is (data == b"Hashed:secret")
+    assert bool(CREDENTIALS._verify(Given("", username, password)).matching) is (data == b"Hashed:secret")
 
 
 def _checked(header: str) -> Grant:

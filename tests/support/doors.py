@@ -179,6 +179,11 @@ class Game:
         """How long they took together, as the metrics have it."""
         return self._sample("sum", outcome, call, operator)
 
+    def refused(self, reason: str) -> float:
+        """How many refusals the metrics have seen."""
+        labels = {"listener": WALLET, "reason": reason}
+        return self.metrics.registry.get_sample_value("mm_gateway_refused_total", labels) or 0
+
     def _sample(self, kind: str, outcome: str, call: str, operator: str) -> float:
         labels = {"operator": operator, "call": call, "outcome": outcome}
         return self.metrics.registry.get_sample_value(f"mm_gateway_call_seconds_{kind}", labels) or 0

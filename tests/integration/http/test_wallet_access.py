@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import threading
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
 from gateway.http import credentials
-from gateway.http.credentials import WAITING_PER_SOURCE
+from gateway.http.check_line import WAITING_PER_SOURCE
+from gateway.http.http_connection import HttpConnection
 from gateway.settings import ServerSettings
-from tests.support.doors import ROLLBACK, Game, basic, front, operator, request, wallet_door
+from tests.support.doors import ROLLBACK, Client, Game, basic, front, operator, request, wallet_door
+from tests.support.waiting import until
 
 CALL = "/wallet/rollbackWithdrawal"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -259,3 +264,140 @@ async def test_wrong_credentials_from_a_stranger_behind_a_proxy_get_no_answer_ei
         client = await game.connect()
         await client.send(request(CALL, ROLLBACK, "u:wrong", **{"X-Forwarded-For": "203.0.113.9"}))
         assert await client.rest() == b""
+
+
+@pytest.fixture
+def held_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldBack]:
+    held = HeldBack()
+    monkeypatch.setattr(credentials, "_matches", held.matches)
+    yield held
+    held.may_end.set()
+
+
+class HeldBack:
+    """Verifies no password before it may end, and notes which."""
+
+    def __init__(self) -> None:
+        self.verified: list[bytes] = []
+        self.may_end = threading.Event()
+        self._really = credentials._matches
+
+    def matches(self, secret_hash: str, password: bytes) -> bool:
+        self.verified.append(password)
+        assert self.may_end.wait(30)
+        return self._really(secret_hash, password)
+
+
+async def from_address(game: Game, number: int) -> Client:
+    """A connection from 127.0.0.NUMBER."""
+    address = ("127.0.0.1", game.port)
+    client = Client(*await asyncio.open_connection(*address, local_addr=(f"127.0.0.{number}", 0)))
+    game._clients.append(client)
+    return client
+
+
+async def test_wrong_passwords_from_thirty_addresses_delay_a_right_one_by_one_check_each(held_back: HeldBack) -> None:
+    guessers, each = range(2, 32), 8
+    async with wallet_door(operators={"acme": hashed()}) as game:
+        for guesser, number in product(guessers, range(each)):
+            client = await from_address(game, guesser)
+            await client.send(request(CALL, ROLLBACK, f"JohnDoe:wrong {guesser} {number}"))
+        await until(lambda: len(game.door._routing.credentials._line._waiting) == len(guessers) * each - 1)
+        right = await from_address(game, 1)
+        await right.send(request(CALL, ROLLBACK))
+        await until(lambda: len(game.door._routing.credentials._line._waiting) == len(guessers) * each)
+        held_back.may_end.set()
+        assert (await right.answer()).status == 200
+        assert held_back.verified.index(b"MyPass") <= len(guessers)
+
+
+async def test_a_known_client_waits_behind_no_guesser(held_back: HeldBack) -> None:
+    two = operator(credentials=[{"username": "JaneDoe", "password_hash": CHEAP.hash("HerPass")}])
+    async with wallet_door(operators={"acme": hashed(), "beta": two}) as game:
+        held_back.may_end.set()
+        assert (await (await from_address(game, 1)).asked(request(CALL, ROLLBACK))).status == 200
+        held_back.may_end.clear()
+        held_back.verified.clear()
+        for number in range(2, 10):
+            await (await from_address(game, number)).send(request(CALL, ROLLBACK, f"JohnDoe:wrong {number}"))
+        await until(lambda: len(game.door._routing.credentials._line._waiting) == 7)
+        await (await from_address(game, 1)).send(request(CALL, ROLLBACK, "JaneDoe:HerPass"))
+        await until(lambda: b"HerPass" in held_back.verified)
+        assert len(held_back.verified) == 2
+
+
+async def test_a_check_whose_connection_ends_costs_no_hash(held_back: HeldBack) -> None:
+    async with wallet_door(operators={"acme": hashed()}) as game:
+        running, reset, closed, here = [await from_address(game, number) for number in range(1, 5)]
+        await running.send(request(CALL, ROLLBACK, "JohnDoe:running"))
+        await until(lambda: held_back.verified == [b"running"])
+        for word, client in (("reset", reset), ("closed", closed), ("here", here)):
+            await client.send(request(CALL, ROLLBACK, f"JohnDoe:{word}"))
+        await until(lambda: len(game.door._routing.credentials._line._waiting) == 3)
+        reset.writer.transport.abort()
+        await closed.close()
+        await until(lambda: not_waited_for(game) == 2)
+        held_back.may_end.set()
+        assert (await here.answer()).status == 401
+        assert held_back.verified == [b"running", b"here"]
+
+
+def not_waited_for(game: Game) -> int:
+    """Connections of which the client has gone, or sends nothing more."""
+    return sum(not connection.is_waited_for() for connection in connections(game))
+
+
+def connections(game: Game) -> list[HttpConnection]:
+    waiting = game.door._routing.credentials._line._waiting.values()
+    return [is_wanted.__self__ for check in waiting for is_wanted in check.is_wanted]  # type: ignore[attr-defined]
+
+
+async def test_a_client_that_has_closed_its_sending_side_still_has_its_check(game: Game) -> None:
+    game.door.apply_routing(front(ServerSettings(), {"acme": hashed()}))
+    client = await game.connect()
+    await client.send(request(CALL, ROLLBACK))
+    client.writer.write_eof()
+    assert (await client.answer()).status == 200
+
+
+async def test_the_wait_for_a_check_counts_against_the_time_of_the_call(held_back: HeldBack) -> None:
+    async with wallet_door(operators={"acme": hashed()}, request_timeout=0.2) as game:
+        first, second = await from_address(game, 1), await from_address(game, 2)
+        await first.send(request(CALL, ROLLBACK, "JohnDoe:first"))
+        await until(lambda: held_back.verified == [b"first"])
+        answered = await second.asked(request(CALL, ROLLBACK, "JohnDoe:second"))
+        assert (answered.status, answered.error_code) == (500, 122)
+        assert game.refused("checks") >= 1
+        held_back.may_end.set()
+        assert (await first.answer()).error_code == 122
+        assert held_back.verified == [b"first"]
+
+
+async def test_what_a_check_took_is_missing_from_the_time_of_the_call(held_back: HeldBack) -> None:
+    async with wallet_door(operators={"acme": hashed()}, request_timeout=10.0) as game:
+        loop = asyncio.get_running_loop()
+        game.coordinator.may_answer.clear()
+        client = await game.connect()
+        await client.send(request(CALL, ROLLBACK))
+        await until(lambda: held_back.verified == [b"MyPass"])
+        began_before = loop.time()
+        await until(lambda: loop.time() > began_before)
+        held_back.may_end.set()
+        await game.coordinator.was_asked.wait()
+        (due,) = game.door._request_timeouts._due.values()
+        assert due <= began_before + 10.0
+
+
+async def test_a_reload_with_the_same_hashes_costs_no_hash(verifications: list[str]) -> None:
+    operators = {
+        f"operator-{number}": operator(
+            credentials=[{"username": f"user-{number}", "password_hash": CHEAP.hash(f"password-{number}")}]
+        )
+        for number in range(12)
+    }
+    async with wallet_door(operators=operators) as game:
+        for _ in range(3):
+            for number in range(12):
+                assert (await game.post(CALL, ROLLBACK, f"user-{number}:password-{number}")).status == 200
+            game.door.apply_routing(front(ServerSettings(), operators))
+        assert len(verifications) == 12

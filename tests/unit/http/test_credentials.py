@@ -7,8 +7,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError
 from pydantic import SecretStr
 
-from gateway.http import credentials
-from gateway.http.credentials import NO_GRANT, Credentials, Grant, OperatorCredentials, TooManyChecks
+from gateway.http import check_line, credentials
+from gateway.http.check_line import TooManyChecks
+from gateway.http.credentials import NO_GRANT, Credentials, Grant, OperatorCredentials
 from gateway.settings import CredentialSettings, TokenSettings
 from tests.support.doors import basic
 
@@ -53,17 +54,18 @@ async def test_wrong_credentials_that_come_again_cost_no_second_hash(monkeypatch
 
 
 async def test_no_source_and_no_crowd_of_them_may_have_checks_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "WAITING_PER_SOURCE", 1)
-    monkeypatch.setattr(credentials, "WAITING", 2)
+    monkeypatch.setattr(check_line, "WAITING_PER_SOURCE", 1)
+    monkeypatch.setattr(check_line, "WAITING", 2)
     keeper = hashed("p")
     first = keeper.check(basic("u:1"), "here")
     second = keeper.check(basic("u:2"), "there")
-    running = [asyncio.ensure_future(first), asyncio.ensure_future(second)]
+    third = keeper.check(basic("u:3"), "yonder")  # the first one has a thread
+    running = [asyncio.ensure_future(each) for each in (first, second, third)]
     await asyncio.sleep(0)
-    for source in ("here", "elsewhere"):
+    for source in ("there", "elsewhere"):
         with pytest.raises(TooManyChecks):
-            await keeper.check(basic("u:3"), source)
-    assert await asyncio.gather(*running) == [NO_GRANT, NO_GRANT]
+            await keeper.check(basic("u:4"), source)
+    assert await asyncio.gather(*running) == [NO_GRANT] * 3
     assert await keeper.check(basic("u:3"), "here") == NO_GRANT
     keeper.close()
 
@@ -72,8 +74,10 @@ async def test_checks_that_have_begun_end_though_a_reload_replaces_the_credentia
     keeper = hashed("p")
     running = [asyncio.ensure_future(keeper.check(basic(f"u:{password}"), "here")) for password in "pqrst"]
     await asyncio.sleep(0)
-    keeper.retire()
+    newer = hashed("p")
+    newer.take_over(keeper)
     assert await asyncio.gather(*running) == [ACME, *[NO_GRANT] * 4]
+    newer.close()
 
 
 async def test_a_hash_that_is_none_is_refused_at_once() -> None:
@@ -141,3 +145,54 @@ async def test_where_nobody_has_a_token_one_costs_no_hash(monkeypatch: pytest.Mo
     monkeypatch.setattr(keeper, "_verify", None)
     assert await keeper.check("Bearer p", "here") == NO_GRANT
     keeper.close()
+
+
+def acme(*hashes: str, username: str = "u", plain: tuple[str, ...] = (), operator: str = "acme") -> OperatorCredentials:
+    """An operator's hashed and plain passwords."""
+    settings = [CredentialSettings(username=username, password_hash=SecretStr(each)) for each in hashes]
+    settings += [CredentialSettings(username=username, password=SecretStr(each)) for each in plain]
+    return OperatorCredentials(operator, path_only=operator != "acme", credentials=tuple(settings))
+
+
+P, Q = CHEAP.hash("p"), CHEAP.hash("q")
+
+
+@pytest.mark.parametrize(
+    "before, after, known",
+    [
+        ([acme(P)], [acme(P)], ACME),
+        ([acme(P)], [acme(Q, P)], ACME),
+        ([acme(Q, P)], [acme(P)], ACME),
+        ([acme(P, plain=("q",))], [acme(P)], ACME),
+        ([acme(P)], [acme(P), acme(P, operator="beta")], Grant(frozenset({"acme", "beta"}), "acme")),
+        ([acme(P)], [acme(CHEAP.hash("p"))], None),
+        ([acme(P)], [acme(Q)], None),
+        ([acme(P)], [acme(P, username="other")], None),
+        ([acme(P)], [], None),
+        ([acme(P)], [acme(P), acme(CHEAP.hash("p"), operator="beta")], None),
+    ],
+    ids=[
+        "same", "another added", "another removed", "a plain one removed", "same hash, another operator",
+        "hashed again", "changed", "other user", "removed", "another operator, perhaps the same password",
+    ],
+)  # fmt: skip
+async def test_what_was_verified_is_known_after_a_reload_where_the_hash_is_the_same(
+    before: list[OperatorCredentials], after: list[OperatorCredentials], known: Grant | None
+) -> None:
+    keeper = Credentials(before)
+    await keeper.check(basic("u:p"), "here")
+    for _ in range(2):  # and after the next one as well
+        newer = Credentials(after)
+        newer.take_over(keeper)
+        keeper = newer
+        assert keeper.look_up(basic("u:p")) == known
+    keeper.close()
+
+
+async def test_a_check_that_ends_after_a_reload_is_known_to_the_new_credentials() -> None:
+    keeper, newer = Credentials([acme(P)]), Credentials([acme(P)])
+    check = asyncio.ensure_future(keeper.check(basic("u:p"), "here"))
+    await asyncio.sleep(0)
+    newer.take_over(keeper)
+    assert await check == newer.look_up(basic("u:p")) == ACME
+    newer.close()
