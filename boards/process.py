@@ -244,13 +244,14 @@ EDGE: Final = (
         "reqps",
         (Query(f"{total('refused_total', INSTANCE, 'reason')} > 0", "{{reason}}"),),
         good="Nothing.",
-        act="credentials: somebody guesses, or a password was changed on one side only. address: not on the allow "
-        "list. connections: the limit is reached. malformed, slow, tls: no game does that. certificate: the game's is "
-        "missing or not trusted. descriptors: raise `ulimit -n`.",
+        act="credentials: somebody guesses, or a password was changed on one side only. guessing: more wrong ones than "
+        "are looked at. address: not on the allow list. connections: the limit is reached. malformed, slow, tls: no "
+        "game does that. certificate: the game's is missing or not trusted. descriptors: raise `ulimit -n`.",
         links=(runbook("CredentialsGuessed"), links.OVERVIEW),
         steps=(Step(0.1, Colour.WAITING),),
         colours={
             "credentials": Colour.FAILED,
+            "guessing": Colour.FAILED,
             "connections": Colour.WAITING,
             "address": Colour.DECLINED,
         },

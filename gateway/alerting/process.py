@@ -115,9 +115,9 @@ unless on (job) max_over_time(ALERTS{alertstate="firing", alertname="MmGatewayCl
     Alert(
         name="MmGatewayCredentialsGuessed",
         severity=Severity.TICKET,
-        expr='sum by (job, listener) (increase(mm_gateway_refused_total{reason="credentials"}[5m])) > 30',
+        expr='sum by (job, listener) (increase(mm_gateway_refused_total{reason=~"credentials|guessing"}[5m])) > 30',
         summary="{{ $value | humanize }} wrong credentials in five minutes at the {{ $labels.listener }} listener",
-        description="Somebody guesses, or a caller has an old password.",
+        description="Somebody guesses, or a caller has an old password. An address that guesses is slowed down.",
         board=Board.PROCESS,
     ),
     Alert(

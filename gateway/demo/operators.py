@@ -18,7 +18,7 @@ from gateway.sandbox.stores import FileStore
 from gateway.toolbox.http import basic_auth
 
 HOST: Final = "127.0.0.1"
-PASSWORD: Final = "demo"  # noqa: S105 - of a game and a gateway that live for a minute
+PASSWORD: Final = "password-of-the-demo"  # noqa: S105 - of a game and a gateway that live for a minute
 
 GAME_CLIENT: Final = "https://game.example/play?lang={language}&currency={currency}"
 """Where the game's client is launched: nobody opens it."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import hmac
+import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from aiohttp import hdrs, web
 from pydantic import SecretStr
 
+from gateway.http.addresses import parse_address
+from gateway.http.admin_connection import TIMEOUT_S
+from gateway.http.check_line import TooManyChecks
+from gateway.http.credentials import NO_GRANT, Credentials, OperatorCredentials
+from gateway.http.guesses import Guesses
+from gateway.settings import TokenSettings
 from gateway.telemetry.exposition import Exposition
 from gateway.telemetry.metrics import ADMIN, Metrics
 
@@ -33,21 +39,27 @@ class AdminHandler:
         self._health = health
         self._recorded = metrics
         self._exposition = Exposition(metrics.registry, metrics.read_gauges)
-        self.token = token
+        self._guesses = Guesses()
+        self.use_token(token)
         self._pages: dict[str, Callable[[web.BaseRequest], Awaitable[web.Response]]] = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._metrics,
         }
 
+    def use_token(self, token: SecretStr | None) -> None:
+        """From now on, this token is asked for; None: none is."""
+        tokens = () if token is None else (TokenSettings(token=token),)
+        holder = OperatorCredentials(ADMIN, path_only=True, credentials=(), tokens=tokens)
+        self._credentials = None if token is None else Credentials([holder])
+
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answers one request: 200, or 503 with the problems; 401, 404 and 405 for a wrong request."""
         page = self._pages.get(request.path)
         is_open = page in (self._healthz, self._readyz)
         # The token comes before the 404, so that a stranger cannot find out which pages exist.
-        if not is_open and not self._is_authorized(request):
-            self._recorded.refused(ADMIN, "credentials")
-            return web.json_response({"error": "send the bearer token"}, status=401, headers=_ASK_FOR_TOKEN)
+        if not is_open and (refusal := await self._refusal(request)) is not None:
+            return refusal
         if page is None:
             return web.json_response({"error": "there is no such page", "pages": sorted(self._pages)}, status=404)
         if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
@@ -69,17 +81,24 @@ class AdminHandler:
             headers[hdrs.CONTENT_ENCODING] = "gzip"
         return web.Response(body=page.body, headers=headers)
 
-    def _is_authorized(self, request: web.BaseRequest) -> bool:
-        if self.token is None:
-            return True
-        scheme, _, given = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        expected = self.token.get_secret_value().encode()
-        # Compared in constant time, and before the scheme is looked at: timing must not tell how much is right.
-        same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), expected)
-        return same and scheme.lower() == "bearer"
+    async def _refusal(self, request: web.BaseRequest) -> web.Response | None:
+        """What is answered without the token; None with it."""
+        if self._credentials is None:
+            return None
+        header, source = request.headers.get(hdrs.AUTHORIZATION), str(parse_address(request.remote or ""))
+        try:
+            until = time.monotonic() + TIMEOUT_S
+            grant = await self._guesses.check(self._credentials, header, source, until=until)
+        except (TooManyChecks, TimeoutError):
+            self._recorded.refused(ADMIN, "guessing")
+            return web.json_response({"error": "too many wrong tokens came from your address; wait"}, status=429)
+        if grant is not NO_GRANT:
+            return None
+        self._recorded.refused(ADMIN, "credentials")
+        return web.json_response({"error": "send the bearer token"}, status=401, headers=_ASK_FOR_TOKEN)
 
 
-_ASK_FOR_TOKEN = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="admin"'}
+_ASK_FOR_TOKEN: Final = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="admin"'}
 
 
 def _health_response(name: str, problems: list[str]) -> web.Response:

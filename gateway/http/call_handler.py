@@ -11,6 +11,7 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Final, NamedTuple
 
 import structlog
@@ -24,7 +25,8 @@ from gateway.http.addresses import Address, parse_address
 from gateway.http.body import BodyReader, TooSlow
 from gateway.http.check_line import TooManyChecks
 from gateway.http.connection import CallConnection
-from gateway.http.credentials import Grant
+from gateway.http.credentials import NO_GRANT, Grant
+from gateway.http.guesses import Guesses, TooManyGuesses
 from gateway.http.refusals import Refusals
 from gateway.http.response import WalletResponse, bad_request, refusal
 from gateway.http.routing import NO_ROUTE, Routing
@@ -95,6 +97,7 @@ class CallHandler(ABC):
 
     stopping: ClassVar[str]
     too_many_checks: ClassVar[str]
+    too_many_guesses: ClassVar[str]
     no_such_call: ClassVar[str]
     """What a caller is told who has the right credentials."""
 
@@ -111,6 +114,7 @@ class CallHandler(ABC):
         self._metrics = metrics
         self._count = count
         self._refusals = Refusals(listener, metrics)
+        self._guesses = Guesses()
         self._routing = routing
         self._bodies = BodyReader(routing.server)
         self._running: dict[asyncio.Task[object], Operator | None] = {}
@@ -255,13 +259,31 @@ class CallHandler(ABC):
         # A stranger gets no response, not even a 401, and cannot make the gateway compute an Argon2.
         if not call.routing.allows(call.client):
             raise AddressNotAllowed
-        header = request.headers.get(hdrs.AUTHORIZATION, "")
-        source, is_wanted = str(call.client), call.connection.is_waited_for
+        header = request.headers.get(hdrs.AUTHORIZATION)
+        source, connection = str(call.client), call.connection
+        with self._refusing_too_many():
+            grant = await self._guesses.check(
+                call.routing.credentials,
+                header,
+                source,
+                scope,
+                until=call.started_at + call.routing.server.request_timeout,
+                is_wanted=connection.is_waited_for,
+            )
+        if header is not None and grant is not NO_GRANT:
+            connection.note_let_in(header, call.client)
+        return grant
+
+    @contextmanager
+    def _refusing_too_many(self) -> Iterator[None]:
+        """What could not be looked at is answered as a call, so that the access log has it."""
         try:
-            async with asyncio.timeout(call.started_at + call.routing.server.request_timeout - time.monotonic()):
-                return await call.routing.credentials.check(header, source, scope, is_wanted)
+            yield
+        except TooManyGuesses:
+            self._metrics.refused(self.listener, "guessing")
+            raise WalletError(ErrorCode.NOT_SENT, self.too_many_guesses) from None
         except (TooManyChecks, TimeoutError):
-            self._metrics.refused(self.listener, "checks")  # answered as a call, so the access log has it
+            self._metrics.refused(self.listener, "checks")
             raise WalletError(ErrorCode.NOT_SENT, self.too_many_checks) from None
 
 

@@ -136,7 +136,7 @@ class Credentials:
         """The grant of an Authorization header, `NO_GRANT` if it is known to be wrong; None if it needs a `check`."""
         if header is None:
             return NO_GRANT
-        digest = _digest(header.encode("utf-8", "surrogateescape"), scope)
+        digest = digest_of(header, scope)
         grant = self._plain.get(digest) or self._right.get(digest)
         return NO_GRANT if grant is None and digest in self._wrong else grant
 
@@ -148,7 +148,7 @@ class Credentials:
         `source` is the client's address. `is_wanted` says, once the check has waited, whether the client is still
         there. Raises `TooManyChecks`.
         """
-        digest = _digest(header.encode("utf-8", "surrogateescape"), scope)
+        digest = digest_of(header, scope)
         given = _parse(header, scope)
         if given is None or (given.username is None and not self._takes_tokens):
             return self._keep_wrong(digest)
@@ -220,6 +220,11 @@ class Credentials:
             credential = _HashedCredential(hashed.get_secret_value(), grant)
             extract_parameters(credential.secret_hash)
             self._hashed.setdefault((scope, username), []).append(credential)
+
+
+def digest_of(header: str, scope: str = "") -> bytes:
+    """What an Authorization header is known by. It differs in each process."""
+    return _digest(header.encode("utf-8", "surrogateescape"), scope)
 
 
 def _digest(header: bytes, scope: str) -> bytes:

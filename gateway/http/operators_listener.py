@@ -10,11 +10,10 @@ import asyncio
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, NoReturn, cast
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from gateway.http.access_log import AccessLog
 from gateway.http.call_handler import AddressNotAllowed, CallHandler, CallResult, ReceivedCall, unauthorized
-from gateway.http.credentials import NO_GRANT
 from gateway.http.inbound import JSON, InboundRequest, InboundServices, NotAuthenticated
 from gateway.http.operators_routing import OperatorsRouting
 from gateway.http.response import response_start
@@ -29,12 +28,18 @@ _START_OF_401: Final = (
     + 'WWW-Authenticate: Bearer realm="operators"\r\n'
 )
 
+_SIGNATURE: Final = b"a signature"
+"""What every right signature is remembered by: each call has another one."""
+
 
 class OperatorsHandler(CallHandler):
     """Answers operators' requests."""
 
     stopping: ClassVar = "The gateway is stopping; nothing was done. Ask again."
     too_many_checks: ClassVar = "Too many credentials are being checked; nothing was done. Ask again."
+    too_many_guesses: ClassVar = (
+        "Too many wrong credentials came from your address; nothing was done. Wait, then ask again."
+    )
     no_such_call: ClassVar = "There is no such call; compare path and method with docs/calls-from-operators.md."
 
     def __init__(self, services: InboundServices, access: AccessLog, routing: OperatorsRouting) -> None:
@@ -47,9 +52,7 @@ class OperatorsHandler(CallHandler):
             return None
         # A path without a name is within the scope of an operator that does not exist.
         name = call.route.operator or ""
-        grant = call.routing.credentials.look_up(request.headers.get(hdrs.AUTHORIZATION), name)
-        if grant is None or grant is NO_GRANT:
-            grant = await self._check_credentials(request, call, name)
+        grant = await self._check_credentials(request, call, name)
         if grant.operator(name) is None:
             self._refuse()
         return self._operator(call, name)
@@ -64,15 +67,25 @@ class OperatorsHandler(CallHandler):
     async def _answer(self, call: ReceivedCall, operator: Operator | None, body: bytes) -> CallResult:
         handler = _routing(call).handlers[call.call]
         request = _inbound_request(call, body)
+        if call.route.signed:
+            await self._wait_for_signature(call)
         operator = operator or self._find_operator(call, request)
         try:
             reply = await handler.handle(self._services, operator, request)
         except NotAuthenticated:
             self._refuse()
+        if call.route.signed:
+            self._guesses.note_right(str(call.client), _SIGNATURE)
         outcome = OK if reply.error is None else reply.error.name.lower()
         start = response_start(HTTPStatus(reply.status), reply.content_type)
         start += "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
         return CallResult(reply.status, reply.body, outcome, start=start)
+
+    async def _wait_for_signature(self, call: ReceivedCall) -> None:
+        """Signatures are slowed like passwords, but for an address from which one was right."""
+        until = call.started_at + call.routing.server.request_timeout
+        with self._refusing_too_many():
+            await self._guesses.wait(str(call.client), _SIGNATURE, until=until)
 
     def _find_operator(self, call: ReceivedCall, request: InboundRequest) -> Operator:
         """The operator of a signed call: the one that the path names, or the one that has signed it."""

@@ -21,6 +21,9 @@ class WalletHandler(CallHandler):
 
     stopping: ClassVar = "The gateway is stopping; nothing was sent to the operator."
     too_many_checks: ClassVar = "Too many credentials are being checked; nothing was sent to the operator."
+    too_many_guesses: ClassVar = (
+        "Too many wrong credentials came from your address; nothing was sent to the operator. Wait, then ask again."
+    )
     no_such_call: ClassVar = "There is no such call; POST to /wallet/withdraw and the like."
 
     def __init__(self, coordinator: Coordinator, metrics: Metrics, access: AccessLog, routing: RoutingTable) -> None:
@@ -30,8 +33,9 @@ class WalletHandler(CallHandler):
     async def _authorize(self, request: web.BaseRequest, call: ReceivedCall) -> Operator:
         # Written out: a coroutine more would be 1 % of a call.
         routing, route = call.routing, call.route
-        grant = routing.credentials.look_up(request.headers.get(hdrs.AUTHORIZATION))
-        if grant is None or grant is NO_GRANT:
+        header = request.headers.get(hdrs.AUTHORIZATION)
+        grant = routing.credentials.look_up(header)
+        if grant is None or grant is NO_GRANT or call.connection.let_in.get(header, grant) is not call.client:
             grant = await self._check_credentials(request, call)
         name = grant.operator(route.operator)
         if name is None:

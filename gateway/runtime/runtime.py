@@ -235,7 +235,7 @@ class Runtime:
     async def _apply(self, prepared: Prepared) -> None:
         await self._operators.introduce(prepared.operators)
         self._rollback_reasons.categories = _categories(prepared.settings)
-        self._handlers.admin.token = prepared.settings.admin.token
+        self._handlers.admin.use_token(prepared.settings.admin.token)
         access = AccessLog(prepared.settings.log, self.instance)
         for handler in self._call_handlers:
             handler.access = access

@@ -32,6 +32,10 @@ from gateway.settings.values import duration_text
 
 NEEDED_FOR_TRACING: Final = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
 """Modules of what requirements/tracing.in lists."""
+LEAST_CHARACTERS: Final = 6
+GOOD_CHARACTERS: Final = 16
+"""How long a caller's password or token must be, and how long it should be: 16 random ones are not guessed, however
+many addresses guess together."""
 _ANY: Final = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not listened on
 """Hosts that take a port at every address."""
 
@@ -53,6 +57,8 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     for name, operator in settings.operators.items():
         yield from _operator(settings, operator, ("operators", name))
     yield from _shared_usernames(settings)
+    for key_path in _shorter(LEAST_CHARACTERS, settings):
+        yield Finding(key_path, _too_short(f"must have at least {LEAST_CHARACTERS} characters"))
     yield from shared_payment_secrets(settings)
 
 
@@ -64,6 +70,8 @@ def advice(settings: Settings) -> Iterator[Finding]:
     yield from _unused_inbound(settings)
     yield from _unheard_payments(settings)
     yield from _ending_certificates(settings)
+    for key_path in _shorter(GOOD_CHARACTERS, settings):
+        yield Finding(key_path, _too_short(f"has fewer than {GOOD_CHARACTERS} characters and may be guessed"))
     used = {operator.journal for operator in settings.operators.values()}
     for name in settings.journals:
         if name not in used:
@@ -196,6 +204,35 @@ def _secret_or_hash(
     if hashed is not None and not _is_hash(hashed.get_secret_value()):
         text = "is not an Argon2 hash; `mm-gateway hash-password` makes one"
         yield Finding((*key_path, f"{key}_hash"), text)
+
+
+def _shorter(least: int, settings: Settings) -> Iterator[KeyPath]:
+    """Where a password or token is shorter than this, with which somebody calls the gateway. A hash does not tell."""
+    for key_path, secret in _callers_secrets(settings):
+        if secret is not None and len(secret.get_secret_value()) < least:
+            yield key_path
+
+
+def _callers_secrets(settings: Settings) -> Iterator[tuple[KeyPath, SecretStr | None]]:
+    yield ("admin", "token"), settings.admin.token
+    for name, operator in settings.operators.items():
+        yield from _passwords(operator.credentials, ("operators", name, "credentials"))
+        if operator.inbound is not None:
+            inbound = ("operators", name, "inbound")
+            yield from _passwords(operator.inbound.credentials, (*inbound, "credentials"))
+            for index, one in enumerate(operator.inbound.tokens):
+                yield (*inbound, "tokens", index, "token"), one.token
+
+
+def _passwords(
+    credentials: tuple[CredentialSettings, ...], key_path: KeyPath
+) -> Iterator[tuple[KeyPath, SecretStr | None]]:
+    for index, one in enumerate(credentials):
+        yield (*key_path, index, "password"), one.password
+
+
+def _too_short(text: str) -> str:
+    return f"{text}; `openssl rand -base64 24` makes a good one"
 
 
 def _is_hash(text: str) -> bool:

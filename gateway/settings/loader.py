@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import starmap
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -98,15 +98,17 @@ class _ConfigReading:
         if payment_settings_of is not None:
             plugin_settings += self._payment_settings(payment_settings_of)
         if settings is not None:
-            found = (one for one in contradictions(settings) if one.key_path not in self._document.lacking)
-            self._problems += map(self._problem_of, found)
+            self._problems += map(self._problem_of, self._of_what_is_there(contradictions(settings)))
         if self._problems or settings is None:
             raise SettingsError(self._problems)
         # A password inside a URL is a plain text to pydantic, and must be redacted like any other secret.
         passwords = (password for journal in settings.every_journal.values() for password in journal.passwords)
         secrets = {*secrets_of(settings), *secrets_of(plugin_settings), *passwords}
-        told = (*starmap(Finding, self._document.oddities), *advice(settings))
+        told = (*starmap(Finding, self._document.oddities), *self._of_what_is_there(advice(settings)))
         return Loaded(settings, tuple(map(self._problem_of, told)), frozenset(secrets))
+
+    def _of_what_is_there(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        return (one for one in findings if one.key_path not in self._document.lacking)
 
     def _value(self, key_path: KeyPath) -> Any:
         value = self._document.data

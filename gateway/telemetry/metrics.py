@@ -67,7 +67,7 @@ REFUSAL_REASONS: Final = ("breaker", "queue", "slot")
 WALLET: Final = "wallet"
 OPERATORS: Final = "operators"
 ADMIN: Final = "admin"
-REFUSED_BY_ALL: Final = ("certificate", "credentials", "descriptors", "malformed", "slow", "tls")
+REFUSED_BY_ALL: Final = ("certificate", "credentials", "descriptors", "guessing", "malformed", "slow", "tls")
 REFUSED_BEFORE_A_CALL: Final = (
     *product((WALLET, OPERATORS, ADMIN), REFUSED_BY_ALL),
     *product((WALLET, OPERATORS), ("address", "checks", "connections")),

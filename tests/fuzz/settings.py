@@ -24,7 +24,7 @@ WORDS: Final = (
     b"operators:\n  acme:\n    ",
     b"adapter: quantum",
     b"settings: {base_url: 'https://w.example/', username: u, password: p}",
-    b"credentials: [{username: a, password: b}]",
+    b"credentials: [{username: a, password: b-of-the-game}]",
     b"${SECRET}",
     b"${NOT_SET}",
     b"${NOT_SET:-x}",

@@ -177,6 +177,6 @@ async def test_no_span_holds_a_secret(tmp_path: Path, operator: Sandbox, traces:
         bodies = [seen.body for seen in operator.ledger.wire()]
         signatures = [seen.headers["x-hub88-signature"].encode() for seen in operator.ledger.wire()]
         password = base64.b64encode(operator.credentials.encode())
-        for secret in (TOKEN.encode(), b":pw", password, KEY.encode(), *bodies, *signatures):
+        for secret in (TOKEN.encode(), b":near-password", password, KEY.encode(), *bodies, *signatures):
             assert secret not in sent
         assert KEY not in gateway.log

@@ -22,7 +22,7 @@ class Sandbox:
 
     def __init__(self, protocol: str, balance: str) -> None:
         self.protocol = protocol
-        self.credentials = f"{protocol}:pw"
+        self.credentials = f"{protocol}:near-password"
         self.ledger = Ledger(MemoryStore())
         self.ledger.enrol("player", TOKEN, parse(balance))
         self.server = SandboxServer(simulated_operators()[protocol].load()(self.ledger))
@@ -36,7 +36,7 @@ class Sandbox:
         ours = {
             "adapter": self.protocol,
             "settings": self.server.operator.simulated.adapter_settings(self.server.base_url),
-            "credentials": [{"username": self.protocol, "password": "pw"}],
+            "credentials": [{"username": self.protocol, "password": "near-password"}],
             "timeout": "2s",
             "breaker": {"failures": 1_000_000},
             "delivery": {"schedule": ["0s", "50ms"], "then_every": "100ms", "late_arrival_window": "50ms"},

@@ -27,7 +27,7 @@ async def call(gateway: GatewayProcess, operator: Sandbox, call: WalletCall, id:
 async def test_a_bad_file_is_refused_with_file_line_field_and_remedy_and_nothing_changes(tmp_path: Path) -> None:
     async with sandbox("quantum") as operator, GatewayProcess(config_with(operator, 0), tmp_path) as gateway:
         good = gateway.config_file.read_text()
-        bad = good.replace("timeout: 5s", "timeout: 2 parsecs").replace("pw", "changed")
+        bad = good.replace("timeout: 5s", "timeout: 2 parsecs").replace("near-password", "changed-password")
         line = bad[: bad.index("timeout: 2 parsecs")].count("\n") + 1
         gateway.configure(bad)
         await gateway.reload(refused=True)

@@ -44,7 +44,7 @@ class Wire:
         self.journal: Journal
 
     async def call(self, operator: str, call: WalletCall) -> Answered:
-        return await post(self.gateway.wallet_url, call, body(call, ID), f"{operator}:pw")
+        return await post(self.gateway.wallet_url, call, body(call, ID), f"{operator}:near-password")
 
     async def ended(self, operator: str) -> Timeline:
         """The transfer, once it has come to its end."""
@@ -63,7 +63,7 @@ def operator_at(name: str, port: int) -> dict[str, Any]:
     return {
         "adapter": "quantum",
         "settings": {"base_url": f"http://127.0.0.1:{port}/wallet/", "username": "u", "password": "p"},
-        "credentials": [{"username": name, "password": "pw"}],
+        "credentials": [{"username": name, "password": "near-password"}],
         "timeout": "500ms",
         "delivery": {"schedule": ["0s", "50ms"], "then_every": "50ms", "jitter": 0.0},
     }
@@ -186,7 +186,7 @@ async def test_answers_without_end_fill_no_memory(tmp_path: Path) -> None:
 async def withdrawn(gateway: GatewayProcess, operator: str, id: str) -> int:
     """The error code of the answer."""
     content = body(WalletCall.WITHDRAW, id)
-    return (await post(gateway.wallet_url, WalletCall.WITHDRAW, content, f"{operator}:pw")).error_code
+    return (await post(gateway.wallet_url, WalletCall.WITHDRAW, content, f"{operator}:near-password")).error_code
 
 
 def peak_memory(pid: int) -> int:

@@ -41,6 +41,10 @@ class Operating:
         self.registry = registry
         self._port = port
 
+    def refused(self, reason: str) -> float:
+        labels = {"listener": ADMIN, "reason": reason}
+        return self.registry.get_sample_value("mm_gateway_refused_total", labels) or 0
+
     async def get(self, path: str, method: str = "GET", **headers: str) -> Answered:
         client = Client(*await asyncio.open_connection("127.0.0.1", self._port))
         fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())

@@ -16,7 +16,7 @@ from tests.unit.settings.test_problems import LEAST, loaded, problems
 
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("secret")
 WITH_SERVER = "operators_server: {}\n" + LEAST
-ABLE = LEAST + "    inbound: {tokens: [{token: first}]}\n"
+ABLE = LEAST + "    inbound: {tokens: [{token: first-of-the-operator}]}\n"
 
 
 def advised(text: str) -> list[str]:
@@ -37,17 +37,18 @@ def test_it_has_the_limits_of_the_wallet_s_and_a_port_of_its_own() -> None:
 
 
 def test_an_operator_may_have_several_passwords_and_tokens_hashed_or_plain() -> None:
+    hash_ = HASH.replace("$", "$$")
     text = f"""operators_server: {{port: 9000}}
 {LEAST}    inbound:
-      credentials: [{{username: u, password: p}}, {{username: u, password_hash: "{HASH.replace("$", "$$")}"}}]
-      tokens: [{{token: first}}, {{token_hash: "{HASH.replace("$", "$$")}"}}]
+      credentials: [{{username: u, password: pass-of-the-operator}}, {{username: u, password_hash: "{hash_}"}}]
+      tokens: [{{token: first-of-the-operator}}, {{token_hash: "{hash_}"}}]
       allow_ips: [192.0.2.0/24]
 """
     inbound = loaded(text).settings.operators["acme"].inbound
     assert inbound is not None
     assert (len(inbound.credentials), len(inbound.tokens), len(inbound.allow_ips)) == (2, 2, 1)
     assert advised(text) == []
-    assert {"first", "p", HASH} <= loaded(text).secrets
+    assert {"first-of-the-operator", "pass-of-the-operator", HASH} <= loaded(text).secrets
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ URL = "https://game.example/play?lang={language}&demo={demo}"
 def launch(**changes: Any) -> LaunchSettings:
     operator = {
         "adapter": "quantum",
-        "credentials": [{"username": "JohnDoe", "password": "MyPass"}],
+        "credentials": [{"username": "JohnDoe", "password": "MyPass-of-the-game"}],
         "launch": {"url": URL, **changes},
     }
     text = yaml.safe_dump({"operators": {"acme": operator}}, sort_keys=False)
@@ -183,7 +183,7 @@ def test_the_signature_s_key_is_a_secret_of_the_configuration() -> None:
 operators:
   acme:
     adapter: quantum
-    credentials: [{{username: JohnDoe, password: MyPass}}]
+    credentials: [{{username: JohnDoe, password: MyPass-of-the-game}}]
     launch: {{url: "{URL}", signature: {{secret: "${{SECRET}}"}}}}
 """
     loaded = parse(text, "gateway.yaml", {"SECRET": "s3cret-key"})

@@ -24,10 +24,10 @@ def told(reference: str, environ: dict[str, str]) -> list[str]:
 @pytest.mark.parametrize(
     "value, odd",
     [
-        ("hunter2-hunter2\n", "begins or ends with a line break"),
-        ("hunter2-hunter2\r\n", "begins or ends with a line break"),
-        (" hunter2-hunter2", "begins or ends with a space"),
-        ("\ufeffhunter2-hunter2", "begins with a byte order mark"),
+        ("hunter2-hunter2-hunter2\n", "begins or ends with a line break"),
+        ("hunter2-hunter2-hunter2\r\n", "begins or ends with a line break"),
+        (" hunter2-hunter2-hunter2", "begins or ends with a space"),
+        ("\ufeffhunter2-hunter2-hunter2", "begins with a byte order mark"),
     ],
 )
 def test_what_a_secret_carries_beside_itself_is_told_and_the_secret_is_not(value: str, odd: str) -> None:
@@ -39,11 +39,11 @@ def test_what_a_secret_carries_beside_itself_is_told_and_the_secret_is_not(value
 
 def test_a_file_s_last_line_break_is_none_of_it_and_a_second_one_is(tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    file.write_text("hunter2-hunter2\n")
+    file.write_text("hunter2-hunter2-hunter2\n")
     assert told(f"${{file:{file}}}", {}) == []
-    file.write_text("hunter2-hunter2\n\n")
+    file.write_text("hunter2-hunter2-hunter2\n\n")
     assert "a line break" in told(f"${{file:{file}}}", {})[0]
-    file.write_text("hunter2-hunter2\n", encoding="utf-8-sig")
+    file.write_text("hunter2-hunter2-hunter2\n", encoding="utf-8-sig")
     assert "a byte order mark" in told(f"${{file:{file}}}", {})[0]
 
 

@@ -15,7 +15,7 @@ delivery: {until: 4d}
 operators:
   acme:
     adapter: x
-    credentials: [{username: JohnDoe, password: MyPass}]
+    credentials: [{username: JohnDoe, password: MyPass-of-the-game}]
     delivery: {jitter: 0.2}
     payment:
       settings: {secrets: [a-secret-of-acme]}

@@ -6,6 +6,7 @@ from textwrap import dedent
 from typing import Literal
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, field_validator
@@ -20,7 +21,7 @@ operators:
   acme:
     adapter: fake
     settings: {base_url: https://acme.example/}
-    credentials: [{username: JohnDoe, password: MyPass}]
+    credentials: [{username: JohnDoe, password: MyPass-of-the-game}]
 """
 
 
@@ -331,7 +332,10 @@ def test_two_operators_cannot_share_a_username() -> None:
 
 
 def test_one_operator_may_have_one_username_twice_while_its_password_changes() -> None:
-    text = LEAST.replace("password: MyPass}", "password: MyPass}, {username: JohnDoe, password: Next}")
+    text = LEAST.replace(
+        "password: MyPass-of-the-game}",
+        "password: MyPass-of-the-game}, {username: JohnDoe, password: Next-of-the-game}",
+    )
     assert len(loaded(text).settings.operators["acme"].credentials) == 2
 
 
@@ -386,11 +390,11 @@ def test_an_anchor_can_be_merged_under_what_is_written() -> None:
             adapter: fake
             settings: {base_url: https://b}
             timeout: 3s
-            credentials: [{username: b, password: c}]
+            credentials: [{username: b, password: secret-of-b}]
           gamma:
             <<: *beta
             timeout: 4s
-            credentials: [{username: g, password: c}]
+            credentials: [{username: g, password: secret-of-g}]
         """).replace("\n", "\n  ").join(("  ", "\n"))
     operators = loaded(text).settings.operators
     assert (operators["beta"].timeout, operators["gamma"].timeout) == (3, 4)
@@ -398,7 +402,7 @@ def test_an_anchor_can_be_merged_under_what_is_written() -> None:
 
 
 def test_a_date_is_a_text() -> None:
-    text = LEAST.replace("MyPass", "2026-01-31")
+    text = LEAST.replace("MyPass-of-the-game", "2026-01-31")
     password = loaded(text).settings.operators["acme"].credentials[0].password
     assert password is not None
     assert password.get_secret_value() == "2026-01-31"
@@ -452,10 +456,10 @@ def test_an_admin_listener_of_this_machine_alone_needs_no_token(host: str) -> No
 
 def test_every_secret_of_the_configuration_is_known_and_nothing_else() -> None:
     text = (
-        "admin: {token: t0ken}\njournal: {url: 'postgresql://u:pa%20ss@h/d'}\nserver: {host: 127.0.0.1}\n"
+        "admin: {token: t0ken-of-admin}\njournal: {url: 'postgresql://u:pa%20ss@h/d'}\nserver: {host: 127.0.0.1}\n"
         + LEAST.replace("{base_url: https://acme.example/}", "{base_url: https://acme.example/, password: s3cret}")
     )
-    assert loaded(text).secrets == {"t0ken", "pa%20ss", "pa ss", "MyPass", "s3cret"}
+    assert loaded(text).secrets == {"t0ken-of-admin", "pa%20ss", "pa ss", "MyPass-of-the-game", "s3cret"}
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000, '"a\\0b"', '"a\\nb"'])
@@ -485,3 +489,59 @@ def test_no_text_whatever_brings_the_reader_down(text: str) -> None:
         assert error.problems  # noqa: PT017 - either is right
     else:
         assert settings.operators
+
+
+def with_secret(key: str, secret: str) -> str:
+    """A configuration in which this key is this secret."""
+    inbound = "operators_server: {}\n" + LEAST + "    inbound: "
+    return {
+        "operators.acme.credentials[0].password": LEAST.replace("MyPass-of-the-game", secret),
+        "operators.acme.inbound.credentials[0].password": (
+            f"{inbound}{{credentials: [{{username: u, password: {secret}}}]}}\n"
+        ),
+        "operators.acme.inbound.tokens[0].token": f"{inbound}{{tokens: [{{token: {secret}}}]}}\n",
+        "admin.token": f"admin: {{token: {secret}}}\n{LEAST}",
+    }[key]
+
+
+CALLERS_SECRETS = (
+    "operators.acme.credentials[0].password",
+    "operators.acme.inbound.credentials[0].password",
+    "operators.acme.inbound.tokens[0].token",
+    "admin.token",
+)
+
+
+@pytest.mark.parametrize("key", CALLERS_SECRETS)
+@pytest.mark.parametrize(
+    "length, error, advice",
+    [
+        (1, "must have at least 6 characters", None),
+        (5, "must have at least 6 characters", None),
+        (6, None, "has fewer than 16 characters and may be guessed"),
+        (15, None, "has fewer than 16 characters and may be guessed"),
+        (16, None, None),
+    ],
+)
+def test_a_short_secret_of_a_caller_is_refused_or_advised_against(
+    key: str, length: int, error: str | None, advice: str | None
+) -> None:
+    text = with_secret(key, "x" * length)
+    remedy = "; `openssl rand -base64 24` makes a good one"
+    if error is not None:
+        (said,) = problems(text)
+        assert said.endswith(f"{key}: {error}{remedy}")
+    else:
+        said_of_it = [f"{each.field}: {each.text}" for each in loaded(text).advice]
+        assert said_of_it == ([] if advice is None else [f"{key}: {advice}{remedy}"])
+
+
+def test_a_hash_does_not_tell_a_length_and_is_not_advised_against() -> None:
+    hash_ = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("x").replace("$", "$$")
+    text = LEAST.replace("password: MyPass-of-the-game", f"password_hash: '{hash_}'")
+    assert loaded(text).advice == ()
+
+
+def test_a_secret_that_a_check_cannot_see_is_not_called_short() -> None:
+    text = LEAST.replace("MyPass-of-the-game", '"${NOT_HERE}"')
+    assert parse(text, "gateway.yaml", ENVIRON, settings_of, may_lack=lambda *_: True).advice == ()

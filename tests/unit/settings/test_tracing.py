@@ -9,7 +9,7 @@ from gateway.settings.problems import SettingsError
 
 OPERATORS = """
 operators:
-  acme: {adapter: quantum, credentials: [{username: JohnDoe, password: MyPass}]}
+  acme: {adapter: quantum, credentials: [{username: JohnDoe, password: MyPass-of-the-game}]}
 """
 
 NO_ENDPOINT = "tracing.endpoint: must be an http or https URL without credentials, e.g. http://collector:4318/v1/traces"
