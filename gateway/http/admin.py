@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Protocol
 
+import msgspec
 from aiohttp import hdrs, web
 from pydantic import SecretStr
 
@@ -14,6 +16,7 @@ from gateway.http.admin_connection import TIMEOUT_S
 from gateway.http.check_line import TooManyChecks
 from gateway.http.credentials import NO_GRANT, Credentials, OperatorCredentials
 from gateway.http.guesses import Guesses
+from gateway.http.response import WalletResponse, response_start
 from gateway.settings import TokenSettings
 from gateway.telemetry.exposition import Exposition
 from gateway.telemetry.metrics import ADMIN, Metrics
@@ -41,7 +44,7 @@ class AdminHandler:
         self._exposition = Exposition(metrics.registry, metrics.read_gauges)
         self._guesses = Guesses()
         self.use_token(token)
-        self._pages: dict[str, Callable[[web.BaseRequest], Awaitable[web.Response]]] = {
+        self._pages: dict[str, Callable[[web.BaseRequest], Awaitable[WalletResponse]]] = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._metrics,
@@ -61,27 +64,25 @@ class AdminHandler:
         if not is_open and (refusal := await self._refusal(request)) is not None:
             return refusal
         if page is None:
-            return web.json_response({"error": "there is no such page", "pages": sorted(self._pages)}, status=404)
+            return _json(404, {"error": "there is no such page", "pages": sorted(self._pages)})
         if request.method not in {hdrs.METH_GET, hdrs.METH_HEAD}:
-            return web.json_response({"error": "use GET"}, status=405, headers={hdrs.ALLOW: "GET, HEAD"})
+            return _json(405, {"error": "use GET"}, "Allow: GET, HEAD")
         return await page(request)
 
-    async def _healthz(self, _request: web.BaseRequest) -> web.Response:
+    async def _healthz(self, _request: web.BaseRequest) -> WalletResponse:
         return _health_response("alive", self._health.liveness_problems())
 
-    async def _readyz(self, _request: web.BaseRequest) -> web.Response:
+    async def _readyz(self, _request: web.BaseRequest) -> WalletResponse:
         return _health_response("ready", await self._health.readiness_problems())
 
-    async def _metrics(self, request: web.BaseRequest) -> web.Response:
+    async def _metrics(self, request: web.BaseRequest) -> WalletResponse:
         accept = ",".join(request.headers.getall(hdrs.ACCEPT, ()))
         accept_encoding = ",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ()))
         page = await self._exposition.page(accept, accept_encoding)
-        headers = {hdrs.CONTENT_TYPE: page.content_type, hdrs.VARY: "Accept, Accept-Encoding"}
-        if page.is_gzip:
-            headers[hdrs.CONTENT_ENCODING] = "gzip"
-        return web.Response(body=page.body, headers=headers)
+        headers = ["Vary: Accept, Accept-Encoding", *(["Content-Encoding: gzip"] if page.is_gzip else [])]
+        return _response(200, page.content_type, page.body, *headers)
 
-    async def _refusal(self, request: web.BaseRequest) -> web.Response | None:
+    async def _refusal(self, request: web.BaseRequest) -> WalletResponse | None:
         """What is answered without the token; None with it."""
         if self._credentials is None:
             return None
@@ -91,15 +92,22 @@ class AdminHandler:
             grant = await self._guesses.check(self._credentials, header, source, until=until)
         except (TooManyChecks, TimeoutError):
             self._recorded.refused(ADMIN, "guessing")
-            return web.json_response({"error": "too many wrong tokens came from your address; wait"}, status=429)
+            return _json(429, {"error": "too many wrong tokens came from your address; wait, then ask again"})
         if grant is not NO_GRANT:
             return None
         self._recorded.refused(ADMIN, "credentials")
-        return web.json_response({"error": "send the bearer token"}, status=401, headers=_ASK_FOR_TOKEN)
+        return _json(401, {"error": "send the bearer token"}, 'WWW-Authenticate: Bearer realm="admin"')
 
 
-_ASK_FOR_TOKEN: Final = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="admin"'}
+def _health_response(name: str, problems: list[str]) -> WalletResponse:
+    return _json(503 if problems else 200, {name: not problems, "problems": problems})
 
 
-def _health_response(name: str, problems: list[str]) -> web.Response:
-    return web.json_response({name: not problems, "problems": problems}, status=503 if problems else 200)
+def _json(status: int, content: Mapping[str, object], *headers: str) -> WalletResponse:
+    return _response(status, "application/json", msgspec.json.encode(content), *headers)
+
+
+def _response(status: int, content_type: str, body: bytes, *headers: str) -> WalletResponse:
+    """Not aiohttp's own, which names its version and Python's."""
+    start = response_start(HTTPStatus(status), content_type) + "".join(f"{header}\r\n" for header in headers)
+    return WalletResponse(status, body, start=start)

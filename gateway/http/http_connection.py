@@ -2,7 +2,7 @@
 and an answer also to a client that has closed its sending side.
 
 The parser underneath (llhttp, strict) refuses what request smuggling (RFC 9112 section 11.2) is made of: a length
-beside chunks, two lengths, folded headers, bare line feeds.
+beside chunks, two lengths, folded headers, bare line feeds. What else it lets pass, `strict_heads.py` refuses.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from typing import Any, Final, cast
 import msgspec
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.web_protocol import _ErrInfo
 
 from gateway.http.refusals import Refusals, address_of
 from gateway.http.response import WalletResponse
+from gateway.http.strict_heads import FRAMING, Framing, wrong_with_head
 
 LINGER_S: Final = 1.0
 """How long the unread rest of a request is still received after its response, so that the client can read that."""
@@ -41,6 +44,8 @@ class HttpLimits(msgspec.Struct, frozen=True):
 
     def what_is_wrong(self, error: HttpProcessingError) -> str:
         """What is wrong with a request that could not be parsed, for its sender."""
+        if isinstance(error, TooLax):
+            return error.message
         if isinstance(error, LineTooLong):
             limit = f"{self.max_header} bytes{self._set_by('max_header')}"
             return f"The request line or a header is longer than {limit}; send a shorter one."
@@ -55,6 +60,10 @@ class HttpLimits(msgspec.Struct, frozen=True):
 
     def _set_by(self, key: str) -> str:
         return f" ({self.section}.{key})" if self.section else ""
+
+
+class TooLax(BadHttpMessage):
+    """A head that the parser lets pass and this gateway does not. The message is for its sender."""
 
 
 class HttpServer(web.Server):
@@ -87,6 +96,7 @@ class HttpConnection(web.RequestHandler):
     """
 
     __slots__ = (
+        "_framing",
         "_is_counted",
         "_may_hold_back",
         "_read_timer",
@@ -112,6 +122,7 @@ class HttpConnection(web.RequestHandler):
             **{"access_log": None, **options},
         )
         self._server = server
+        self._framing: Framing | None = None
         self._may_hold_back = False
         self._is_counted = False
         self._read_timer: asyncio.TimerHandle | None = None
@@ -177,10 +188,14 @@ class HttpConnection(web.RequestHandler):
         if self._request_in_progress:
             self._may_hold_back = True
         super().data_received(data)
-        if came := self._request_count - before:
+        came = self._request_count - before
+        if self._framing is not None:
+            self._count_framing(len(data), came)
+        if came:
             if came > 1:
                 self._may_hold_back = True
             self._stop_read_timer()
+            self._look_at_heads(came, len(data))
         # While a request is handled, bytes belong to its body, which has the same time limit in `BodyReader`: head
         # and body share one (test_head_and_body_share_one_time).
         elif self._read_timer is None and not self._messages and not self._request_in_progress:
@@ -233,6 +248,37 @@ class HttpConnection(web.RequestHandler):
     def log_exception(self, *args: Any, **kw: Any) -> None:
         log.error("a connection failed", exc_info=kw.get("exc_info"))
 
+    def _look_at_heads(self, came: int, received: int) -> None:
+        """Refuses what is too lax of the requests that have just been parsed. An error takes the place of such a one,
+        so that the requests before it are answered first."""
+        for index in range(-came, 0):
+            message, content = self._messages[index]
+            if isinstance(message, _ErrInfo):
+                continue
+            if (text := wrong_with_head(message)) is not None:
+                self._messages[index] = _too_lax(text)
+            elif message.chunked:
+                self._framing = Framing(message, content)
+                # Of several in one packet nobody knows which bytes were whose; a packet is bounded.
+                self._count_framing(received if came == 1 else 0, 0)
+
+    def _count_framing(self, received: int, came: int) -> None:
+        framing = self._framing
+        assert framing is not None
+        if not came and framing.is_too_much(received):
+            self._refuse_framing(framing.content)
+        if came or framing.content.is_eof():
+            self._framing = None
+
+    def _refuse_framing(self, content: Any) -> None:
+        for index, (_, queued) in enumerate(self._messages):
+            if queued is content:
+                self._messages[index] = _too_lax(FRAMING)
+        content.set_exception(web.RequestPayloadError(FRAMING))
+        content.feed_eof()
+        if self.transport is not None:  # what comes now belongs to nothing, and the connection ends with the answer
+            self.transport.pause_reading()
+
     def _payloads(self) -> list[Any]:
         """The bodies of requests that are not answered yet."""
         payloads = [payload for _, payload in self._messages]
@@ -264,3 +310,8 @@ class HttpConnection(web.RequestHandler):
     def _on_read_timeout(self) -> None:
         self._refused("slow", "the head did not arrive in time")
         self.respond_and_close(self.bad_request(self._server.limits.too_slow()))
+
+
+def _too_lax(text: str) -> tuple[_ErrInfo, Any]:
+    """What aiohttp queues for a request that could not be parsed."""
+    return _ErrInfo(status=400, exc=TooLax(text), message=text), EMPTY_PAYLOAD

@@ -1,0 +1,54 @@
+"""What the parser underneath (llhttp) lets pass and this gateway refuses, since a proxy in front might read it
+in another way (RFC 9112, sections 6.1, 7.1.1 and 11.2; RFC 9110, section 5.3).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import HttpVersion10, HttpVersion11, hdrs
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+
+MAX_FRAMING: Final = 16 * 1024
+FRAMING_PER_BYTE: Final = 8
+"""What the chunks of a body may take beside its content: sizes, line ends, extensions, trailers. So many bytes, and so
+many more for each byte of content: a chunk of one byte takes five."""
+
+FRAMING: Final = "The chunks of the body hold far more than the body; send it without chunk extensions."
+_VERSION: Final = "The request is of another version than HTTP/1.0 or HTTP/1.1; send one of these."
+_CODING: Final = "The Transfer-Encoding is not chunked alone; send that, or a Content-Length."
+_CHUNKED_1_0: Final = "The request is HTTP/1.0 with a Transfer-Encoding; send a Content-Length, or HTTP/1.1."
+_PROTOCOL: Final = "The request asks for another protocol or a tunnel; send a plain one."
+_REPEATED: Final = "There are several Authorization headers; send one."
+
+
+def wrong_with_head(message: RawRequestMessage) -> str | None:
+    """What is wrong with a head that could be parsed, for its sender; None if nothing is."""
+    version = message.version
+    if version is not HttpVersion11 and version is not HttpVersion10:
+        return _VERSION
+    headers = message.headers
+    if message.chunked and version is HttpVersion10:
+        return _CHUNKED_1_0
+    if message.chunked and headers[hdrs.TRANSFER_ENCODING].lower() != "chunked":
+        return _CODING
+    # `Upgrade: h2c` is left alone: Java's client sends it with every first request, and takes the answer that it gets.
+    if message.upgrade and (message.method == hdrs.METH_CONNECT or headers[hdrs.UPGRADE].lower() == "websocket"):
+        return _PROTOCOL
+    return _REPEATED if len(headers.getall(hdrs.AUTHORIZATION, ())) > 1 else None
+
+
+class Framing:
+    """Counts what a chunked body takes beside its content."""
+
+    def __init__(self, message: RawRequestMessage, content: StreamReader) -> None:
+        self.content = content
+        head = sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
+        self._free = MAX_FRAMING + head + len(message.path)
+        self._received = 0
+
+    def is_too_much(self, received: int) -> bool:
+        """Whether it takes too much, so many bytes later. The first ones are also those of the head."""
+        self._received += received
+        return self._received > self._free + FRAMING_PER_BYTE * self.content.total_bytes
