@@ -2,7 +2,7 @@
 
 Next is whoever has had least: of all networks the one with the fewest checks, and within it the address with the
 fewest. So thirty addresses that send wrong passwords delay a newcomer by one check each, however many they send
-(docs/decisions/051-credentials.md). Addresses and credentials that were right once come before all others, and
+(docs/decisions/058-guesses-wait.md). Addresses and credentials that were right once come before all others, and
 strangers never take the last thread.
 """
 

@@ -1,5 +1,5 @@
 """What the parser underneath (llhttp) lets pass and this gateway refuses, since a proxy in front might read it
-in another way (RFC 9112, sections 6.1, 7.1.1 and 11.2; RFC 9110, section 5.3).
+in another way (RFC 9112, sections 6.1, 7.1.1 and 11.2; docs/decisions/059-strict-heads.md).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FRAMING: Final = "The chunks of the body hold far more than the body; send it wi
 _VERSION: Final = "The request is of another version than HTTP/1.0 or HTTP/1.1; send one of these."
 _CODING: Final = "The Transfer-Encoding is not chunked alone; send that, or a Content-Length."
 _CHUNKED_1_0: Final = "The request is HTTP/1.0 with a Transfer-Encoding; send a Content-Length, or HTTP/1.1."
-_PROTOCOL: Final = "The request asks for another protocol or a tunnel; send a plain one."
+_TUNNEL: Final = "The request asks for a tunnel; this is not a proxy."
 _REPEATED: Final = "There are several Authorization headers; send one."
 
 
@@ -33,9 +33,9 @@ def wrong_with_head(message: RawRequestMessage) -> str | None:
         return _CHUNKED_1_0
     if message.chunked and headers[hdrs.TRANSFER_ENCODING].lower() != "chunked":
         return _CODING
-    # `Upgrade: h2c` is left alone: Java's client sends it with every first request, and takes the answer that it gets.
-    if message.upgrade and (message.method == hdrs.METH_CONNECT or headers[hdrs.UPGRADE].lower() == "websocket"):
-        return _PROTOCOL
+    # An `Upgrade` is passed over: Java's client sends one with its first request, and takes the answer that it gets.
+    if message.method == hdrs.METH_CONNECT:
+        return _TUNNEL
     return _REPEATED if len(headers.getall(hdrs.AUTHORIZATION, ())) > 1 else None
 
 

@@ -57,7 +57,8 @@ async def migrate_journal(settings: JournalSettings) -> list[str]:
 def sealer_of(settings: JournalSettings) -> Sealer:
     """What encrypts the journal's session tokens: with `encryption_key`; the former keys only decrypt."""
     keys = (settings.encryption_key, *settings.former_encryption_keys)
-    return Sealer([key_bytes(key.get_secret_value()) for key in keys if key is not None])
+    given = [key_bytes(key.get_secret_value()) for key in keys if key is not None]
+    return Sealer(given, opens_plain=settings.read_unencrypted)
 
 
 def _unknown_scheme(settings: JournalSettings) -> JournalMisconfigured:

@@ -218,7 +218,8 @@ class Rows:
             self._sealer.open(sealed, operator.encode())
         except Unsealable as error:
             raise JournalMisconfigured(
-                f"{error}: configure its key as encryption_key or one of former_encryption_keys"
+                f"{error}: configure its key as encryption_key or one of former_encryption_keys, or set "
+                "read_unencrypted for sessions from before the first key"
             ) from None
 
     def digest(self, session: Session) -> bytes:

@@ -41,14 +41,18 @@ class Unsealable(ValueError):
 
 class Sealer:
     """Seals with the first of `keys` (32 bytes each), and opens what any of them has sealed. Without keys it encrypts
-    nothing, and marks the value as plain.
+    nothing, and marks the value as plain. With keys it opens plain values only where `opens_plain`: else whoever can
+    write to the journal, and has no key, could give a transfer another session.
 
     To change the key, put the new one first, and keep the old one until what it has sealed is pruned.
     """
 
-    def __init__(self, keys: Sequence[bytes] = ()) -> None:
+    def __init__(self, keys: Sequence[bytes] = (), *, opens_plain: bool = False) -> None:
+        self._opens_plain = opens_plain or not keys
         self._keys = {_derive(key, b"id")[:_ID_BYTES]: key for key in keys}
         self._digest_keys = [_derive(key, b"lookup") for key in keys]
+        if self._opens_plain:
+            self._digest_keys.append(b"")
         self._cipher_of = lru_cache(_CIPHERS_KEPT)(self._derive_cipher)
         self._counts = count()
         if keys:
@@ -68,6 +72,8 @@ class Sealer:
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """The inverse of `seal`. Raises `Unsealable`."""
         if sealed[:1] == _PLAIN:
+            if not self._opens_plain:
+                raise Unsealable("a session is not encrypted, although there is a key")
             return sealed[1:]
         if sealed[:1] != _SEALED:
             raise Unsealable("a session is sealed in a form that this version does not know")
@@ -80,11 +86,12 @@ class Sealer:
     def digest(self, secret: bytes) -> bytes:
         """What a secret is written and found under: 16 bytes of BLAKE2b (RFC 7693), keyed if there is a key."""
         # Keyed, since with a digest that needs no key whoever has the journal could try tokens.
-        return _digest(secret, self._digest_keys[0] if self._digest_keys else b"")
+        return _digest(secret, self._digest_keys[0])
 
     def digests(self, secret: bytes) -> list[bytes]:
-        """All that a secret may have been written under, the likeliest first: one for each key, and the unkeyed one."""
-        return [_digest(secret, digest_key) for digest_key in (*self._digest_keys, b"")]
+        """All that a secret may have been written under, the likeliest first: one for each key, and the unkeyed one
+        where plain values open."""
+        return [_digest(secret, digest_key) for digest_key in self._digest_keys]
 
     def _derive_cipher(self, key_id_and_salt: bytes) -> AESGCM:
         key_id, salt = key_id_and_salt[:_ID_BYTES], key_id_and_salt[_ID_BYTES:]

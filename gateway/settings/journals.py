@@ -90,6 +90,10 @@ class JournalSettings(Section):
     """Earlier values of `encryption_key`: tokens that were encrypted with them can still be read, until those are
     pruned."""
 
+    read_unencrypted: bool = False
+    """Whether session tokens that were stored without a key are still read where there is one. Set it together with the
+    first `encryption_key`, until every gateway has that key and the transfers of before have ended."""
+
     keep: Timeout | None = None
     """How long finished transfers are kept; without it for ever. A call about a transfer that is forgotten is treated
     as one about a transfer that was never seen (see unknown_transfers). So keep them as long as such a call may come:

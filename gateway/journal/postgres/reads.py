@@ -95,8 +95,9 @@ class PostgresReads:
         ]
 
     async def require_key(self) -> None:
-        """Raises `JournalMisconfigured` if the newest session in the journal cannot be opened."""
-        for operator, sealed in await self._fetch(SQL["newest_session"]):
+        """Raises `JournalMisconfigured` if a session in the journal cannot be opened: the newest one, or one
+        that a transfer may still need and that was never sealed."""
+        for operator, sealed in await self._fetch(SQL["sessions_to_open"]):
             self._rows.require_key(operator, sealed)
 
     async def last_lease(self) -> float | None:

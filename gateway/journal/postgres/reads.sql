@@ -18,8 +18,13 @@ FROM rollback_reasons JOIN unnest($1::text[], $2::text[], $3::text[]) AS keys (i
     USING (id, operator, direction)
 ORDER BY number
 
--- name: newest_session
-SELECT operator, session FROM transfers ORDER BY opened_at DESC LIMIT 1
+-- The newest one, and one that was never sealed of a transfer that may still need it.
+-- name: sessions_to_open
+(SELECT operator, session FROM transfers ORDER BY opened_at DESC LIMIT 1)
+UNION ALL
+(SELECT operator, session FROM transfers
+WHERE state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked') AND substring(session FOR 1) = '\x00'::bytea
+LIMIT 1)
 
 -- How many rows its statistics say there are (-1 before the first ANALYZE), the size of all tables and indexes, its clock.
 -- name: measure

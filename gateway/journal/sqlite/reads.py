@@ -42,8 +42,9 @@ class SqliteReads:
         connection.create_scalar_function("contains_text", _contains_text, 2, deterministic=True)
 
     def require_key(self) -> None:
-        """Raises `JournalMisconfigured` if the newest session in the journal cannot be opened."""
-        for operator, sealed in self._fetch(SQL["newest_session"], ()):
+        """Raises `JournalMisconfigured` if a session in the journal cannot be opened: the newest one, or one
+        that a transfer may still need and that was never sealed."""
+        for operator, sealed in self._fetch(SQL["sessions_to_open"], ()):
             self._rows.require_key(operator, sealed)
 
     def find(self, key: Key) -> Transfer | None:

@@ -44,8 +44,13 @@ SELECT {transfer} FROM transfers WHERE {by_key}
 -- name: find_with_row_id
 SELECT number, {transfer} FROM transfers WHERE {by_key}
 
--- name: newest_session
-SELECT operator, session FROM transfers ORDER BY number DESC LIMIT 1
+-- The newest one, and one that was never sealed of a transfer that may still need it.
+-- name: sessions_to_open
+SELECT operator, session FROM (SELECT operator, session FROM transfers ORDER BY number DESC LIMIT 1)
+UNION ALL
+SELECT operator, session FROM (
+    SELECT operator, session FROM transfers WHERE {is_unfinished} AND substr(session, 1, 1) = x'00' LIMIT 1
+)
 
 -- name: change
 -- Found by its row id. The key is compared as well, since a remembered row id may be that of another row by now.

@@ -100,7 +100,6 @@ def refused_forms(asked: Asked) -> dict[str, bytes]:
         "long trailers": asked.head(CHUNKED) + asked.chunks(trailers=(b"A: " + b"x" * 4000 + b"\r\n") * 10),
         "many trailers": asked.head(CHUNKED) + asked.chunks(trailers=b"A: b\r\n" * 1000),
         "a tunnel": asked.head(start="CONNECT gateway:80"),
-        "another protocol": asked.head("Connection: upgrade", "Upgrade: WebSocket", asked.length()) + asked.body,
         "two lengths": asked.head(asked.length(), asked.length()) + asked.body,
         "a list of lengths": asked.head(f"{asked.length()}, {len(asked.body)}") + asked.body,
         "a length with a sign": asked.head(asked.length().replace(": ", ": +")) + asked.body,

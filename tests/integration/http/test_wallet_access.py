@@ -349,7 +349,7 @@ def not_waited_for(game: Game) -> int:
 
 def connections(game: Game) -> list[HttpConnection]:
     waiting = game.door._routing.credentials._line._waiting.values()
-    return [is_wanted.__self__ for check in waiting for is_wanted in check.is_wanted]  # type: ignore[attr-defined]
+    return [is_wanted.__self__ for check in waiting for is_wanted in check.is_wanted]  # type: ignore[attr-defined]  # bound methods
 
 
 async def test_a_client_that_has_closed_its_sending_side_still_has_its_check(game: Game) -> None:

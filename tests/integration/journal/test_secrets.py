@@ -9,7 +9,7 @@ import pytest
 
 from gateway.journal.interface import JournalMisconfigured
 from gateway.records import State
-from tests.support.journals import ACME, KEY, NOW, Journals, a_change, a_session, a_transfer, verified
+from tests.support.journals import ACME, KEY, NOW, Journals, a_change, a_session, a_transfer, put, verified
 
 TOKEN = "very-secret-token-0001"
 MEMORY = "very-secret-memory-0002"
@@ -51,8 +51,46 @@ async def test_without_a_key_secrets_are_kept_as_they_are(journals: Journals) ->
 
 async def test_a_journal_without_a_key_may_get_one(journals: Journals) -> None:
     await written(journals)
-    journal = await journals.open(encryption_key=KEY)
+    journal = await journals.open(encryption_key=KEY, read_unencrypted=True)
     assert await journal.find_session(ACME, TOKEN) == verified(a_session(TOKEN, memory={"key": MEMORY}))
+    found = await journal.find(a_transfer().key)
+    assert found is not None
+    assert found.session.token == NEW_TOKEN
+
+
+@pytest.mark.parametrize("newest", [False, True], ids=["a later one is encrypted", "the newest one"])
+async def test_a_journal_with_a_key_is_not_opened_while_a_transfer_needs_a_session_without(
+    journals: Journals, newest: bool
+) -> None:
+    await written(journals)
+    if not newest:
+        journal = await journals.open(encryption_key=KEY, read_unencrypted=True)
+        await journal.insert(a_transfer(id="later", opened_at=NOW + 1))
+        await journals.close()
+    with pytest.raises(JournalMisconfigured, match=r"not encrypted.* set read_unencrypted"):
+        await journals.open(encryption_key=KEY)
+
+
+async def test_transfers_of_before_the_key_that_have_ended_keep_no_journal_from_opening(journals: Journals) -> None:
+    journal = await journals.open()
+    await journal.save_session(a_session(TOKEN), NOW)
+    await put(journal, a_transfer(state=State.CONFIRMED, session=a_session(TOKEN)))
+    await journals.close()
+    journal = await journals.open(encryption_key=KEY, read_unencrypted=True)
+    await journal.insert(a_transfer(id="later", opened_at=NOW + 1))
+    await journals.close()
+    journal = await journals.open(encryption_key=KEY)
+    assert await journal.find_session(ACME, TOKEN) is None, "its operator is asked again"
+
+
+async def test_who_has_no_key_gives_a_journal_with_one_no_session(journals: Journals) -> None:
+    await journals.open(encryption_key=KEY)
+    await journals.close()
+    intruder = await journals.open()
+    await intruder.save_session(a_session(TOKEN), NOW)
+    await journals.close()
+    journal = await journals.open(encryption_key=KEY)
+    assert await journal.find_session(ACME, TOKEN) is None
 
 
 async def test_a_journal_is_not_opened_without_the_key_it_was_written_with(journals: Journals) -> None:

@@ -57,7 +57,7 @@ class Line:
     async def turn(self) -> None:
         """Ends the check that runs the longest."""
         run, future = self.threads.begun.pop(0)
-        future.set_result(run())  # type: ignore[operator]
+        future.set_result(run())  # type: ignore[operator]  # what was submitted
         for _ in range(4):
             await asyncio.sleep(0)
 

@@ -69,7 +69,8 @@ def test_after_a_change_of_keys_both_open_and_the_new_one_seals() -> None:
 
 def test_a_secret_is_found_under_every_key_it_may_have_been_written_under_the_newest_first() -> None:
     plain, old, both = Sealer(), Sealer([OLD]), Sealer([NEW, OLD])
-    assert both.digests(SECRET) == [Sealer([NEW]).digest(SECRET), old.digest(SECRET), plain.digest(SECRET)]
+    assert both.digests(SECRET) == [Sealer([NEW]).digest(SECRET), old.digest(SECRET)]
+    assert Sealer([OLD], opens_plain=True).digests(SECRET) == [old.digest(SECRET), plain.digest(SECRET)]
     assert both.digest(SECRET) == both.digests(SECRET)[0]
     assert plain.digests(SECRET) == [plain.digest(SECRET)]
 
@@ -77,3 +78,13 @@ def test_a_secret_is_found_under_every_key_it_may_have_been_written_under_the_ne
 def test_a_digest_tells_nothing_without_the_key() -> None:
     assert Sealer([OLD]).digest(SECRET) != Sealer([NEW]).digest(SECRET) != Sealer().digest(SECRET)
     assert Sealer([OLD]).digest(SECRET) != Sealer([OLD]).digest(SECRET + b"x")
+
+
+def test_with_a_key_a_plain_value_opens_only_where_that_is_wanted() -> None:
+    plain = Sealer().seal(SECRET, b"acme")
+    assert Sealer().open(plain, b"acme") == SECRET
+    assert Sealer([OLD], opens_plain=True).open(plain, b"acme") == SECRET
+    with pytest.raises(Unsealable, match="is not encrypted, although there is a key"):
+        Sealer([OLD]).open(plain, b"acme")
+    with pytest.raises(Unsealable):
+        Sealer([OLD]).open(b"\x00" + Sealer([OLD]).seal(SECRET, b"acme")[1:], b"acme")
