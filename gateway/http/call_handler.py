@@ -24,7 +24,7 @@ from gateway.http.access_log import AccessLog, LoggedCall
 from gateway.http.addresses import Address, parse_address
 from gateway.http.body import BodyReader, TooSlow
 from gateway.http.check_line import TooManyChecks
-from gateway.http.connection import CallConnection
+from gateway.http.connection import CallConnection, LetIn
 from gateway.http.credentials import NO_GRANT, Grant
 from gateway.http.guesses import Guesses, TooManyGuesses
 from gateway.http.refusals import Refusals
@@ -271,7 +271,7 @@ class CallHandler(ABC):
                 is_wanted=connection.is_waited_for,
             )
         if header is not None and grant is not NO_GRANT:
-            connection.note_let_in(header, call.client)
+            connection.note_let_in(header, LetIn(call.client, call.routing.credentials, grant))
         return grant
 
     @contextmanager

@@ -1,5 +1,5 @@
 """Slows down who guesses secrets: the more wrong ones come from an address, the longer each next one waits before it is
-looked at (docs/decisions/058-guesses-wait.md). An address is one of IPv4, or a /64 of IPv6, all of which a host may use.
+looked at (docs/decisions/058-guesses-wait.md). An address is one of IPv4, or a /64 of IPv6: a host may use all of it.
 
 Secrets that were right before from the same address never wait, so that nobody is locked out by a neighbour who
 guesses. A secret that is known to be wrong is refused at once: that tells nothing new. Each map is bounded.

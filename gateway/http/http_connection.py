@@ -21,7 +21,7 @@ from aiohttp.web_protocol import _ErrInfo
 
 from gateway.http.refusals import Refusals, address_of
 from gateway.http.response import WalletResponse
-from gateway.http.strict_heads import FRAMING, Framing, wrong_with_head
+from gateway.http.strict_heads import FRAMING, Framing, is_plain, wrong_with_head
 
 LINGER_S: Final = 1.0
 """How long the unread rest of a request is still received after its response, so that the client can read that."""
@@ -195,7 +195,8 @@ class HttpConnection(web.RequestHandler):
             if came > 1:
                 self._may_hold_back = True
             self._stop_read_timer()
-            self._look_at_heads(came, len(data))
+            if came > 1 or not is_plain(self._messages[-1][0]):
+                self._look_at_heads(came, len(data))
         # While a request is handled, bytes belong to its body, which has the same time limit in `BodyReader`: head
         # and body share one (test_head_and_body_share_one_time).
         elif self._read_timer is None and not self._messages and not self._request_in_progress:

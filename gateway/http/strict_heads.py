@@ -4,7 +4,8 @@ in another way (RFC 9112, sections 6.1, 7.1.1 and 11.2; docs/decisions/059-stric
 
 from __future__ import annotations
 
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs
 from aiohttp.http_parser import RawRequestMessage
@@ -21,6 +22,18 @@ _CODING: Final = "The Transfer-Encoding is not chunked alone; send that, or a Co
 _CHUNKED_1_0: Final = "The request is HTTP/1.0 with a Transfer-Encoding; send a Content-Length, or HTTP/1.1."
 _TUNNEL: Final = "The request asks for a tunnel; this is not a proxy."
 _REPEATED: Final = "There are several Authorization headers; send one."
+
+
+_shape_of: Final = attrgetter("version", "chunked", "method")
+_PLAIN: Final = {(HttpVersion11, False, method) for method in (hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_POST)}
+
+
+def is_plain(message: Any) -> bool:
+    """Whether this is a head as nearly all are, with which nothing is wrong: a look that costs little."""
+    try:
+        return _shape_of(message) in _PLAIN and not message.headers.getall(hdrs.AUTHORIZATION, ())[1:]
+    except AttributeError:  # it could not be parsed
+        return False
 
 
 def wrong_with_head(message: RawRequestMessage) -> str | None:

@@ -8,7 +8,6 @@ from aiohttp import hdrs, web
 
 from gateway.http.access_log import AccessLog
 from gateway.http.call_handler import AddressNotAllowed, CallHandler, CallResult, ReceivedCall, unauthorized
-from gateway.http.credentials import NO_GRANT
 from gateway.http.handlers import HANDLERS
 from gateway.http.routing import RoutingTable
 from gateway.operators.operator import Operator
@@ -33,9 +32,10 @@ class WalletHandler(CallHandler):
     async def _authorize(self, request: web.BaseRequest, call: ReceivedCall) -> Operator:
         # Written out: a coroutine more would be 1 % of a call.
         routing, route = call.routing, call.route
-        header = request.headers.get(hdrs.AUTHORIZATION)
-        grant = routing.credentials.look_up(header)
-        if grant is None or grant is NO_GRANT or call.connection.let_in.get(header, grant) is not call.client:
+        known = call.connection.let_in.get(request.headers.get(hdrs.AUTHORIZATION))
+        if known is not None and known.client is call.client and known.credentials is routing.credentials:
+            grant = known.grant
+        else:
             grant = await self._check_credentials(request, call)
         name = grant.operator(route.operator)
         if name is None:
