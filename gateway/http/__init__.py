@@ -3,10 +3,12 @@
 A call of the game passes these files in this order:
 
 - `listener.py`: the listening socket; `tls.py`: TLS; `http_connection.py`: one connection, its limits, malformed HTTP;
-  `connection.py`: who may have one; `refusals.py`: what is refused before it becomes a call is counted and logged
+  `strict_heads.py`: what the parser lets pass and the gateway does not; `connection.py`: who may have one;
+  `refusals.py`: what is refused before it becomes a call is counted and logged
 - `call_handler.py`: one call, from its credentials to its response; `wallet.py`: what is the game's own of that; the
   others are its steps
-- `routing.py`, `credentials.py`, `addresses.py`: which operator the call is for, and whether the client may make it
+- `routing.py`, `credentials.py`, `addresses.py`: which operator the call is for, and whether the client may make it;
+  `check_line.py`: who waits for an Argon2; `guesses.py`: whoever guesses is slowed
 - `body.py`: reads the body; `handlers.py`: one function for each of the eight calls
 - `response.py`: writes head and body at once; `access_log.py`: one line per call
 
