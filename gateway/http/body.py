@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, cast
 
 from aiohttp import HttpVersion11, StreamReader, hdrs, web
 
 from gateway.header_fields import media_type, members
 from gateway.http.http_connection import HttpConnection
+from gateway.http.routing import Route
 from gateway.settings import ServerSettings
+from gateway.wire.cutting import PIECE, BodyCutter
 from gateway.wire.errors import ErrorCode, WalletError
+from gateway.wire.requests import invalid_json
 
 MAX_ROLLBACK_BODY: Final = 8 * 2**20
 """The largest body of a rollback, in bytes. A long reason must not be why a rollback is refused (docs/architecture.md,
-promise 7), so this may be far more than `max_body`."""
+promise 7), so this may be far more than `max_body`. It is cut while it arrives: only what is kept of it is held."""
 
-CONCURRENT_LARGE_BODIES: Final = 4
-"""How many bodies over `max_body` are read at once. This limits the memory that they take."""
+SMALL: Final = 4096
+"""Bytes of a body that is read as it is, however much is nested in it."""
+
+STEPS_A_TURN: Final = 512
+"""How much of one operator's large bodies is looked at in one turn of the loop (`BodyCutter.steps`): about half
+of a millisecond."""
 
 _JSON: Final = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
@@ -31,66 +40,104 @@ class TooSlow(Exception):
 
 
 class BodyReader:
-    """Reads bodies of up to the listener's `max_body` bytes; where `allows_large`, up to `MAX_ROLLBACK_BODY`."""
+    """Reads bodies of up to the listener's `max_body` bytes; where a route `allows_large`, up to `MAX_ROLLBACK_BODY`.
+
+    The body of a call of the game is cut (`BodyCutter`) where it has more than `SMALL` bytes. Each operator's are cut
+    a little in each turn of the loop, one after the other: nobody's body keeps the loop, or another operator's body,
+    waiting, and nobody keeps a place while its bytes have not come.
+    """
 
     def __init__(self, server: ServerSettings) -> None:
         self._max_body = server.max_body
         self._set_by = f"{server.section}.max_body"
-        self._large = asyncio.Semaphore(CONCURRENT_LARGE_BODIES)
+        self._turns: dict[str, asyncio.Lock] = {}
 
-    async def read(self, request: web.BaseRequest, until: float, *, allows_large: bool, json_only: bool) -> bytes:
-        """Reads the whole body, by the loop's time `until`. Where `json_only`, no other type is accepted.
+    async def read(self, request: web.BaseRequest, until: float, route: Route, operator: str) -> bytes:
+        """Reads the body, by the loop's time `until`. Where the route is `json_only`, no other type is accepted.
 
-        Raises `TooSlow`, `WalletError` (BAD_REQUEST: type, encoding or size), or aiohttp's payload errors.
+        Raises `TooSlow`, `WalletError` (BAD_REQUEST: type, encoding, size, or not a JSON object), or aiohttp's payload
+        errors.
         """
-        _check_headers(request, json_only=json_only)
-        limit = max(self._max_body, MAX_ROLLBACK_BODY) if allows_large else self._max_body
+        _check_headers(request, json_only=route.json_only)
+        limit = max(self._max_body, MAX_ROLLBACK_BODY) if route.allows_large else self._max_body
         # Before "100 Continue": test_no_leave_is_given_to_a_body_that_will_not_be_read.
         if (request.content_length or 0) > limit:
             raise self._too_large(limit)
         content = request.content
+        body = b""
         if content.is_eof():  # the usual case: head and body came in one packet, and no timer is needed
             body = content.read_nowait()
-            if len(body) > limit:
-                raise self._too_large(limit)
-            return body
+            if len(body) <= SMALL and len(body) <= limit:
+                return body
         try:
             async with asyncio.timeout_at(until):
-                return await self._read_stream(request, content, limit)
+                if not content.is_eof():
+                    await _permit_body(request, content)
+                return await self._read_stream(content, body, limit, operator if route.is_cut else None)
         except TimeoutError:
             raise TooSlow from None
 
-    async def _read_stream(self, request: web.BaseRequest, content: StreamReader, limit: int) -> bytes:
-        # The client may have closed its sending side just before this request became the connection's current one.
-        if cast("HttpConnection", request.protocol).has_ended:
-            content.feed_eof()
-            raise web.RequestPayloadError
-        # RFC 9110 section 10.1.1: such a client may wait for this line before it sends the body.
-        if request.version >= HttpVersion11 and "100-continue" in _listed(request, hdrs.EXPECT):
-            await request.writer.write(_CONTINUE)
-        body = await _read_up_to(content, self._max_body, bytearray())
-        if len(body) <= self._max_body:
-            return bytes(body)
-        if limit > self._max_body:
-            async with self._large:
-                body = await _read_up_to(content, limit, body)
+    async def _read_stream(self, content: StreamReader, begun: bytes, limit: int, operator: str | None) -> bytes:
+        """The whole body, which begins with `begun`; cut where it is an operator's by name, and not small."""
+        body = await _read_up_to(content, bytearray(begun), limit if operator is None else min(SMALL, limit))
         if len(body) > limit:
             raise self._too_large(limit)
-        return bytes(body)
+        if operator is None or len(body) <= SMALL:
+            return bytes(body)
+        return await self._cut(content, bytes(body), limit, operator)
+
+    async def _cut(self, content: StreamReader, chunk: bytes, limit: int, operator: str) -> bytes:
+        """What is kept of the body of which this is the beginning."""
+        cutter, size, turn = BodyCutter(), 0, self._turns.setdefault(operator, asyncio.Lock())
+        with _as_bad_request():
+            while chunk:
+                size += len(chunk)
+                if size > limit:
+                    raise self._too_large(limit)
+                await _feed(cutter, chunk, turn)
+                chunk = await content.readany()
+            return cutter.finish()
 
     def _too_large(self, limit: int) -> WalletError:
         set_by = "" if limit == MAX_ROLLBACK_BODY else f" ({self._set_by})"
         return WalletError(ErrorCode.BAD_REQUEST, f"The body is larger than {limit} bytes{set_by}; send a smaller one.")
 
 
-async def _read_up_to(content: StreamReader, size: int, body: bytearray) -> bytearray:
+async def _read_up_to(content: StreamReader, body: bytearray, size: int) -> bytearray:
     """Appends to `body` until the content ends, or until there is more than `size`."""
-    while len(body) <= size:
-        chunk = await content.readany()
-        if not chunk:
-            break
+    while len(body) <= size and (chunk := await content.readany()):
         body += chunk
     return body
+
+
+async def _feed(cutter: BodyCutter, chunk: bytes, turn: asyncio.Lock) -> None:
+    """Feeds a chunk to the cutter, a little in each turn of the loop."""
+    at = 0
+    while at < len(chunk):
+        async with turn:
+            enough = cutter.steps + STEPS_A_TURN
+            while at < len(chunk) and cutter.steps < enough:
+                cutter.feed(chunk[at : at + PIECE])
+                at += PIECE
+            await asyncio.sleep(0)
+
+
+async def _permit_body(request: web.BaseRequest, content: StreamReader) -> None:
+    # The client may have closed its sending side just before this request became the connection's current one.
+    if cast("HttpConnection", request.protocol).has_ended:
+        content.feed_eof()
+        raise web.RequestPayloadError
+    # RFC 9110 section 10.1.1: such a client may wait for this line before it sends the body.
+    if request.version >= HttpVersion11 and "100-continue" in _listed(request, hdrs.EXPECT):
+        await request.writer.write(_CONTINUE)
+
+
+@contextmanager
+def _as_bad_request() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise invalid_json(error) from None
 
 
 def _check_headers(request: web.BaseRequest, *, json_only: bool) -> None:

@@ -194,7 +194,7 @@ class CallHandler(ABC):
         self._running[task] = operator
         try:
             until = (call.connection.began_at or began) + routing.server.read_timeout
-            body = await self._bodies.read(request, until, allows_large=route.allows_large, json_only=route.json_only)
+            body = await self._bodies.read(request, until, route, call.operator)
             crash_point("http.read")
             self._request_timeouts.set(call, began + routing.server.request_timeout, self._loop)
             try:

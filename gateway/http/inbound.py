@@ -72,7 +72,8 @@ class InboundHandler(msgspec.Struct, frozen=True, kw_only=True):
 
     `methods` are those of HTTP with which it is called. `signed`: the call is not authenticated by credentials;
     `handle` checks its signature before it does anything, and raises `NotAuthenticated`. `find_operator` serves the
-    path that all operators have in common. Where not `json_only`, a body of any type is accepted.
+    path that all operators have in common. Where not `json_only`, a body of any type is accepted. `is_cut`: see
+    `BodyReader`.
     """
 
     handle: Handle
@@ -80,6 +81,7 @@ class InboundHandler(msgspec.Struct, frozen=True, kw_only=True):
     signed: bool = False
     find_operator: FindOperator | None = None
     json_only: bool = True
+    is_cut: bool = False
 
 
 InboundHandlers = Mapping[str, InboundHandler]

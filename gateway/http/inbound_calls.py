@@ -97,8 +97,8 @@ def _callback(request: InboundRequest) -> PaymentCallback:
 
 
 INBOUND: Final[InboundHandlers] = {
-    InboundCall.QUERY_WITHDRAWAL: InboundHandler(handle=_query(Direction.WITHDRAW)),
-    InboundCall.QUERY_DEPOSIT: InboundHandler(handle=_query(Direction.DEPOSIT)),
+    InboundCall.QUERY_WITHDRAWAL: InboundHandler(handle=_query(Direction.WITHDRAW), is_cut=True),
+    InboundCall.QUERY_DEPOSIT: InboundHandler(handle=_query(Direction.DEPOSIT), is_cut=True),
     InboundCall.LAUNCH: InboundHandler(handle=_launch),
     InboundCall.PAYMENT: InboundHandler(
         handle=_take_payment,

@@ -75,4 +75,6 @@ def _templates(paths: PathSettings) -> dict[InboundCall, str]:
 
 
 def _route(call: InboundCall, operator: str | None, handler: InboundHandler) -> Route:
-    return Route(call, operator, handler.methods, json_only=handler.json_only, signed=handler.signed)
+    return Route(
+        call, operator, handler.methods, json_only=handler.json_only, signed=handler.signed, is_cut=handler.is_cut
+    )

@@ -25,14 +25,15 @@ POST_ONLY: Final = frozenset({"POST"})
 class Route(msgspec.Struct, frozen=True):
     """The call that a path names (None if there is no such call), and the operator, if the path names one.
 
-    `methods` are those of HTTP with which it is called. `allows_large` and `json_only`: see `BodyReader`. A call that
-    is `signed` is authenticated by its body, not by credentials.
+    `methods` are those of HTTP with which it is called. `allows_large`, `is_cut` and `json_only`: see `BodyReader`. A
+    call that is `signed` is authenticated by its body, not by credentials.
     """
 
     call: str | None
     operator: str | None = None
     methods: frozenset[str] = frozenset()
     allows_large: bool = False
+    is_cut: bool = False
     json_only: bool = True
     signed: bool = False
 
@@ -41,7 +42,7 @@ NO_ROUTE: Final = Route(None)
 
 
 def _route(call: WalletCall, operator: str | None = None) -> Route:
-    return Route(call, operator, POST_ONLY, allows_large=call in ROLLBACKS)
+    return Route(call, operator, POST_ONLY, allows_large=call in ROLLBACKS, is_cut=True)
 
 
 COMMON_ROUTES: Final = {f"/wallet/{call}": _route(call) for call in WalletCall}

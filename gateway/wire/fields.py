@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StringConstraints, With
 from pydantic_core import PydanticCustomError
 
 from gateway.money import FRACTION_DIGITS, INTEGER_DIGITS, MoneyError, canonical
+from gateway.reasons import TEXT_LIMIT as REASON_LIMIT
 
 TOKEN_LIMIT: Final = 512
 ID_LIMIT: Final = 128
@@ -136,5 +137,10 @@ Description = Annotated[
 ReasonText = Annotated[
     str | None,
     BeforeValidator(informing_text),
-    WithJsonSchema({"description": "Any value: it is kept, never refused.", "examples": ["Withdraw request failed."]}),
+    WithJsonSchema(
+        {
+            "description": f"Any value, never refused: its first {REASON_LIMIT} characters are kept.",
+            "examples": ["Withdraw request failed."],
+        }
+    ),
 ]

@@ -137,7 +137,7 @@ def read_strictly(model: type[R], body: bytes) -> R:
     try:
         content = _parse(body)
     except ValueError as error:
-        raise _invalid(_marked(body) or error) from None
+        raise invalid_json(_marked(body) or error) from None
     return _validate(model, content)
 
 
@@ -164,13 +164,13 @@ def _parse_by_member(body: bytes, needed: frozenset[str], why: ValueError) -> di
     except DuplicateMember as error:
         raise _bad_request(f"{error}; send it once.") from None
     except ValueError:
-        raise _invalid(_marked(body) or why) from None
+        raise invalid_json(_marked(body) or why) from None
     # The last one counts, as in a body that a parser reads: test_a_reason_given_twice_is_kept_as_it_was_given_last.
     informs = {name: _parse_or_keep(values[name][-1], INFORMS[name]) for name in INFORMS.keys() & values.keys()}
     try:
         return informs | {name: _parse(values[name][0]) for name in needed & values.keys()}
     except ValueError as error:
-        raise _invalid(error) from None
+        raise invalid_json(error) from None
 
 
 def _parse_or_keep(raw: bytes, keep: Callable[[bytes], str]) -> Any:
@@ -206,7 +206,8 @@ def _describe(loc: tuple[int | str, ...], kind: str, message: str) -> str:
     return f"{field} {_PROBLEMS.get(kind, message)}; {REMEDIES[field]}."
 
 
-def _invalid(error: ValueError) -> WalletError:
+def invalid_json(error: ValueError) -> WalletError:
+    """What is told of a body that is not JSON."""
     # The parser quotes a name that is there twice, and a secret may have got into a name by mistake.
     why = _QUOTED.sub("", str(error))
     return _bad_request(f"The body is not valid JSON: {why[:_SHOWN_CHARACTERS]}; send one JSON object in UTF-8.")

@@ -509,7 +509,7 @@ CANARIES: Final = (
             Edit(
                 "gateway.wire.requests:read",
                 "content = _parse_by_member(body, _needed_fields(model), error)",
-                "raise _invalid(error) from None",
+                "raise invalid_json(error) from None",
             ),
         ),
     ),

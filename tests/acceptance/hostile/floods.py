@@ -32,3 +32,22 @@ async def flood_with_reasons(
 
     parts = await asyncio.gather(*map(some, range(CONNECTIONS)))
     return [status for part in parts for status in part]
+
+
+async def send_long_reasons(
+    url: str, ids: list[str], size: int, filling: bytes = b"x", credentials: str = "JohnDoe:MyPass"
+) -> list[int]:
+    """Rolls back these withdraws at the same time, each with a reason of that many bytes. Returns the HTTP statuses."""
+
+    async def one(id: str) -> int:
+        reason = filling * (size // len(filling))
+        content = b'{"token": "%s", "mmTransactionId": "%s", "rollbackReason": "%s"}'
+        body = content % (TOKEN.encode(), id.encode(), reason)
+        client = await connect(url)
+        try:
+            await client.send(request(f"/wallet/{WalletCall.ROLLBACK_WITHDRAWAL}", body, credentials))
+            return (await client.answer()).status
+        finally:
+            await client.close()
+
+    return await asyncio.gather(*map(one, ids))

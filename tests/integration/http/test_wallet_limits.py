@@ -5,8 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.http.body import MAX_ROLLBACK_BODY
+from gateway.http.body import MAX_ROLLBACK_BODY, STEPS_A_TURN
 from gateway.http.connection import CallConnection
+from gateway.reasons import TEXT_LIMIT, limit_text
 from tests.support.doors import REPLY, ROLLBACK, WITHDRAW, Client, Game, basic, request, wallet_door
 from tests.support.waiting import until
 
@@ -268,8 +269,47 @@ async def test_a_body_that_does_not_tell_its_size_is_cut_off_at_the_limit() -> N
 async def test_a_rollback_is_not_refused_for_the_length_of_its_reason(game: Game, size: int) -> None:
     client = await game.connect()
     assert (await client.asked(request(CALL, long_rollback(size)))).body == REPLY
-    assert game.coordinator.asked[0][-1] == "x" * size
+    assert limit_text(game.coordinator.asked[0][-1]) == limit_text("x" * size)
     assert (await client.asked(chunked(long_rollback(size)))).body == REPLY
+
+
+async def test_a_long_body_is_read_a_little_in_each_turn_of_the_loop(game: Game) -> None:
+    """However much is nested in it: the work of a turn is bounded, and so is the memory of each body."""
+    body = long_rollback(0).replace(b'""', b"[%s]" % (b"[]," * 1_000_000 + b"[]"))
+    client = await game.connect()
+    answering = asyncio.ensure_future(client.asked(request(CALL, body)))
+    turns = 0
+    while not answering.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert (await answering).body == REPLY
+    assert turns > body.count(b"[") / STEPS_A_TURN
+    assert len(game.coordinator.asked[0][-1]) < 2 * TEXT_LIMIT
+
+
+async def test_nobody_s_dripping_body_delays_another_s_or_is_why_a_rollback_is_refused(game: Game) -> None:
+    dripping = [await game.connect() for _ in range(20)]
+    for client in dripping:
+        await client.send(request(CALL, long_rollback(1_000_000))[:300_000])
+    assert (await game.post(CALL, long_rollback(1_000_000))).body == REPLY
+    for client in dripping:
+        await client.send(request(CALL, long_rollback(1_000_000))[300_000:])
+        assert (await client.answer()).body == REPLY
+
+
+@pytest.mark.parametrize("call", ["withdraw", "rollbackWithdrawal", "verifySession"])
+async def test_a_body_that_is_no_object_is_refused_whatever_its_size(game: Game, call: str) -> None:
+    for size in (0, 10_000, 50_000):
+        answered = await game.post(f"/wallet/{call}", b'{"token": "t", "a": "%s"' % (b"x" * size))
+        assert (answered.status, answered.error_code) == (400, 130)
+        assert "The body is not valid JSON: " in answered.error_text
+
+
+async def test_a_call_with_much_that_only_informs_is_read_as_a_short_one(game: Game) -> None:
+    for junk in (b"[" * 20_000 + b"]" * 20_000, b'"%s"' % (b"y" * 50_000)):
+        body = WITHDRAW[:-1] + b', "txDescription": "a", "unknown": %s}' % junk
+        assert (await game.post("/wallet/withdraw", body)).status == 200
+    assert len({asked[1:] for asked in game.coordinator.asked}) == 1
 
 
 @pytest.mark.parametrize("send", [lambda body: request(CALL, body), chunked], ids=["sized", "chunked"])
