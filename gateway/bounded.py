@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -24,3 +25,25 @@ class BoundedMap(dict[K, V], Generic[K, V]):
         self[key] = value
         if len(self) > self.capacity:
             del self[next(iter(self))]
+
+
+class WeighedMap(BoundedMap[K, V]):
+    """A `BoundedMap` whose `capacity` is a sum of weights: `weigh` says what an entry's value counts, at least 1.
+
+    An entry never weighs more than the capacity.
+    """
+
+    def __init__(self, capacity: int, weigh: Callable[[V], int]) -> None:
+        super().__init__(capacity)
+        self.weight = 0
+        self._weigh = weigh
+
+    def put(self, key: K, value: V) -> None:
+        """Adds or replaces an entry, and removes the oldest until what is left weighs at most `capacity`."""
+        replaced = self.get(key)
+        if replaced is not None:
+            self.weight -= self._weigh(replaced)
+        self[key] = value
+        self.weight += self._weigh(value)
+        while self.weight > self.capacity:
+            self.weight -= self._weigh(self.pop(next(iter(self))))

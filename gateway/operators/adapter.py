@@ -76,7 +76,9 @@ class AdapterSettings(BaseModel):
 class Player(msgspec.Struct, frozen=True, kw_only=True):
     """Whose session it is, with their balance; None if the operator gave none or it cannot be read.
 
-    `memory` is kept with the session and comes back in every `Session` of this token.
+    `memory` is kept with the session and comes back in every `Session` of this token: at most `MEMORY_ENTRIES` texts,
+    4096 characters in all. `player_id` has at most 512 characters, no control characters; whatever has more is unclear.
+    What else has more than 256 is left out.
     """
 
     player_id: str

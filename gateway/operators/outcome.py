@@ -6,6 +6,7 @@ balance that comes with it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import chain
@@ -18,6 +19,19 @@ from gateway.operators.adapter import MEMORY_CHARACTERS, MEMORY_ENTRIES, Player,
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
 from gateway.records import Session, Transfer, Verdict
 from gateway.wire.calls import HOLDS, ROLLBACKS, MoneyCall, WalletCall
+from gateway.wire.fields import CURRENCY_LIMIT
+
+PLAYER_ID_LIMIT: Final = 512
+"""Characters: as many as a token has, since a contract may name the player by the token."""
+
+SESSION_CHARACTERS: Final = 4096
+"""The most that a session remembers, names and texts together: the operator's own token may be among them."""
+
+INFORMING_LIMIT: Final = 256
+"""Characters of a nickname, a language or a country. One that has more is left out: it only informs."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What ends a line, cannot be seen, or cannot be encoded."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +117,7 @@ def require_receipt(answer: Any, call: WalletCall, transfer: Transfer) -> Usable
 def _usable_for(answer: Receipt, call: WalletCall, transfer: Transfer) -> UsableAnswer:
     usable = _usable(answer.balance)
     if usable.balance is None or transfer.amount is None:
-        return usable
+        return _in_known_currency(usable)
     if usable.balance.currency == transfer.amount.currency:
         return usable
     balance = match_currency(usable.balance, transfer.amount.currency)
@@ -126,7 +140,7 @@ def match_currency(balance: Money, currency: str) -> Money | None:
 
 def require_money(answer: Any) -> Money:
     """The same, if it is money that can be kept and shown. Raises `Unclear`."""
-    usable = _usable(answer)
+    usable = _in_known_currency(_usable(answer))
     if usable.balance is None:
         raise Unclear(usable.note or "the adapter returned no balance")
     return usable.balance
@@ -139,9 +153,37 @@ def require_player(answer: Any) -> Player:
     """
     if not isinstance(answer, Player) or not _is_a(answer.player_id, str) or not answer.player_id:
         raise Unclear("the adapter returned no player")
-    if not _is_a(answer.memory, Mapping) or not all(_is_a(text, str) for kv in answer.memory.items() for text in kv):
-        raise Unclear("the adapter wants something remembered that is not text")
-    return msgspec.structs.replace(answer, balance=_usable(answer.balance).balance)
+    if not is_short(answer.player_id, PLAYER_ID_LIMIT):
+        raise Unclear(
+            f"the adapter returned a player whose id has control characters, or more than {PLAYER_ID_LIMIT} characters"
+        )
+    wrong = _why_not_kept(answer.memory, SESSION_CHARACTERS)
+    if wrong is not None:
+        raise Unclear(wrong)
+    return msgspec.structs.replace(
+        answer,
+        balance=_in_known_currency(_usable(answer.balance)).balance,
+        nickname=_informing(answer.nickname),
+        language=_informing(answer.language),
+        country=_informing(answer.country),
+    )
+
+
+def _informing(text: Any) -> str | None:
+    """A text that only informs; None where it is none that can be shown."""
+    return text if _is_a(text, str) and is_short(text, INFORMING_LIMIT) else None
+
+
+def is_short(text: str, limit: int) -> bool:
+    """Whether it has at most `limit` characters, and none that ends a line or cannot be seen."""
+    return len(text) <= limit and _CONTROL.search(text) is None
+
+
+def _in_known_currency(usable: UsableAnswer) -> UsableAnswer:
+    """Without a balance of which the currency can be no code."""
+    if usable.balance is None or is_short(usable.balance.currency, CURRENCY_LIMIT):
+        return usable
+    return UsableAnswer(None, f"the balance's currency is not a code of 1 to {CURRENCY_LIMIT} characters")
 
 
 def _usable(balance: Any) -> UsableAnswer:
@@ -158,12 +200,12 @@ def _usable(balance: Any) -> UsableAnswer:
         return UsableAnswer(None, f"the balance cannot be used: {error}")
 
 
-def _why_not_kept(memory: Any) -> str | None:
-    """Why this cannot be remembered with a transfer, None if it can."""
+def _why_not_kept(memory: Any, characters: int = MEMORY_CHARACTERS) -> str | None:
+    """Why this cannot be remembered with a transfer, or a session, None if it can."""
     if not _is_a(memory, Mapping) or not all(_is_a(text, str) for entry in memory.items() for text in entry):
         return "the adapter wants something remembered that is not text"
-    if len(memory) > MEMORY_ENTRIES or sum(map(len, chain.from_iterable(memory.items()))) > MEMORY_CHARACTERS:
-        return f"the adapter wants more remembered than {MEMORY_ENTRIES} texts of {MEMORY_CHARACTERS} characters in all"
+    if len(memory) > MEMORY_ENTRIES or sum(map(len, chain.from_iterable(memory.items()))) > characters:
+        return f"the adapter wants more remembered than {MEMORY_ENTRIES} texts of {characters} characters in all"
     return None
 
 

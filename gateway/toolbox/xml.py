@@ -16,6 +16,9 @@ _XmlElement = str | None | Mapping[str, "XmlMember"]
 XmlMember = _XmlElement | Sequence[_XmlElement]
 """A text, nothing (an empty element), or elements by their names; a sequence of these where an element is repeated."""
 
+MOST_TAGS: Final = 20_000
+"""Far more than an answer has. Each becomes an object, while the loop does nothing else."""
+
 # What XML 1.0 cannot carry (section 2.2), and the carriage return, which a reader turns into a line feed (2.11).
 _UNWRITABLE: Final = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -24,8 +27,11 @@ def parse_xml(body: bytes) -> dict[str, Any]:
     """The elements by their names, the root first: ``{"balance": {"real": "10.00", "currency": None}}``.
 
     A text has no white space around it; an empty element is None, a repeated one a list. Attributes are left out. Read
-    what must be there once with `text_at`. Raises `Unclear` for what is not well-formed, and for a DTD.
+    what must be there once with `text_at`. Raises `Unclear` for what is not well-formed, for a DTD, and for more than
+    `MOST_TAGS`.
     """
+    if body.count(b"<") > MOST_TAGS:
+        raise Unclear(f"the operator's answer has more than {MOST_TAGS} tags")
     try:
         tree: dict[str, Any] = xmltodict.parse(body, expat=_STRICT_EXPAT, xml_attribs=False)
     except (expat.ExpatError, ValueError, LookupError):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
 
-from gateway.bounded import BoundedMap
+from gateway.bounded import WeighedMap
 from gateway.crashpoints import crash_point
 from gateway.operators.adapter import Player
 from gateway.operators.errors import OperatorError
@@ -18,6 +19,9 @@ from gateway.transfers.context import Context, await_journal
 from gateway.wire.errors import WalletError
 
 REMEMBERED: Final = 100_000
+"""Sessions of up to `USUAL` characters that are in memory; one that is longer counts as several."""
+
+USUAL: Final = 512
 
 REFRESH_S: Final = 3600.0
 """How old the journal's copy of a session may be before another verification renews it,
@@ -39,7 +43,7 @@ class Sessions:
 
     def __init__(self, context: Context, capacity: int = REMEMBERED) -> None:
         self._context = context
-        self._latest: BoundedMap[tuple[str, str], _Kept] = BoundedMap(capacity)
+        self._latest: WeighedMap[tuple[str, str], _Kept] = WeighedMap(capacity, _weigh)
 
     @property
     def remembered(self) -> int:
@@ -105,6 +109,13 @@ class Sessions:
 
     def _keep(self, session: Session, saved_at: float) -> None:
         self._latest.put((session.operator, session.token), _Kept(session, saved_at))
+
+
+def _weigh(kept: _Kept) -> int:
+    """How many usual sessions it is as large as."""
+    session = kept.session
+    texts = (session.token, session.player_id, *chain.from_iterable(session.memory.items()))
+    return 1 + sum(map(len, texts)) // USUAL
 
 
 def _is_fresh(kept: _Kept, session: Session) -> bool:

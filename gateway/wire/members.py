@@ -15,6 +15,9 @@ from typing import Final
 
 import jiter
 
+MOST_TOKENS: Final = 20_000
+"""They take a few milliseconds, in which the loop does nothing else. No call or answer has a tenth of that."""
+
 # Possessive quantifiers (`*+`) never go back, so that the time stays linear:
 # test_a_million_bytes_meant_to_be_slow_are_not.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -26,7 +29,8 @@ _DEPTH: Final = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 def members(body: bytes) -> list[tuple[bytes, bytes]]:
     """Returns name (with its quotes) and value of each member of an object, in order, as they were written.
 
-    Takes time linear in the body. Raises `ValueError` if the outermost level is not that of an object.
+    Takes time linear in the body. Raises `ValueError` if the outermost level is not that of an object, and for more
+    than `MOST_TOKENS` texts, brackets and commas: whoever reads larger bodies cuts them first (`cutting.py`).
     """
     text = body.strip()
     if len(text) < len("{}") or not (text.startswith(b"{") and text.endswith(b"}")):
@@ -64,7 +68,9 @@ def members_by_name(body: bytes, once: Collection[str]) -> dict[str, list[bytes]
 def _split_at_commas(content: bytes) -> Iterator[bytes]:
     """Yields the texts between the outermost commas."""
     depth = start = 0
-    for token in _TOKEN.finditer(content):
+    for number, token in enumerate(_TOKEN.finditer(content)):
+        if number >= MOST_TOKENS:
+            raise ValueError(f"the body has more than {MOST_TOKENS} texts, brackets and commas")
         depth += _DEPTH.get(token[0], 0)
         if depth < 0:
             raise ValueError("the body closes a bracket that was not opened")

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.operators.adapter import Player
 from gateway.operators.errors import Declined, Kind, OperatorError, Refused, Unclear, Unsent
-from gateway.transfers.sessions import REFRESH_S, Sessions
+from gateway.transfers.sessions import REFRESH_S, USUAL, Sessions
 from gateway.wire.errors import ErrorCode, WalletError
 from tests.support.transfers import BALANCE, TOKEN
 from tests.support.world import World, play
@@ -53,6 +53,19 @@ def test_only_the_latest_sessions_are_held_in_memory(tmp_path: Path) -> None:
             await sessions.find(gateway.operator, "a")
         world.journal.away = ""
         assert (await sessions.find(gateway.operator, "a")).player_id == "a"
+
+    play(tmp_path, scenario)
+
+
+def test_a_large_session_counts_as_several(tmp_path: Path) -> None:
+    """The sessions in memory are bounded in bytes, whatever an operator has its players called."""
+
+    async def scenario(world: World) -> None:
+        sessions = Sessions(world.instance(started=False).context, capacity=100)
+        for number in range(100):
+            player = Player(player_id="p" * USUAL, balance=BALANCE, memory={"a": "b" * 3 * USUAL})
+            await sessions.save(world.instance(started=False).operator, str(number), player)
+        assert sessions.remembered == 100 // 5
 
     play(tmp_path, scenario)
 

@@ -25,6 +25,7 @@ from gateway.operators import (
 from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import OperatorError, Refused, Unsendable
 from gateway.operators.http_client.wire_use import note_answer, note_write
+from gateway.operators.safe_text import TEXT_LIMIT
 from gateway.records import Session, Verdict
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall
@@ -411,6 +412,13 @@ def test_a_read_waits_for_a_place_and_is_refused_when_there_is_no_room() -> None
         BALANCE,
         Player(player_id="", balance=BALANCE),
         Player(player_id=cast("str", 7), balance=BALANCE),
+        Player(player_id="p" * 513, balance=BALANCE),
+        Player(player_id="p" * 250_000, balance=BALANCE),
+        Player(player_id="p\n1", balance=BALANCE),
+        Player(player_id="p\x9b1", balance=BALANCE),
+        Player(player_id="p\ud8001", balance=BALANCE),
+        Player(player_id="p1", balance=BALANCE, memory={"a": "b" * 4096}),
+        Player(player_id="p1", balance=BALANCE, memory={str(n): "" for n in range(17)}),
         Player(player_id="p1", balance=BALANCE, memory=cast("Mapping[str, str]", {"a": 1})),
         Player(player_id="p1", balance=BALANCE, memory=cast("Mapping[str, str]", ["a"])),
     ],
@@ -419,6 +427,35 @@ def test_a_player_that_cannot_be_kept_is_unclear(answer: object) -> None:
     async def scenario() -> None:
         with pytest.raises(Unclear, match="adapter"):
             await operator(returning(answer)).verify_session(SESSION)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("text", ["x" * 257, "a\nb", "\x1b[31m", "\ud800", 7])
+def test_what_only_informs_of_a_player_is_left_out_where_it_cannot_be_shown(text: object) -> None:
+    odd = cast("str", text)
+
+    async def scenario() -> None:
+        told = Player(player_id="p1", balance=BALANCE, nickname=odd, language=odd, country=odd)
+        player = await operator(returning(told)).verify_session(SESSION)
+        assert player == Player(player_id="p1", balance=BALANCE)
+
+    run(scenario)
+
+
+def test_a_balance_in_what_can_be_no_currency_is_none() -> None:
+    odd = Money(BALANCE.amount, "X" * 250_000)
+
+    async def scenario() -> None:
+        player = await operator(returning(Player(player_id="p1", balance=odd))).verify_session(SESSION)
+        assert player.balance is None
+        with pytest.raises(Unclear, match="is not a code of 1 to 16 characters"):
+            await operator(returning(odd)).get_balance(SESSION)
+        adopted = a_transfer(amount=None)
+        rolled_back = await operator(returning(Receipt(odd)))._attempt(WalletCall.ROLLBACK_WITHDRAWAL, adopted)
+        assert (rolled_back.verdict, rolled_back.balance) == (Verdict.SUCCESS, None)
+        held = await operator(returning(Receipt(odd)))._attempt(WalletCall.WITHDRAW, a_transfer())
+        assert (held.verdict, len(held.text) <= TEXT_LIMIT) == (Verdict.UNKNOWN, True)
 
     run(scenario)
 

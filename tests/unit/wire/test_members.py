@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.members import DuplicateMember, members, members_by_name
+from gateway.wire.members import MOST_TOKENS, DuplicateMember, members, members_by_name
 
 TEXT = st.text(max_size=6)
 JSON = st.recursive(
@@ -80,3 +80,10 @@ def test_a_member_that_must_be_there_once_is_not_taken_twice() -> None:
     with pytest.raises(DuplicateMember) as caught:
         members_by_name(b'{"a": 1, "\\u0061": 2}', {"a"})
     assert caught.value.name == "a"
+
+
+@pytest.mark.parametrize("junk", [b"[],", b'"",', b"0,"])
+def test_what_has_more_parts_than_any_call_is_not_taken_apart(junk: bytes) -> None:
+    with pytest.raises(ValueError, match="the body has more than 20000"):
+        members(b'{"a": [%s0]}' % (junk * MOST_TOKENS))
+    assert len(members(b'{"a": 1, "b": [%s0]}' % (junk * 6000))) == 2
