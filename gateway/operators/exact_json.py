@@ -10,7 +10,7 @@ import jiter
 import msgspec
 
 from gateway.operators.errors import Unclear
-from gateway.wire.members import DuplicateMember, members_by_name, named_by_mark
+from gateway.wire.members import DuplicateMember, members_by_name, named_by_mark, require_few_marks
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -43,6 +43,7 @@ def decode_members(body: bytes, needed: Collection[str]) -> dict[str, Any]:
 
 def _read_members(body: bytes, needed: Collection[str]) -> dict[str, Any]:
     try:
+        require_few_marks(body)
         found = members_by_name(body.removeprefix(_BYTE_ORDER_MARK), needed)
         return {
             name: _parse(values[0]) if name in needed else _parse_or_none(values[-1], once=len(values) == 1)

@@ -15,7 +15,7 @@ import jiter
 from gateway.money import FRACTION_DIGITS, INTEGER_DIGITS, MoneyError, canonical
 from gateway.payments.errors import Malformed
 from gateway.wire.fields import ID_LIMIT
-from gateway.wire.members import DuplicateMember, members_by_name, named_by_mark
+from gateway.wire.members import DuplicateMember, members_by_name, named_by_mark, require_few_marks
 
 DIGITS_LIMIT: Final = 64
 """Characters of a number: more than any price needs."""
@@ -49,6 +49,7 @@ def json_members(body: bytes, needed: Collection[str]) -> Mapping[str, bytes]:
     if (encoding := named_by_mark(body)) is not None:
         raise Malformed(f"The body begins with a byte order mark ({encoding}); send JSON in UTF-8 without one.")
     try:
+        require_few_marks(body)
         found = members_by_name(body, needed)
     except DuplicateMember as error:
         raise Malformed(f"{error.name} is there twice; send it once.") from None

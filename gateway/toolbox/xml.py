@@ -16,7 +16,7 @@ _XmlElement = str | None | Mapping[str, "XmlMember"]
 XmlMember = _XmlElement | Sequence[_XmlElement]
 """A text, nothing (an empty element), or elements by their names; a sequence of these where an element is repeated."""
 
-MOST_TAGS: Final = 20_000
+MOST_TAGS: Final = 50_000
 """Far more than an answer has. Each becomes an object, while the loop does nothing else."""
 
 # What XML 1.0 cannot carry (section 2.2), and the carriage return, which a reader turns into a line feed (2.11).

@@ -155,3 +155,8 @@ def test_a_text_may_say_nan() -> None:
 def test_an_answer_in_another_encoding_is_told_by_its_mark(read: Callable[[bytes], object]) -> None:
     with pytest.raises(Unclear, match="begins with a byte order mark of UTF-16"):
         read('{"id": "1"}'.encode("utf-16"))
+
+
+def test_an_answer_of_nothing_but_brackets_is_not_taken_apart() -> None:
+    with pytest.raises(Unclear, match="not JSON that can be read in one way"):
+        decode_members(b'{"id": 1, "a": %s%s}' % (b"[" * 100_000, b"]" * 100_000), {"id"})

@@ -121,12 +121,11 @@ def test_an_element_under_a_repeated_one_has_no_text() -> None:
 
 
 def test_a_large_or_deep_answer_is_read_without_recursion() -> None:
-    assert parse_xml(b"<a>" * 9_000 + b"</a>" * 9_000).keys() == {"a"}
-    assert len(parse_xml(b"<r>" + b"<a>1</a>" * 9_000 + b"</r>")["r"]["a"]) == 9_000
+    assert parse_xml(b"<a>" * 20_000 + b"</a>" * 20_000).keys() == {"a"}
+    assert len(parse_xml(b"<r>" + b"<a>1</a>" * 20_000 + b"</r>")["r"]["a"]) == 20_000
 
 
 def test_an_answer_of_nothing_but_tags_is_not_taken_apart() -> None:
-    assert parse_xml(b"<a>%s</a>" % (b"<b/>" * 9_000)) == {"a": {"b": [None] * 9_000}}
     for tags in (b"<b/>" * 100_000, b"<b>" * 50_000 + b"</b>" * 50_000):
-        with pytest.raises(Unclear, match="more than 20000 tags"):
+        with pytest.raises(Unclear, match="more than 50000 tags"):
             parse_xml(b"<a>%s</a>" % tags)
