@@ -22,7 +22,6 @@ from gateway.operators.http_client.tls import tls_context
 from gateway.operators.http_client.wire_use import note_answer, note_write
 from gateway.operators.operator import Operator
 from gateway.operators.outcome import Outcome
-from gateway.operators.safe_text import secrets_of
 from gateway.records import Decision, Direction, Fate, Session, State, Transfer, Verdict
 from gateway.sandbox.ledger import Ledger
 from gateway.sandbox.server import SandboxServer
@@ -178,7 +177,7 @@ async def _try(command: TryCommand, client: RecordingClient, title: str, *, prep
         exchanges=client.exchanges,
         transfer=transfer,
         result=result,
-        secrets=(*secrets_of(operator.adapter.settings), *session_secrets),
+        secrets=(*operator.secrets, *session_secrets),
     )
 
 

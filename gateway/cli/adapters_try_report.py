@@ -14,9 +14,9 @@ from gateway.money import Money
 from gateway.operators.adapter import Headers, HttpResponse, Player, TransferStatus
 from gateway.operators.errors import Declined, OperatorError
 from gateway.operators.outcome import Outcome, verdict_of
-from gateway.operators.secret_spellings import spans_of
 from gateway.reasons import Source
 from gateway.records import FINAL, Decision, Reason, State, Transfer, Verdict
+from gateway.secret_spellings import KnownSecrets
 from gateway.settings import DeliverySettings
 from gateway.transfers import rules
 from gateway.wire.calls import END_CALL, HOLDS, LOOK_UP, WalletCall
@@ -179,8 +179,4 @@ def _body_lines(body: bytes) -> list[str]:
 
 
 def _without_secrets(line: str, secrets: Iterable[str]) -> str:
-    parts, at = [], 0
-    for start, end in spans_of(line, secrets):
-        parts += [line[at:start], HIDDEN]
-        at = end
-    return _ISSUED_TOKEN.sub(rf"\1{HIDDEN}", "".join([*parts, line[at:]]))
+    return _ISSUED_TOKEN.sub(rf"\1{HIDDEN}", KnownSecrets(secrets).hide(line, (), HIDDEN))

@@ -17,7 +17,7 @@ from gateway.operators.adapter import TransferStatus, implements_look_up
 from gateway.operators.errors import OperatorError
 from gateway.operators.http_client.wire_use import WireUse
 from gateway.operators.operator import Operator
-from gateway.operators.safe_text import excerpt_of, fit_text, secrets_of
+from gateway.operators.safe_text import excerpt_of, fit_text
 from gateway.records import WALLET_DIRECTIONS, Transfer
 from gateway.settings import OperatorSettings
 
@@ -74,7 +74,7 @@ async def _ask(operator: Operator, client: RecordingClient, transfer: Transfer, 
         problem = error.text
     took_s = time.monotonic() - begun
     session = transfer.session
-    secrets = (*secrets_of(operator.adapter.settings), session.token, *session.memory.values(), *use.secrets)
+    secrets = (*operator.secrets, session.token, *session.memory.values(), *use.secrets)
     evidence = tuple(_evidence(exchange, secrets) for exchange in client.exchanges)
     return Asked(at=at, took_s=took_s, state=state, problem=problem, evidence=evidence)
 

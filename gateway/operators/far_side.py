@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from http import HTTPStatus
 from traceback import extract_tb
 from typing import Any, ClassVar, Final, Self, TypeVar
@@ -37,6 +37,7 @@ from gateway.operators.http_client.wire_use import CURRENT_USE, WireUse
 from gateway.operators.outcome import Outcome, verdict_of
 from gateway.operators.safe_text import excerpt_of, fit_text
 from gateway.records import Decision, Direction, Recipient, Session, Transfer, Verdict
+from gateway.secret_spellings import KnownSecrets
 from gateway.settings import BreakerSettings, DeliverySettings, LimitSettings
 from gateway.telemetry.call_context import CALL
 from gateway.telemetry.gauges import Reading
@@ -122,7 +123,7 @@ class FarSide(ABC):
     ends: ClassVar[CallGroup]
 
     def __init__(
-        self, name: str, terms: Terms, client: HttpClient, metrics: Metrics, clock: Clock, secrets: tuple[str, ...]
+        self, name: str, terms: Terms, client: HttpClient, metrics: Metrics, clock: Clock, secrets: Iterable[str]
     ) -> None:
         self.name = name
         self.bulkhead = Bulkhead(terms.limits, terms.breaker, terms.timeout_s, clock, name, self.groups)
@@ -134,7 +135,8 @@ class FarSide(ABC):
         self._budget_s = terms.timeout_s + OVERTIME_S
         self._overtime: Deadlines[asyncio.Task[Any]] = Deadlines(self._on_overtime)
         self._overdue: set[asyncio.Task[Any]] = set()
-        self._secrets = secrets
+        self.secrets = frozenset(secrets)
+        self._known = KnownSecrets(self.secrets)
 
     @property
     @abstractmethod
@@ -253,12 +255,13 @@ class FarSide(ABC):
     def _redact(self, error: OperatorError, session: Session, use: WireUse) -> OperatorError:
         """The same error, secrets taken out of its text."""
         # An adapter may hand on what the operator sent in place of a text: a number, null, an object.
-        error.text = fit_text(str(error.text), (*self._secrets_of(session), *use.secrets))
+        error.text = self._fit_text(str(error.text), session, use)
         error.args = (error.text,)
         return error
 
-    def _secrets_of(self, session: Session) -> tuple[str, ...]:
-        return (session.token, *session.memory.values(), *self._secrets)
+    def _fit_text(self, text: str, session: Session, use: WireUse) -> str:
+        """A text of this far side as it may be shown."""
+        return fit_text(text, (session.token, *session.memory.values(), *use.secrets), self._known)
 
 
 def retry_after_s(error: RetryLater) -> float:

@@ -28,8 +28,8 @@ from gateway.operators.outcome import (
     verdict_of_status,
 )
 from gateway.operators.safe_text import TEXT_LIMIT, fit_text, secrets_of
-from gateway.operators.secret_spellings import ELLIPSIS
 from gateway.records import Decision, Direction, Recipient, Session, Transfer, Verdict
+from gateway.secret_spellings import ELLIPSIS
 from gateway.settings import OperatorSettings
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.metrics import Metrics
@@ -75,7 +75,8 @@ class Operator(FarSide):
             client,
             metrics,
             clock,
-            tuple(secrets_of(adapter.settings)),
+            # All that is agreed for this operator: it may know, and repeat, more than its adapter's part.
+            (*secrets_of(adapter.settings), *secrets_of(settings), *(() if game is None else game.secrets)),
         )
         self.settings = settings
         self.adapter = adapter
@@ -169,7 +170,7 @@ class Operator(FarSide):
                 verdict, failure = await self._settle_by_look_up(call, transfer, failure)
                 text, asked = failure.text, True
         elif receipt.note:
-            text = fit_text(receipt.note, self._secrets_of(transfer.session))
+            text = self._fit_text(receipt.note, transfer.session, use)
             log.warning("receipt not wholly usable", operator=self.name, call=call, id=transfer.id, why=text)
         return Outcome(
             verdict=verdict,

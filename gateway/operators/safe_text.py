@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from html import unescape
 from typing import Final
 
-from gateway.operators.secret_spellings import ELLIPSIS, spans_of
+from gateway.secret_spellings import ELLIPSIS, KnownSecrets
 from gateway.secrets import secrets_of
 
 __all__ = ["EXCERPT_LIMIT", "TEXT_LIMIT", "excerpt_of", "fit_text", "secrets_of"]
@@ -61,13 +61,16 @@ _NAMED: Final = re.compile(
 """A value that its name gives away, in JSON, as ``name=value`` or in a header."""
 
 
-def fit_text(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text in one line of at most `TEXT_LIMIT` characters, with these secrets blotted out however they are spelled,
-    and whatever stands under the name of a secret."""
+_NONE_KNOWN: Final = KnownSecrets()
+
+
+def fit_text(text: str, secrets: Iterable[str] = (), known: KnownSecrets = _NONE_KNOWN) -> str:
+    """The text in one line of at most `TEXT_LIMIT` characters, with these secrets and the `known` ones blotted out
+    however they are spelled, and whatever stands under the name of a secret."""
     text = _INVISIBLE.sub("", text)
     if len(text) > _LOOKED_AT:
         text = text[:_LOOKED_AT] + ELLIPSIS
-    text = _without(text, secrets)
+    text = known.hide(text, secrets, _HIDDEN)
     return _cut(_UNPRINTABLE.sub(" ", _NAMED.sub(_hidden_value, text)).strip(), TEXT_LIMIT)
 
 
@@ -81,14 +84,6 @@ def excerpt_of(body: bytes) -> str:
     if text.lstrip("\ufeff \t\r\n").startswith("<"):
         text = unescape(_MARKUP.sub(" ", text))
     return _cut(_SPACE.sub(" ", _UNPRINTABLE.sub(" ", text)).strip(), EXCERPT_LIMIT)
-
-
-def _without(text: str, secrets: Iterable[str]) -> str:
-    parts, at = [], 0
-    for start, end in spans_of(text, secrets):
-        parts += [text[at:start], _HIDDEN]
-        at = end
-    return "".join([*parts, text[at:]])
 
 
 def _hidden_value(named: re.Match[str]) -> str:

@@ -20,7 +20,7 @@ from gateway.operators.http_client.client import HttpClient
 from gateway.operators.http_client.wire_use import WireUse
 from gateway.operators.outcome import Outcome, verdict_of
 from gateway.operators.registry import build_client
-from gateway.operators.safe_text import excerpt_of
+from gateway.operators.safe_text import excerpt_of, secrets_of
 from gateway.operators.traced import TracedHttp
 from gateway.payments.registry import build_format
 from gateway.payments.to_game import delivery_body, from_memory
@@ -57,8 +57,11 @@ class GameFarSide(FarSide):
             breaker=game.breaker,
             timeout_s=game.timeout,
         )
-        super().__init__(name, terms, client, metrics, clock, (game.secret.get_secret_value(),))
         self.format = build_format(settings.payment.format, settings.payment.settings)
+        # The game also knows its own credentials, and may repeat them.
+        super().__init__(
+            name, terms, client, metrics, clock, (*secrets_of(settings), *secrets_of(self.format.settings))
+        )
         self.catalogue = settings.payment.catalogue
         self.currency = settings.payment.currency
         self._settings = game

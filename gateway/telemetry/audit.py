@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.printable import escaped_json
 from gateway.telemetry import logs
 from gateway.telemetry.output import LineOutput, QueuedOutput
 
@@ -97,7 +98,7 @@ class AuditStream:
     def write(self, line: AuditLine) -> None:
         """Writes a line. Never waits."""
         if self._output is not None:
-            self._output.write(logs.redact(_encode(line).decode()).encode() + b"\n")
+            self._output.write(logs.redact(escaped_json(_encode(line).decode())).encode() + b"\n")
 
 
 def open_file(path: str) -> int:

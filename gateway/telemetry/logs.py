@@ -21,9 +21,10 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from gateway.printable import escaped, escaped_json
 from gateway.telemetry.call_context import CALL
 from gateway.telemetry.output import DirectOutput, LineOutput, QueuedOutput
-from gateway.telemetry.redaction import Redaction, escape
+from gateway.telemetry.redaction import Redaction
 from gateway.telemetry.repeats import RepeatLimit
 
 MAX_FRAMES: Final = 12
@@ -63,7 +64,7 @@ def configure(
     `stream` is where lines are written from now on; without one that stays as it is, at first standard error.
     `instance` stands on every line.
     """
-    _redaction.register(secrets)
+    register(secrets)
     if stream is not None:
         _destination.output = DirectOutput(stream)
     least = logging.getLevelNamesMapping()[level.upper()]
@@ -84,6 +85,11 @@ def configure(
         cache_logger_on_first_use=False,  # a reload may change the level
     )
     _route_logging(least)
+
+
+def register(secrets: Iterable[str]) -> None:
+    """These texts are redacted from now on, instead of the former ones."""
+    _redaction.register(secrets)
 
 
 def begin_queue() -> None:
@@ -108,6 +114,11 @@ def output() -> LineOutput:
 def redact(text: str) -> str:
     """The text without registered secrets."""
     return _redaction.redact(text)
+
+
+def redact_of_call(text: str, token: str) -> str:
+    """A text of a call of the game without registered secrets and the call's own token."""
+    return _redaction.redact_of_call(text, token)
 
 
 def notice_of_dropped(count: int) -> bytes:
@@ -162,12 +173,24 @@ def _renderers(form: str, stream: TextIO) -> list[Processor]:
 
 def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     first = {key: event.pop(key, None) for key in ("timestamp", "level", "event")}
-    return msgspec.json.encode({**first, **event}, enc_hook=str).decode()
+    return escaped_json(msgspec.json.encode({**first, **event}, enc_hook=str).decode())
 
 
 def _escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """A structlog processor: no text from outside may begin a new line or control the terminal."""
-    return {key: escape(value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: _escape_within(value) for key, value in event.items()}
+
+
+def _escape_within(value: Any) -> Any:
+    match value:
+        case str():
+            return escaped(value)
+        case list():
+            return [*map(_escape_within, value)]
+        case dict():
+            return {key: _escape_within(each) for key, each in value.items()}
+        case _:
+            return value
 
 
 class _LineLogger:

@@ -10,9 +10,12 @@ from typing import Any, Final
 import msgspec
 from structlog.typing import EventDict, WrappedLogger
 
-from gateway.secrets import SHORTEST_SECRET
+from gateway.secret_spellings import KnownSecrets
 
 REDACTED: Final = "***"
+
+_READ_TWICE: Final = 512
+"""Characters of a text of a call that is read through two ways of escaping."""
 
 _SECRET_KEY: Final = re.compile(r"token|passw(or)?d|authorization|secret|signature|(^|[_-])key$", re.IGNORECASE)
 _SAFE_KEYS: Final = frozenset({"event", "level", "timestamp", "operator", "id"})
@@ -20,17 +23,15 @@ _PLAIN_TYPES: Final = frozenset({str, int, float, bool, type(None)})
 
 
 class Redaction:
-    """Replaces secrets: every value under a key that sounds secret, and registered secrets wherever they occur."""
+    """Replaces secrets: every value under a key that sounds secret, and registered secrets wherever they occur, however
+    they are spelled."""
 
     def __init__(self) -> None:
-        self._secret: re.Pattern[str] | None = None
+        self._known = KnownSecrets()
 
     def register(self, secrets: Iterable[str]) -> None:
         """Redacts these texts from now on, instead of the former ones. Texts under `SHORTEST_SECRET` are ignored."""
-        spellings = {text for secret in secrets if len(secret) >= SHORTEST_SECRET for text in _spellings(secret)}
-        # The longest first: a secret that begins with another one must be replaced as a whole.
-        longest_first = sorted(spellings, key=len, reverse=True)
-        self._secret = re.compile("|".join(map(re.escape, longest_first))) if spellings else None
+        self._known = KnownSecrets(secrets)
 
     def redact_keys(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """A structlog processor of events: redacts values under keys that sound secret."""
@@ -38,7 +39,20 @@ class Redaction:
 
     def redact(self, text: str) -> str:
         """The text without registered secrets."""
-        return self._secret.sub(REDACTED, text) if self._secret else text
+        known = self._known
+        return text if len(text) < known.shortest else known.hide(text, (), REDACTED)
+
+    def redact_of_call(self, text: str, token: str) -> str:
+        """A text of a call of the game without registered secrets and the call's own token.
+
+        A long one is read through one way of escaping only, to bound what a call costs: the game has these secrets
+        anyway.
+        """
+        known = self._known
+        # Three quarters of a token are letters and digits.
+        if (len(text) < known.shortest and 4 * len(text) < 3 * len(token)) or known.are_far_from(text, token):
+            return text
+        return known.hide(text, (token,), REDACTED, escaped=1 + (len(text) <= _READ_TWICE))
 
     def redact_values(self, _logger: WrappedLogger, _method: str, line: Any) -> str:
         """A structlog processor of finished lines (texts): redacts registered secrets.
@@ -46,12 +60,6 @@ class Redaction:
         One search in the line costs half of a search in each value.
         """
         return self.redact(str(line))
-
-
-def _spellings(secret: str) -> set[str]:
-    """How a text may be written in a finished line: as it is, escaped, as a Python literal, as JSON."""
-    plain = {secret, escape(secret)}
-    return plain | {repr(each)[1:-1] for each in plain} | {msgspec.json.encode(secret).decode()[1:-1]}
 
 
 @lru_cache(maxsize=1024)
@@ -73,9 +81,3 @@ def _redact_within(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_redact("", each) for each in value]
     return str(value)
-
-
-def escape(text: str) -> str:
-    """The text if it can be printed, else with escapes: no text from outside may begin a new line or control the
-    terminal."""
-    return text if text.isprintable() else text.encode("unicode_escape").decode()

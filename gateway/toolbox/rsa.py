@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from gateway.operators.http_client.wire_use import note_secret
+
 MIN_KEY_BITS: Final = 2048
 """What `openssl genrsa` makes, and the least that NIST SP 800-131A (revision 2, table 2) allows for a signature."""
 
@@ -58,14 +60,15 @@ def read_rsa_key(pem: str) -> RSAPrivateKey:
 def rsa_sha256_base64(key: RSAPrivateKey, body: bytes) -> str:
     """Base64 of the RSASSA-PKCS1-v1_5 signature with SHA-256 (RFC 8017, section 8.2): deterministic, so the same bytes
     always give the same text."""
-    return b64encode(key.sign(body, _PADDING, _HASH)).decode("ascii")
+    return note_secret(b64encode(key.sign(body, _PADDING, _HASH)).decode("ascii"))
 
 
 async def rsa_sha256_base64_async(key: RSAPrivateKey, body: bytes, executor: Executor | None) -> str:
     """The same as `rsa_sha256_base64`, in this executor; None signs at once, in the caller's own thread."""
     if executor is None:
         return rsa_sha256_base64(key, body)
-    return await asyncio.get_running_loop().run_in_executor(executor, rsa_sha256_base64, key, body)
+    # Noted here: the call's context stays behind in the loop's thread.
+    return note_secret(await asyncio.get_running_loop().run_in_executor(executor, rsa_sha256_base64, key, body))
 
 
 def is_rsa_sha256_base64(key: RSAPublicKey, body: bytes, signature: str) -> bool:

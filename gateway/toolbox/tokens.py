@@ -76,9 +76,7 @@ class ExpiringTokens:
         Raises `Unsent` if the fetch was unclear, since the request that needs the token was not sent. Whatever else
         `fetch` raises goes to the caller as it is, `Declined` too: raise that only where it is the answer to the call.
         """
-        text = await self._get(key)
-        note_secret(text)
-        return text
+        return note_secret(await self._get(key))
 
     def drop(self, key: str, text: str) -> None:
         """The operator has refused this token. A newer one of the same key stays."""

@@ -13,6 +13,7 @@ from gateway.operators.adapter import Player
 from gateway.operators.errors import OperatorError
 from gateway.operators.operator import Operator
 from gateway.records import Decision, Direction, Key
+from gateway.telemetry import logs
 from gateway.telemetry.call_context import note_session
 from gateway.transfers import refusals
 from gateway.transfers.balances import Balances
@@ -69,9 +70,8 @@ class Coordinator:
         Returns the balance after it, None if nobody can tell it. Raises `WalletError`.
         """
         key = Key(operator.name, direction, id)
-        return await self._holds.hold(
-            operator, HoldCommand(key=key, token=token, amount=amount, description=description)
-        )
+        shown = logs.redact_of_call(description, token)
+        return await self._holds.hold(operator, HoldCommand(key=key, token=token, amount=amount, description=shown))
 
     async def end(
         self,
@@ -89,7 +89,7 @@ class Coordinator:
         Returns the balance after it, None if nobody can tell it. Raises `WalletError`.
         """
         key = Key(operator.name, direction, id)
-        given = self._context.reasons.from_game(reason) if decision is Decision.ROLLBACK else None
+        given = self._context.reasons.from_game(reason, token) if decision is Decision.ROLLBACK else None
         command = EndCommand(key=key, decision=decision, token=token, amount=amount, reason=given)
         return await self._ends.end(operator, command)
 

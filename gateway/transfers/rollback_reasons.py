@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.clock import Clock
 from gateway.reasons import Categories, Source, limit_text
 from gateway.records import Reason
+from gateway.telemetry import logs
 from gateway.telemetry.metrics import Metrics
 
 
@@ -16,9 +17,10 @@ class RollbackReasons:
         self._clock = clock
         self._metrics = metrics
 
-    def from_game(self, text: object) -> Reason:
-        """The game's reason, whatever it sent."""
-        return self._build(limit_text(text), Source.GAME)
+    def from_game(self, text: object, token: str) -> Reason:
+        """The game's reason, whatever it sent, without secrets: people read it, and the operator is told it. `token` is
+        that of the call."""
+        return self._build(logs.redact_of_call(limit_text(text), token), Source.GAME)
 
     def from_gateway(self, text: str) -> Reason:
         """The gateway's own."""

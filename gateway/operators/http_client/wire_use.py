@@ -47,8 +47,9 @@ def note_answer(answer: HttpResponse) -> None:
         use.answer = answer
 
 
-def note_secret(text: str) -> None:
-    """The call sends this, and the operator may repeat it in its answer: an access token, say."""
+def note_secret(text: str) -> str:
+    """Returns the text. The call sends it, and the operator may repeat it in its answer: an access token, say."""
     use = CURRENT_USE.get()
     if use is not None:
         use.secrets += (text,)
+    return text

@@ -15,7 +15,9 @@ from gateway.operators.safe_text import EXCERPT_LIMIT, TEXT_LIMIT, excerpt_of, f
 
 TOKEN = "0fabcdc4-fe07-44f2-b968-93da3b324898"
 
-LETTERS = st.characters(categories=("L", "N", "P", "S"), exclude_characters="<>…[]\\%+&")
+LETTERS = st.characters(
+    categories=("L", "N", "P", "S"), exclude_characters="<>…[]\\%+&\u115f\u1160\u17b4\u17b5\u3164\uffa0"
+)
 SECRETS = st.text(LETTERS, min_size=4, max_size=40)
 """Whatever can be typed, but for what the texts around it hold, or what itself begins an escape."""
 

@@ -173,3 +173,13 @@ def test_for_people_an_event_is_one_line_that_a_terminal_does_not_obey(logged: L
     assert len(logged.getvalue().splitlines()) == 1
     assert "\x1b[31m" not in logged.getvalue()
     assert "\x07" not in logged.getvalue()
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_no_line_holds_what_a_terminal_obeys_or_nobody_sees(logged: Logged, form: Literal["json", "console"]) -> None:
+    text = "ä\x1b\x7f\x9b\u202e\u2066\u2028\u200b\ufeff\u115f"
+    set_up(logged, form=form).error(text, detail=text, nested=[text])
+    assert set(text[1:]) & set(logged.getvalue()) == set()
+    assert len(logged.getvalue().splitlines()) == 1
+    if form == "json":
+        assert logged.lines()[0]["detail"] == text
