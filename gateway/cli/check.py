@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Annotated, Final, NamedTuple
 
 import typer
@@ -12,7 +11,7 @@ from gateway.cli.all_journals import missing_file
 from gateway.cli.configuration import load_all
 from gateway.cli.errors import CommandFailed, CommandMisused
 from gateway.cli.options import Config
-from gateway.cli.printing import print_line, print_table
+from gateway.cli.printing import print_line, print_note, print_table
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.interface import JournalError
@@ -51,7 +50,7 @@ def check(
     """Check the configuration, and print every problem with its line and what would be right."""
     loaded = load_all(config)
     for problem in loaded.advice:
-        sys.stderr.write(f"{problem}\n")
+        print_note(str(problem))
     settings = loaded.settings
     if problems := asyncio.run(rehearse(settings)):
         raise CommandMisused("\n".join(problems))

@@ -11,36 +11,48 @@ from gateway.cli.errors import CommandMisused
 from gateway.operators import registry
 from gateway.payments.registry import payment_format
 from gateway.settings import Loaded, Settings, read
+from gateway.settings.loader import MayLack
 from gateway.settings.problems import KeyPath
+from gateway.telemetry import logs
 
 
 def load_all(config: Path | None) -> Loaded:
     """The whole configuration, plugins' settings included. Raises `SettingsError` or `CommandMisused`."""
-    return read(
-        require_path(config),
-        os.environ,
-        adapter_settings,
-        payment_settings_of=lambda name: payment_format(name).Settings,
+    return _registered(
+        read(
+            require_path(config),
+            os.environ,
+            adapter_settings,
+            payment_settings_of=lambda name: payment_format(name).Settings,
+        )
     )
 
 
 def load_settings(config: Path | None) -> Settings:
     """The settings without the adapters' own, for commands that call no operator: they also work while an adapter is
     broken, and without the secrets of operators and listeners. Raises `SettingsError` or `CommandMisused`."""
-    return read(require_path(config), os.environ, may_lack=lambda path: not _is_of_a_journal(path)).settings
+    return _lacking(config, lambda path: not _is_of_a_journal(path))
 
 
 def load_urls(config: Path | None) -> Settings:
     """As `load_settings`, for commands that look into no journal: of the secrets only those in URLs must be there."""
-    return read(
-        require_path(config), os.environ, may_lack=lambda path: not _is_of_a_journal(path) or path[-1] != "url"
-    ).settings
+    return _lacking(config, lambda path: not _is_of_a_journal(path) or path[-1] != "url")
 
 
 def load_operator_part(config: Path | None, operator: str, part: str) -> Settings:
     """As `load_settings`, for commands that use one section of one operator: no other secrets must be there."""
     used = ("operators", operator, part)
-    return read(require_path(config), os.environ, may_lack=lambda path: path[: len(used)] != used).settings
+    return _lacking(config, lambda path: path[: len(used)] != used)
+
+
+def _lacking(config: Path | None, may_lack: MayLack) -> Settings:
+    return _registered(read(require_path(config), os.environ, may_lack=may_lack)).settings
+
+
+def _registered(loaded: Loaded) -> Loaded:
+    """The same; its secrets are in no error that the command ends with."""
+    logs.register(loaded.secrets)
+    return loaded
 
 
 def adapter_settings(name: str) -> type[BaseModel]:

@@ -120,7 +120,7 @@ def _timeline_table(timeline: Timeline) -> Table:
     table = _table("at", "what")
     table.add_column("detail")
     for event in events(timeline):
-        table.add_row(event["at"][11:-1], event["what"], Text(printable(event["detail"])))
+        table.add_row(event["at"][11:-1], Text(printable(event["what"])), Text(printable(event["detail"])))
     transfer = timeline.transfer
     table.add_row("", state_text(transfer), f"{transfer.amount or ''} of {transfer.session.player_id}")
     return table

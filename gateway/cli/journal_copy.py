@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -15,7 +14,7 @@ from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandMisused
 from gateway.cli.groups import OptionsAnywhere
 from gateway.cli.options import Config
-from gateway.cli.printing import print_line
+from gateway.cli.printing import print_line, print_note
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.copy import CopyableJournal, Progress, copy_journal
@@ -78,7 +77,7 @@ class _Reporter:
         part = 20 * done // max(total, 1)
         if part > self._told:
             self._told = part
-            sys.stderr.write(f"{5 * part} %: {done} of {total} rows\n")
+            print_note(f"{5 * part} %: {done} of {total} rows")
 
 
 def _rows(extent: RowCounts) -> tuple[int, int]:

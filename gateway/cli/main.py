@@ -14,8 +14,10 @@ from typer.exceptions import TyperException
 
 from gateway.cli.debug import traceback_of, without_debug
 from gateway.cli.errors import FAILED, MISUSED, CommandFailed, CommandMisused
+from gateway.cli.printing import print_note
 from gateway.journal.interface import JournalError, JournalMisconfigured
 from gateway.settings import SettingsError
+from gateway.telemetry import logs
 
 PROGRAM: Final = "mm-gateway"
 DISTRIBUTION: Final = "mm-wallet-gateway"
@@ -110,9 +112,9 @@ def _status(words: list[str], debug: bool) -> int:  # noqa: FBT001 - as `without
         return FAILED
     except Exception as error:  # noqa: BLE001 - the last place that can make one line of it
         text, status = _describe(error, debug=debug)
-        sys.stderr.write(
-            text if text.startswith("Usage:") else "".join(f"{PROGRAM}: {line}\n" for line in text.split("\n"))
-        )
+        # A journal's or a library's text may hold what the configuration keeps secret, and what a terminal would obey.
+        for line in logs.redact(text).split("\n"):
+            print_note(line if text.startswith("Usage:") else f"{PROGRAM}: {line}")
         return status
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -17,8 +18,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.printable import escaped, escaped_json
+
 UNFOLDED_WIDTH: Final = 100_000
 """Characters in a line when the output is not a terminal: wide enough that nothing is folded, so that `grep` works."""
+
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+
+_FORMULA: Final = re.compile(r"((?:^|[,;|\t\r\n\"'])[ \t\r\n\u00a0\u3000]*)([=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""What a spreadsheet takes for the beginning of a formula: at the beginning of a text, or behind what may split it."""
 
 Row = Mapping[str, Any]
 
@@ -41,14 +49,31 @@ def print_json(value: Any) -> None:
     except UnicodeEncodeError:
         # Half of a surrogate pair, which a game or an operator may send: JSON can only escape it (RFC 8259, 8.2).
         text = json.dumps(msgspec.to_builtins(value), indent=2)
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(escaped_json(text) + "\n")
 
 
 def print_csv(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    """Prints the rows under a line with the columns' names."""
-    writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    """Prints the rows under a line with the columns' names (RFC 4180). Texts are made safe for a spreadsheet."""
+    # With this end of a line, both of its characters are quoted wherever they stand in a text.
+    writer = csv.writer(_UnixLines(), lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+
+
+class _UnixLines:
+    """Writes what the `csv` module writes, which is a row at a time, with a line feed at its end."""
+
+    def write(self, row: str) -> None:
+        sys.stdout.write(row.removesuffix("\r\n") + "\n")
+
+
+def _cell(value: Any) -> Any:
+    """A value for CSV: numbers as they are, and texts so that no spreadsheet takes one, or a part of one that it splits
+    at another separator, for a formula (docs/decisions/066-csv-for-spreadsheets.md)."""
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+        return value
+    kept = "\n\t" if sys.stdout.isatty() else "\n\t\r"  # on a terminal it would write over the beginning of the line
+    return _FORMULA.sub(r"\1'\2", escaped(value, keep=kept))
 
 
 def print_line(text: str) -> None:
@@ -56,17 +81,17 @@ def print_line(text: str) -> None:
     sys.stdout.write(printable(text) + "\n")
 
 
+def print_note(text: str) -> None:
+    """Prints one line for people on standard error, escaped."""
+    sys.stderr.write(printable(text) + "\n")
+
+
 def print_shown(count: int, limit: int) -> None:
     """Prints on standard error how many rows were listed, and whether there may be more."""
     more = f"; there may be more, see --limit {limit}" if count == limit else ""
-    sys.stderr.write(f"{count} shown{more}\n")
+    print_note(f"{count} shown{more}")
 
 
 def printable(value: Any) -> str:
     """A value in one line, with every character escaped that does not print."""
-    text = "" if value is None else str(value)
-    return text if text.isprintable() else "".join(each if each.isprintable() else _escape(each) for each in text)
-
-
-def _escape(letter: str) -> str:
-    return letter.encode("unicode_escape").decode()
+    return "" if value is None else escaped(str(value))

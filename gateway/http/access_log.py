@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from gateway.http.addresses import Address, address_text
+from gateway.printable import escaped_json
 from gateway.settings import LogSettings
 from gateway.telemetry import logs
 from gateway.telemetry.call_context import CallContext
@@ -165,7 +166,9 @@ class AccessLog:
         """Hands over the collected lines."""
         lines, self._lines = self._lines, []
         if lines:
-            self._output.write(b"\n".join([*lines, b""]), len(lines))
+            text = b"\n".join([*lines, b""])
+            # A name of a player may turn the direction of writing. Asked once for all lines: nearly all are ASCII.
+            self._output.write(text if text.isascii() else escaped_json(text.decode()).encode(), len(lines))
 
 
 def _log_for_people(line: AccessLogLine) -> None:
