@@ -17,6 +17,7 @@ from gateway.cli.options import Config
 from gateway.cli.printing import print_line
 from gateway.settings import AdminSettings, ListenerTls
 from gateway.settings.admin_part import read_admin
+from gateway.settings.files import as_text, read_given_file
 
 TIMEOUT_S: Final = 2.0
 """As long as a journal may take to answer before it counts as not ready."""
@@ -51,7 +52,7 @@ def health(
 
 def _admin_settings(path: Path) -> AdminSettings:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = as_text(read_given_file(path))
     except (OSError, ValueError) as error:
         raise CommandMisused(f"{path}: cannot be read ({type(error).__name__})") from None
     return read_admin(text, str(path), os.environ)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.operators.adapter import HttpResponse
+from gateway.settings.files import read_given_file
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/[0-9.]+ (?P<status>[0-9]{3})\b[^\n]*\n?", re.ASCII)
 _END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
@@ -15,7 +16,7 @@ _OK: Final = 200
 
 def read_answer(file: Path) -> HttpResponse:
     """The answer in this file, with line ends of either kind; a body alone came with status 200. Raises `OSError`."""
-    content = file.read_bytes()
+    content = read_given_file(file)
     found = _STATUS_LINE.match(content)
     if found is None:
         return HttpResponse(_OK, {}, content)

@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography import x509
 
 from gateway.settings import Settings
+from gateway.settings.files import read_file
 from gateway.telemetry.gauges import Reading
 
 
@@ -39,7 +40,7 @@ def _ends_at(path: Path) -> float | None:
     """The end of the first certificate of its chain to end; None if the file cannot be read."""
     # TLS has loaded this file a moment ago. If it is gone or torn since, the next reload says so.
     try:
-        chain = x509.load_pem_x509_certificates(path.read_bytes())
+        chain = x509.load_pem_x509_certificates(read_file(path))
     except (OSError, ValueError):
         return None
     return min(certificate.not_valid_after_utc for certificate in chain).timestamp()

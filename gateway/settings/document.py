@@ -10,18 +10,31 @@ from typing import Any, Final
 
 import yaml
 
+from gateway.settings.files import MAX_FILE
 from gateway.settings.interpolation import InterpolationError, interpolate
 from gateway.settings.journals import KEY_BYTES
 from gateway.settings.problems import KeyPath, Mark
 
 MAX_NODES: Final = 100_000
+"""Keys and values, those of aliases and merges counted wherever they are put in. The configuration of a thousand
+operators has half of them."""
+
 MAX_DEPTH: Final = 40
+LONGEST_KEY: Final = 1000
+LONGEST_NUMBER: Final = 100
+"""In characters. Of a number with colons (`1:30`, of YAML 1.1) the work grows with the square."""
+
+MAX_REFERRED: Final = 8 * MAX_FILE
+"""Characters of all values that references put in."""
+
+_NUMBERS: Final = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without dates: a password that looks like one stays a text."""
+    """YAML without dates: a password that looks like one stays a text. Its nodes are counted as they are read: each
+    takes a kilobyte."""
 
     # YAML 1.1 would turn `2026-01-31` into a date: test_a_date_is_a_text.
     yaml_implicit_resolvers = {  # noqa: RUF012 - overrides the library's own
@@ -29,9 +42,27 @@ class _Loader(yaml.SafeLoader):
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+        self._nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._nodes += 1
+        self._depth += 1
+        if self._nodes > MAX_NODES or self._depth > MAX_DEPTH:
+            raise _TooLarge(_mark(self.peek_event().start_mark))  # type: ignore[no-untyped-call] # PyYAML's
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
 
 class _TooLarge(Exception):
-    """More values, or deeper ones, than any configuration needs."""
+    """More values, or deeper ones, than any configuration needs; `mark` is where in the file that was seen."""
+
+    def __init__(self, mark: Mark) -> None:
+        super().__init__()
+        self.mark = mark
 
 
 class Document:
@@ -57,6 +88,7 @@ class Document:
         self._environ = environ
         self._may_lack = may_lack
         self._nodes = 0
+        self._referred = 0
         self._read(text)
 
     def mark(self, key_path: KeyPath) -> Mark:
@@ -85,8 +117,9 @@ class Document:
             self._fault(mark, (), f"is not valid YAML: {error.problem}{_brace_hint(text, mark)}")
         except yaml.YAMLError:
             self._fault(Mark(1, 1), (), "is not valid YAML: it contains characters that are not allowed")
-        except (_TooLarge, RecursionError):
-            self._fault(Mark(1, 1), (), "is too large or too deeply nested, or an alias contains itself")
+        except _TooLarge as error:
+            line = Mark(error.mark.line, 1)
+            self._fault(line, (), "is too large or too deeply nested, or an alias contains itself")
         if self.data is None and not self.faults:
             self._fault(Mark(1, 1), (), "is empty; write at least one operator")
 
@@ -94,22 +127,27 @@ class Document:
         self.faults.append((mark, key_path, text))
 
     def _value(self, loader: _Loader, node: yaml.Node, key_path: KeyPath) -> Any:
-        # Aliases may multiply a small file to billions of values; counted where they are followed.
-        self._nodes += 1
-        if self._nodes > MAX_NODES or len(key_path) > MAX_DEPTH:
-            raise _TooLarge
+        self._count(key_path)
         self.marks[key_path] = _mark(node.start_mark)
         if isinstance(node, yaml.MappingNode):
-            return self._mapping(loader, node, key_path)
+            return self._mapping(loader, node, key_path, 0)
         if isinstance(node, yaml.SequenceNode):
             return [self._value(loader, item, (*key_path, index)) for index, item in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)
         return self._scalar(loader, node, key_path)
 
-    def _mapping(self, loader: _Loader, node: yaml.MappingNode, key_path: KeyPath) -> dict[str, Any]:
+    def _count(self, key_path: KeyPath, merges: int = 0) -> None:
+        """One value more, within so many mappings that are merged into each other. Aliases may multiply a small file to
+        billions of values: they are counted where they are followed."""
+        self._nodes += 1
+        if self._nodes > MAX_NODES or len(key_path) + merges > MAX_DEPTH:
+            raise _TooLarge(self.key_mark(key_path[:1]))
+
+    def _mapping(self, loader: _Loader, node: yaml.MappingNode, key_path: KeyPath, merges: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for merged in _merge_sources(node):
-            values.update(self._mapping(loader, merged, key_path))
+            self._count(key_path, merges)
+            values.update(self._mapping(loader, merged, key_path, merges + 1))
         first_marks: dict[str, Mark] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
@@ -119,6 +157,9 @@ class Document:
                 self._fault(mark, key_path, "a key must be a plain text")
                 continue
             key = key_node.value
+            if len(key) > LONGEST_KEY:
+                self._fault(mark, key_path, f"a key has more than {LONGEST_KEY} characters; shorten it")
+                continue
             if key in first_marks:
                 self._fault(
                     mark, (*key_path, key), f"is given twice, first in line {first_marks[key].line}; remove one"
@@ -130,11 +171,17 @@ class Document:
 
     def _scalar(self, loader: _Loader, node: yaml.ScalarNode, key_path: KeyPath) -> Any:
         self.texts[key_path] = node.value
+        if node.tag in _NUMBERS and len(node.value) > LONGEST_NUMBER:
+            self._fault(_mark(node.start_mark), key_path, f"is a number of more than {LONGEST_NUMBER} characters")
+            return None
         try:
             if "$" in node.value:
                 found: dict[str, str] = {}
                 value = interpolate(node.value, self._environ, found)
                 self.references |= found
+                self._referred += len(value)
+                if self._referred > MAX_REFERRED:
+                    raise _TooLarge(_mark(node.start_mark))
                 self.oddities += [(key_path, odd) for odd in starmap(_oddity, found.items()) if odd]
                 return value
             return loader.construct_object(node)

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from gateway.settings.files import MAX_FILE, as_text, read_file
+
 _REFERENCE: Final = re.compile(r"\$\$|\$\{(?P<inner>[^}]*)(?P<end>\}?)")
 _CREDENTIAL: Final = re.compile(r"/run/credentials/[^/]+/(?P<name>[^/]+)")
 _VARIABLE: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
@@ -31,13 +33,18 @@ def refers(text: str) -> bool:
 def interpolate(text: str, environ: Mapping[str, str], references: dict[str, str]) -> str:
     """Replaces every reference by its value, and enters the value and its reference into `references`.
 
-    Raises `InterpolationError`.
+    Raises `InterpolationError`, also where the values have more than `MAX_FILE` characters together.
     """
+    put_in = 0
 
     def value_of(match: re.Match[str]) -> str:
         if match["inner"] is None:
             return "$"
+        nonlocal put_in
         value = _value(match, environ)
+        put_in += len(value)
+        if put_in > MAX_FILE:
+            raise InterpolationError("the values that are put in here are longer than 1 MiB together; shorten them")
         references[value] = match[0]
         return value
 
@@ -68,7 +75,7 @@ def _variable(inner: str, environ: Mapping[str, str]) -> str:
 def _read(path: str, environ: Mapping[str, str]) -> str:
     place, remedy = _credential_place(path, environ)
     try:
-        text = Path(place).read_text(encoding="utf-8")
+        text = as_text(read_file(Path(place)))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InterpolationError(f"the file {place} cannot be read: {why}{remedy}") from None

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from gateway.secrets import secrets_of
 from gateway.settings.checks import advice, contradictions
 from gateway.settings.document import Document
+from gateway.settings.files import as_text, read_given_file
 from gateway.settings.messages import masking, missing_key, phrase, unknown_key
 from gateway.settings.models import Settings
 from gateway.settings.payments import PaymentSettings
@@ -21,6 +22,9 @@ from gateway.settings.section import fields_at
 from gateway.settings.values import WRITTEN
 
 START: Final = Mark(1, 1)
+
+MAX_PROBLEMS: Final = 200
+"""How many are told: a name that is near to each unknown key has to be looked for."""
 
 MayLack = Callable[[KeyPath], bool]
 """Whether a secret under this key path need not be there."""
@@ -57,7 +61,7 @@ def read(
     same of its `payment`. Where `may_lack(key_path)`, a secret
     that cannot be read is accepted: its value is then a random text.
     """
-    return parse(_file_text(path), str(path), environ, settings_of, may_lack, payment_settings_of)
+    return parse(file_text(path), str(path), environ, settings_of, may_lack, payment_settings_of)
 
 
 def parse(
@@ -72,9 +76,10 @@ def parse(
     return _ConfigReading(text, file, environ, may_lack).load(settings_of, payment_settings_of)
 
 
-def _file_text(path: Path) -> str:
+def file_text(path: Path) -> str:
+    """The text of a configuration file. Raises `SettingsError`."""
     try:
-        return path.read_text(encoding="utf-8")
+        return as_text(read_given_file(path))
     except OSError as error:
         text = f"cannot be read: {error.strerror}"
     except ValueError:
@@ -166,6 +171,9 @@ class _ConfigReading:
 
     def _add_problems(self, error: ValidationError, root: KeyPath, model: type[BaseModel]) -> None:
         for details in error.errors(include_url=False):
+            if len(self._problems) >= MAX_PROBLEMS:
+                self._problems.append(Problem(self._file, START, "", f"has more than {MAX_PROBLEMS} problems"))
+                return
             # A value that YAML or a reference already failed on is missing here; one problem for it is enough.
             if (*root, *details["loc"]) not in self._faulty_paths:
                 self._problems.append(self._validation_problem(details, root, model))

@@ -15,6 +15,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from gateway.settings.files import read_file
+
 ENDS_SOON: Final = timedelta(days=21)
 """How long before its end a certificate is spoken of: time enough to get another one."""
 
@@ -71,7 +73,7 @@ def validity_advice(cert_file: Path, now: datetime | None = None) -> str | None:
 def _read(file: Path) -> bytes | str:
     """The file's content, or why it cannot be read."""
     try:
-        return file.read_bytes()
+        return read_file(file)
     except OSError as error:
         return f"the file {file} cannot be read: {error.strerror}"
 

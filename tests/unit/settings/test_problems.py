@@ -192,7 +192,7 @@ def test_a_mistake_of_an_operator_is_told_with_its_remedy(line: str, said: str) 
         (
             "a: &a [1, 1]\n"
             + "\n".join(f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join(['*' + chr(97 + n)] * 9)}]" for n in range(8)),
-            "1:1: is too large or too deeply nested, or an alias contains itself",
+            "6:1: is too large or too deeply nested, or an alias contains itself",
         ),
         ("sevrer: {}\n" + LEAST, '1:1: sevrer: unknown key; did you mean "server"?'),
         ("server: {port: 70000}\n" + LEAST, '1:16: server.port: "70000" must be at most 65535'),
