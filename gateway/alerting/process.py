@@ -64,11 +64,13 @@ PROCESS_ALERTS: Final = (
     Alert(
         name="MmGatewayConnectionsFull",
         severity=Severity.PAGE,
-        expr='sum by (job) (increase(mm_gateway_refused_total{listener="wallet", reason="connections"}[2m])) > 0',
+        expr="sum by (job) (increase("
+        'mm_gateway_refused_total{listener="wallet", reason=~"connections|share|unfinished"}[2m])) > 0',
         wait="1m",
         keep="2m",
         summary="the gateways refuse connections of the game: there are too many",
-        description="In two minutes {{ $value | humanize }} were refused at server.max_connections.",
+        description="In two minutes {{ $value | humanize }} were refused: server.max_connections, the share of "
+        "one address, or what is held of unfinished requests.",
         board=Board.PROCESS,
     ),
     Alert(

@@ -10,6 +10,8 @@ from typing import Final
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+Source = IPv4Address | IPv6Network
+"""Whose connections are counted together: an IPv4 address, or a /64 of IPv6, of which one machine has every address."""
 
 _CACHE_SIZE: Final = 4096
 _WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\]]*)\](?::\d+)?|(?P<v4>[\d.]+):\d+", re.ASCII)
@@ -29,6 +31,12 @@ def parse_address(text: str) -> Address | None:
         return None
     # A socket that listens on `::` shows IPv4 clients in this form; allow lists are written in the other one.
     return getattr(address, "ipv4_mapped", None) or address
+
+
+@lru_cache(_CACHE_SIZE)
+def source_of(address: Address | None) -> Source | None:
+    """The source that an address belongs to."""
+    return IPv6Network((address, 64), strict=False) if isinstance(address, IPv6Address) else address
 
 
 address_text = lru_cache(_CACHE_SIZE)(str)

@@ -6,24 +6,29 @@ from typing import Final
 
 import msgspec
 
+from gateway.http.admission import ConnectionLimits, Place
 from gateway.http.http_connection import Handler, HttpConnection, HttpLimits, HttpServer
 from gateway.http.refusals import Refusals
 from gateway.http.response import WalletResponse
+from gateway.settings import AdminSettings
 
 TIMEOUT_S: Final = 10.0
 """How long a request may take to arrive, and how long a connection may be idle."""
 
-LIMITS: Final = HttpLimits(max_header=8 * 1024, max_headers=128, read_timeout_s=TIMEOUT_S)
+LIMITS: Final = HttpLimits(
+    max_header=8 * 1024, max_headers=128, max_head=16 * 1024, max_unfinished=2**20, read_timeout_s=TIMEOUT_S
+)
 
 
 class AdminServer(HttpServer):
     """Makes an `AdminConnection` of every socket that is accepted."""
 
-    def __init__(self, handler: Handler, refusals: Refusals) -> None:
-        super().__init__(handler, refusals, LIMITS)
+    def __init__(self, handler: Handler, refusals: Refusals, settings: AdminSettings | None = None) -> None:
+        most = (settings or AdminSettings()).max_connections
+        super().__init__(handler, refusals, LIMITS, ConnectionLimits(most, None, AdminSettings.section))
 
-    def __call__(self) -> AdminConnection:
-        return AdminConnection(self, keepalive_timeout=TIMEOUT_S)
+    def __call__(self, place: Place | None = None) -> AdminConnection:
+        return AdminConnection(self, place, keepalive_timeout=TIMEOUT_S)
 
 
 class AdminConnection(HttpConnection):

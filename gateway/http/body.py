@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, cast
 
@@ -70,24 +70,29 @@ class BodyReader:
             if len(body) <= SMALL and len(body) <= limit:
                 return body
         try:
+            let_go = cast("HttpConnection", request.protocol).let_go
             async with asyncio.timeout_at(until):
                 if not content.is_eof():
                     await _permit_body(request, content)
-                return await self._read_stream(content, body, limit, operator if route.is_cut else None)
+                return await self._read_stream(content, body, limit, operator if route.is_cut else None, let_go)
         except TimeoutError:
             raise TooSlow from None
 
-    async def _read_stream(self, content: StreamReader, begun: bytes, limit: int, operator: str | None) -> bytes:
+    async def _read_stream(
+        self, content: StreamReader, begun: bytes, limit: int, operator: str | None, note_let_go: Callable[[int], None]
+    ) -> bytes:
         """The whole body, which begins with `begun`; cut where it is an operator's by name, and not small."""
         body = await _read_up_to(content, bytearray(begun), limit if operator is None else min(SMALL, limit))
         if len(body) > limit:
             raise self._too_large(limit)
         if operator is None or len(body) <= SMALL:
             return bytes(body)
-        return await self._cut(content, bytes(body), limit, operator)
+        return await self._cut(content, bytes(body), limit, operator, note_let_go)
 
-    async def _cut(self, content: StreamReader, chunk: bytes, limit: int, operator: str) -> bytes:
-        """What is kept of the body of which this is the beginning."""
+    async def _cut(
+        self, content: StreamReader, chunk: bytes, limit: int, operator: str, note_let_go: Callable[[int], None]
+    ) -> bytes:
+        """What is kept of the body of which this is the beginning. `note_let_go` is told what is held no more."""
         cutter, size, turn = BodyCutter(), 0, self._turns.setdefault(operator, asyncio.Lock())
         with _as_bad_request():
             while chunk:
@@ -95,6 +100,7 @@ class BodyReader:
                 if size > limit:
                     raise self._too_large(limit)
                 await _feed(cutter, chunk, turn)
+                note_let_go(len(chunk))
                 chunk = await content.readany()
             return cutter.finish()
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from gateway.http.addresses import Address
+from gateway.http.addresses import Address, Proxies
+from gateway.http.admission import ConnectionLimits, Place
 from gateway.http.credentials import Credentials, Grant
 from gateway.http.http_connection import Handler, HttpConnection, HttpLimits, HttpServer
-from gateway.http.refusals import Refusals, address_of
+from gateway.http.refusals import Refusals
 from gateway.http.response import WalletResponse, bad_request, refusal
 from gateway.settings import ServerSettings
 from gateway.wire.errors import ErrorCode, WalletError
@@ -32,27 +32,33 @@ class CallServer(HttpServer):
     def __init__(
         self, handler: Handler, settings: ServerSettings, admits: Callable[[str], bool], refusals: Refusals
     ) -> None:
-        limits = HttpLimits(settings.max_header, settings.max_headers, settings.read_timeout, settings.section)
-        super().__init__(handler, refusals, limits)
+        limits = HttpLimits(
+            max_header=settings.max_header,
+            max_headers=settings.max_headers,
+            max_head=settings.max_head,
+            max_unfinished=settings.max_unfinished,
+            read_timeout_s=settings.read_timeout,
+            section=settings.section,
+        )
+        connections = ConnectionLimits(
+            settings.max_connections,
+            settings.max_connections_per_address,
+            settings.section,
+            is_exempt=Proxies(settings.trusted_proxies).trusts,
+        )
+        super().__init__(handler, refusals, limits, connections)
         self.settings = settings
         self._admits = admits
 
-    def __call__(self) -> CallConnection:
-        return CallConnection(self, keepalive_timeout=self.settings.idle_timeout)
+    def __call__(self, place: Place | None = None) -> CallConnection:
+        return CallConnection(self, place, keepalive_timeout=self.settings.idle_timeout)
 
-    def enter(self, transport: asyncio.BaseTransport) -> bool:
-        """Counts a new connection. Returns whether it is not one too many, and its address is allowed."""
-        self.open += 1
-        address = address_of(transport.get_extra_info("peername"))
-        if self.open > self.settings.max_connections:
-            limit = f"{self.settings.section}.max_connections"
-            problem = f"there are {self.settings.max_connections} connections already ({limit})"
-            self.refusals.note("connections", address, problem)
-            return False
+    def admit(self, address: str) -> Place | None:
+        """As for every listener, and its address must be allowed."""
         if not address or not self._admits(address):
             self.refusals.note("address", address, f"the address is on no allow list ({self.settings.allow_list})")
-            return False
-        return True
+            return None
+        return super().admit(address)
 
 
 class CallConnection(HttpConnection):
@@ -60,8 +66,8 @@ class CallConnection(HttpConnection):
 
     __slots__ = ("let_in",)
 
-    def __init__(self, server: HttpServer, **options: Any) -> None:
-        super().__init__(server, **options)
+    def __init__(self, server: HttpServer, place: Place | None = None, **options: Any) -> None:
+        super().__init__(server, place, **options)
         self.let_in: dict[str | None, LetIn] = {}
 
     def note_let_in(self, header: str, let_in: LetIn) -> None:

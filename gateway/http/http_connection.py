@@ -10,21 +10,28 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, LineTooLong
-from aiohttp.streams import EMPTY_PAYLOAD
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
+from gateway.http.addresses import parse_address, source_of
+from gateway.http.admission import ConnectionLimits, Place, Places
 from gateway.http.refusals import Refusals, address_of
 from gateway.http.response import WalletResponse
 from gateway.http.strict_heads import FRAMING, Framing, is_plain, wrong_with_head
+from gateway.http.unfinished import Unfinished
 
 LINGER_S: Final = 1.0
 """How long the unread rest of a request is still received after its response, so that the client can read that."""
+
+PART: Final = 4 * 1024
+"""How many bytes the parser is given at a time, so that it is known to so many bytes where a request ends: it does not
+say so itself. A call is far smaller, and comes in one part."""
 
 CUT_OFF: Final = "The request is cut off; send it whole."
 
@@ -35,10 +42,14 @@ log = structlog.get_logger(__name__)
 
 class HttpLimits(msgspec.Struct, frozen=True):
     """What a listener reads of a request: the bytes of its request line and of each header, the number of headers, the
-    seconds from its first byte to its last. `section` of the configuration sets them, if any does."""
+    bytes of a whole head, the seconds from its first byte to its last; a new connection has as long for its first byte.
+    `max_unfinished`: the bytes of all requests together that have not arrived whole. `section` of the configuration
+    sets them, if any does."""
 
     max_header: int
     max_headers: int
+    max_head: int
+    max_unfinished: int
     read_timeout_s: float
     section: str = ""
 
@@ -47,18 +58,23 @@ class HttpLimits(msgspec.Struct, frozen=True):
         if isinstance(error, TooLax):
             return error.message
         if isinstance(error, LineTooLong):
-            limit = f"{self.max_header} bytes{self._set_by('max_header')}"
+            limit = f"{self.max_header} bytes{self.set_by('max_header')}"
             return f"The request line or a header is longer than {limit}; send a shorter one."
         if error.message.startswith("Too many headers"):  # aiohttp has no class of its own for it
-            return f"The request has more than {self.max_headers} headers{self._set_by('max_headers')}; send fewer."
+            return f"The request has more than {self.max_headers} headers{self.set_by('max_headers')}; send fewer."
         return "The request is not valid HTTP/1.1; send a well-formed one."
+
+    def head_too_large(self) -> str:
+        """What a client is told whose request line and headers are too much together."""
+        limit = f"{self.max_head} bytes{self.set_by('max_head')}"
+        return f"The request line and the headers together are longer than {limit}; send less."
 
     def too_slow(self) -> str:
         """What a client is told whose request did not arrive in time."""
-        limit = f"{self.read_timeout_s:g} s{self._set_by('read_timeout')}"
+        limit = f"{self.read_timeout_s:g} s{self.set_by('read_timeout')}"
         return f"The request did not arrive within {limit}; send it in one go."
 
-    def _set_by(self, key: str) -> str:
+    def set_by(self, key: str) -> str:
         return f" ({self.section}.{key})" if self.section else ""
 
 
@@ -72,20 +88,40 @@ class HttpServer(web.Server):
     The time for a request is also that for a TLS handshake.
     """
 
-    def __init__(self, handler: Handler, refusals: Refusals, limits: HttpLimits) -> None:
+    def __init__(self, handler: Handler, refusals: Refusals, limits: HttpLimits, connections: ConnectionLimits) -> None:
         super().__init__(handler)
         self.refusals = refusals
         self.limits = limits
         self.open = 0
+        self.unfinished = Unfinished(limits.max_unfinished, limits.set_by("max_unfinished"))
+        self._connection_limits = connections
+        self._places = Places()
 
-    def enter(self, transport: asyncio.BaseTransport) -> bool:
-        """Counts a new connection. Returns whether it may stay; `leave` follows in any case."""
+    @abstractmethod
+    def __call__(self, place: Place | None = None) -> HttpConnection:
+        """A connection that holds `place`, and frees it when it ends."""
+
+    def follow(self, former: HttpServer) -> None:
+        """Takes over from the listener's former server, whose open connections count here as well."""
+        self._places = former._places
+        self.unfinished = former.unfinished
+        self.unfinished.limit(self.limits.max_unfinished, self.limits.set_by("max_unfinished"))
+
+    def admit(self, address: str) -> Place | None:
+        """A place for a new connection from this address; None if it is refused, which is logged and counted."""
+        refused = self._connection_limits.refusal(self._places, address)
+        if refused is not None:
+            self.refusals.note(refused.reason, address, refused.problem)
+            return None
+        source, places = source_of(parse_address(address)), self._places
         self.open += 1
-        return True
+        places.take(source)
 
-    def leave(self) -> None:
-        """A connection has ended."""
-        self.open -= 1
+        def leave() -> None:
+            self.open -= 1
+            places.free(source)
+
+        return Place(leave)
 
 
 class HttpConnection(web.RequestHandler):
@@ -96,10 +132,14 @@ class HttpConnection(web.RequestHandler):
     """
 
     __slots__ = (
+        "_body",
         "_framing",
-        "_is_counted",
+        "_head",
+        "_held",
         "_may_hold_back",
+        "_place",
         "_read_timer",
+        "_rest",
         "_server",
         "_stays",
         "_stop_waiter",
@@ -108,9 +148,10 @@ class HttpConnection(web.RequestHandler):
         "is_closing",
     )
 
-    def __init__(self, server: HttpServer, **options: Any) -> None:
+    def __init__(self, server: HttpServer, place: Place | None = None, **options: Any) -> None:
         self._stop_waiter: asyncio.Future[None] | None = None
         self.has_ended = False
+        self._held = 0
         super().__init__(
             server,
             loop=asyncio.get_running_loop(),
@@ -124,7 +165,10 @@ class HttpConnection(web.RequestHandler):
         self._server = server
         self._framing: Framing | None = None
         self._may_hold_back = False
-        self._is_counted = False
+        self._place = place
+        self._body: StreamReader = EMPTY_PAYLOAD
+        self._head = 0
+        self._rest = b""
         self._read_timer: asyncio.TimerHandle | None = None
         self.began_at: float | None = None
         self.is_closing = False
@@ -165,28 +209,28 @@ class HttpConnection(web.RequestHandler):
     @_keepalive.setter
     def _keepalive(self, stays: bool) -> None:
         self._stays = stays
+        if self._held:
+            self._on_answered()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # A TLS connection was admitted, and is counted, since before its handshake (tls.py).
-        self._is_counted = not transport.get_extra_info("admitted", default=False)
-        if not self._is_counted or self._server.enter(transport):
-            super().connection_made(transport)
-        else:
-            # Wallet contract, "Transport": a request from an address that is not on the list is ignored. So not one
-            # byte goes out: test_a_stranger_s_connection_ends_without_a_byte.
-            self._force_close = True
-            cast("asyncio.Transport", transport).abort()
+        super().connection_made(transport)
+        # `idle_timeout` is for those who have sent something (test_a_silent_connection_does_not_keep_its_place).
+        self._read_timer = self._loop.call_later(self._server.limits.read_timeout_s, self._on_read_timeout)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self._is_counted:
-            self._server.leave()
+        if self._place is not None:
+            self._place.leave()
         self._stop_read_timer()
+        self._rest = b""
+        self._server.unfinished.note(self, 0)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        # Nearly every call comes here once, whole, and needs no more than this.
+        if self._request_in_progress or self._held or len(data) > PART:
+            self._receive_in_parts(data)
+            return
         before = self._request_count
-        if self._request_in_progress:
-            self._may_hold_back = True
         super().data_received(data)
         came = self._request_count - before
         if self._framing is not None:
@@ -195,18 +239,96 @@ class HttpConnection(web.RequestHandler):
             if came > 1:
                 self._may_hold_back = True
             self._stop_read_timer()
-            if came > 1 or not is_plain(self._messages[-1][0]):
+            message, body = self._messages[-1]
+            if not body.is_eof():
+                self._await_body(body)
+            if came > 1 or not is_plain(message):
                 self._look_at_heads(came, len(data))
-        # While a request is handled, bytes belong to its body, which has the same time limit in `BodyReader`: head
-        # and body share one (test_head_and_body_share_one_time).
-        elif self._read_timer is None and not self._messages and not self._request_in_progress:
+        elif data:
+            self._receive_head(len(data), is_busy=bool(self._messages))
+            self._held = self._head
+            self._server.unfinished.note(self, self._held)
+
+    def _receive_in_parts(self, data: bytes) -> None:
+        """Gives the parser as much as it takes now. The rest is kept until aiohttp asks for more, with no data."""
+        data, self._rest = self._rest + data, b""
+        for start in range(0, max(len(data), 1), PART):
+            if not self._receive_part(data[start : start + PART]) or self._close or self._force_close:
+                return
+            if self._reading_paused or self._buffer_paused:
+                self._rest = data[start + PART :]
+                break
+        self._server.unfinished.note(self, self._held + len(self._rest))
+
+    def _receive_part(self, part: bytes) -> bool:
+        """Returns whether another part may follow."""
+        before = self._request_count
+        is_busy = self._request_in_progress or bool(self._messages)
+        in_body = not self._body.is_eof()  # also of a request that is answered, and whose rest is still received
+        if is_busy:
+            self._may_hold_back = True
+        super().data_received(part)
+        came = self._request_count - before
+        may_go_on = self._framing is None or self._count_framing(len(part), came)
+        if came:
+            self._may_hold_back = True
+            self._body = self._messages[-1][1]
+            self._head = 0
+            self._stop_read_timer()
+            self._look_at_heads(came, len(part))
+        elif part and not in_body:
+            self._receive_head(len(part), is_busy=is_busy)
+        if (came or in_body) and self._body.is_eof() and len(self._messages) + self._request_in_progress <= 1:
+            self._held = 0  # one request, which is whole: it is a call now, and nothing unfinished
+        else:
+            self._held += len(part)
+        return may_go_on
+
+    def _receive_head(self, size: int, *, is_busy: bool) -> None:
+        """So many bytes have come, and no head was complete with them."""
+        if self._close or self._force_close:
+            return
+        if not (self._head or is_busy):
             self._start_read_timer()
+        self._head += size
+        if self._head < self._server.limits.max_head:
+            return
+        self._refused("malformed", "the head is too large")
+        if is_busy:
+            self.close()  # after the response that is awaited
+        else:
+            self.respond_and_close(self.bad_request(self._server.limits.head_too_large()))
+
+    def _await_body(self, body: StreamReader) -> None:
+        """Counts the part in which a head came whose body has not come whole."""
+        self._body = body
+        self._held = PART
+        self._server.unfinished.note(self, PART)
+
+    def let_go(self, size: int) -> None:
+        """So many bytes of a body that has not arrived whole are held no more, or are counted elsewhere."""
+        self._held = max(0, self._held - size)
+        self._server.unfinished.note(self, self._held + len(self._rest))
+
+    def _on_answered(self) -> None:
+        """What was held is answered, but for a head that has begun behind it."""
+        if not self._messages and not self._rest:
+            self._held = self._head
+            self._server.unfinished.note(self, self._held)
+            if self._head:
+                self._start_read_timer()
+
+    def drop_unfinished(self, problem: str) -> None:
+        self._refused("unfinished", problem)
+        self._force_close = True
+        if self.transport is not None:
+            self.transport.abort()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio lets it return a bool
         """The client has closed its sending side (RFC 9112 section 9.6 lets it). Returns whether something is still to
         be answered; the transport is closed otherwise, and aiohttp's own method would close it in any case."""
         self.has_ended = True
-        if self._read_timer is not None:
+        if self._head and self._read_timer is not None:
             self._stop_read_timer()
             self._refused("malformed", "the connection ended within a head")
             self.respond_and_close(self.bad_request(CUT_OFF))
@@ -263,13 +385,16 @@ class HttpConnection(web.RequestHandler):
                 # Of several in one packet nobody knows which bytes were whose; a packet is bounded.
                 self._count_framing(received if came == 1 else 0, 0)
 
-    def _count_framing(self, received: int, came: int) -> None:
+    def _count_framing(self, received: int, came: int) -> bool:
+        """Returns whether the body may go on."""
         framing = self._framing
         assert framing is not None
-        if not came and framing.is_too_much(received):
+        is_too_much = not came and framing.is_too_much(received)
+        if is_too_much:
             self._refuse_framing(framing.content)
         if came or framing.content.is_eof():
             self._framing = None
+        return not is_too_much
 
     def _refuse_framing(self, content: Any) -> None:
         for index, (_, queued) in enumerate(self._messages):
@@ -296,6 +421,8 @@ class HttpConnection(web.RequestHandler):
         self._server.refusals.note(reason, address_of(self.peername), problem)
 
     def _start_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()  # that of a new connection
         self.began_at = self._loop.time()
         due = self.began_at + self._server.limits.read_timeout_s
         self._read_timer = self._loop.call_at(due, self._on_read_timeout)
@@ -309,6 +436,10 @@ class HttpConnection(web.RequestHandler):
             self._read_timer = None
 
     def _on_read_timeout(self) -> None:
+        if not self._head:
+            self._refused("slow", "a new connection sent nothing in time")
+            self.force_close()
+            return
         self._refused("slow", "the head did not arrive in time")
         self.respond_and_close(self.bad_request(self._server.limits.too_slow()))
 

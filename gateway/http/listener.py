@@ -9,10 +9,12 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
 
+from gateway.http.admission import Place
 from gateway.http.http_connection import HttpServer
 from gateway.http.refusals import address_of
 from gateway.http.tls import protocol_factory
@@ -40,7 +42,7 @@ class Listener:
     def __init__(self, listening_socket: socket.socket) -> None:
         self._socket = listening_socket
         self._server: HttpServer | None = None
-        self._factory: Callable[[], asyncio.Protocol] | None = None
+        self._factory: Callable[[Place], asyncio.Protocol] | None = None
         self._opening: set[asyncio.Task[None]] = set()
         self._reserve: int | None = None
         self._pause: asyncio.TimerHandle | None = None
@@ -65,9 +67,11 @@ class Listener:
 
     def serve(self, server: HttpServer, tls: ssl.SSLContext | None) -> None:
         """Gives new connections to `server` from now on. Connections of the former one stay open."""
-        is_first = self._server is None
+        former = self._server
         self._server, self._factory = server, protocol_factory(server, tls)
-        if is_first:
+        if former is not None:
+            server.follow(former)
+        else:
             self._socket.settimeout(0)
             self._socket.listen(BACKLOG)
             self._open_reserve()
@@ -92,7 +96,7 @@ class Listener:
     def _accept_all(self) -> None:
         for _ in range(ACCEPT_AT_ONCE):
             try:
-                accepted, _ = self._socket.accept()
+                accepted, peer = self._socket.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -100,20 +104,29 @@ class Listener:
                 if error.errno in _USED_UP and not self._refuse(error):
                     return
             else:
-                self._open(accepted)
+                self._open(accepted, address_of(peer))
 
-    def _open(self, accepted: socket.socket) -> None:
+    def _open(self, accepted: socket.socket, address: str) -> None:
+        assert self._server is not None
+        assert self._factory is not None
+        place = self._server.admit(address)
+        if place is None:
+            # Wallet contract, "Transport": a request from an address that is not on the list is ignored. So not one
+            # byte goes out (test_a_stranger_s_connection_ends_without_a_byte). And it is closed before the next one
+            # is accepted, so that those who are refused use up no descriptors.
+            accepted.close()
+            return
         accepted.settimeout(0)
-        task = asyncio.create_task(self._connect(accepted))
+        task = asyncio.create_task(self._connect(accepted, partial(self._factory, place), place))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
 
-    async def _connect(self, accepted: socket.socket) -> None:
-        assert self._factory is not None
+    async def _connect(self, accepted: socket.socket, factory: Callable[[], asyncio.Protocol], place: Place) -> None:
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._factory, accepted)
+            await asyncio.get_running_loop().connect_accepted_socket(factory, accepted)
         except OSError as error:
             accepted.close()
+            place.leave()
             log.info("an accepted connection could not be used", problem=error.strerror)
 
     def _refuse(self, error: OSError) -> bool:

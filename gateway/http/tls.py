@@ -2,8 +2,7 @@
 
 The event loops' own TLS drops three things that a gateway needs, so this is written on `ssl.SSLObject`
 (docs/decisions/056-tls-of-the-listeners.md): the alert that tells a client why its handshake failed, the failure
-itself, and the answer to a client that has closed its sending side. And a connection counts, and may be refused, before
-the work of a handshake.
+itself, and the answer to a client that has closed its sending side.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, cast
 
+from gateway.http.admission import Place
 from gateway.http.http_connection import HttpServer
 from gateway.http.refusals import address_of
 
@@ -28,10 +28,12 @@ _OUR_CHECK: Final = frozenset({"CERTIFICATE_VERIFY_FAILED", "PEER_DID_NOT_RETURN
 
 
 class TlsConnection(asyncio.Protocol):
-    """One TCP connection: it is admitted, makes the handshake, and then carries the connection that `server` makes."""
+    """One TCP connection: it makes the handshake, and then carries the connection that `server` makes. It holds `place`
+    from its accept on (`Listener`)."""
 
-    def __init__(self, server: HttpServer, context: ssl.SSLContext) -> None:
+    def __init__(self, server: HttpServer, context: ssl.SSLContext, place: Place) -> None:
         self._server = server
+        self._place = place
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
@@ -43,26 +45,26 @@ class TlsConnection(asyncio.Protocol):
         self._is_reading_paused = False
         self._is_writing_paused = False
         self._timer: asyncio.TimerHandle | None = None
-        self._has_begun = False
+        self._handshake = 0
+        """How many bytes of it have come. OpenSSL holds a message until it is whole."""
 
     # Called by the loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.tcp = cast("asyncio.Transport", transport)
         self._address = address_of(transport.get_extra_info("peername"))
-        if self._server.enter(transport):
-            self._timer = self._loop.call_later(self._server.limits.read_timeout_s, self._on_handshake_timeout)
-        else:
-            self._is_over = True
-            self.tcp.abort()
+        self._timer = self._loop.call_later(self._server.limits.read_timeout_s, self._on_handshake_timeout)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_over:
+        # Whoever has closed its sending side may send no more, and nobody would read it.
+        if self._is_over or self._inner_has_ended:
             return
         self._incoming.write(data)
         if self._inner is None:
-            self._has_begun = True
-            self._shake_hands()
+            self._handshake += len(data)
+            self._server.unfinished.note(self, self._handshake)
+            if not self._is_over:  # it may have been dropped just now
+                self._shake_hands()
         else:
             self._read()
 
@@ -72,14 +74,15 @@ class TlsConnection(asyncio.Protocol):
         if self._inner is not None:
             return self._end_inner()
         # Whoever only looks whether the port is open (a load balancer) has not begun a handshake, and is not refused.
-        if self._has_begun:
+        if self._handshake:
             self._refuse("tls", "the client closed the connection within the handshake")
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_over = True
         self._stop_timer()
-        self._server.leave()
+        self._place.leave()
+        self._server.unfinished.note(self, 0)
         if self._inner is not None:
             self._inner.connection_lost(exc)
 
@@ -92,6 +95,13 @@ class TlsConnection(asyncio.Protocol):
         if self._inner is not None and self._is_writing_paused:
             self._is_writing_paused = False
             self._inner.resume_writing()
+
+    # Called by the server.
+
+    def drop_unfinished(self, problem: str) -> None:
+        """Ends a connection whose handshake is not done."""
+        self._refuse("unfinished", problem)
+        self.abort()
 
     # Called by the inner connection, through its transport.
 
@@ -135,8 +145,6 @@ class TlsConnection(asyncio.Protocol):
 
     def extra_info(self, name: str, default: Any) -> Any:
         match name:
-            case "admitted":
-                return True
             case "ssl_object":
                 return self._tls
             case "sslcontext":
@@ -159,6 +167,7 @@ class TlsConnection(asyncio.Protocol):
             return
         self._flush()
         self._stop_timer()
+        self._server.unfinished.note(self, 0)
         self._inner = self._server()
         self._inner.connection_made(TlsTransport(self))
         self._read()
@@ -271,6 +280,6 @@ def _problem(error: ssl.SSLError) -> str:
     return f"{words}: {detail}" if detail else words
 
 
-def protocol_factory(server: HttpServer, context: ssl.SSLContext | None) -> Callable[[], asyncio.Protocol]:
+def protocol_factory(server: HttpServer, context: ssl.SSLContext | None) -> Callable[[Place], asyncio.Protocol]:
     """Makes the connections of a listener, with TLS between if there is a context."""
-    return server if context is None else lambda: TlsConnection(server, context)
+    return server if context is None else lambda place: TlsConnection(server, context, place)

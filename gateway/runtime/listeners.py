@@ -16,6 +16,7 @@ from gateway.http.connection import CallServer
 from gateway.http.http_connection import HttpServer
 from gateway.http.listener import Listener, listener_tls_context
 from gateway.http.refusals import Refusals
+from gateway.runtime.descriptors import fit
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.settings import AdminSettings, ListenerTls, ServerSettings, Settings
 from gateway.telemetry.gauges import Reading
@@ -66,6 +67,7 @@ class Listeners:
         """Binds all addresses; nothing is accepted yet. Raises `ConfigurationUnusable`."""
         self._metrics = metrics
         self._servers: list[HttpServer] = []
+        self._limits: dict[str, int] = {}
         with ExitStack() as bound:
             self._wallet = _bind("server", settings.server, bound)
             operators = settings.operators_server
@@ -75,12 +77,16 @@ class Listeners:
 
     def open(self, handlers: Handlers, settings: Settings, tls: ListenerTlsContexts) -> None:
         """Accepts connections with these settings from now on; open connections keep the settings they began with."""
+        settings = fit(settings)
+        self._limits = {WALLET: settings.server.max_connections, ADMIN: settings.admin.max_connections}
         # Former servers are kept while they have connections, which a stop must close too.
         self._servers = [server for server in self._servers if server.open]
         self._serve_calls(self._wallet, handlers.wallet, settings.server, tls.wallet)
         if self._operators is not None and settings.operators_server is not None:
+            self._limits[OPERATORS] = settings.operators_server.max_connections
             self._serve_calls(self._operators, handlers.operators, settings.operators_server, tls.operators)
-        self._serve(self._admin, AdminServer(handlers.admin.handle, Refusals(ADMIN, self._metrics)), tls.admin)
+        refusals = Refusals(ADMIN, self._metrics)
+        self._serve(self._admin, AdminServer(handlers.admin.handle, refusals, settings.admin), tls.admin)
 
     def _serve_calls(
         self, listener: Listener, handler: CallHandler, settings: ServerSettings, tls: ssl.SSLContext | None
@@ -101,15 +107,11 @@ class Listeners:
             admin=_url(settings.admin, self._admin),
         )
 
-    def readings(self, settings: Settings) -> Iterator[Reading]:
+    def readings(self) -> Iterator[Reading]:
         """How many connections each listener has, and how many it may have."""
-        limits = {WALLET: settings.server.max_connections}
-        if settings.operators_server is not None:
-            limits[OPERATORS] = settings.operators_server.max_connections
-        for name in (*limits, ADMIN):
+        for name, limit in self._limits.items():
             open_there = sum(server.open for server in self._servers if server.refusals.listener == name)
             yield Reading("connections", open_there, (name,))
-        for name, limit in limits.items():
             yield Reading("connections_limit", limit, (name,))
 
     def accept_no_more_calls(self) -> None:

@@ -39,6 +39,7 @@ from gateway.records import Direction
 from gateway.runtime.active_operators import ActiveOperators, DeliveryLoops
 from gateway.runtime.certificates import certificate_readings
 from gateway.runtime.configuration_hash import configuration_hash
+from gateway.runtime.descriptors import fit
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.listeners import Addresses, Handlers, Listeners, ListenerTlsContexts
 from gateway.runtime.open_journals import OpenJournals
@@ -261,7 +262,7 @@ class Runtime:
         yield from self._configuration
         yield Reading("config_reload_ok", self._reload_ok)
         yield Reading("sessions_remembered", self._coordinator.sessions_remembered)
-        yield from self._listeners.readings(self.settings)
+        yield from self._listeners.readings()
 
     def _warn_of_missing_operators(self, prepared: Prepared) -> None:
         for row in self._journals.unfinished():
@@ -319,7 +320,8 @@ async def _read_authorities_again() -> None:
 
 
 def _listeners_of(settings: Settings) -> tuple[object, ...]:
-    return settings.server, settings.operators_server, settings.admin
+    fitted = fit(settings)  # also where only the descriptors that are left for it have changed
+    return fitted.server, fitted.operators_server, fitted.admin
 
 
 def _categories(settings: Settings) -> Categories:

@@ -45,7 +45,8 @@ class ServerSettings(Section):
     on. Keep it above the operators' timeouts and below the game's own."""
 
     read_timeout: Timeout = 5.0
-    """How long a client may take to send one whole request, from its first byte."""
+    """How long a client may take to send one whole request, from its first byte. A new connection that has sent nothing
+    for as long is closed."""
 
     idle_timeout: Timeout = 75.0
     """How long a connection may be idle before it is closed."""
@@ -63,11 +64,24 @@ class ServerSettings(Section):
     max_headers: Annotated[int, Field(ge=1, le=1000)] = 64
     """How many headers of a request are read; one with more is refused."""
 
+    max_head: Size = 16 * 1024
+    """The largest head of a request: its request line and all headers together."""
+
+    max_unfinished: Size = 32 * 2**20
+    """How much is held at the same time of all requests that have not arrived whole. Where there is more, the
+    connection is closed whose request began first."""
+
     max_connections: Annotated[int, Field(ge=1)] = 10_000
-    """How many connections may be open at the same time; more are closed without a response."""
+    """How many connections may be open at the same time; more are closed without a response. Where file descriptors are
+    few, fewer: each listener has its part of them."""
+
+    max_connections_per_address: Annotated[int, Field(ge=1)] | None = None
+    """How many of them may come from one address (IPv6: from one /64); without it, half of max_connections. Those of
+    trusted_proxies are not limited. Behind a proxy that is not listed there, set it to max_connections."""
 
     trusted_proxies: tuple[Network, ...] = ()
-    """Proxies whose X-Forwarded-For header is believed when an operator's allow_ips are checked."""
+    """Proxies whose X-Forwarded-For header is believed when an operator's allow_ips are checked. Their connections are
+    not limited by max_connections_per_address."""
 
 
 class PathSettings(Section):
@@ -109,7 +123,8 @@ class OperatorsServerSettings(ServerSettings):
     """The largest request body that is read."""
 
     trusted_proxies: tuple[Network, ...] = ()
-    """Proxies whose X-Forwarded-For header is believed when `allow_ips` of an operator's `inbound` are checked."""
+    """Proxies whose X-Forwarded-For header is believed when `allow_ips` of an operator's `inbound` are checked. Their
+    connections are not limited by max_connections_per_address."""
 
     paths: PathSettings = PathSettings()
     """The paths that operators call."""
@@ -118,11 +133,17 @@ class OperatorsServerSettings(ServerSettings):
 class AdminSettings(Section):
     """The listener for health and metrics. Keep it away from the game and from the internet."""
 
+    section: ClassVar = "admin"
+
     host: str = "127.0.0.1"
     """Address to listen on."""
 
     port: Port = 9090
     """Port to listen on; 0 lets the system choose one."""
+
+    max_connections: Annotated[int, Field(ge=1)] = 64
+    """How many connections may be open at the same time, half of them from one address; more are closed without a
+    response."""
 
     token: Secret | None = None
     """Bearer token that every page but /healthz and /readyz asks for. Without it, every page is open."""

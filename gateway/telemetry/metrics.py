@@ -67,10 +67,21 @@ REFUSAL_REASONS: Final = ("breaker", "queue", "slot")
 WALLET: Final = "wallet"
 OPERATORS: Final = "operators"
 ADMIN: Final = "admin"
-REFUSED_BY_ALL: Final = ("certificate", "credentials", "descriptors", "guessing", "malformed", "slow", "tls")
+REFUSED_BY_ALL: Final = (
+    "certificate",
+    "connections",
+    "credentials",
+    "descriptors",
+    "guessing",
+    "malformed",
+    "share",
+    "slow",
+    "tls",
+    "unfinished",
+)
 REFUSED_BEFORE_A_CALL: Final = (
     *product((WALLET, OPERATORS, ADMIN), REFUSED_BY_ALL),
-    *product((WALLET, OPERATORS), ("address", "checks", "connections")),
+    *product((WALLET, OPERATORS), ("address", "checks")),
 )
 
 

@@ -91,7 +91,7 @@ def test_a_hangup_that_was_kept_is_asked_for_once() -> None:
         signal.signal(signal.SIGHUP, former)
 
 
-@pytest.mark.parametrize("allowed, is_told", [(100, True), (10_191, True), (10_192, False)])
+@pytest.mark.parametrize("allowed, is_told", [(100, True), (10_255, True), (10_256, False)])
 def test_a_limit_below_what_may_be_wanted_is_told(tmp_path: Path, allowed: int, is_told: bool) -> None:
     settings = Settings.model_validate({"operators": {"acme": operator("JohnDoe")}})
     limits = tmp_path / "limits"
