@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from gateway.cli.demo_report import print_report, summary
 from gateway.cli.errors import FAILED, CommandFailed, CommandMisused
 from gateway.cli.printing import UNFOLDED_WIDTH, print_line
 from gateway.demo import Demo, DemoError, Sizes, play
+from gateway.private_files import OTHERS
 from gateway.sandbox.simulated import simulated_operators
 
 FEW: Final = 2
@@ -41,6 +43,7 @@ def demo(
     Without --adapter and --all, two of the installed adapters are played.
     """
     sizes = Sizes(_protocols(adapters, every=every), purchases, players, kills)
+    os.umask(OTHERS)  # what is made, here and by the gateway's process, holds passwords and session tokens
     folder = _make_folder(keep)
     try:
         result = _play(sizes, folder)

@@ -19,7 +19,7 @@ from gateway.runtime.active_operators import error_text
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.listeners import ListenerTlsContexts
 from gateway.settings import JournalSettings, Settings
-from gateway.telemetry.audit import STDERR
+from gateway.telemetry.audit import STDERR, SYSTEMS_OWN
 from gateway.telemetry.metrics import Metrics
 
 
@@ -71,7 +71,9 @@ def _unwritable_audit(audit: str | None) -> Iterator[str]:
     if audit is None or audit == STDERR:
         return
     file = Path(audit).absolute()
-    if not _may(file if file.exists() else file.parent, os.W_OK):
+    if file.is_symlink() and not audit.startswith(SYSTEMS_OWN):
+        yield f"log.audit: {audit} is a symbolic link, which is not followed; name the file itself"
+    elif not _may(file if file.exists() else file.parent, os.W_OK):
         yield f"log.audit: cannot write {audit} as this user; give it, or its folder, to the gateway's user"
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.private_files import open_itself, take_from_others
 from gateway.sandbox.ledger import Event
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -40,7 +41,8 @@ class FileStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = open_itself(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        take_from_others(path)  # it may have been copied here
         # Half a line left by a killed process would make one unreadable line with the next event. Held by
         # tests/unit/sandbox/test_ledger.py.
         os.ftruncate(self._file, _length_of_whole_lines(path))

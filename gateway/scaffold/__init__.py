@@ -56,7 +56,8 @@ def class_name(name: str) -> str:
 
 def _write(target: Path, source: Path, name: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(renamed(source.read_text(encoding="utf-8"), name), encoding="utf-8")
+    with target.open("x", encoding="utf-8") as file:  # never one that is there, nor what a link leads to
+        file.write(renamed(source.read_text(encoding="utf-8"), name))
 
 
 def _require_identifier(name: str) -> None:

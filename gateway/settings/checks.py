@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from gateway.settings.deliveries import GAME_REPEATS_S
 from gateway.settings.far_sides import OperatorTls
+from gateway.settings.file_modes import exposed_journal, exposed_secret
 from gateway.settings.launch import launch_contradictions
 from gateway.settings.listeners import AdminSettings, ListenerTls, PathSettings, ServerSettings
 from gateway.settings.messages import nearest
@@ -26,7 +27,7 @@ from gateway.settings.models import DEFAULT_JOURNAL, Settings
 from gateway.settings.operators import CredentialSettings, InboundSettings, OperatorSettings
 from gateway.settings.paths import can_be_same_path
 from gateway.settings.payment_checks import shared_payment_secrets
-from gateway.settings.pem_files import validity_advice, wrong_with_authorities, wrong_with_pair
+from gateway.settings.pem_files import holds_a_key, validity_advice, wrong_with_authorities, wrong_with_pair
 from gateway.settings.problems import Finding, KeyPath
 from gateway.settings.values import duration_text
 
@@ -72,6 +73,7 @@ def advice(settings: Settings) -> Iterator[Finding]:
     yield from _ending_certificates(settings)
     for key_path in _shorter(GOOD_CHARACTERS, settings):
         yield Finding(key_path, _too_short(f"has fewer than {GOOD_CHARACTERS} characters and may be guessed"))
+    yield from _exposed_files(settings)
     used = {operator.journal for operator in settings.operators.values()}
     for name in settings.journals:
         if name not in used:
@@ -307,19 +309,32 @@ def _is_loopback(host: str) -> bool:
 
 
 def _ending_certificates(settings: Settings) -> Iterator[Finding]:
-    listeners: list[tuple[KeyPath, ListenerTls | OperatorTls | None]] = [
-        ((section, "tls"), listener.tls) for section, listener in _listeners(settings)
-    ]
-    operators = [(("operators", name, "tls"), operator.tls) for name, operator in settings.operators.items()]
-    games = [
-        (("operators", name, "payment", "game", "tls"), operator.payment.game.tls)
-        for name, operator in settings.operators.items()
-        if operator.payment is not None
-    ]
-    for key_path, each in (*listeners, *operators, *games):
-        file = None if each is None else each.cert_file
-        if file is not None and (text := validity_advice(file)) is not None:
+    for key_path, tls in _every_tls(settings):
+        if tls.cert_file is not None and (text := validity_advice(tls.cert_file)) is not None:
             yield Finding((*key_path, "cert_file"), text)
+
+
+def _exposed_files(settings: Settings) -> Iterator[Finding]:
+    for key_path, tls in _every_tls(settings):
+        # A key may stand in the file of its certificate, too.
+        for file, key in {tls.key_file: "key_file", tls.cert_file: "cert_file"}.items():
+            if file is not None and holds_a_key(file) and (text := exposed_secret(str(file))) is not None:
+                yield Finding((*key_path, key), text)
+    for name, journal in settings.every_journal.items():
+        key_path = ("journal",) if name == DEFAULT_JOURNAL else ("journals", name)
+        for text in exposed_journal(journal.sqlite_path) if journal.sqlite_path else ():
+            yield Finding((*key_path, "url"), text)
+
+
+def _every_tls(settings: Settings) -> Iterator[tuple[KeyPath, ListenerTls | OperatorTls]]:
+    """All sections that name certificates and keys."""
+    for section, listener in _listeners(settings):
+        if listener.tls is not None:
+            yield (section, "tls"), listener.tls
+    for name, operator in settings.operators.items():
+        yield ("operators", name, "tls"), operator.tls
+        if operator.payment is not None:
+            yield ("operators", name, "payment", "game", "tls"), operator.payment.game.tls
 
 
 def _open_proxies(settings: Settings) -> Iterator[Finding]:

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import yaml
 
+from gateway.settings.file_modes import exposed_secret
 from gateway.settings.files import MAX_FILE
-from gateway.settings.interpolation import InterpolationError, interpolate
+from gateway.settings.interpolation import InterpolationError, file_of, interpolate
 from gateway.settings.journals import KEY_BYTES
 from gateway.settings.problems import KeyPath, Mark
 
@@ -183,6 +184,8 @@ class Document:
                 if self._referred > MAX_REFERRED:
                     raise _TooLarge(_mark(node.start_mark))
                 self.oddities += [(key_path, odd) for odd in starmap(_oddity, found.items()) if odd]
+                files = filter(None, (file_of(reference, self._environ) for reference in found.values()))
+                self.oddities += [(key_path, text) for text in map(exposed_secret, files) if text]
                 return value
             return loader.construct_object(node)
         except InterpolationError as error:

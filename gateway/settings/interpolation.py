@@ -30,6 +30,14 @@ def refers(text: str) -> bool:
     return any(match["inner"] is not None for match in _REFERENCE.finditer(text))
 
 
+def file_of(reference: str, environ: Mapping[str, str]) -> str | None:
+    """The path of the file that a reference such as ``${file:/run/secrets/x}`` is read from; None for any other."""
+    match = _REFERENCE.fullmatch(reference)
+    if match is None or not (match["inner"] or "").startswith("file:"):
+        return None
+    return _credential_place(match["inner"].removeprefix("file:"), environ)[0]
+
+
 def interpolate(text: str, environ: Mapping[str, str], references: dict[str, str]) -> str:
     """Replaces every reference by its value, and enters the value and its reference into `references`.
 

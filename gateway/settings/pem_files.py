@@ -21,6 +21,7 @@ ENDS_SOON: Final = timedelta(days=21)
 """How long before its end a certificate is spoken of: time enough to get another one."""
 
 _MARK: Final = b"-----BEGIN "
+_KEY_MARK: Final = b"PRIVATE KEY-----"
 
 
 def wrong_with_pair(cert_file: Path, key_file: Path) -> Iterator[tuple[str, str]]:
@@ -50,6 +51,12 @@ def wrong_with_authorities(file: Path) -> str | None:
     if isinstance(text, str):
         return text
     return None if _certificates(text) else _lacks(file, text, "certificate")
+
+
+def holds_a_key(file: Path) -> bool:
+    """Whether there is a private key in this file; False if it cannot be read."""
+    text = _read(file)
+    return not isinstance(text, str) and _KEY_MARK in text
 
 
 def validity_advice(cert_file: Path, now: datetime | None = None) -> str | None:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from gateway.printable import escaped_json
+from gateway.private_files import OTHERS, open_itself, others_may, take_from_others
 from gateway.telemetry import logs
 from gateway.telemetry.output import LineOutput, QueuedOutput
 
@@ -21,6 +22,9 @@ STDERR: Final = "stderr"
 """The destination among the lines of the log, instead of a file."""
 
 FILE_MODE: Final = 0o640
+
+SYSTEMS_OWN: Final = "/dev/"
+"""Links of the system's own, such as /dev/stdout, are followed to what they lead to; others are not."""
 
 Hide = Callable[[str, Iterable[str]], str]
 """Takes these secrets out of a text."""
@@ -102,8 +106,18 @@ class AuditStream:
 
 
 def open_file(path: str) -> int:
-    """A descriptor that appends to the file, which is made if it is not there. Raises `OSError`."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+    """A descriptor that appends to the file, which is made if it is not there. Besides its owner only its group may
+    read it.
+
+    Raises `OSError`, also where the name is a link.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    if path.startswith(SYSTEMS_OWN):
+        return os.open(path, flags | os.O_CLOEXEC, FILE_MODE)
+    handle = open_itself(path, flags, FILE_MODE)
+    if others_may(os.fstat(handle)):
+        take_from_others(path, ~FILE_MODE & OTHERS)
+    return handle
 
 
 def time_text(at: float) -> str:

@@ -1,44 +1,85 @@
-"""One gateway for one file: a lock file beside it, locked as long as the gateway runs."""
+"""One gateway for one file: a lock file beside it, locked as long as the gateway runs. Both are their owner's alone."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
+
+import structlog
 
 from gateway.journal.interface import JournalMisconfigured
+from gateway.private_files import open_itself, others_may, take_from_others
 
-_PRIVATE = 0o600
+BESIDE: Final = ("-wal", "-shm", ".lock")
+"""What the names of the files beside a journal end with. The first two are SQLite's, and hold the same rows."""
+
+HOLDER_BYTES: Final = 10
+_HOLDER: Final = re.compile(rb"\d{0,10} *")
+"""What a lock file holds: the id of the process that had it last, filled up with spaces."""
+
+log = structlog.get_logger(__name__)
 
 
 @contextmanager
 def hold_lock(path: str) -> Iterator[None]:
-    """Locks `<path>.lock` for the length of the block, and makes the journal's file if there is none.
+    """Locks `<path>.lock` for the length of the block, and makes the journal's file if there is none. What others may
+    do with the journal's files is taken from them, and logged.
 
     The kernel releases the lock however the process ends. Raises `JournalMisconfigured` if another process holds it
     (the text has its process id), or if a file cannot be opened.
     """
     # A file of its own: closing any handle of the journal's file drops the POSIX locks that SQLite holds on it in this
     # process (sqlite.org/howtocorrupt.html, section 2.2).
-    handle = _open(path, f"{path}.lock")
+    handle = _open(path, f"{path}.lock", _open_lock)
     try:
         _lock(handle, path)
-        # Made here, readable by its owner only: SQLite would make it with the process's umask. SQLite gives its other
-        # files, log and shared memory, the permissions of this one.
-        os.close(_open(path, path))
+        _keep_private(path)
         yield
     finally:
         os.close(handle)
 
 
-def _open(journal: str, path: str) -> int:
+def _keep_private(path: str) -> None:
+    # Made here, readable by its owner only: SQLite would make it with the process's umask. SQLite gives its other
+    # files, log and shared memory, the permissions of this one; but those that were copied have their own.
+    os.close(_open(path, path, _open_journal))
+    for each in (path, *(f"{path}{end}" for end in BESIDE)):
+        with suppress(FileNotFoundError):
+            _take_from_others(each)
+
+
+def _take_from_others(path: str) -> None:
+    """Must come before SQLite opens the file, as `hold_lock` says."""
+    mode = others_may(Path(path).stat())
+    if mode is None:
+        return
+    if take_from_others(path):
+        log.warning("others could open a file of the journal: they no longer can", file=path, mode=mode)
+    else:
+        log.warning("others can open a file of the journal, and it belongs to another user", file=path, mode=mode)
+
+
+def _open_journal(path: str) -> int:
+    return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+
+def _open_lock(path: str) -> int:
+    return open_itself(path, os.O_RDWR)
+
+
+def _open(journal: str, path: str, open_known: Callable[[str], int]) -> int:
+    """Makes the file, or opens the one that is there."""
     try:
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE)
+            handle = open_itself(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         except FileExistsError:
-            return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            return open_known(path)
         # What root makes by a command must not keep the gateway's own user out
         # (test_a_file_that_root_makes_belongs_to_the_owner_of_its_folder).
         if os.geteuid() == 0:
@@ -50,13 +91,17 @@ def _open(journal: str, path: str) -> int:
 
 
 def _lock(handle: int, path: str) -> None:
+    holder = os.pread(handle, 2 * HOLDER_BYTES, 0) if stat.S_ISREG(os.fstat(handle).st_mode) else b"?"
+    if not _HOLDER.fullmatch(holder):
+        # Whatever else lies there is somebody's, and the lock would overwrite it.
+        raise JournalMisconfigured(
+            f"{path}.lock is not the lock file of a journal: it holds something else; move it away, and start again"
+        )
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.pread(handle, 32, 0).decode(errors="replace")
         raise JournalMisconfigured(
-            f"the journal {path} is in use by process {holder}: one SQLite file serves one gateway; stop the other "
-            "process, or use PostgreSQL for several gateways"
+            f"the journal {path} is in use by process {holder.decode().strip()}: one SQLite file serves one gateway; "
+            "stop the other process, or use PostgreSQL for several gateways"
         ) from None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, str(os.getpid()).encode(), 0)
+    os.pwrite(handle, b"%-*d" % (HOLDER_BYTES, os.getpid()), 0)

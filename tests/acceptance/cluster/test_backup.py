@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import asyncpg
@@ -24,6 +23,7 @@ from tests.support.postgres import PostgresServer, binaries
 from tests.support.runtimes import FarOperator
 
 PAGE = Path(__file__).parents[3] / "docs" / "deploy.md"
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 ENDED = {
     "confirmed before": HoldState.CONFIRMED,
@@ -36,12 +36,6 @@ ENDED = {
 
 def id_of(name: str) -> str:
     return name.replace(" ", "-")
-
-
-def shown(program: str) -> list[str]:
-    """The words of the page's command that runs this program."""
-    (line,) = re.findall(rf"^{program} (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    return re.findall(r'"[^"]*"|\S+', line)
 
 
 async def withdraw(gateway: GatewayProcess, name: str) -> None:
@@ -94,34 +88,52 @@ async def expect_repaired(gateway: GatewayProcess, far: FarOperator, journal: st
     assert far.seen(WalletCall.WITHDRAW) == len(ENDED)
 
 
-def replace(journal: Path, backup: Path) -> None:
-    """As the page says: without what belonged to the old one."""
-    for suffix in ("", "-wal", "-shm"):
-        journal.with_name(journal.name + suffix).unlink(missing_ok=True)
-    backup.rename(journal)
+def block(program: str) -> str:
+    """The page's whole block of commands with this program in it."""
+    (found,) = (text for text in SHELL.findall(PAGE.read_text(encoding="utf-8")) if f"\n{program} " in f"\n{text}")
+    return str(found)
+
+
+def sqlite_program(folder: Path) -> Path:
+    """A folder with a program `sqlite3 FILE STATEMENT`: not every machine has the real one."""
+    folder.mkdir(exist_ok=True)
+    program = folder / "sqlite3"
+    program.write_text(f"#!{sys.executable}\nimport sqlite3, sys\nsqlite3.connect(sys.argv[1]).execute(sys.argv[2])\n")
+    program.chmod(0o755)
+    return folder
+
+
+def follow(program: str, folder: Path, journal: Path | None = None, change: Callable[[str], str] = str) -> None:
+    """Runs a block as a shell does whose umask keeps nobody out; its paths are those of this test."""
+    script = change(block(program).replace("/backup", str(folder)))
+    if journal is not None:
+        script = script.replace("/var/lib/mm-gateway/journal.db", str(journal))
+    script = script.replace(" -o mm-gateway -g mm-gateway", "")  # which root alone could do, where there is such a user
+    own = sqlite_program(folder.with_name("bin"))
+    environ = {**os.environ, "LC_ALL": "C", "PATH": f"{own}:{binaries()}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", "-euc", f"umask 022\n{script}"], capture_output=True, text=True, check=False, env=environ
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def expect_private(*files: Path) -> None:
+    assert [(str(file), oct(file.stat().st_mode)) for file in files if file.stat().st_mode & 0o077] == []
 
 
 async def test_sqlite_is_copied_while_the_gateway_runs(tmp_path: Path, far: FarOperator) -> None:
     gateway = GatewayProcess({"operators": {"acme": operator(far)}}, tmp_path)
     await migrated(gateway)
+    backups = tmp_path / "backups"
     async with gateway:
         await life_before(gateway, far)
-        backup = tmp_path / "backup.db"
-        _, statement = shown("sqlite3")
-        with closing(sqlite3.connect(gateway.journal)) as connection:
-            connection.execute(statement.strip('"').replace("/backup/journal.db", str(backup)))
+        await asyncio.to_thread(follow, "sqlite3", backups, gateway.journal)
+        expect_private(backups, backups / "journal.db")
         await life_since(gateway, far)
-        replace(gateway.journal, backup)
+        await asyncio.to_thread(follow, "rm", backups, gateway.journal)
+        expect_private(gateway.journal)
         await gateway.start()
         await expect_repaired(gateway, far, f"sqlite:///{gateway.journal}")
-
-
-def run(program: str, change: Callable[[str], str]) -> None:
-    """The page's command, its paths and addresses those of this test."""
-    words = [change(word) for word in shown(program)]
-    environ = {**os.environ, "LC_ALL": "C"}
-    done = subprocess.run([binaries() / program, *words], capture_output=True, text=True, check=False, env=environ)
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
@@ -130,17 +142,20 @@ async def lost(tmp_path: Path, far: FarOperator, server: PostgresServer) -> Gate
     gateway = GatewayProcess(configuration(server.url, {"acme": operator(far)}), tmp_path)
     await migrated(gateway)
 
-    def here(word: str) -> str:
-        return re.sub(r"postgresql://\S+", server.url, word).replace("/backup/", f"{tmp_path}/")
+    def here(script: str) -> str:
+        return re.sub(r"postgresql://\S+", server.url, script)
+
+    backups = tmp_path / "backups"
 
     async with gateway:
         await life_before(gateway, far)
-        await asyncio.to_thread(run, "pg_dump", here)
+        await asyncio.to_thread(follow, "pg_dump", backups, change=here)
+        expect_private(backups, backups / "journal.dump")
         await life_since(gateway, far)
     connection = await asyncpg.connect(server.url)
     await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     await connection.close()
-    await asyncio.to_thread(run, "pg_restore", here)
+    await asyncio.to_thread(follow, "pg_restore", backups, change=here)
     return gateway
 
 

@@ -94,6 +94,8 @@ KNOWN: dict[str, Callable[[list[str]], bool]] = {
     "/opt/mm-gateway/bin/pip": names_a_file_of_ours,
     "useradd": lambda words: words[-1] == "mm-gateway",
     "install": names_a_file_of_ours,
+    "umask": lambda words: words[1:] == ["077"],
+    "rm": lambda words: all(re.fullmatch(r"/var/lib/mm-gateway/journal\.db-(wal|shm)", word) for word in words[2:]),
     "chmod": names_a_file_of_ours,
     "openssl": makes_a_secret_that_is_used,
     "export": lambda words: "CREDENTIALS_DIRECTORY=/etc/mm-gateway/secrets" in words,

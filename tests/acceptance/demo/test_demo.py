@@ -184,3 +184,14 @@ def test_interrupted_it_takes_its_gateway_and_its_files_with_it(tmp_path: Path) 
     with pytest.raises(ProcessLookupError):
         os.kill(int(serving.split()[-1]), 0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_it_keeps_is_its_owners_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    program = 'umask 022; exec "$@"'
+    play = (*COMMAND, "demo", *ADAPTERS, "--purchases", "20", "--players", "2", "--kills", "0", "--keep", str(kept))
+    status, printed = run("sh", "-c", program, "sh", *play)
+    assert status == 0, printed
+    files = [kept, *kept.rglob("*")]
+    assert {file.name for file in files} >= {"gateway.yaml", "gateway.log", "journal.db"}
+    assert [str(file) for file in files if file.stat().st_mode & 0o077] == []
