@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from itertools import combinations
 from pathlib import Path
 from typing import Final
@@ -39,6 +39,10 @@ GOOD_CHARACTERS: Final = 16
 many addresses guess together."""
 _ANY: Final = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not listened on
 """Hosts that take a port at every address."""
+_PRIVATE: Final = tuple(
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"))
+) + tuple(map(ip_network, ("fc00::/7", "fe80::/10")))
+"""Addresses that are given out within a network (RFC 1918, 6598, 3927, 4193, 4291)."""
 
 
 def contradictions(settings: Settings) -> Iterator[Finding]:
@@ -344,6 +348,19 @@ def _open_proxies(settings: Settings) -> Iterator[Finding]:
             if network.prefixlen == 0:
                 text = "believes X-Forwarded-For from every address; list only your proxies"
                 yield Finding((section, "trusted_proxies", index), text)
+            elif _is_whole_network(network):
+                text = (
+                    f"believes X-Forwarded-For from every machine within {network}, each of which can then pass "
+                    "allow_ips as whomever it likes; list the addresses of your proxies alone"
+                )
+                yield Finding((section, "trusted_proxies", index), text)
+
+
+def _is_whole_network(network: IPv4Network | IPv6Network) -> bool:
+    """Whether it is more than a subnet of private addresses, or more than any provider of proxies has."""
+    # Providers of proxies publish ranges as wide as /12, all of them public.
+    subnet, provider = (24, 8) if network.version == 4 else (64, 16)  # noqa: PLR2004 - the two versions there are
+    return network.prefixlen < provider or (network.prefixlen < subnet and any(map(network.overlaps, _PRIVATE)))
 
 
 def _unheard_payments(settings: Settings) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from tests.deployment.balancer import calls_survive_a_dead_gateway
+from tests.deployment.balancer import addresses_are_not_believed, calls_survive_a_dead_gateway
 from tests.deployment.watching import a_gateway_is_scraped
 from tests.support.programs import PACKAGES, Unobtainable
 from tests.support.programs import program as unpacked
@@ -123,6 +123,10 @@ def _balanced(folder: Path) -> str:
     return asyncio.run(calls_survive_a_dead_gateway(folder, CONFIG / "compose" / "haproxy.cfg"))
 
 
+def _bordered(folder: Path) -> str:
+    return asyncio.run(addresses_are_not_believed(folder, CONFIG / "compose" / "haproxy.cfg"))
+
+
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -135,6 +139,7 @@ CHECKS: Final[tuple[tuple[str, str, Check], ...]] = (
     ("prometheus", "scrapes a gateway, with its token, and loads every rule", _scraped),
     ("haproxy", "haproxy.cfg", _balancing),
     ("haproxy", "no call fails that comes while one of two gateways is dead", _balanced),
+    ("haproxy", "nobody passes an allow list by what it says of its own address", _bordered),
     ("systemd-analyze", "mm-gateway.service", _unit),
     ("check-jsonschema", "compose.yaml is one by the Compose specification", _specified),
     ("docker compose", "compose.yaml", _compose),

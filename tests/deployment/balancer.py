@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,18 @@ from tests.support.postgres import PostgresServer
 from tests.support.runtimes import far_operator, message
 
 CALLS: Final = 20
+ANSWERED: Final = 200
+REFUSED: Final = 502
+"""What HAProxy answers where a gateway closes the connection, as it does to whom `allow_ips` keeps out."""
+ALLOWED: Final = "192.0.2.7"
+CLAIMS: Final[tuple[dict[str, str], ...]] = (
+    {"X-Forwarded-For": ALLOWED},
+    {"x-forwarded-for": f"{ALLOWED}, 127.0.0.1"},
+    {"X-Real-IP": ALLOWED},
+    {"Forwarded": f"for={ALLOWED}"},
+    {"X-Forwarded-For": ALLOWED, "Forwarded": f"for={ALLOWED}", "X-Real-IP": ALLOWED},
+)
+"""What a client may say of where its call comes from."""
 PATIENCE_S: Final = 30.0
 LOOK_S: Final = 0.1
 
@@ -38,6 +50,35 @@ async def calls_survive_a_dead_gateway(folder: Path, config: Path) -> str:
         server.remove()
 
 
+async def addresses_are_not_believed(folder: Path, config: Path, program: str = "haproxy") -> str:
+    """Whether an operator's allow list is passed by a client that claims to be on it; returns what is wrong.
+
+    Client and proxy have one address, which is a trusted one: as on a machine of the gateways' own network.
+    """
+    template = await asyncio.to_thread(config.read_text, encoding="utf-8")
+    async with far_operator() as far:
+        listed = operator(far, allow_ips=[ALLOWED])
+        content = {"operators": {"acme": listed}, "server": {"trusted_proxies": ["127.0.0.0/24"]}}
+        async with (
+            GatewayProcess(content, folder) as gateway,
+            _haproxy(folder, template, [gateway], program) as url,
+            # HAProxy closes a connection after its 502.
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as client,
+        ):
+            if await _withdraw(client, gateway.wallet_url, "direct", {"X-Forwarded-For": ALLOWED}) != ANSWERED:
+                return "the gateway did not believe its proxy, so that nothing was tried"
+            await _until_up(client, url)
+            tried = [await _withdraw(client, url, str(number), claim) for number, claim in enumerate(CLAIMS)]
+    return "".join(f"{claim}: {status}; " for claim, status in zip(CLAIMS, tried, strict=True) if status != REFUSED)
+
+
+async def _until_up(client: aiohttp.ClientSession, url: str) -> None:
+    """Until it passes on what the gateway then closes without an answer."""
+    async with asyncio.timeout(PATIENCE_S):
+        while await _withdraw(client, url, "up") != REFUSED:
+            await asyncio.sleep(LOOK_S)
+
+
 async def _played(url: str, pair: list[GatewayProcess]) -> str:
     async with aiohttp.ClientSession() as client:
         async with asyncio.timeout(PATIENCE_S):
@@ -50,8 +91,8 @@ async def _played(url: str, pair: list[GatewayProcess]) -> str:
     return "" if set(statuses) == {200} else f"the calls were answered {statuses}"
 
 
-async def _withdraw(client: aiohttp.ClientSession, url: str, id: str) -> int:
-    headers = {"Authorization": basic("JohnDoe:MyPass"), "Content-Type": "application/json"}
+async def _withdraw(client: aiohttp.ClientSession, url: str, id: str, claims: Mapping[str, str] | None = None) -> int:
+    headers = {"Authorization": basic("JohnDoe:MyPass"), "Content-Type": "application/json", **(claims or {})}
     body = message(WalletCall.WITHDRAW, id)
     try:
         async with client.post(f"{url}/wallet/{WalletCall.WITHDRAW}", data=body, headers=headers) as answer:
@@ -61,7 +102,7 @@ async def _withdraw(client: aiohttp.ClientSession, url: str, id: str) -> int:
 
 
 @asynccontextmanager
-async def _haproxy(folder: Path, text: str, pair: list[GatewayProcess]) -> AsyncIterator[str]:
+async def _haproxy(folder: Path, text: str, pair: list[GatewayProcess], program: str = "haproxy") -> AsyncIterator[str]:
     """Runs it with our configuration, whose servers and ports are this test's."""
     port = free_port()
     text = text.replace("bind :8080", f"bind 127.0.0.1:{port}")
@@ -74,7 +115,7 @@ async def _haproxy(folder: Path, text: str, pair: list[GatewayProcess]) -> Async
     (folder / "haproxy.cfg").write_text(text)
     with (folder / "haproxy.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            "haproxy", "-db", "-f", str(folder / "haproxy.cfg"), stdout=log, stderr=log
+            program, "-db", "-f", str(folder / "haproxy.cfg"), stdout=log, stderr=log
         )
     try:
         yield f"http://127.0.0.1:{port}"

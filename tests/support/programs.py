@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager, PgBouncer and Chromium: from the PATH, or from Debian's packages, without root.
+"""Prometheus, Alertmanager, PgBouncer, HAProxy and Chromium: from the PATH, or from Debian's packages, without root.
 
 What is not installed is downloaded by `apt-get` and unpacked into `build/programs`, once for a checkout. A test that
 runs one of them is marked `needs_programs("promtool")`: where a program can neither be found nor be had, it is
@@ -26,6 +26,7 @@ PACKAGES: Final = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
     "pgbouncer": "pgbouncer",
+    "haproxy": "haproxy",
     "chromium-headless-shell": "chromium-headless-shell",
 }
 """Each program that there may be, and Debian's package that brings it."""

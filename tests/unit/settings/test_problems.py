@@ -449,6 +449,27 @@ def test_a_journal_may_keep_what_is_finished_for_just_as_long_as_it_may_be_named
     assert loaded(text + LEAST).advice == ()
 
 
+@pytest.mark.parametrize(
+    "network",
+    [
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "10.1.0.0/16", "100.64.0.0/10", "128.0.0.0/1"),
+        *("172.0.0.0/8", "fc00::/7", "fd12:3456:789a::/48", "fe80::/10", "2000::/3"),
+    ],
+)
+def test_a_whole_network_is_advised_against_as_proxies(network: str) -> None:
+    (said,) = loaded(f"server: {{trusted_proxies: ['{network}']}}\n" + LEAST).advice
+    assert str(said).startswith(
+        f"gateway.yaml:1:28: server.trusted_proxies[0]: believes X-Forwarded-For from every machine within {network}, "
+    )
+
+
+@pytest.mark.parametrize(
+    "network", ["10.0.0.5", "10.0.0.0/24", "fd12:3456:789a:1::/64", "127.0.0.0/8", "104.16.0.0/13", "2400:cb00::/32"]
+)
+def test_proxies_may_be_an_address_a_subnet_or_what_a_provider_publishes(network: str) -> None:
+    assert loaded(f"server: {{trusted_proxies: ['{network}']}}\n" + LEAST).advice == ()
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_an_admin_listener_of_this_machine_alone_needs_no_token(host: str) -> None:
     assert loaded(f"admin: {{host: '{host}'}}\n" + LEAST).advice == ()
