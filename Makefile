@@ -175,6 +175,33 @@ $(BOARDS): boards/pictures/requirements.txt $(DEV)
 pictures: boards $(BOARDS)  ## draw the boards into docs/boards with the data of RECORDED=build/night/boards.json
 	@.venv-boards/bin/python -m boards.pictures draw $(RECORDED)
 
+AUDIT := .venv-audit/.installed
+
+$(AUDIT): requirements/audit.txt $(DEV)
+	@echo "setting up .venv-audit"
+	@test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r requirements/audit.txt
+	@touch $@
+
+.PHONY: sbom
+sbom: $(AUDIT)  ## write build/sbom.json: what a gateway is made of, with versions and hashes, as CycloneDX
+	@mkdir -p build
+	@.venv-audit/bin/python -W ignore -m cyclonedx_py requirements requirements/run.txt --pyproject pyproject.toml \
+		--output-reproducible --validate --of JSON --output-file build/sbom.json
+	@echo "make sbom: build/sbom.json has $$($(BIN)/python -c 'import json; print(len(json.load(open("build/sbom.json"))["components"]))') packages"
+
+.PHONY: licences
+licences: $(DEV)  ## whether every package that a gateway runs on has a licence of the list in tests/supply/licences.py
+	@$(BIN)/python -m tests.supply licences
+
+.PHONY: audit
+audit: $(AUDIT)  ## known vulnerabilities of the pinned packages, if PyPI's or OSV's advisories can be reached
+	@$(BIN)/python -m tests.supply audit
+
+.PHONY: digests
+digests: $(DEV)  ## pin the images of config/compose: asks their registries, by Docker, and writes config/compose/.env
+	@$(BIN)/python -m tests.supply digests
+
 .PHONY: lock
 lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
 	$(LOCK) requirements/run.in -o requirements/run.txt
@@ -184,6 +211,7 @@ lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
 	@mkdir -p build
 	$(LOCK) requirements/run.in --resolution lowest-direct -o build/floor.txt
 	$(LOCK) requirements/dev.in -c build/floor.txt -c requirements/build.txt -o requirements/floor.txt
+	$(LOCK) requirements/audit.in -o requirements/audit.txt
 	$(LOCK) bench/requirements.in -o bench/requirements.txt
 	$(LOCK) boards/pictures/requirements.in -o boards/pictures/requirements.txt
 	$(LOCK) tests/fuzz/requirements.in -c requirements/run.txt -c requirements/build.txt -o tests/fuzz/requirements.txt
@@ -191,5 +219,5 @@ lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
 
 .PHONY: clean
 clean:  ## remove what make has set up and measured
-	rm -rf $(VENV) .venv-bench .bench .venv-boards .venv-floor .venv-fuzz .fuzz build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .bench .venv-boards .venv-audit .venv-floor .venv-fuzz .fuzz build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find gateway adapters boards tests -name __pycache__ -prune -exec rm -rf {} +

@@ -13,7 +13,7 @@ from gateway.cli.errors import CommandFailed, CommandMisused
 from gateway.cli.options import Config
 from gateway.cli.printing import print_line, print_note, print_table
 from gateway.clock import SystemClock
-from gateway.journal import open_journal
+from gateway.journal import excess_rights, open_journal
 from gateway.journal.interface import JournalError
 from gateway.operators.errors import Declined, OperatorError
 from gateway.operators.http_client.wire_use import WireUse
@@ -83,11 +83,13 @@ async def _probe_journal(name: str, settings: JournalSettings) -> ProbeResult:
         return ProbeResult(what, ok=False, text=str(error))
     try:
         await journal.check_writable()
+        rights = await excess_rights(name, settings)
     except JournalError as error:
         return ProbeResult(what, ok=False, text=str(error))
     finally:
         await journal.close()
-    return ProbeResult(what, ok=True, text="writes are durable")
+    told = f"; its role may do more than serve: it {', '.join(rights)}" if rights else ""
+    return ProbeResult(what, ok=True, text=f"writes are durable{told}")
 
 
 async def _probe_operator(name: str, settings: OperatorSettings) -> ProbeResult:

@@ -18,7 +18,7 @@ from gateway.journal.sqlite.opening import migrate_sqlite, open_sqlite
 from gateway.settings import JournalSettings, key_bytes
 from gateway.telemetry.metrics import Metrics
 
-__all__ = ["migrate_journal", "open_journal", "sealer_of"]
+__all__ = ["excess_rights", "migrate_journal", "open_journal", "sealer_of"]
 
 _POSTGRES: Final = ("postgresql:", "postgres:")
 
@@ -52,6 +52,18 @@ async def migrate_journal(settings: JournalSettings) -> list[str]:
 
         return await migrate_postgres(settings)
     raise _unknown_scheme(settings)
+
+
+async def excess_rights(name: str, settings: JournalSettings) -> list[str]:
+    """What a gateway's role in PostgreSQL may do beyond what serving needs; empty for SQLite.
+
+    Raises `JournalUnavailable` or `JournalMisconfigured`.
+    """
+    if settings.sqlite_path is not None:
+        return []
+    from gateway.journal.postgres.journal import postgres_excess  # noqa: PLC0415 - as above
+
+    return await postgres_excess(name, settings)
 
 
 def sealer_of(settings: JournalSettings) -> Sealer:

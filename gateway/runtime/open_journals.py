@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -11,14 +12,14 @@ import structlog
 
 from gateway.clock import SteadyClock
 from gateway.crashpoints import crash_point
-from gateway.journal import open_journal
+from gateway.journal import excess_rights, open_journal
 from gateway.journal.interface import Journal, JournalError, JournalMeasures, JournalUnavailable
 from gateway.journal.traced import traced_journal
 from gateway.records import Instance, UnfinishedCount
 from gateway.runtime.journal_growth import GrowthWatch
 from gateway.runtime.set_clock import ahead_s, clock_reference, set_clock
 from gateway.runtime.supervisor import Supervisor
-from gateway.settings import Settings
+from gateway.settings import JournalSettings, Settings
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.housekeeping import Housekeeping
@@ -63,6 +64,7 @@ class OpenJournals:
         """Opens all journals, releases what dead instances owned, and starts housekeeping. Raises `JournalError`."""
         for name, journal in settings.every_journal.items():
             opened = await open_journal(name, journal, self._metrics, self._clock)
+            await _advise_of_rights(name, journal)
             self.open[name] = opened if self._tracing is None else traced_journal(name, opened, self._tracing)
         self._growth = {
             name: GrowthWatch(name, journal.sqlite_path)
@@ -187,6 +189,12 @@ class OpenJournals:
             await journal.renew_lease(Instance(id=self._instance, started_at=now, lease_until=now))
         except JournalUnavailable as error:
             log.warning("the lease could not be ended; others take over once it is over", error=str(error))
+
+
+async def _advise_of_rights(name: str, journal: JournalSettings) -> None:
+    with suppress(JournalError):  # an answer that is missing keeps no gateway from serving
+        if rights := await excess_rights(name, journal):
+            log.warning("the journal's role may do more than serve", journal=name, rights=", ".join(rights))
 
 
 def _keep_s(settings: Settings, name: str) -> float | None:

@@ -39,6 +39,12 @@ GOOD_CHARACTERS: Final = 16
 many addresses guess together."""
 _ANY: Final = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not listened on
 """Hosts that take a port at every address."""
+_OPEN_MODES: Final = {
+    "disable": "is not encrypted to",
+    "allow": "is hardly ever encrypted to",
+    "prefer": "may be made to go unencrypted to",
+}
+"""What may become of a connection to a database with an `sslmode` that insists on no TLS."""
 _PRIVATE: Final = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"))
 ) + tuple(map(ip_network, ("fc00::/7", "fe80::/10")))
@@ -78,6 +84,7 @@ def advice(settings: Settings) -> Iterator[Finding]:
     for key_path in _shorter(GOOD_CHARACTERS, settings):
         yield Finding(key_path, _too_short(f"has fewer than {GOOD_CHARACTERS} characters and may be guessed"))
     yield from _exposed_files(settings)
+    yield from _open_journals(settings)
     used = {operator.journal for operator in settings.operators.values()}
     for name in settings.journals:
         if name not in used:
@@ -328,6 +335,25 @@ def _exposed_files(settings: Settings) -> Iterator[Finding]:
         key_path = ("journal",) if name == DEFAULT_JOURNAL else ("journals", name)
         for text in exposed_journal(journal.sqlite_path) if journal.sqlite_path else ():
             yield Finding((*key_path, "url"), text)
+
+
+def _open_journals(settings: Settings) -> Iterator[Finding]:
+    """Journals whose way to the database may be open to whoever is on it."""
+    for name, journal in settings.every_journal.items():
+        mode = journal.sslmode or os.environ.get("PGSSLMODE", "prefer")
+        far = [host for host in journal.hosts if not _is_nearby(host)]
+        if far and mode in _OPEN_MODES:
+            key_path = ("journal",) if name == DEFAULT_JOURNAL else ("journals", name)
+            text = (
+                f"{_OPEN_MODES[mode]} {far[0]} (sslmode={mode}): whoever is on the way reads sessions, or "
+                "answers in the database's place; add ?sslmode=verify-full, and sslrootcert"
+            )
+            yield Finding((*key_path, "url"), text)
+
+
+def _is_nearby(host: str) -> bool:
+    """Whether it seems to be on this machine: a socket's folder, a loopback address, or a name as containers have."""
+    return host.startswith(("/", "@")) or _is_loopback(host) or not ("." in host or ":" in host)
 
 
 def _every_tls(settings: Settings) -> Iterator[tuple[KeyPath, ListenerTls | OperatorTls]]:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 from typing import Annotated, Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -116,7 +116,26 @@ class JournalSettings(Section):
         return self.url.removeprefix(SQLITE_PREFIX) if self.url.startswith(SQLITE_PREFIX) else None
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts that the URL of a PostgreSQL journal names, without ports; empty for SQLite, and for the system's
+        own socket."""
+        if self.sqlite_path is not None:
+            return ()
+        parts = urlsplit(self.url)
+        places = [*parts.netloc.rpartition("@")[2].split(","), *self._parameter("host").split(",")]
+        return tuple(name for place in places if (name := unquote(urlsplit(f"//{place}").hostname or "") or place))
+
+    @property
+    def sslmode(self) -> str:
+        """Whether the connection to PostgreSQL is encrypted, as the URL says it; empty if it says nothing."""
+        return self._parameter("sslmode")
+
+    def _parameter(self, name: str) -> str:
+        return parse_qs(urlsplit(self.url).query).get(name, [""])[-1]
+
+    @property
     def passwords(self) -> tuple[str, ...]:
-        """The password in `url`, as written and percent-decoded, for redaction; empty if there is none."""
+        """The passwords in `url`, as written and percent-decoded, for redaction; empty if there is none."""
         password = urlsplit(self.url).password
-        return (password, unquote(password)) if password else ()
+        given = (self._parameter(name) for name in ("password", "sslpassword"))
+        return (*((password, unquote(password)) if password else ()), *filter(None, given))

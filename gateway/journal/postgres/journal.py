@@ -13,6 +13,7 @@ from gateway.journal.postgres.batch_writer import BatchWriter
 from gateway.journal.postgres.errors import translate_connect_errors
 from gateway.journal.postgres.pool import PooledConnection, PostgresPool, Server, close, connect, connect_unchecked
 from gateway.journal.postgres.reads import PostgresReads
+from gateway.journal.postgres.rights import excess_of
 from gateway.journal.postgres.schema import migrate
 from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
@@ -107,6 +108,17 @@ async def migrate_postgres(settings: JournalSettings) -> list[str]:
     try:
         with translate_connect_errors():
             return [migration.name for migration in await migrate(connection, server.name)]
+    finally:
+        await close(connection, server)
+
+
+async def postgres_excess(name: str, settings: JournalSettings) -> list[str]:
+    """What the role in the URL may do beyond serving. Raises `JournalUnavailable` or `JournalMisconfigured`."""
+    server = _server_of(name, settings)
+    connection = await connect_unchecked(server)
+    try:
+        with translate_connect_errors():
+            return await excess_of(connection)
     finally:
         await close(connection, server)
 

@@ -25,6 +25,29 @@ CREATE TABLE IF NOT EXISTS journal_migrations (
 _FIND_VERSION: Final = "SELECT coalesce(max(number), 0) FROM journal_migrations"
 
 
+# Functions run with the caller's rights, and find tables in the journal's schema alone, whatever the caller's search
+# path is. Which migrations were applied is written by the owner alone, also where default privileges say otherwise.
+_SECURE: Final = """
+DO $$
+DECLARE
+    one record;
+BEGIN
+    FOR one IN
+        SELECT oid::regprocedure AS name FROM pg_proc
+        WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname, 'journal_')
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SECURITY INVOKER SET search_path = %I, pg_temp', one.name, current_schema());
+    END LOOP;
+    FOR one IN
+        SELECT DISTINCT grantee::regrole AS name FROM pg_class, aclexplode(relacl)
+        WHERE pg_class.oid = 'journal_migrations'::regclass AND grantee NOT IN (0, relowner)
+    LOOP
+        EXECUTE format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON journal_migrations FROM %s', one.name);
+    END LOOP;
+END
+$$"""
+
+
 async def require_journal(connection: asyncpg.Connection, name: str) -> None:
     """Raises `SchemaMismatch` unless the database holds a journal of this program's version."""
     try:
@@ -50,5 +73,7 @@ async def migrate(connection: asyncpg.Connection, name: str) -> list[Migration]:
             await connection.execute(
                 "INSERT INTO journal_migrations (number, name) VALUES ($1, $2)", migration.number, migration.name
             )
+        if missing:
+            await connection.execute(_SECURE)
         await require_journal(connection, name)
     return missing

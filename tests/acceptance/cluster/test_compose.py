@@ -74,14 +74,14 @@ def test_every_service_is_contained_limited_and_watched(compose: dict[str, Any])
         assert {"cpus", "memory"} <= set(service["deploy"]["resources"]["limits"]), name
         assert service["healthcheck"].get("test") or name == "migrate", name
         assert ":" in service["image"], name
-        assert not service["image"].endswith(":latest"), name
+        assert ":latest" not in service["image"], name
 
 
 def test_every_file_that_is_mounted_is_there(compose: dict[str, Any]) -> None:
     mounts = [mount for service in compose["services"].values() for mount in service.get("volumes", [])]
     files = {mount.split(":")[0] for mount in mounts if mount.startswith(".")}
     named = {mount.split(":")[0] for mount in mounts if not mount.startswith(".")}
-    assert len(files) == 11
+    assert len(files) == 13
     assert [file for file in files if not (COMPOSE / file).exists()] == []
     assert named == set(compose["volumes"])
     assert (COMPOSE / compose["x-gateway"]["build"]["context"] / "Dockerfile").resolve() == ROOT / "Dockerfile"
@@ -90,12 +90,13 @@ def test_every_file_that_is_mounted_is_there(compose: dict[str, Any]) -> None:
 def test_every_secret_that_is_read_is_given(compose: dict[str, Any]) -> None:
     read_by = {
         "gateway-1": (COMPOSE / "gateway.yaml").read_text(encoding="utf-8"),
-        "migrate": (COMPOSE / "gateway.yaml").read_text(encoding="utf-8"),
         "prometheus": (CONFIG / "prometheus" / "prometheus.yaml").read_text(encoding="utf-8"),
-        "postgres": str(compose["services"]["postgres"]["environment"]),
+        "postgres": (COMPOSE / "passwords.sql").read_text(encoding="utf-8"),
     }
     for name, text in read_by.items():
         assert set(SECRET.findall(text)) == set(compose["services"][name]["secrets"]), name
+    asked_for = compose["services"]["postgres"]["environment"]["POSTGRES_PASSWORD_FILE"]
+    assert SECRET.findall(asked_for)[0] in compose["services"]["postgres"]["secrets"]
     assert set(SECRET.findall(" ".join(read_by.values()))) == set(compose["secrets"])
     assert {secret["file"] for secret in compose["secrets"].values()} == {
         f"./secrets/{name}" for name in compose["secrets"]
@@ -104,14 +105,22 @@ def test_every_secret_that_is_read_is_given(compose: dict[str, Any]) -> None:
 
 
 def test_the_journal_is_the_database_of_the_compose_file(compose: dict[str, Any], settings: Settings) -> None:
-    database = compose["services"]["postgres"]["environment"]
-    user, name = database["POSTGRES_USER"], database["POSTGRES_DB"]
-    assert settings.journal.url == f"postgresql://{user}:{SECRET_VALUE}@postgres/{name}"
+    assert settings.journal.url == f"postgresql://gateway:{SECRET_VALUE}@postgres/gateway"
+    assert "CREATE DATABASE gateway OWNER gateway_owner;" in (CONFIG / "postgres" / "roles.sql").read_text()
     needed = len(gateways(compose)) * settings.journal.connections
     allowed = next(
         int(word.partition("=")[2]) for word in compose["services"]["postgres"]["command"] if "max_conn" in word
     )
     assert needed + 20 <= allowed
+
+
+def test_only_what_migrates_has_the_password_of_the_tables_owner(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    assert services["migrate"]["environment"] == {"JOURNAL_ROLE": "gateway_owner"}
+    assert services["migrate"]["secrets"] == [{"source": "journal_owner_password", "target": "journal_password"}]
+    has = [name for name, service in services.items() if "journal_owner_password" in str(service.get("secrets"))]
+    assert sorted(has) == ["migrate", "postgres"]
+    assert not any("environment" in services[name] for name in gateways(compose))
 
 
 def test_the_balancer_sends_to_every_gateway_and_repeats_nothing_that_may_have_arrived(

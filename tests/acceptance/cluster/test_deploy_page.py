@@ -21,7 +21,7 @@ from tests.support.postgres_shelf import server_url
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ELSEWHERE = "/etc/mm-gateway/gateway.yaml"
+ELSEWHERE = {"/etc/mm-gateway/gateway.yaml", "/etc/mm-gateway/owner.yaml"}
 
 
 def commands() -> list[list[str]]:
@@ -46,7 +46,7 @@ async def test_every_command_of_the_gateway_runs_as_it_is_shown(tmp_path: Path, 
     deployment = Deployment(tmp_path)
     deployment.configure(journals={"next": {"url": next_journal}, "big": {"url": deployment.url("big")}})
     for words in shown:
-        here = [str(deployment.config) if word == ELSEWHERE else word for word in words[1:]]
+        here = [str(deployment.config) if word in ELSEWHERE else word for word in words[1:]]
         ran = run(*here, stdin="a-password-of-the-game\n")
         if "--probe" in here:
             assert "writes are durable" in ran.out, ran.err
@@ -102,6 +102,7 @@ KNOWN: dict[str, Callable[[list[str]], bool]] = {
     "systemctl": lambda words: words[-1] in {"mm-gateway", "daemon-reload"},
     "docker": is_about_a_service_of_ours,
     "sqlite3": lambda words: "VACUUM INTO" in words[-1],
+    "psql": lambda words: (binaries() / words[0]).exists() and names_a_file_of_ours([words[1].rpartition("=")[2]]),
     "pg_dump": lambda words: (binaries() / words[0]).exists(),
     "pg_restore": lambda words: (binaries() / words[0]).exists(),
 }
