@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import msgspec
@@ -118,7 +119,8 @@ async def postgres_excess(name: str, settings: JournalSettings) -> list[str]:
     connection = await connect_unchecked(server)
     try:
         with translate_connect_errors():
-            return await excess_of(connection)
+            async with asyncio.timeout(server.connect_timeout_s):
+                return await excess_of(connection)
     finally:
         await close(connection, server)
 

@@ -71,6 +71,7 @@ def test_every_service_is_contained_limited_and_watched(compose: dict[str, Any])
     for name, service in compose["services"].items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
+        assert service["ulimits"] == {"core": 0}, name
         assert {"cpus", "memory"} <= set(service["deploy"]["resources"]["limits"]), name
         assert service["healthcheck"].get("test") or name == "migrate", name
         assert ":" in service["image"], name

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.clock import SystemClock
-from gateway.journal import migrate_journal, open_journal
+from gateway.journal import excess_rights, migrate_journal, open_journal
 from gateway.journal.interface import JournalMisconfigured, JournalUnavailable, SchemaMismatch
 from gateway.journal.postgres.schema import MIGRATIONS
 from gateway.journal.rows import TRANSFER_COLUMNS
@@ -146,6 +146,74 @@ async def test_a_clock_that_differs_from_the_database_s_is_said(
         journal = await open_journal("default", journals.settings(), journals.metrics, clock)
     await journal.close()
     assert [log["event"] for log in logs] == ["clock differs from the database's"] * warnings
+
+
+ROLE = """
+CREATE ROLE {role} LOGIN {attributes};
+GRANT USAGE ON SCHEMA {schema} TO {role};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role};
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {schema} TO {role};
+{more}"""
+
+
+@pytest.mark.parametrize(
+    "attributes, more, rights",
+    [
+        ("", "", []),
+        ("SUPERUSER", "", ["is a superuser"]),
+        ("CREATEROLE CREATEDB REPLICATION", "",
+         ["may make roles", "may make databases", "may copy the whole server (replication)"]),
+        ("", "GRANT CREATE ON SCHEMA {schema} TO {role}", ["may make tables and functions"]),
+        ("", "GRANT TRUNCATE ON {schema}.transfers TO {role}", ["may empty the tables"]),
+        ("", "GRANT pg_execute_server_program TO {role}", ["may reach the server's files"]),
+        ("NOINHERIT", "ALTER TABLE {schema}.transfers OWNER TO {role}_owner; GRANT {role}_owner TO {role}",
+         ["owns the tables"]),
+    ],
+)  # fmt: skip
+async def test_what_a_role_may_do_beyond_serving_is_found(
+    own_journals: Journals, attributes: str, more: str, rights: list[str]
+) -> None:
+    journals = own_journals  # roles are the whole server's
+    schema = journals.shelf.url.rpartition("=")[2]
+    role = f"role_{schema}"
+    connection = await asyncpg.connect(journals.shelf.url)
+    try:
+        await connection.execute(f"CREATE ROLE {role}_owner")
+        statement = ROLE.format(role=role, schema=schema, attributes=attributes, more=more)
+        await connection.execute(statement.format(role=role, schema=schema))
+        settings = journals.settings()
+        theirs = settings.model_copy(update={"url": settings.url.replace("//postgres@", f"//{role}@")})
+        assert await excess_rights("default", theirs) == rights
+    finally:
+        for each in (role, f"{role}_owner"):
+            await connection.execute(f"DROP OWNED BY {each}; DROP ROLE {each}")
+        await connection.close()
+
+
+async def test_what_default_privileges_give_of_the_list_of_migrations_is_taken_back(server: PostgresServer) -> None:
+    empty = await create_schema(server.url)
+    schema = empty.rpartition("=")[2]
+    role = f"role_{schema}"
+    connection = await asyncpg.connect(empty)
+    try:
+        await connection.execute(
+            f"CREATE ROLE {role}; ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} "
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role}"
+        )
+        await migrate_journal(JournalSettings(url=empty))
+        may = {
+            table: await connection.fetchval(
+                "SELECT has_table_privilege($1, $2, 'INSERT, UPDATE, DELETE')", role, table
+            )
+            for table in ("transfers", "journal_migrations")
+        }
+        assert may == {"transfers": True, "journal_migrations": False}
+        assert await connection.fetchval("SELECT has_table_privilege($1, 'journal_migrations', 'SELECT')", role)
+        bound = "SELECT proconfig FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
+        assert f"search_path={schema}, pg_temp" in await connection.fetchval(bound)
+    finally:
+        await connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        await connection.close()
 
 
 async def test_what_is_committed_is_on_disk_even_where_the_server_would_not_wait_for_it(journals: Journals) -> None:

@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from gateway.clock import SystemClock
-from gateway.journal import migrate_journal, open_journal
+from gateway.journal import excess_rights, migrate_journal, open_journal
 from gateway.journal.interface import Journal, JournalMisconfigured, JournalUnavailable, SchemaMismatch
 from gateway.journal.migrations import Migration
 from gateway.journal.sealing import Sealer
@@ -165,6 +165,10 @@ async def test_only_its_owner_may_read_the_journal(path: Path, url: str) -> None
     for file in path.parent.glob("journal.db*"):
         assert file.stat().st_mode & 0o077 == 0, file
     await journal.close()
+
+
+async def test_a_file_has_no_roles(url: str) -> None:
+    assert await excess_rights("main", JournalSettings(url=url)) == []
 
 
 def test_every_connection_syncs_fully(path: Path) -> None:
