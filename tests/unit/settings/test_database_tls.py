@@ -8,7 +8,7 @@ import yaml
 from gateway.settings import JournalSettings
 from gateway.settings.loader import parse
 
-OPEN = "whoever is on the way reads sessions, or answers in the database's place; add ?sslmode=verify-full, "
+OPEN = "whoever is on the way reads sessions, or answers in the database's place; "
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def told(url: str, journal: str = "journal") -> list[str]:
 @pytest.mark.parametrize("place, field", [("journal", "journal.url"), ("journals", "journals.big.url")])
 def test_a_way_that_is_open_is_advised_against(mode: str, said: str, place: str, field: str) -> None:
     assert told(f"postgresql://gateway:secret-word@db.example:5432/gateway{mode}", place) == [
-        f"{field}: {said}: {OPEN}"
+        f"{field}: {said}: {OPEN}add ?sslmode=verify-full, and sslrootcert"
     ]
 
 
