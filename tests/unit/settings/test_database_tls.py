@@ -17,7 +17,7 @@ def _no_mode_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def told(url: str, journal: str = "journal") -> list[str]:
-    acme = {"adapter": "quantum", "credentials": [{"username": "JohnDoe", "password": "MyPass"}]}
+    acme = {"adapter": "quantum", "credentials": [{"username": "JohnDoe", "password": "a-password-of-the-game"}]}
     section: object = {"url": url} if journal == "journal" else {"big": {"url": url}}
     if journal != "journal":
         acme["journal"] = "big"

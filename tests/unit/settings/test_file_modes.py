@@ -24,7 +24,9 @@ def open_folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def told(password: str = "MyPass", environ: dict[str, str] | None = None, **changes: object) -> list[str]:
+def told(
+    password: str = "a-password-of-the-game", environ: dict[str, str] | None = None, **changes: object
+) -> list[str]:
     acme = {"adapter": "quantum", "credentials": [{"username": "JohnDoe", "password": password}]}
     content = {"operators": {"acme": {**acme, **changes.pop("acme", {})}}, **changes}  # type: ignore[dict-item]  # a dict
     loaded = parse(yaml.safe_dump(content), "gateway.yaml", environ or {})
@@ -37,7 +39,7 @@ def about_files(advice: list[str]) -> list[str]:
 
 def secret(folder: Path, mode: int) -> Path:
     file = folder / "secret"
-    file.write_text("hunter2-hunter2\n")
+    file.write_text("hunter2-hunter2-hunter2\n")
     file.chmod(mode)
     return file
 
