@@ -80,8 +80,8 @@ async def test_a_head_that_is_too_large_behind_a_call_ends_the_connection_after_
 
 UNFINISHED = {
     "heads": head(8 * KIB),
-    "sized bodies": HEAD + b"Content-Length: 20000\r\n\r\n" + b" " * 8000,
-    "chunked bodies": chunked(b" " * 8000)[: -len(b"0\r\n\r\n")],
+    "sized bodies": HEAD + b"Content-Length: 4000\r\n\r\n" + b" " * 3000,
+    "chunked bodies": chunked(b" " * 3000)[: -len(b"0\r\n\r\n")],
     "behind calls": WHOLE + head(8 * KIB),
 }
 
@@ -89,16 +89,16 @@ UNFINISHED = {
 @pytest.mark.parametrize("sent", UNFINISHED.values(), ids=UNFINISHED.keys())
 @pytest.mark.parametrize("piece", [10**6, 3000], ids=["whole", "pieces"])
 async def test_of_all_unfinished_requests_together_the_oldest_are_dropped(sent: bytes, piece: int) -> None:
-    async with wallet_door(max_unfinished="64KiB") as game:
+    async with wallet_door(max_unfinished="32KiB") as game:
         game.coordinator.may_answer.clear()
         clients = [await game.connect() for _ in range(20)]
         with structlog.testing.capture_logs() as logged:
             for client in clients:
                 await feed(client, sent, piece)
-                assert game.server.unfinished.total <= 64 * KIB
+                assert game.server.unfinished.total <= 32 * KIB
             await until(lambda: counted(game, "unfinished") >= 4)
         assert told(logged, "unfinished")[0] == (
-            "all unfinished requests together are larger than 65536 bytes (server.max_unfinished)"
+            "all unfinished requests together are larger than 32768 bytes (server.max_unfinished)"
         )
         assert await clients[0].rest() == b""
         game.coordinator.may_answer.set()
@@ -146,7 +146,7 @@ async def test_what_is_answered_is_held_no_more(game: Game, sent: bytes) -> None
 
 
 async def test_a_head_that_has_begun_behind_a_call_has_the_time_of_a_request() -> None:
-    async with wallet_door(read_timeout=0.2, idle_timeout=3600) as game:
+    async with wallet_door(read_timeout=1, idle_timeout=3600) as game:
         client = await game.connect()
         await client.send(WHOLE * 20 + head(2 * PART))
         for _ in range(20):
