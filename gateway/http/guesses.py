@@ -2,7 +2,9 @@
 looked at (docs/decisions/058-guesses-wait.md). An address is one of IPv4, or a /64 of IPv6: a host may use all of it.
 
 Secrets that were right before from the same address never wait, so that nobody is locked out by a neighbour who
-guesses. A secret that is known to be wrong is refused at once: that tells nothing new. Each map is bounded.
+guesses. A secret that is known to be wrong is refused at once: that tells nothing new. Nor does one that is being
+looked at already, so a game that sends a hundred calls to a gateway that has just started guesses once. Each map is
+bounded.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
+from weakref import WeakValueDictionary
 
 from gateway.bounded import BoundedMap
 from gateway.http.addresses import network_of
@@ -54,6 +57,8 @@ class Guesses:
     def __init__(self) -> None:
         self._sources: BoundedMap[str, _Source] = BoundedMap(SOURCES)
         self._right: BoundedMap[tuple[str, bytes], None] = BoundedMap(SOURCES)
+        self._turns: WeakValueDictionary[tuple[str, bytes], asyncio.Lock] = WeakValueDictionary()
+        self._pauses: dict[tuple[str, bytes], set[asyncio.Task[None]]] = {}
 
     async def check(
         self,
@@ -70,38 +75,68 @@ class Guesses:
         `is_wanted` is as of `Credentials.check`. Raises `TooManyChecks`, `TooManyGuesses` if
         it would not be looked at before `until`, and `TimeoutError` at that time.
         """
-        known = credentials.look_up(header, scope)
-        if header is None or known is NO_GRANT:
+        if header is None:
             return NO_GRANT
         digest = digest_of(header, scope)
-        if known is not None and not self._must_wait(source, digest):
-            self._right.put((source, digest), None)
+        if (known := self._find_known(credentials, header, scope, source, digest)) is not None:
             return known
-        async with asyncio.timeout(until - time.monotonic()):
-            await self.wait(source, digest, until=until)
-            grant = None
+        async with asyncio.timeout(until - time.monotonic()), self._turns.setdefault((source, digest), asyncio.Lock()):
+            # Whoever had the turn before has sent the same, and may have found out.
+            if (known := self._find_known(credentials, header, scope, source, digest)) is not None:
+                return known
+            is_counted, grant = await self.wait(source, digest, until=until), None
             try:
                 grant = await credentials.check(header, source, scope, is_wanted)
             finally:
-                if grant is None:  # nobody looked at it
+                if grant is None and is_counted:  # nobody looked at it
                     self._take_back(source)
         if grant is not NO_GRANT:
-            self.note_right(source, digest)
+            self.note_right(source, digest, is_counted=is_counted)
         return grant
 
-    async def wait(self, source: str, digest: bytes, *, until: float) -> None:
-        """Waits until a secret of this address may be looked at. It counts as wrong unless `note_right` follows.
+    async def wait(self, source: str, digest: bytes, *, until: float) -> bool:
+        """Waits until a secret of this address may be looked at, or until `note_right` says that there is no need to.
 
-        Raises `TooManyGuesses` if that would not be before `until`.
+        Returns whether it is counted as wrong unless `note_right` follows. Raises `TooManyGuesses` if it would not be
+        looked at before `until`.
         """
-        if (source, digest) not in self._right and (wait_s := self._reserve(source, until)) > 0:
-            await asyncio.sleep(wait_s)
+        if (source, digest) in self._right:
+            return False
+        if (wait_s := self._reserve(source, until)) > 0:
+            await self._pause(source, digest, wait_s)
+        return True
 
-    def note_right(self, source: str, digest: bytes) -> None:
-        """A secret that has waited is right."""
-        if (source, digest) not in self._right:
-            self._right.put((source, digest), None)
+    def note_right(self, source: str, digest: bytes, *, is_counted: bool) -> None:
+        """A secret that has waited is right; `is_counted` is what `wait` returned."""
+        self._right.put((source, digest), None)
+        if is_counted:
             self._take_back(source)
+        for pause in self._pauses.get((source, digest), ()):
+            pause.cancel()
+
+    async def _pause(self, source: str, digest: bytes, wait_s: float) -> None:
+        pause = asyncio.ensure_future(asyncio.sleep(wait_s))
+        pauses = self._pauses.setdefault((source, digest), set())
+        pauses.add(pause)
+        try:
+            await asyncio.wait({pause})
+        finally:
+            pause.cancel()
+            pauses.discard(pause)
+            if not pauses:
+                self._pauses.pop((source, digest), None)
+
+    def _find_known(
+        self, credentials: Credentials, header: str, scope: str, source: str, digest: bytes
+    ) -> Grant | None:
+        """What is known of a header that need not wait; None if it has to be looked at."""
+        known = credentials.look_up(header, scope)
+        if known is None or known is NO_GRANT:
+            return known
+        if self._must_wait(source, digest):
+            return None
+        self._right.put((source, digest), None)
+        return known
 
     def _must_wait(self, source: str, digest: bytes) -> bool:
         guessing = self._find(source)

@@ -67,25 +67,25 @@ class OperatorsHandler(CallHandler):
     async def _answer(self, call: ReceivedCall, operator: Operator | None, body: bytes) -> CallResult:
         handler = _routing(call).handlers[call.call]
         request = _inbound_request(call, body)
-        if call.route.signed:
-            await self._wait_for_signature(call)
+        is_counted = call.route.signed and await self._wait_for_signature(call)
         operator = operator or self._find_operator(call, request)
         try:
             reply = await handler.handle(self._services, operator, request)
         except NotAuthenticated:
             self._refuse()
         if call.route.signed:
-            self._guesses.note_right(str(call.client), _SIGNATURE)
+            self._guesses.note_right(str(call.client), _SIGNATURE, is_counted=is_counted)
         outcome = OK if reply.error is None else reply.error.name.lower()
         start = response_start(HTTPStatus(reply.status), reply.content_type)
         start += "".join(f"{name}: {value}\r\n" for name, value in reply.headers.items())
         return CallResult(reply.status, reply.body, outcome, start=start)
 
-    async def _wait_for_signature(self, call: ReceivedCall) -> None:
-        """Signatures are slowed like passwords, but for an address from which one was right."""
+    async def _wait_for_signature(self, call: ReceivedCall) -> bool:
+        """Signatures are slowed like passwords, but for an address from which one was right. Returns whether this one
+        is counted as wrong."""
         until = call.started_at + call.routing.server.request_timeout
         with self._refusing_too_many():
-            await self._guesses.wait(str(call.client), _SIGNATURE, until=until)
+            return await self._guesses.wait(str(call.client), _SIGNATURE, until=until)
 
     def _find_operator(self, call: ReceivedCall, request: InboundRequest) -> Operator:
         """The operator of a signed call: the one that the path names, or the one that has signed it."""

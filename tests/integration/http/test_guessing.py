@@ -14,7 +14,7 @@ from gateway.http.guesses import FREE
 from tests.integration.http.test_admin import admin_door
 from tests.integration.http.test_operators_calls import HANDLERS, PAY, SECRET
 from tests.integration.http.test_wallet_access import from_address
-from tests.support.doors import ROLLBACK, Game, operator, request, wallet_door
+from tests.support.doors import ROLLBACK, Answered, Game, operator, request, wallet_door
 from tests.support.operators_door import MINE, QUERY, TOKEN, asking, inbound, operators_door
 
 CALL = "/wallet/rollbackWithdrawal"
@@ -54,6 +54,34 @@ async def test_who_was_right_before_is_answered_beside_a_guesser_at_the_same_add
         await guess(game)
         assert (await connected.asked(request(CALL, ROLLBACK))).status == 200
         assert (await (await from_address(game, 2)).asked(request(CALL, ROLLBACK))).status == 200
+
+
+@pytest.mark.parametrize("password", [{"password": "MyPass"}, {"password_hash": HASH}], ids=["plain", "hashed"])
+async def test_a_hundred_right_calls_at_once_after_a_start_are_one_guess(password: dict[str, str]) -> None:
+    """All of them come before the first one is known to be right."""
+    operators = {"acme": operator(credentials=[{"username": "JohnDoe", **password}])}
+    async with wallet_door(operators=operators) as game:
+        answers = await at_once(game, 100, "JohnDoe:MyPass")
+        assert {each.status for each in answers} == {200}
+        stranger = await game.connect()
+        guessed = [
+            (await stranger.asked(request(CALL, ROLLBACK, f"JohnDoe:{number}"))).status for number in range(FREE)
+        ]
+        assert set(guessed) == {401}
+
+
+async def test_a_wrong_password_that_a_game_sends_a_hundred_times_at_once_is_one_guess() -> None:
+    """So the right one is answered as soon as one side was mended."""
+    operators = {"acme": operator(credentials=[{"username": "JohnDoe", "password_hash": HASH}])}
+    async with wallet_door(operators=operators) as game:
+        answers = await at_once(game, 100, "JohnDoe:old password")
+        assert {each.status for each in answers} == {401}
+        assert (await game.post(CALL, ROLLBACK)).status == 200
+
+
+async def at_once(game: Game, calls: int, credentials: str) -> list[Answered]:
+    clients = [await game.connect() for _ in range(calls)]
+    return await asyncio.gather(*(each.asked(request(CALL, ROLLBACK, credentials)) for each in clients))
 
 
 async def test_a_guess_that_hits_is_not_looked_at_either() -> None:

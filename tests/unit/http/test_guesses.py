@@ -144,3 +144,26 @@ async def test_a_wait_ends_with_the_time_of_the_call() -> None:
     results = await asyncio.gather(*asked, return_exceptions=True)
     assert NO_GRANT in results
     assert {type(each) for each in results} <= {Grant, TooManyGuesses, TimeoutError}
+
+
+async def test_once_a_signature_was_right_no_other_one_from_there_goes_on_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A payment system repeats all that it could not deliver at once when the gateway is back."""
+    monkeypatch.setattr("gateway.http.guesses.PAUSE_STEP_S", 60.0)
+    monkeypatch.setattr("gateway.http.guesses.PAUSE_MAX_S", 60.0)
+    guesses, until = Guesses(), time.monotonic() + 10_000
+    asked = [asyncio.create_task(guesses.wait(HERE, b"a signature", until=until)) for _ in range(FREE + 10)]
+    await asyncio.sleep(0)
+    elsewhere = asyncio.create_task(guesses.wait(HERE, b"something else", until=until))
+    assert await asked[0]
+    guesses.note_right(HERE, b"a signature", is_counted=True)
+    for each in asked[1:]:
+        guesses.note_right(HERE, b"a signature", is_counted=await each)
+    assert not elsewhere.done()
+    elsewhere.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await elsewhere
+    assert not guesses._pauses
+    assert not await guesses.wait(HERE, b"a signature", until=until)
+    assert guesses._sources[HERE].asked == 1
