@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, cast
 
@@ -53,7 +53,8 @@ class BodyReader:
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def read(self, request: web.BaseRequest, until: float, route: Route, operator: str) -> bytes:
-        """Reads the body, by the loop's time `until`. Where the route is `json_only`, no other type is accepted.
+        """Reads the body, which has to arrive by the loop's time `until`; what cutting it takes comes on top. Where the
+        route is `json_only`, no other type is accepted.
 
         Raises `TooSlow`, `WalletError` (BAD_REQUEST: type, encoding, size, or not a JSON object), or aiohttp's payload
         errors.
@@ -70,37 +71,33 @@ class BodyReader:
             if len(body) <= SMALL and len(body) <= limit:
                 return body
         try:
-            let_go = cast("HttpConnection", request.protocol).let_go
-            async with asyncio.timeout_at(until):
+            async with asyncio.timeout_at(until) as arrival:
                 if not content.is_eof():
                     await _permit_body(request, content)
-                return await self._read_stream(content, body, limit, operator if route.is_cut else None, let_go)
+                body = await _read_up_to(content, bytearray(body), min(SMALL, limit) if route.is_cut else limit)
+                if len(body) > limit:
+                    raise self._too_large(limit)
+                if not route.is_cut or len(body) <= SMALL:
+                    return body
+                return await self._cut(request, body, limit, operator, arrival)
         except TimeoutError:
             raise TooSlow from None
 
-    async def _read_stream(
-        self, content: StreamReader, begun: bytes, limit: int, operator: str | None, note_let_go: Callable[[int], None]
-    ) -> bytes:
-        """The whole body, which begins with `begun`; cut where it is an operator's by name, and not small."""
-        body = await _read_up_to(content, bytearray(begun), limit if operator is None else min(SMALL, limit))
-        if len(body) > limit:
-            raise self._too_large(limit)
-        if operator is None or len(body) <= SMALL:
-            return bytes(body)
-        return await self._cut(content, bytes(body), limit, operator, note_let_go)
-
     async def _cut(
-        self, content: StreamReader, chunk: bytes, limit: int, operator: str, note_let_go: Callable[[int], None]
+        self, request: web.BaseRequest, chunk: bytes, limit: int, operator: str, arrival: asyncio.Timeout
     ) -> bytes:
-        """What is kept of the body of which this is the beginning. `note_let_go` is told what is held no more."""
+        """What is kept of the body of which this is the beginning."""
+        # What is held no more is told, since the budget counts it.
+        content, let_go = request.content, cast("HttpConnection", request.protocol).let_go
         cutter, size, turn = BodyCutter(), 0, self._turns.setdefault(operator, asyncio.Lock())
         with _as_bad_request():
             while chunk:
                 size += len(chunk)
                 if size > limit:
                     raise self._too_large(limit)
-                await _feed(cutter, chunk, turn)
-                note_let_go(len(chunk))
+                with _uncounted(arrival):
+                    await _feed(cutter, chunk, turn)
+                let_go(len(chunk))
                 chunk = await content.readany()
             return cutter.finish()
 
@@ -109,11 +106,23 @@ class BodyReader:
         return WalletError(ErrorCode.BAD_REQUEST, f"The body is larger than {limit} bytes{set_by}; send a smaller one.")
 
 
-async def _read_up_to(content: StreamReader, body: bytearray, size: int) -> bytearray:
+async def _read_up_to(content: StreamReader, body: bytearray, size: int) -> bytes:
     """Appends to `body` until the content ends, or until there is more than `size`."""
     while len(body) <= size and (chunk := await content.readany()):
         body += chunk
-    return body
+    return bytes(body)
+
+
+@contextmanager
+def _uncounted(arrival: asyncio.Timeout) -> Iterator[None]:
+    """What the gateway does meanwhile is no time of the client's: a rollback whose reason is hard to cut, or that waits
+    for others of its operator, would else be refused because of a reason."""
+    loop, until = asyncio.get_running_loop(), arrival.when()
+    assert until is not None
+    left = until - loop.time()
+    arrival.reschedule(None)
+    yield
+    arrival.reschedule(loop.time() + left)
 
 
 async def _feed(cutter: BodyCutter, chunk: bytes, turn: asyncio.Lock) -> None:

@@ -114,6 +114,9 @@ class BodyCutter:
 
     def _scan(self, piece: bytes, at: int) -> None:
         """The rest of the piece, which begins outside of a text."""
+        if self._is_deep(piece, at):
+            self._keep(piece[at:])
+            return
         for token in _TOKEN.finditer(piece, at):
             kind = token[0]
             self.steps += 1
@@ -133,6 +136,17 @@ class BodyCutter:
         rest = piece[at:]
         # Spaces between members mean nothing: megabytes of them must not be taken for one.
         self._keep(b" " if self._depth == 1 and len(rest) >= _MANY_SPACES and rest.isspace() else rest)
+
+    def _is_deep(self, piece: bytes, at: int) -> bool:
+        """Whether the rest of the piece has no text and cannot reach the end of its member. It is counted as a whole
+        then: megabytes of brackets would take seconds one by one."""
+        if piece.find(b'"', at) >= 0:
+            return False
+        ends = piece.count(b"]", at) + piece.count(b"}", at)
+        if self._depth - ends <= 1:
+            return False
+        self._depth += piece.count(b"[", at) + piece.count(b"{", at) - ends
+        return True
 
     def _keep(self, text: bytes) -> None:
         if not self._part:

@@ -420,3 +420,19 @@ async def _status_of_new(game: Game) -> int | None:
         return (await game.post(CALL, ROLLBACK)).status
     except (ConnectionError, asyncio.IncompleteReadError):
         return None
+
+
+@pytest.mark.parametrize("rest", [0, 10], ids=["all has come", "some has not"])
+async def test_the_time_that_cutting_takes_is_not_the_client_s(rest: int) -> None:
+    """Else a reason that is hard to cut, or others of the operator, would be why a rollback is refused."""
+    body = long_rollback(20_000)
+    async with wallet_door(read_timeout=0.1) as game:
+        turn = game.door._bodies._turns["acme"] = asyncio.Lock()
+        client = await game.connect()
+        async with turn:
+            await client.send(request(CALL, body)[: -rest or None])
+            with pytest.raises(TimeoutError):  # nothing is answered in several times the limit
+                async with asyncio.timeout(0.5):
+                    await client.reader.read(1)
+        answered = await client.answer()
+        assert (answered.status, game.refused("slow")) == ((400, 1) if rest else (200, 0))

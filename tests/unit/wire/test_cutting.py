@@ -181,3 +181,19 @@ def test_all_that_calls_are_read_from_is_kept() -> None:
     fields = {field.alias or name for model in models for name, field in model.model_fields.items()}
     assert fields == NEEDED.keys() | INFORMS.keys()
     assert INFORMS.keys() == INFORMING.keys()
+
+
+@pytest.mark.parametrize("marks", [b"[" * 4, b"[{},{}", b"]" * 4, b"}, 1]]", b"[" * 4 + b"]"], ids=bytes.decode)
+def test_a_bracket_costs_no_step_of_its_own_where_it_cannot_end_a_member(marks: bytes) -> None:
+    cutter = BodyCutter()
+    cutter.feed(b'{"rollbackReason": ' + b"[" * PIECE)
+    before = cutter.steps
+    cutter.feed(marks * (PIECE // len(marks) // 2))
+    assert cutter.steps - before < 10
+
+
+def test_a_deep_reason_ends_where_it_ends() -> None:
+    deep = b"[" * 3 * PIECE + b'"]"' + b"]" * 3 * PIECE
+    body = b'{"rollbackReason": ' + deep + b', "token": "t", "mmTransactionId": "1"}'
+    for piece in (1, 7, PIECE):
+        assert read_rollback(cut(body, piece)) == ("t", "1", limit_text(deep.decode()))
