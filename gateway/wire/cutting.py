@@ -33,7 +33,6 @@ _PART_LIMIT: Final = (TEXT_LIMIT + _MORE) * _LONGEST_ESCAPE + 1024
 _IN_STRING: Final = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _TOKEN: Final = re.compile(rb'"' + _IN_STRING.pattern + rb'"|["{}\[\],]', re.DOTALL)
 _NAME: Final = re.compile(rb'\s*+(?P<name>"' + _IN_STRING.pattern + rb'")\s*+:\s*+', re.DOTALL)
-_WHOLE_STRING: Final = re.compile(rb'"' + _IN_STRING.pattern + rb'"', re.DOTALL)
 _WHOLE_CHARACTERS: Final = re.compile(
     rb'"(?:[^"\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u(?![dD][89abAB])[0-9a-fA-F]{4}|\\[^u])*+', re.DOTALL
 )
@@ -193,7 +192,7 @@ def _shorten(value: bytes, characters: int, *, is_whole: bool) -> bytes:
     """A value as it is, if it is short enough; of a text its beginning; of any other its beginning as a text."""
     longest = (characters + _MORE) * _LONGEST_ESCAPE
     if value.startswith(b'"'):
-        if is_whole and len(value) <= longest and _WHOLE_STRING.fullmatch(value):
+        if is_whole and len(value) <= longest:
             return value
         begun = _WHOLE_CHARACTERS.match(value, 0, longest)
         if begun is not None and begun.end() > longest - _LONGEST_ESCAPE:

@@ -197,3 +197,18 @@ def test_a_deep_reason_ends_where_it_ends() -> None:
     body = b'{"rollbackReason": ' + deep + b', "token": "t", "mmTransactionId": "1"}'
     for piece in (1, 7, PIECE):
         assert read_rollback(cut(body, piece)) == ("t", "1", limit_text(deep.decode()))
+
+
+@pytest.mark.parametrize("value", ['"t" x', '"t"x"y"', '"t" ["u"]', '"t" : "u"'])
+@pytest.mark.parametrize("name", ["token", "mmTransactionId"])
+def test_what_is_needed_and_is_no_text_is_not_made_one(name: str, value: str) -> None:
+    needed = {"token": '"t"', "mmTransactionId": '"1"', "rollbackReason": '"why"'} | {name: value}
+    body = b"{%s}" % b", ".join(f'"{each}": {written}'.encode() for each, written in needed.items())
+    assert read_rollback(body) is None
+    assert read_rollback(cut(body)) is None
+
+
+@pytest.mark.parametrize("reason", ['"t" x', '"t"x"y"', '"t" ["u"]'])
+def test_a_reason_that_is_no_text_is_kept_as_it_is_of_a_short_body(reason: str) -> None:
+    body = b'{"token": "t", "mmTransactionId": "1", "rollbackReason": %s}' % reason.encode()
+    assert read_rollback(cut(body)) == read_rollback(body) == ("t", "1", reason)
