@@ -22,15 +22,20 @@ from typing import Final
 
 import msgspec
 from argon2 import PasswordHasher, extract_parameters
-from argon2.exceptions import Argon2Error, InvalidHashError
+from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import error_to_str
 from pydantic import SecretStr
 
 from gateway.bounded import BoundedMap
-from gateway.http.check_line import CheckLine
+from gateway.http.check_line import CheckLine, TooManyChecks
 from gateway.settings import CredentialSettings, TokenSettings
 
 CACHE_SIZE: Final = 4096
 """How many headers are remembered as right, and how many as wrong."""
+
+_NO_MEANS: Final = frozenset(map(error_to_str, (-22, -33)))
+"""What Argon2 says where the system gives it no memory (ARGON2_MEMORY_ALLOCATION_ERROR) or no thread
+(ARGON2_THREAD_FAIL). Then a password was not checked, so it is not wrong."""
 
 _KEY: Final = secrets.token_bytes(32)
 """Of all digests of this process: one that was right before a reload is found after it."""
@@ -251,7 +256,11 @@ def _parse(header: str, scope: str) -> Given | None:
 def _matches(secret_hash: str, password: bytes) -> bool:
     try:
         return PasswordHasher().verify(secret_hash, password)
-    except (Argon2Error, InvalidHashError):
+    except InvalidHashError:
+        return False
+    except VerificationError as error:
+        if str(error) in _NO_MEANS:
+            raise TooManyChecks from error
         return False
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError
+from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import SecretStr
 
 from gateway.http import check_line, credentials
@@ -196,3 +196,30 @@ async def test_a_check_that_ends_after_a_reload_is_known_to_the_new_credentials(
     newer.take_over(keeper)
     assert await check == newer.look_up(basic("u:p")) == ACME
     newer.close()
+
+
+@pytest.mark.parametrize("lacking", ["Memory allocation error", "Threading failure"])
+async def test_a_password_that_could_not_be_checked_is_not_a_wrong_one(
+    monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    """Else who is right would be refused from then on, because memory was short once."""
+
+    def fail(*_: object) -> bool:
+        raise VerificationError(lacking)
+
+    keeper = hashed("p")
+    with monkeypatch.context() as patched:
+        patched.setattr(PasswordHasher, "verify", fail)
+        with pytest.raises(TooManyChecks):
+            await keeper.check(basic("u:p"), "here")
+    assert keeper.look_up(basic("u:p")) is None
+    assert await keeper.check(basic("u:p"), "here") == ACME
+    keeper.close()
+
+
+async def test_a_hash_that_argon2_cannot_read_matches_nothing() -> None:
+    text = CHEAP.hash("p")
+    broken = CredentialSettings(username="u", password_hash=SecretStr(text[:-4]))
+    keeper = Credentials([OperatorCredentials("acme", path_only=False, credentials=(broken,))])
+    assert await keeper.check(basic("u:p"), "here") == NO_GRANT
+    keeper.close()
