@@ -221,8 +221,10 @@ class HttpConnection(web.RequestHandler):
         if self._place is not None:
             self._place.leave()
         self._stop_read_timer()
-        self._rest = b""
+        self._hold_nothing()
         self._server.unfinished.note(self, 0)
+        # Also where its handler has not begun, which aiohttp leaves out.
+        self._cut_off_body()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -320,6 +322,7 @@ class HttpConnection(web.RequestHandler):
 
     def drop_unfinished(self, problem: str) -> None:
         self._refused("unfinished", problem)
+        self._hold_nothing()
         self._force_close = True
         if self.transport is not None:
             self.transport.abort()
@@ -333,10 +336,7 @@ class HttpConnection(web.RequestHandler):
             self._refused("malformed", "the connection ended within a head")
             self.respond_and_close(self.bad_request(CUT_OFF))
             return False
-        for payload in self._payloads():
-            if not payload.is_eof():
-                payload.set_exception(web.RequestPayloadError("the connection ended within the body"))
-                payload.feed_eof()
+        self._cut_off_body()
         return self._is_busy()
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's signature
@@ -405,10 +405,15 @@ class HttpConnection(web.RequestHandler):
         if self.transport is not None:  # what comes now belongs to nothing, and the connection ends with the answer
             self.transport.pause_reading()
 
-    def _payloads(self) -> list[Any]:
-        """The bodies of requests that are not answered yet."""
-        payloads = [payload for _, payload in self._messages]
-        return payloads if self._current_request is None else [*payloads, self._current_request.content]
+    def _hold_nothing(self) -> None:
+        """What a handler lets go from now on is counted no more."""
+        self._held, self._rest = 0, b""
+
+    def _cut_off_body(self) -> None:
+        """The connection has ended: of all requests only the last one's body can be incomplete."""
+        if not self._body.is_eof():
+            self._body.set_exception(web.RequestPayloadError("the connection ended within the body"))
+            self._body.feed_eof()
 
     def _is_busy(self) -> bool:
         """Whether a request has no response yet: aiohttp's loop does not wait for the next one."""

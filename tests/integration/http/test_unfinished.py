@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
@@ -11,12 +12,14 @@ from typing import Any, cast
 import pytest
 import structlog
 
+from gateway.http.connection import CallConnection
 from gateway.http.http_connection import PART
 from tests.integration.http.test_listening import shown, trusting
 from tests.integration.http.test_refusals import counted, told
 from tests.integration.http.test_wallet_limits import CALL, HEAD, chunked, long_rollback
 from tests.support.certificates import Authority
 from tests.support.doors import REPLY, ROLLBACK, Client, Game, request, wallet_door
+from tests.support.rude_operator import RESET
 from tests.support.waiting import until
 
 KIB = 1024
@@ -192,3 +195,36 @@ async def test_what_comes_after_the_end_of_tls_is_not_held(tmp_path: Path) -> No
         game.coordinator.may_answer.set()
         await client.rest()
         assert carrier._incoming.pending < 1000
+
+
+@pytest.mark.parametrize("size", [200, 3 * PART, 300 * KIB], ids=str)
+async def test_a_connection_that_is_dropped_before_its_call_begins_leaves_nothing_behind(size: int) -> None:
+    body = long_rollback(size)
+    async with wallet_door(max_unfinished=2 * KIB) as game:
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(20):
+                client = await game.connect()
+                await feed(client, request(CALL, body)[:-5], 10**6)
+                assert await client.rest() == b""
+            await until(lambda: not game.server.connections)
+            await game.door.wait_idle()
+        assert counted(game, "unfinished") == 20
+        assert {each["event"] for each in logs} == {"refused before a call"}
+        assert (game.server.unfinished.total, game.server._places.taken) == (0, 0)
+
+
+async def test_what_is_let_go_after_the_connection_has_ended_is_not_held() -> None:
+    async with wallet_door() as game:
+        turn = game.door._bodies._turns["acme"] = asyncio.Lock()
+        client = await game.connect()
+        async with turn:
+            await client.send(request(CALL, long_rollback(3 * PART))[:-5])
+            (connection,) = await until(lambda: [cast("CallConnection", each) for each in game.server.connections])
+            await until(lambda: game.server.unfinished.total > 2 * PART)
+            client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            client.writer.close()
+            await until(lambda: not game.server.open)
+            assert game.server.unfinished.total == 0
+        await game.door.wait_idle()
+        connection.let_go(1)
+        assert game.server.unfinished.total == 0
