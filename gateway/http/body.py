@@ -115,8 +115,8 @@ async def _read_up_to(content: StreamReader, body: bytearray, size: int) -> byte
 
 @contextmanager
 def _uncounted(arrival: asyncio.Timeout) -> Iterator[None]:
-    """What the gateway does meanwhile is no time of the client's: a rollback whose reason is hard to cut, or that waits
-    for others of its operator, would else be refused because of a reason."""
+    """What the gateway does meanwhile does not count as the client's time: a rollback whose reason is hard to cut, or
+    that waits for others of its operator, would else be refused because of a reason."""
     loop, until = asyncio.get_running_loop(), arrival.when()
     assert until is not None
     left = until - loop.time()
