@@ -12,18 +12,31 @@ PRIVATE: Final = 0o600
 OTHERS: Final = 0o077
 """What the group and everybody else may do."""
 
+_REFUSED: Final = {
+    errno.ELOOP: "it is a symbolic link; name the file itself",
+    errno.ENXIO: "it is a pipe that nobody reads",
+}
+
 
 def open_itself(path: str | Path, flags: int, mode: int = PRIVATE) -> int:
     """A descriptor of the file with this name, and never of one that a link of this name leads to.
 
-    `mode` is of a file that is made. Raises `OSError`.
+    `mode` is of a file that is made. Does not wait for somebody to read a pipe. Raises `OSError`.
     """
     try:
-        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, mode)
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise OSError(errno.ELOOP, "it is a symbolic link; name the file itself", str(path)) from None
+        if error.errno in _REFUSED:
+            raise OSError(error.errno, _REFUSED[error.errno], str(path)) from None
         raise
+    os.set_blocking(handle, True)
+    return handle
+
+
+def require_regular(status: os.stat_result, path: str | Path) -> None:
+    """Raises `OSError` for a pipe, a device or whatever else is not a file with a content of its own."""
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def others_may(status: os.stat_result) -> str | None:

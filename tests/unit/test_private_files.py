@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.private_files import open_itself, others_may, take_from_others
@@ -34,6 +35,20 @@ def test_a_link_is_named_and_its_target_stays(tmp_path: Path) -> None:
     assert target.read_text().startswith("somebody's text")
     with pytest.raises(FileNotFoundError):
         open_itself(tmp_path / "missing", os.O_RDWR)
+
+
+def test_a_pipe_that_nobody_reads_holds_nobody_up(tmp_path: Path) -> None:
+    pipe = tmp_path / "audit.log"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="it is a pipe that nobody reads"):
+        open_file(str(pipe))
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    handle = open_file(str(pipe))
+    assert os.get_blocking(handle)
+    os.write(handle, b"a line\n")
+    assert os.read(reader, 100) == b"a line\n"
+    os.close(handle)
+    os.close(reader)
 
 
 def test_only_a_file_can_be_open_to_others(tmp_path: Path) -> None:
@@ -88,6 +103,23 @@ def test_a_ledger_is_no_link_and_its_owners_alone(tmp_path: Path) -> None:
     copied.chmod(0o644)
     FileStore(copied).close()
     assert mode(copied) == 0o600
+
+
+@pytest.mark.parametrize("content", ["a: 1\nb: 2", "one line without an end", '{"type":"Booked"}\n', '{"a": 1}'])
+def test_what_is_not_a_ledger_is_not_made_one(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(content)
+    file.chmod(0o644)
+    with pytest.raises(msgspec.DecodeError):
+        FileStore(file)
+    assert file.read_text() == content
+    assert mode(file) == 0o644
+
+
+def test_a_pipe_is_no_ledger(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ledger")
+    with pytest.raises(OSError, match="it is not a regular file"):
+        FileStore(tmp_path / "ledger")
 
 
 def test_a_new_adapter_is_written_over_nothing(tmp_path: Path) -> None:

@@ -32,8 +32,9 @@ def hold_lock(path: str) -> Iterator[None]:
     do with the journal's files is taken from them, and logged.
 
     The kernel releases the lock however the process ends. Raises `JournalMisconfigured` if another process holds it
-    (the text has its process id), or if a file cannot be opened.
+    (the text has its process id), or if a file cannot be opened or has a second name.
     """
+    path = _itself(path)
     # A file of its own: closing any handle of the journal's file drops the POSIX locks that SQLite holds on it in this
     # process (sqlite.org/howtocorrupt.html, section 2.2).
     handle = _open(path, f"{path}.lock", _open_lock)
@@ -45,18 +46,49 @@ def hold_lock(path: str) -> Iterator[None]:
         os.close(handle)
 
 
+def _itself(path: str) -> str:
+    """The file that a link of this name leads to: one file must have one lock, whatever it is called by."""
+    if not os.path.islink(path):
+        return path
+    try:
+        owner = Path(path).stat().st_uid
+    except OSError as error:
+        raise JournalMisconfigured(f"the journal {path} cannot be opened: {error.strerror}: {path}") from None
+    # The owner of a folder may put a link there for root to follow
+    # (test_root_changes_no_file_that_a_link_leads_to).
+    if os.geteuid() == 0 and owner != Path(path).parent.stat().st_uid:
+        raise JournalMisconfigured(
+            f"the journal {path} is a link to a file of another user than its folder's; name the file itself"
+        )
+    return os.path.realpath(path)
+
+
 def _keep_private(path: str) -> None:
     # Made here, readable by its owner only: SQLite would make it with the process's umask. SQLite gives its other
     # files, log and shared memory, the permissions of this one; but those that were copied have their own.
     os.close(_open(path, path, _open_journal))
     for each in (path, *(f"{path}{end}" for end in BESIDE)):
         with suppress(FileNotFoundError):
-            _take_from_others(each)
+            status = Path(each).stat()
+            _require_own(status, each)
+            _take_from_others(status, each)
 
 
-def _take_from_others(path: str) -> None:
+def _require_own(status: os.stat_result, path: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise JournalMisconfigured(f"the file {path} is not a regular file; move it away")
+    # By its other name a second gateway could use the journal at the same time
+    # (https://sqlite.org/howtocorrupt.html, section 2.5), and of a file beside it somebody else's would be written.
+    if status.st_nlink > 1:
+        raise JournalMisconfigured(
+            f"the file {path} has a second name (a hard link): what is written to one is written to both; "
+            "remove the other name, or put a copy here"
+        )
+
+
+def _take_from_others(status: os.stat_result, path: str) -> None:
     """Must come before SQLite opens the file, as `hold_lock` says."""
-    mode = others_may(Path(path).stat())
+    mode = others_may(status)
     if mode is None:
         return
     if take_from_others(path):
@@ -91,12 +123,14 @@ def _open(journal: str, path: str, open_known: Callable[[str], int]) -> int:
 
 
 def _lock(handle: int, path: str) -> None:
-    holder = os.pread(handle, 2 * HOLDER_BYTES, 0) if stat.S_ISREG(os.fstat(handle).st_mode) else b"?"
+    status = os.fstat(handle)
+    holder = os.pread(handle, 2 * HOLDER_BYTES, 0) if stat.S_ISREG(status.st_mode) else b"?"
     if not _HOLDER.fullmatch(holder):
         # Whatever else lies there is somebody's, and the lock would overwrite it.
         raise JournalMisconfigured(
             f"{path}.lock is not the lock file of a journal: it holds something else; move it away, and start again"
         )
+    _require_own(status, f"{path}.lock")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

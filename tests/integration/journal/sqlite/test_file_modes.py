@@ -140,7 +140,47 @@ def test_root_changes_no_file_that_a_link_leads_to(path: Path, not_tried: Callab
     target.touch(mode=0o644)
     target.chmod(0o644)
     os.chown(folder, NOBODY, NOBODY)
-    for end in ("", "-wal", "-shm"):
+    for end in ("-wal", "-shm"):
         (folder / f"journal.db{end}").symlink_to(target)
     with hold_lock(str(folder / "journal.db")):
         assert mode(target) == 0o644
+    (folder / "linked.db").symlink_to(target)
+    with pytest.raises(JournalMisconfigured, match="a link to a file of another user"):
+        hold_lock(str(folder / "linked.db")).__enter__()
+    assert mode(target) == 0o644
+    assert not Path(f"{target}.lock").exists()
+
+
+def test_one_file_has_one_lock_however_many_links_lead_to_it(path: Path) -> None:
+    link = path.parent / "link.db"
+    with hold_lock(str(path)):
+        link.symlink_to(path)
+        with pytest.raises(JournalMisconfigured, match=f"in use by process {os.getpid()}"):
+            hold_lock(str(link)).__enter__()
+    with hold_lock(str(link)), pytest.raises(JournalMisconfigured, match=f"in use by process {os.getpid()}"):
+        hold_lock(str(path)).__enter__()
+
+
+def test_a_link_to_a_journal_that_is_not_there_makes_none(path: Path) -> None:
+    path.symlink_to(path.parent / "elsewhere.db")
+    with pytest.raises(JournalMisconfigured, match="No such file"):
+        hold_lock(str(path)).__enter__()
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", ".lock"])
+def test_a_file_with_a_second_name_is_not_written_to(path: Path, end: str) -> None:
+    target = path.parent / "target"
+    target.touch(mode=0o644)
+    os.link(target, f"{path}{end}")
+    with pytest.raises(JournalMisconfigured, match=rf"{path.name}{end} .*second name"):
+        hold_lock(str(path)).__enter__()
+    assert target.read_bytes() == b""
+    assert mode(target) == 0o644
+
+
+@pytest.mark.parametrize("end", ["", "-wal", "-shm"])
+def test_a_pipe_in_place_of_a_journals_file_is_named(path: Path, end: str) -> None:
+    os.mkfifo(f"{path}{end}")
+    with pytest.raises(JournalMisconfigured, match=rf"{path.name}{end} is not a regular file"):
+        hold_lock(str(path)).__enter__()
