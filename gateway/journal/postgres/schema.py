@@ -73,7 +73,7 @@ async def migrate(connection: asyncpg.Connection, name: str) -> list[Migration]:
             await connection.execute(
                 "INSERT INTO journal_migrations (number, name) VALUES ($1, $2)", migration.number, migration.name
             )
-        if missing:
-            await connection.execute(_SECURE)
+        # Also where nothing was missing: what a dump restores has the rights that the database gives by default.
+        await connection.execute(_SECURE)
         await require_journal(connection, name)
     return missing

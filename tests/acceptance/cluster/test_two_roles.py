@@ -26,11 +26,15 @@ PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 MORE = "the journal's role may do more than serve"
 
 
-def run_sql(server: PostgresServer, file: Path) -> None:
-    command = [str(binaries() / "psql"), "--no-psqlrc", "-v", "ON_ERROR_STOP=1", f"--file={file}", server.url]
+def run_program(name: str, *arguments: str) -> None:
     environ = {**os.environ, "LC_ALL": "C"}
+    command = [str(binaries() / name), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     assert done.returncode == 0, done.stderr
+
+
+def run_sql(server: PostgresServer, file: Path) -> None:
+    run_program("psql", "--no-psqlrc", "-v", "ON_ERROR_STOP=1", f"--file={file}", server.url)
 
 
 def url_of(server: PostgresServer, role: str) -> str:
@@ -132,6 +136,34 @@ async def test_the_serving_role_can_do_nothing_else(prepared: PostgresServer, fa
     status, said = await gateway_as("gateway", prepared, far, tmp_path / "serving").command("migrate")
     assert status != 0
     assert "permission denied" in said
+
+
+@pytest.mark.parametrize("owner", ["gateway_owner", "former"])
+async def test_a_restored_journal_gives_the_serving_role_no_more_once_it_is_migrated(
+    server: PostgresServer, far: FarOperator, tmp_path: Path, owner: str
+) -> None:
+    """Also of one that was served by its owner before, who was a superuser."""
+    await asyncio.to_thread(run_sql, server, ROLES)
+    connection = await asyncpg.connect(server.url)
+    await connection.execute("CREATE ROLE former LOGIN SUPERUSER")
+    await connection.execute(f"ALTER DATABASE gateway OWNER TO {owner}")
+    await connection.close()
+    status, said = await gateway_as(owner, server, far, tmp_path / "before").command("migrate")
+    assert status == 0, said
+    dump = tmp_path / "journal.dump"
+    await asyncio.to_thread(run_program, "pg_dump", "--format=custom", f"--file={dump}", url_of(server, owner))
+    connection = await asyncpg.connect(server.url)
+    for statement in ("DROP DATABASE gateway", "DROP ROLE gateway", "DROP ROLE gateway_owner"):
+        await connection.execute(statement)
+    await connection.close()
+    await asyncio.to_thread(run_sql, server, ROLES)
+    target = f"--dbname={url_of(server, 'gateway_owner')}"
+    await asyncio.to_thread(run_program, "pg_restore", "--exit-on-error", "--no-owner", target, str(dump))
+    await migrated(server, far, tmp_path / "owner")
+    assert [statement for statement in FORBIDDEN if not await refused(server, statement)] == []
+    async with gateway_as("gateway", server, far, tmp_path / "serving") as gateway:
+        assert (await call(gateway, WalletCall.WITHDRAW, "bought")).status == 200
+    assert MORE not in gateway.log
 
 
 async def test_the_function_runs_as_its_caller_and_finds_the_journals_tables_alone(
