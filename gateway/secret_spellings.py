@@ -40,7 +40,7 @@ _LONGEST_LINE_ANYWHERE: Final = 15
 """Characters: a longer line of a secret (of a key in PEM form) is one by itself."""
 
 _NESTED_UP_TO: Final = 500
-"""Secrets. Of more, what is encoded twice is not looked for: it would take 4 KB for each."""
+"""Secrets. Of more, what is encoded twice or in UTF-16 is not looked for: it would take 5 KB for each."""
 
 _HARD_TO_READ: Final = re.compile(r"[^ -~]|[\\%&]")
 """What may be an escape, or is folded before it is compared."""
@@ -130,8 +130,8 @@ class _Form(NamedTuple):
     text: str
 
 
-_Candidate = tuple[int, str]
-"""Where the first `SHORTEST_SECRET` characters of a form stand, and the form."""
+_Candidate = tuple[int, list[str]]
+"""Where the first `SHORTEST_SECRET` characters of forms stand, and the forms in their order."""
 
 _Cut = tuple[int, int]
 """Up to where a text is whole, and where it is cut off: a piece of a character or of an escape may stand between."""
@@ -144,7 +144,7 @@ class _Index:
         self.exact: dict[str, list[str]] = {}
         self.squeezed: dict[str, list[str]] = {}
         self.shortest = sys.maxsize
-        for form in forms:
+        for form in sorted(forms):
             by_begin = self.exact if form.is_exact else self.squeezed
             by_begin.setdefault(form.text[:SHORTEST_SECRET], []).append(form.text)
             self.shortest = min(self.shortest, len(form.text))
@@ -181,11 +181,10 @@ def _candidates(text: str, indexes: Iterable[Mapping[str, list[str]]]) -> list[_
     """What may begin where. The time does not depend on how many forms there are."""
     begins = set(map("".join, zip(text, text[1:], text[2:], text[3:], strict=False)))
     return [
-        (start, form)
+        (start, index[begin])
         for index in indexes
         for begin in index.keys() & begins
         for start in _places_of(begin, text)
-        for form in index[begin]
     ]
 
 
@@ -198,27 +197,44 @@ def _places_of(begin: str, text: str) -> Iterator[int]:
 
 def _found(text: str, candidates: Iterable[_Candidate], cuts: list[_Cut]) -> Iterator[tuple[int, int, int | None]]:
     """Where a form begins and ends, and the place of the cut where only its beginning is there."""
-    for start, form in candidates:
-        if text.startswith(form, start):
-            yield start, start + len(form), None
+    for start, forms in candidates:
+        here = text[start:]
+        whole = _longest_whole(here, forms)
+        if whole:
+            yield start, start + len(whole), None
+        # Of what stands beside this place in the order, one has the most in common with it.
+        place = bisect_right(forms, here)
+        common, nearest = max((_common_length(here, form), form) for form in forms[max(place - 1, 0) : place + 1])
         # The last cut that the form's beginning reaches
         # (test_a_text_meant_to_take_long_does_not: there may be as many as there are characters).
-        elif number := bisect_right(cuts, start + _common_length(text, start, form), key=_whole_until):
+        if nearest != whole and (number := bisect_right(cuts, start + common, key=_whole_until)):
             at, cut = cuts[number - 1]
             if at - start >= SHORTEST_SECRET:
                 yield start, at, cut
+
+
+def _longest_whole(text: str, forms: list[str]) -> str:
+    """The longest of these sorted forms that the text begins with; "" if it begins with none. The time hardly depends
+    on how many there are: secrets of one maker begin alike (`sk_live_…`), and who knows that can write it often."""
+    while place := bisect_right(forms, text):
+        form = forms[place - 1]
+        common = _common_length(text, form)
+        if common == len(form):
+            return form
+        text = text[:common]  # a shorter one that the text begins with begins this form, too
+    return ""
 
 
 def _whole_until(cut: _Cut) -> int:
     return cut[0]
 
 
-def _common_length(text: str, start: int, form: str) -> int:
-    """How many characters of the form stand here."""
+def _common_length(text: str, form: str) -> int:
+    """How many characters of the form the text begins with."""
     least, most = 0, len(form)
     while least < most:
         middle = (least + most + 1) // 2
-        if text.startswith(form[:middle], start):
+        if text.startswith(form[:middle]):
             least = middle
         else:
             most = middle - 1
@@ -266,7 +282,7 @@ def _plain(secret: str) -> Iterator[str]:
     yield from _escaped(secret)
     yield repr(secret)[1:-1]
     yield repr(_bytes(secret))[2:-1]
-    for algorithm in ("md5", "sha1", "sha256"):  # what some protocols want in place of a password
+    for algorithm in ("md5", "sha1", "sha256", "sha512"):  # what some protocols want in place of a password
         digest = hashlib.new(algorithm, _bytes(secret), usedforsecurity=False).digest()
         yield digest.hex()
         yield b64encode(digest).decode()
@@ -284,7 +300,7 @@ def _escaped(text: str) -> Iterator[str]:
 
 def _encoded(secret: str, *, nested: bool) -> Iterator[str]:
     """In base64, wherever it begins in that, and in hexadecimal; of a nested one, the same of what these and escapes
-    make of it."""
+    make of it, and of its UTF-16; and its bytes as numbers."""
     data = _bytes(secret)
     once = {*_in_base64(data), data.hex()}
     yield from once
@@ -293,6 +309,18 @@ def _encoded(secret: str, *, nested: bool) -> Iterator[str]:
         for text in inner - {secret}:
             yield from _in_base64(_bytes(text))
             yield _bytes(text).hex()
+        for wide in _wide(secret):
+            yield from _in_base64(wide)
+            yield wide.hex()
+        yield " ".join(map(str, data))
+        yield " ".join(map(hex, data))
+
+
+def _wide(text: str) -> set[bytes]:
+    """The text in UTF-16 of either order, without the byte at its end that is zero for most letters: it may be left
+    out, or belong to what comes before."""
+    little, big = (text.encode(f"utf-16-{order}", "surrogatepass") for order in ("le", "be"))
+    return {little[:-1], big[1:]}
 
 
 _FOR_ADDRESSES: Final = str.maketrans("+/", "-_")
@@ -309,15 +337,20 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+_END: Final = rf"(?: {ELLIPSIS} | \.{{3}} | \*{{3}} | \Z )"
+"""What stands where we or an operator cut a text off, as a verbose pattern."""
+
 _CUT: Final = re.compile(
     rf"""
     (?P<broken> [\ud800-\udfff]{{0,3}}
-        (?: \\{{1,4}} (?: u[0-9a-f]{{0,3}} | u[d][89ab][0-9a-f]{{2}} | x[0-9a-f]? )?
-          | %[0-9a-f]?
+        (?: \\{{1,4}} (?:
+                u[0-9a-f]{{0,3}} | u[d][89ab][0-9a-f]{{2}} | x[0-9a-f]?
+              | (?-i:U)[0-9a-f]{{4,7}} | u\{{[0-9a-f]{{0,6}} | [0-7]{{1,2}} )?
+          | % (?: [0-9a-f] | u[0-9a-f]{{0,3}} )?
           | &\#?[0-9a-z]{{0,31}}
         )?
     )
-    (?: {ELLIPSIS} | \Z )
+    {_END}
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -368,21 +401,38 @@ _UNIT: Final = len("\\u0061")
 
 
 def _of_json(escape: str) -> Iterator[Piece]:
-    r"""``\u0061\ud83d\ude00``, ``\x61``, ``\n`` or ``\/``."""
-    if escape[1] == "x":
-        yield chr(int(f"0{escape[1:]}", 0)), len(escape)
-    elif escape[1] != "u":
+    r"""``\u0061\ud83d\ude00``, ``\x61``, ``\n`` or ``\/``; of other languages ``\u{61}``, ``\U00000061`` and
+    ``\141``."""
+    if len(escape) == len("\\n"):
         yield _SHORT.get(escape[1], escape[1]), len(escape)
+    elif escape[1] in "xU" or escape[2] == "{":
+        number = int(escape[2:].strip("{}"), 16)
+        yield chr(number) if number <= sys.maxunicode else "\ufffd", len(escape)
+    elif escape[1] == "u":
+        yield from _of_units(escape)
     else:
-        units = b"".join(int(unit, 16).to_bytes(2, "big") for unit in escape[2:].split("\\u"))
-        for letter in units.decode("utf-16-be", "surrogatepass"):
-            yield letter, _UNIT * (1 + (letter > "\uffff"))
+        yield from _of_bytes(bytes(int(byte, 8) & 0xFF for byte in escape[1:].split("\\")), len("\\141"))
+
+
+def _of_units(escape: str) -> Iterator[Piece]:
+    units = b"".join(int(unit, 16).to_bytes(2, "big") for unit in escape[2:].split(escape[:2]))
+    for letter in units.decode("utf-16-be", "surrogatepass"):
+        yield letter, _UNIT * (1 + (letter > "\uffff"))
+
+
+def _of_bytes(data: bytes, width: int) -> Iterator[Piece]:
+    """Letters of UTF-8, of which each byte is spelled in so many characters; a byte that is not UTF-8 becomes half of a
+    surrogate pair."""
+    for letter in data.decode("utf-8", "surrogateescape"):
+        yield letter, width * len(letter.encode("utf-8", "surrogateescape"))
 
 
 def _of_address(escape: str) -> Iterator[Piece]:
-    """``%61%C3%BC``; a byte that is not UTF-8 becomes half of a surrogate pair."""
-    for letter in bytes.fromhex(escape.replace("%", "")).decode("utf-8", "surrogateescape"):
-        yield letter, len("%61") * len(letter.encode("utf-8", "surrogateescape"))
+    """``%61%C3%BC``, or ``%u0061`` of JavaScript's `escape`."""
+    if escape[1] == "u":
+        yield from _of_units(escape)
+    else:
+        yield from _of_bytes(bytes.fromhex(escape.replace("%", "")), len("%61"))
 
 
 def _of_html(escape: str) -> Iterator[Piece]:
@@ -390,10 +440,32 @@ def _of_html(escape: str) -> Iterator[Piece]:
     yield unescape(escape), len(escape)
 
 
+_JSON: Final = re.compile(
+    rf"""
+      (?: \\u[0-9a-fA-F]{{4}} )+
+    | \\x[0-9a-fA-F]{{2}}
+    | \\u\{{[0-9a-fA-F]{{1,8}}\}}
+    | \\U[0-9a-fA-F]{{8}}
+    | (?: \\[0-7]{{3}} )+
+    | \\(?! (?: U[0-9a-fA-F]{{0,7}} | [0-7]{{1,2}} ) {_END} ) [^ux]
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+_HTML: Final = re.compile(
+    rf"""
+    & (?: \#[0-9]{{1,20}} (?: ; | (?! [0-9] | {_END} ) )
+        | \#[xX][0-9a-fA-F]{{1,20}} (?: ; | (?! [0-9a-fA-F] | {_END} ) )
+        | [a-zA-Z][a-zA-Z0-9]{{1,31}} ;
+      )
+    """,
+    re.VERBOSE,
+)
+"""A number needs no semicolon for a browser, and may begin with zeros."""
+
 _ESCAPES: Final = (
-    _Escape("\\", re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\x[0-9a-fA-F]{2}|\\[^ux]", re.DOTALL), _of_json),
-    _Escape("%", re.compile(r"(?:%[0-9a-fA-F]{2})+"), _of_address),
-    _Escape("&", re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});"), _of_html),
+    _Escape("\\", _JSON, _of_json),
+    _Escape("%", re.compile(r"(?:%[0-9a-fA-F]{2})+|(?:%u[0-9a-fA-F]{4})+"), _of_address),
+    _Escape("&", _HTML, _of_html),
 )
 
 

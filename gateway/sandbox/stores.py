@@ -74,7 +74,7 @@ class FileStore:
 def _length_of_whole_lines(path: Path) -> int:
     """The length of the whole lines in bytes: a process killed while it wrote may leave half a line at the end.
 
-    Raises `msgspec.DecodeError` where a line is not an event, or no half of one: the file is somebody's, named by mistake.
+    Raises `msgspec.DecodeError` where a line is not an event, or no half of one: the file was named by mistake.
     """
     size = 0
     with path.open("rb") as lines:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable
+from time import process_time
 
 import msgspec
 import pytest
@@ -53,6 +54,27 @@ def test_what_is_not_secret_stays(text: str, count: int) -> None:
 def test_many_secrets_are_found_as_one_is() -> None:
     secrets = [f"{number:05}-secret" for number in range(2000)]
     assert hidden("00000-SECRET and MDE5OTktc2VjcmV0 and 01234-other", *secrets) == "* and * and 01234-other"
+
+
+@pytest.mark.parametrize("piece", ["sk_live_", "sk_live_0", "sk_live_…", "sk_live_00999…", "sk_live_*** "])
+def test_a_text_of_nothing_but_the_beginning_of_many_secrets_takes_no_longer_for_all_than_for_one(piece: str) -> None:
+    known = KnownSecrets(f"sk_live_{number:05}" for number in range(1000))
+    known.hide("once", (), "*")  # what they may look like is worked out
+    begun = process_time()
+    known.hide(piece * (4096 // len(piece)), (), "*")
+    assert process_time() - begun < 0.5
+
+
+@given(
+    st.lists(st.text("ab", min_size=4, max_size=12), min_size=1, max_size=6),
+    st.lists(st.text("ab…", max_size=12), max_size=6),
+    st.data(),
+)
+def test_of_secrets_that_begin_alike_none_is_missed(secrets: list[str], others: list[str], data: st.DataObject) -> None:
+    text = "".join(data.draw(st.permutations([*secrets, *others])))
+    left = hidden(text, *secrets)
+    beginnings = {f"{secret[:length]}…" for secret in secrets for length in range(4, len(secret))}
+    assert [found for found in [*secrets, *beginnings] if found in left] == []
 
 
 SECRETS = st.lists(st.text(min_size=1, max_size=30), max_size=3)

@@ -48,7 +48,7 @@ def hold_lock(path: str) -> Iterator[None]:
 
 def _itself(path: str) -> str:
     """The file that a link of this name leads to: one file must have one lock, whatever it is called by."""
-    if not os.path.islink(path):
+    if not Path(path).is_symlink():
         return path
     try:
         owner = Path(path).stat().st_uid

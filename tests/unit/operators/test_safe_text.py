@@ -41,6 +41,12 @@ ESCAPES: dict[str, Callable[[str], str]] = {
     "percent twice": lambda letter: in_percent(letter).replace("%", "%25"),
     "html decimal": lambda letter: f"&#{ord(letter)};",
     "html": lambda letter: f"&#x{ord(letter):X};",
+    "html of eight digits": lambda letter: f"&#{ord(letter):08};",
+    "html of eight hex digits": lambda letter: f"&#x{ord(letter):08x};",
+    "python": lambda letter: f"\\U{ord(letter):08x}",
+    "in braces": lambda letter: f"\\u{{{ord(letter):x}}}",
+    "octal": lambda letter: "".join(f"\\{byte:03o}" for byte in letter.encode()),
+    "percent u": lambda letter: in_json(letter).replace("\\", "%"),
     "html in json": lambda letter: "".join(map(in_json, f"&#{ord(letter)};")),
 }
 
@@ -52,6 +58,9 @@ ENCODED: dict[str, Callable[[str], str]] = {
     "form": quote_plus,
     "hex": lambda secret: secret.encode().hex(),
     "HEX": lambda secret: secret.encode().hex().upper(),
+    "numbers": lambda secret: ", ".join(map(str, secret.encode())),
+    "hex numbers": lambda secret: ", ".join(f"0x{byte:02x}" for byte in secret.encode()),
+    "html without semicolons": lambda secret: "".join(f"&#{ord(letter)}" for letter in secret),
 }
 
 
@@ -107,12 +116,32 @@ def test_a_secret_is_found_within_base64_wherever_it_begins(
     assert sum(map(len, left)) <= len(encode(before)) + len(encode(after)) + 4
 
 
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be"])
+@given(SECRETS)
+def test_a_secret_is_found_in_what_is_made_of_its_utf_16(coding: str, secret: str) -> None:
+    wide = secret.encode(coding)
+    assert len(fit_text(f"said <{wide.hex()}>", [secret]).replace("[hidden]", "")) <= len("said <00>")
+    assert len(fit_text(f"said <{b64encode(wide).decode()}>", [secret]).replace("[hidden]", "")) <= len(
+        "said <AAAAAA==>"
+    )
+
+
+@pytest.mark.parametrize("mark", ["...", "…", "***", "*****"])
+@pytest.mark.parametrize("spelled", ["correct-horse-b", "Y29ycmVjdC1ob3JzZS1iYX", "636f72726563742d686f"])
+def test_the_beginning_of_a_secret_is_found_where_the_operator_cut_it_off(mark: str, spelled: str) -> None:
+    secret = "correct-horse-battery-staple"
+    assert fit_text(f"wrong: {spelled}{mark} (3 tries)", [secret]) == f"wrong: [hidden]{mark} (3 tries)"
+    assert fit_text(f"please wait{mark} (3 tries)", [secret]) == f"please wait{mark} (3 tries)"
+
+
 def test_credentials_are_found_in_a_header_that_is_quoted() -> None:
     fit = fit_text("You sent Basic Sm9obkRvZTpNeVBhc3M= to us", ["MyPass"])
     assert fit == "You sent Basic Sm9obkRvZTp[hidden]M= to us"  # M stands for two bits of the secret
 
 
-@pytest.mark.parametrize("escape", ["json", "percent", "html", "percent twice"])
+@pytest.mark.parametrize(
+    "escape", ["json", "percent", "html", "percent twice", "python", "in braces", "octal", "percent u"]
+)
 @given(SECRETS, st.integers(0, EXCERPT_LIMIT))
 def test_the_beginning_of_a_secret_is_found_where_an_excerpt_cuts_it_off(escape: str, secret: str, at: int) -> None:
     for each in (str, ESCAPES[escape]):
