@@ -20,6 +20,7 @@ from html import escape as escape_html
 from html import unescape
 from itertools import chain
 from json import dumps
+from operator import itemgetter
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final, NamedTuple
 from unicodedata import normalize
@@ -110,11 +111,13 @@ class KnownSecrets:
 
     def hide(self, text: str, more: Iterable[str], sign: str, escaped: int = 2) -> str:
         """The text with this sign in place of what `spans_in` finds."""
-        parts, at = [], 0
-        for start, end in self.spans_in(text, more, escaped):
-            parts += [text[at:start], sign]
-            at = end
-        return "".join([*parts, text[at:]]) if parts else text
+        return _replaced(text, self.spans_in(text, more, escaped), sign)
+
+    def hide_in_json(self, text: str, sign: str) -> str:
+        """The same of JSON, whose numbers stay: they are the gateway's own, and with a sign in place of one it could not
+        be read."""
+        spans = self.spans_in(text)
+        return _replaced(text, _within_strings(text, spans) if spans else spans, sign)
 
     @cached_property
     def _indexes(self) -> list[_Index]:
@@ -487,6 +490,24 @@ def _with_whole_escapes(text: str, spans: list[Span]) -> list[Span]:
 _ONE_ESCAPE: Final = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\.", re.DOTALL
 )
+
+
+def _replaced(text: str, spans: list[Span], sign: str) -> str:
+    parts, at = [], 0
+    for start, end in spans:
+        parts += [text[at:start], sign]
+        at = end
+    return "".join([*parts, text[at:]]) if parts else text
+
+
+def _within_strings(text: str, spans: list[Span]) -> list[Span]:
+    """Of these spans those that begin in a string of the JSON: none begins in one and ends in the next."""
+    strings = [match.span() for match in _STRING.finditer(text)]
+    numbers = [bisect_right(strings, start, key=itemgetter(0)) for start, _ in spans]
+    return [span for span, number in zip(spans, numbers, strict=True) if number and span[0] < strings[number - 1][1]]
+
+
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def _merge(spans: list[Span]) -> list[Span]:

@@ -102,7 +102,7 @@ class AuditStream:
     def write(self, line: AuditLine) -> None:
         """Writes a line. Never waits."""
         if self._output is not None:
-            self._output.write(logs.redact(escaped_json(_encode(line).decode())).encode() + b"\n")
+            self._output.write(logs.redact_line(escaped_json(_encode(line).decode())).encode() + b"\n")
 
 
 def open_file(path: str) -> int:

@@ -116,6 +116,11 @@ def redact(text: str) -> str:
     return _redaction.redact(text)
 
 
+def redact_line(line: str) -> str:
+    """A line of JSON without registered secrets."""
+    return _redaction.redact_line(line)
+
+
 def redact_of_call(text: str, token: str) -> str:
     """A text of a call of the game without registered secrets and the call's own token."""
     return _redaction.redact_of_call(text, token)

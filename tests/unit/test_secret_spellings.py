@@ -95,9 +95,18 @@ def test_a_line_of_json_without_its_secrets_is_still_one(secret: str) -> None:
     redaction = Redaction()
     redaction.register([secret])
     line = msgspec.json.encode({"a": f"said {secret}.", "b": [secret, json.dumps(secret)]}).decode()
-    told = json.loads(redaction.redact(line))
+    told = json.loads(redaction.redact_line(line))
     assert told["b"][0] == "***"
     assert secret not in told["a"]
+
+
+@pytest.mark.parametrize("secret", ["1234", "123456", "true", "null", "[{}]", "1,2,3,4"])
+def test_a_secret_that_looks_like_a_number_leaves_a_line_that_can_be_read(secret: str) -> None:
+    redaction = Redaction()
+    redaction.register([secret])
+    line = {"level": "info", "took_ms": 1234.56, "n": 123456, "ok": True, "player": None, "c": [{}, 1, 2, 3, 4]}
+    told = json.loads(redaction.redact_line(json.dumps({**line, "said": f"it was {secret}."}, separators=(",", ":"))))
+    assert told == {**line, "said": "it was ***."}
 
 
 @pytest.mark.parametrize(
