@@ -114,8 +114,8 @@ class KnownSecrets:
         return _replaced(text, self.spans_in(text, more, escaped), sign)
 
     def hide_in_json(self, text: str, sign: str) -> str:
-        """The same of JSON, whose numbers stay: they are the gateway's own, and with a sign in place of one it could not
-        be read."""
+        """The same of JSON, whose numbers stay: they are the gateway's own, and with a sign in place of one nothing
+        could read it."""
         spans = self.spans_in(text)
         return _replaced(text, _within_strings(text, spans) if spans else spans, sign)
 
