@@ -17,6 +17,7 @@ from gateway.records import State
 from gateway.sandbox.faults import Fault
 from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
+from tests.support.commands import PROGRAM
 from tests.support.gateway_process import GatewayProcess
 from tests.support.instances import call, configuration, journal_at, key, migrated, operator, until_state
 from tests.support.postgres import PostgresServer, binaries
@@ -110,7 +111,7 @@ def follow(program: str, folder: Path, journal: Path | None = None, change: Call
         script = script.replace("/var/lib/mm-gateway/journal.db", str(journal))
     script = script.replace(" -o mm-gateway -g mm-gateway", "")  # which root alone could do, where there is such a user
     own = sqlite_program(folder.with_name("bin"))
-    environ = {**os.environ, "LC_ALL": "C", "PATH": f"{own}:{binaries()}:{os.environ['PATH']}"}
+    environ = {**os.environ, "LC_ALL": "C", "PATH": f"{own}:{binaries()}:{PROGRAM.parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["sh", "-euc", f"umask 022\n{script}"], capture_output=True, text=True, check=False, env=environ
     )
@@ -143,6 +144,7 @@ async def lost(tmp_path: Path, far: FarOperator, server: PostgresServer) -> Gate
     await migrated(gateway)
 
     def here(script: str) -> str:
+        script = script.replace("/etc/mm-gateway/owner.yaml", str(gateway.config_file))
         return re.sub(r"postgresql://\S+", server.url, script)
 
     backups = tmp_path / "backups"

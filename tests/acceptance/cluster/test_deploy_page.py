@@ -71,12 +71,17 @@ def names_a_file_of_ours(words: list[str]) -> bool:
 
 
 def is_about_a_service_of_ours(words: list[str]) -> bool:
-    services = yaml.safe_load((ROOT / "config" / "compose" / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    compose = yaml.safe_load((ROOT / "config" / "compose" / "compose.yaml").read_text(encoding="utf-8"))
+    services = compose["services"]
+    if words[1] == "volume":
+        return words[-1] in {f"{compose['name']}_{volume}" for volume in compose["volumes"]}
     if words[1] != "compose":
         return words[1] in {"build", "run"}
     _, _, _, file, verb, *rest = words
     named = {word for word in rest if word in services} | set(re.findall(r"gateways/(gateway-\d)", " ".join(rest)))
-    return (ROOT / file).exists() and verb in {"up", "exec"} and (bool(named) or rest == ["-d", "--build"])
+    return (ROOT / file).exists() and (
+        verb == "down" or (verb in {"up", "exec", "stop"} and (bool(named) or rest == ["-d", "--build"]))
+    )
 
 
 def makes_a_secret_that_is_used(words: list[str]) -> bool:

@@ -71,7 +71,7 @@ async def test_every_change_of_state_has_a_line_that_says_who_made_it_and_why(tm
         "request_id": "w",
     }
     assert (held["call"], held["verdict"], held["request_id"]) == ("withdraw", "success", "w")
-    assert (decided["why"], decided["wants"]) == ("Item sold out ([hidden])", "rollback")
+    assert (decided["why"], decided["wants"]) == ("Item sold out (***)", "rollback")
     assert (undone["call"], undone["request_id"]) == ("rollbackWithdrawal", "r")
     assert len({line["instance"] for line in lines(file)} - {""}) == 1
 

@@ -81,6 +81,6 @@ async def test_thirty_signals_are_two_reloads_and_the_last_one_is_obeyed(tmp_pat
         gateway.configure({"operators": {"acme": an_operator(1), "beta": an_operator(2)}})
         gateway.send_signal(signal.SIGHUP)
         async with asyncio.timeout(20):
-            while 'operator="beta"' not in await gateway.metrics():
+            while 'operator="beta"' not in await gateway.metrics() or not gateway.logged("reloaded"):
                 pass
         assert 1 <= len(gateway.logged("reloaded")) <= 3
