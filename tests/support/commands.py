@@ -123,7 +123,7 @@ def operator(username: str, **changes: Any) -> dict[str, Any]:
     usual = {
         "adapter": "quantum",
         "settings": {"base_url": "http://127.0.0.1:9/wallet/", "username": "mm", "password": "far-secret"},
-        "credentials": [{"username": username, "password": "near-secret"}],
+        "credentials": [{"username": username, "password": "near-secret-of-game"}],
     }
     return {**usual, **changes}
 

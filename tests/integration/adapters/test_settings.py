@@ -21,7 +21,7 @@ operators:
       already: {102: confirmed, 113: held}
       error_statuses: [500, 5000]
     credentials:
-      - {username: JohnDoe, password: near-secret}
+      - {username: JohnDoe, password: near-secret-of-game}
 """
 
 

@@ -87,7 +87,7 @@ def test_what_is_wrong_is_told_in_one_line(
 
 def test_of_the_secrets_only_the_signature_s_is_read(tmp_path: Path) -> None:
     made = deployment(tmp_path, signature={"secret": "${LAUNCH_SECRET}"})
-    made.config.write_text(made.config.read_text().replace("near-secret", "${NOT_SET}"), encoding="utf-8")
+    made.config.write_text(made.config.read_text().replace("near-secret-of-game", "${NOT_SET}"), encoding="utf-8")
     ran = made.run("launch", "acme", "--demo", environ={"LAUNCH_SECRET": "correct-horse"})
     assert (ran.status, ran.err) == (0, "")
     assert re.search(r"&ts=\d+&signature=[0-9a-f]{64}\n$", ran.out)
@@ -98,7 +98,7 @@ def test_of_the_secrets_only_the_signature_s_is_read(tmp_path: Path) -> None:
 
 def test_the_page_shows_what_its_first_configuration_gives(tmp_path: Path) -> None:
     config, (sent, given) = shown("yaml")[0], shown("json")
-    environ = {"ACME_PASSWORD": "far-secret", "GAME_PASSWORD": "near-secret"}
+    environ = {"ACME_PASSWORD": "far-secret", "GAME_PASSWORD": "near-secret-of-game"}
     launch = parse(config, "gateway.yaml", environ).settings.operators["acme"].launch
     assert launch is not None
     url = build_url(launch, read_launch(launch, sent.encode()), 0)
@@ -113,7 +113,7 @@ def test_the_page_shows_what_its_first_configuration_gives(tmp_path: Path) -> No
 
 def test_the_page_shows_what_its_signature_gives() -> None:
     config, (url,) = shown("yaml")[1], shown("text")
-    environ = {"ACME_PASSWORD": "far-secret", "GAME_PASSWORD": "near-secret", "LAUNCH_SECRET": "correct-horse"}
+    environ = {"ACME_PASSWORD": "far-secret", "GAME_PASSWORD": "near-secret-of-game", "LAUNCH_SECRET": "correct-horse"}
     launch = parse(config, "gateway.yaml", environ).settings.operators["acme"].launch
     assert launch is not None
     three_minutes_past_eight = 1_795_939_200 + 180

@@ -27,6 +27,7 @@ from tests.support.wallet_client import body, post
 from tests.tidy.tree import ROOT
 
 PLAYER = "token-of-player-1"
+CREDENTIALS = "JohnDoe:near-secret-of-game"
 PAGE = (ROOT / "docs" / "calls-from-operators.md").read_text(encoding="utf-8")
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -70,11 +71,11 @@ async def test_it_launches_and_asks_how_a_transfer_has_ended(sandbox: Sandbox) -
     assert launched["status"] == 200
     assert parse_qs(urlsplit(launched["answer"]["url"]).query)["token"] == [PLAYER]
     held = body(WalletCall.WITHDRAW, "order-1", currency="EUR", token=PLAYER)
-    assert (await post(sandbox.gateway.wallet_url, WalletCall.WITHDRAW, held, "JohnDoe:near-secret")).status == 200
+    assert (await post(sandbox.gateway.wallet_url, WalletCall.WITHDRAW, held, CREDENTIALS)).status == 200
     asked = {"direction": "withdraw", "id": "order-1"}
     assert (await sandbox.ask("query", asked))["answer"]["state"] == "PENDING"
     confirmed = body(WalletCall.CONFIRM_WITHDRAWAL, "order-1", currency="EUR", token=PLAYER)
-    answered = await post(sandbox.gateway.wallet_url, WalletCall.CONFIRM_WITHDRAWAL, confirmed, "JohnDoe:near-secret")
+    answered = await post(sandbox.gateway.wallet_url, WalletCall.CONFIRM_WITHDRAWAL, confirmed, CREDENTIALS)
     assert answered.status == 200
     assert (await sandbox.ask("query", asked))["answer"]["state"] == "CONFIRMED"
     assert (await sandbox.ask("query", {"id": "order-2"}))["answer"]["state"] == "NOT_FOUND"

@@ -73,7 +73,7 @@ async def refused(gateway: GatewayProcess, listener: str) -> dict[str, float]:
 
 async def status_of_a_call(gateway: GatewayProcess) -> int:
     """That of a call over a new connection; its operator cannot be reached, which is answered too."""
-    url, headers = f"{gateway.wallet_url}/wallet/getBalance", {"Authorization": basic("JohnDoe:near-secret")}
+    url, headers = f"{gateway.wallet_url}/wallet/getBalance", {"Authorization": basic("JohnDoe:near-secret-of-game")}
     async with (
         aiohttp.ClientSession(headers=headers) as client,
         client.post(url, json={"token": "t"}, ssl=False) as answer,
