@@ -28,6 +28,9 @@ WAITING_PER_SOURCE: Final = 8
 WAITING: Final = 256
 """How many checks may wait in all. One more takes the place of whoever has most there."""
 
+REMEMBERED: Final = 4096
+"""Of how many addresses and networks it is counted how many checks they have had."""
+
 KNOWN: Final = 4096
 """How many addresses and digests are remembered as right."""
 
@@ -171,6 +174,8 @@ class CheckLine:
 
     def _start(self, check: _Check) -> None:
         self._running[check.digest] = check
+        if len(self._served) >= REMEMBERED:  # a flood that never ends: all begin anew
+            self._served.clear()
         self._served.update((check.source, network_of(check.source)))
         done = asyncio.get_running_loop().run_in_executor(self._threads, check.run)
         done.add_done_callback(partial(self._end, check))

@@ -227,3 +227,18 @@ async def test_a_stop_cancels_checks_that_run_and_those_that_wait() -> None:
     assert [task.cancelled() for task in tasks[1:]] == [True, True]
     may_end.set()
     assert await tasks[0] is True
+
+
+async def test_what_is_counted_of_a_flood_that_never_ends_is_bounded(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_line, "REMEMBERED", 20)
+    for password in ("1", "2", "3"):
+        line.ask("198.51.100.1", password)
+    for number in range(100):
+        line.ask(f"192.0.{number}.7")  # one waits always, so that the line is never empty
+        await asyncio.sleep(0)
+        await line.turn()
+        assert len(line.line._served) <= 20 + 2
+    await line.until_idle()
+    assert len(line.ran) == 103
