@@ -369,7 +369,11 @@ class HttpConnection(web.RequestHandler):
         return self.internal_error()
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        log.error("a connection failed", exc_info=kw.get("exc_info"))
+        error = kw.get("exc_info")
+        # Its handler has ended: this is the rest of a body that is received after its answer, so that the client can
+        # read that. The connection ends, and nobody waits.
+        if not isinstance(error, web.RequestPayloadError):
+            log.error("a connection failed", exc_info=error)
 
     def _look_at_heads(self, came: int, received: int) -> None:
         """Refuses what is too lax of the requests that have just been parsed. An error takes the place of such a one,

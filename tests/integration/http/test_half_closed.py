@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.http.admin import AdminHandler
 from gateway.http.admin_connection import AdminServer
@@ -96,6 +97,17 @@ async def test_a_request_that_is_cut_off_is_refused_at_once_and_counted(game: Ga
     assert b"cut off" in received
     assert refused(game.metrics, "malformed") == 1
     assert game.coordinator.asked == []
+
+
+async def test_the_rest_of_a_body_may_be_missing_once_its_request_is_answered(game: Game) -> None:
+    client = await game.connect()
+    head, _, body = request("/wallet/rollbackWithdrawal", ROLLBACK, "JohnDoe:wrong").partition(b"\r\n\r\n")
+    with capture_logs() as logged:
+        await client.send(head + b"\r\n\r\n" + body[:10])
+        assert (await client.answer()).status == 401
+        client.writer.write_eof()
+        assert await client.rest() == b""
+    assert [line for line in logged if line["log_level"] == "error"] == []
 
 
 async def test_a_client_that_never_asks_is_let_go(game: Game) -> None:
