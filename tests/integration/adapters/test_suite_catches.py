@@ -151,7 +151,8 @@ class DeclaresWhatStaysTheSame(Quantum):
 
 class Reverses(Quantum):
     def _require_success_of(self, response: HttpResponse, transfer: Transfer) -> dict[str, Any]:
-        raise Unclear(f"not for {transfer.session.token[::-1]}")
+        sys.stdout.write(f"for {transfer.session.token[::-1]}")  # errors are searched for it already
+        return super()._require_success_of(response, transfer)
 
 
 class Encodes(Quantum):
