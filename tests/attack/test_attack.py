@@ -8,7 +8,7 @@ from typing import Final
 from tests.attack.attacks import ATTACKS
 from tests.attack.play import MEMORY_LIMIT, MIB, campaign
 
-SECONDS: Final = 1.5
+SECONDS: Final = 1.0
 
 
 async def test_the_gateway_holds_against_a_hostile_neighbour(tmp_path: Path) -> None:

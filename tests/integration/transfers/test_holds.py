@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.journal.writes import Change, Changed, Claim
+from gateway.journal.interface import JournalUnavailable
+from gateway.journal.writes import Change, Changed, Claim, Inserted
 from gateway.money import Money, money
 from gateway.operators.adapter import Receipt
 from gateway.operators.bulkhead import CallGroup
 from gateway.operators.errors import Declined, Kind, OperatorError, Unclear, Unsent
-from gateway.records import Decision, Direction, Fate, Key, State, Transfer, Verdict
+from gateway.records import Decision, Direction, Fate, Key, Reason, State, Transfer, Verdict
 from gateway.transfers.housekeeping import INSTANCE_LEASE_S
 from gateway.wire.calls import WalletCall
 from gateway.wire.errors import ErrorCode, WalletError
@@ -175,6 +176,31 @@ def test_a_repeat_whose_look_came_before_the_row_is_not_told_that_nothing_was_se
         assert await gateway.withdraw() == BALANCE
         done.set()
         assert await repeated[0] == BALANCE
+
+    play(tmp_path, scenario)
+
+
+def test_a_repeat_of_a_call_that_could_not_be_recorded_is_told_that_nothing_was_sent(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance()
+        insert = world.journal.insert
+
+        async def fail_slowly(transfer: Transfer, reason: Reason | None = None) -> Inserted:
+            world.journal.insert = insert  # type: ignore[method-assign]  # once
+            repeated.append(asyncio.ensure_future(gateway.withdraw()))
+            await asyncio.sleep(1)
+            raise JournalUnavailable("the disk is full")
+
+        repeated: list[asyncio.Future[Money | None]] = []
+        world.journal.insert = fail_slowly  # type: ignore[method-assign]
+        with pytest.raises(WalletError) as refused:
+            await gateway.withdraw()
+        assert refused.value.code is ErrorCode.JOURNAL_UNAVAILABLE
+        with pytest.raises(WalletError) as refused:
+            await repeated[0]
+        assert refused.value.code is ErrorCode.NOT_SENT
+        assert "the same call failed before it could be recorded" in refused.value.text
+        assert world.far_side.calls(WITHDRAW) == 0
 
     play(tmp_path, scenario)
 
