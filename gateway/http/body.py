@@ -28,6 +28,10 @@ STEPS_A_TURN: Final = 512
 """How much of one operator's large bodies is looked at in one turn of the loop (`BodyCutter.steps`): about half
 of a millisecond."""
 
+CHUNK: Final = 16 * 1024
+"""Bytes of a body that its handler holds while it waits for its turn. The rest stays with the connection, which lets go
+of it when it ends."""
+
 _JSON: Final = frozenset({"application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"})
 _UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii"})
 """The last one is a part of UTF-8."""
@@ -96,9 +100,9 @@ class BodyReader:
                 if size > limit:
                     raise self._too_large(limit)
                 with _uncounted(arrival):
-                    await _feed(cutter, chunk, turn)
+                    await _feed(cutter, chunk, turn, content)
                 let_go(len(chunk))
-                chunk = await content.readany()
+                chunk = await content.read(CHUNK)
             return cutter.finish()
 
     def _too_large(self, limit: int) -> WalletError:
@@ -108,7 +112,7 @@ class BodyReader:
 
 async def _read_up_to(content: StreamReader, body: bytearray, size: int) -> bytes:
     """Appends to `body` until the content ends, or until there is more than `size`."""
-    while len(body) <= size and (chunk := await content.readany()):
+    while len(body) <= size and (chunk := await content.read(CHUNK)):
         body += chunk
     return bytes(body)
 
@@ -125,11 +129,15 @@ def _uncounted(arrival: asyncio.Timeout) -> Iterator[None]:
     arrival.reschedule(loop.time() + left)
 
 
-async def _feed(cutter: BodyCutter, chunk: bytes, turn: asyncio.Lock) -> None:
-    """Feeds a chunk to the cutter, a little in each turn of the loop."""
+async def _feed(cutter: BodyCutter, chunk: bytes, turn: asyncio.Lock, content: StreamReader) -> None:
+    """Feeds a chunk to the cutter, a little in each turn of the loop. Raises what has ended the content meanwhile."""
     at = 0
     while at < len(chunk):
         async with turn:
+            # Whoever is gone holds the chunk until its turn comes, and no longer: else each connection that is opened
+            # anew would leave another one in the line (test_of_a_client_that_is_gone_nothing_more_is_cut).
+            if (error := content.exception()) is not None:
+                raise error
             enough = cutter.steps + STEPS_A_TURN
             while at < len(chunk) and cutter.steps < enough:
                 cutter.feed(chunk[at : at + PIECE])

@@ -416,6 +416,8 @@ class HttpConnection(web.RequestHandler):
     def _cut_off_body(self) -> None:
         """The connection has ended: of all requests only the last one's body can be incomplete."""
         if not self._body.is_eof():
+            if self._body.exception() is None:
+                self._body.read_nowait()  # nobody will: its handler may wait for its turn for long
             self._body.set_exception(web.RequestPayloadError("the connection ended within the body"))
             self._body.feed_eof()
 

@@ -5,9 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.http.body import MAX_ROLLBACK_BODY, STEPS_A_TURN
+from gateway.http.body import CHUNK, MAX_ROLLBACK_BODY, SMALL, STEPS_A_TURN
 from gateway.http.connection import CallConnection
 from gateway.reasons import TEXT_LIMIT, limit_text
+from gateway.wire.cutting import BodyCutter
 from tests.support.doors import REPLY, ROLLBACK, WITHDRAW, Client, Game, basic, request, wallet_door
 from tests.support.waiting import until
 
@@ -285,6 +286,26 @@ async def test_a_long_body_is_read_a_little_in_each_turn_of_the_loop(game: Game)
     assert (await answering).body == REPLY
     assert turns > body.count(b"[") / STEPS_A_TURN
     assert len(game.coordinator.asked[0][-1]) < 2 * TEXT_LIMIT
+
+
+async def test_of_a_client_that_is_gone_nothing_more_is_cut_and_little_is_held(
+    game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed: list[int] = []
+    monkeypatch.setattr(BodyCutter, "feed", lambda _, piece: fed.append(len(piece)))
+    line = game.door._bodies._turns.setdefault("acme", asyncio.Lock())
+    async with line:
+        for _ in range(5):
+            client = await game.connect()
+            await client.send(request(CALL, long_rollback(1_000_000))[:300_000])
+        await until(lambda: len(line._waiters or ()) == 5)
+        held = [frame.f_locals.get("chunk", b"") for task in game.door._running for frame in task.get_stack()]
+        assert max(map(len, held)) <= CHUNK + SMALL
+        for connection in list(game.server.connections):
+            cast("CallConnection", connection).drop_unfinished("all are too large together")
+        await until(lambda: game.server.open == 0)
+    await until(lambda: not game.door._running)
+    assert fed == []
 
 
 async def test_nobody_s_dripping_body_delays_another_s_or_is_why_a_rollback_is_refused(game: Game) -> None:
