@@ -174,7 +174,7 @@ class CheckLine:
 
     def _start(self, check: _Check) -> None:
         self._running[check.digest] = check
-        if len(self._served) >= REMEMBERED:  # a flood that never ends: all begin anew
+        if len(self._served) >= REMEMBERED:  # a flood that never ends
             self._served.clear()
         self._served.update((check.source, network_of(check.source)))
         done = asyncio.get_running_loop().run_in_executor(self._threads, check.run)
