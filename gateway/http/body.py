@@ -134,7 +134,7 @@ async def _feed(cutter: BodyCutter, chunk: bytes, turn: asyncio.Lock, content: S
     at = 0
     while at < len(chunk):
         async with turn:
-            # Whoever is gone holds the chunk until its turn comes, and no longer; else ever new connections of one client
+            # Who is gone holds the chunk until its turn comes, and no longer; else ever new connections of a client
             # would fill the line (test_of_a_client_that_is_gone_nothing_more_is_cut_and_little_is_held).
             if (error := content.exception()) is not None:
                 raise error

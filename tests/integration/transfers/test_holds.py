@@ -192,7 +192,7 @@ def test_a_repeat_of_a_call_that_could_not_be_recorded_is_told_that_nothing_was_
             raise JournalUnavailable("the disk is full")
 
         repeated: list[asyncio.Future[Money | None]] = []
-        world.journal.insert = fail_slowly  # type: ignore[method-assign]
+        world.journal.insert = fail_slowly  # type: ignore[method-assign]  # as a full disk does
         with pytest.raises(WalletError) as refused:
             await gateway.withdraw()
         assert refused.value.code is ErrorCode.JOURNAL_UNAVAILABLE
