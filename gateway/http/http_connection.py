@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -416,8 +417,11 @@ class HttpConnection(web.RequestHandler):
     def _cut_off_body(self) -> None:
         """The connection has ended: of all requests only the last one's body can be incomplete."""
         if not self._body.is_eof():
+            # Nobody will read what is there: its handler may wait for its turn for long. Where it waits for data, there
+            # is none, and aiohttp says so by an error.
             if self._body.exception() is None:
-                self._body.read_nowait()  # nobody will: its handler may wait for its turn for long
+                with suppress(RuntimeError):
+                    self._body.read_nowait()
             self._body.set_exception(web.RequestPayloadError("the connection ended within the body"))
             self._body.feed_eof()
 
