@@ -8,7 +8,7 @@ A call of the game passes these files in this order:
 - `call_handler.py`: one call, from its credentials to its response; `wallet.py`: what is the game's own of that; the
   others are its steps
 - `routing.py`, `credentials.py`, `addresses.py`: which operator the call is for, and whether the client may make it;
-  `check_line.py`: who waits for an Argon2; `guesses.py`: whoever guesses is slowed
+  `check_queue.py`: who waits for an Argon2; `guesses.py`: whoever guesses is slowed
 - `body.py`: reads the body; `handlers.py`: one function for each of the eight calls
 - `response.py`: writes head and body at once; `access_log.py`: one line per call
 

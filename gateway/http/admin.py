@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from gateway.http.addresses import parse_address
 from gateway.http.admin_connection import TIMEOUT_S
-from gateway.http.check_line import TooManyChecks
+from gateway.http.check_queue import TooManyChecks
 from gateway.http.credentials import NO_GRANT, Credentials, OperatorCredentials
 from gateway.http.guesses import Guesses
 from gateway.http.response import WalletResponse, response_start

@@ -23,7 +23,7 @@ from gateway.deadlines import Deadlines
 from gateway.http.access_log import AccessLog, LoggedCall
 from gateway.http.addresses import Address, parse_address
 from gateway.http.body import BodyReader, TooSlow
-from gateway.http.check_line import TooManyChecks
+from gateway.http.check_queue import TooManyChecks
 from gateway.http.connection import CallConnection, LetIn
 from gateway.http.credentials import NO_GRANT, Grant
 from gateway.http.guesses import Guesses, TooManyGuesses

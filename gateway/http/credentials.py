@@ -4,7 +4,7 @@ names nor secrets.
 A keyed digest of the header is looked up in a table. Nobody outside knows the key, so nobody can choose a digest that
 is close to a right one. A hashed password costs one Argon2 per process, also when the configuration is read again;
 then its digest is in the table. An unknown user costs as many Argon2s as a known one
-(docs/decisions/051-credentials.md). Who waits for an Argon2, and how long, `check_line.py` says.
+(docs/decisions/051-credentials.md). Who waits for an Argon2, and how long, `check_queue.py` says.
 
 Each credential counts within a `scope`: "" where it chooses the operator by itself, else the operator's name, as the
 path says it. An operator that does not exist is a scope without credentials, and costs as many Argon2s as any other.
@@ -27,7 +27,7 @@ from argon2.low_level import error_to_str
 from pydantic import SecretStr
 
 from gateway.bounded import BoundedMap
-from gateway.http.check_line import CheckLine, TooManyChecks
+from gateway.http.check_queue import CheckQueue, TooManyChecks
 from gateway.settings import CredentialSettings, TokenSettings
 
 CACHE_SIZE: Final = 4096
@@ -134,7 +134,7 @@ class Credentials:
         self._right: BoundedMap[bytes, Grant] = BoundedMap(CACHE_SIZE)
         self._proofs: BoundedMap[bytes, _Proof] = BoundedMap(CACHE_SIZE)
         self._wrong: BoundedMap[bytes, None] = BoundedMap(CACHE_SIZE)
-        self._line = CheckLine()
+        self._queue = CheckQueue()
         self._successor: Credentials | None = None
 
     def look_up(self, header: str | None, scope: str = "") -> Grant | None:
@@ -160,26 +160,26 @@ class Credentials:
         # As this gateway would write it: clients may differ in the scheme's case and in spaces (RFC 9110 section 11.4).
         grant = self._plain.get(_digest(given.header, scope)) or self._right.get(digest)
         if grant is None and self._hashed and digest not in self._wrong:
-            proof = await self._line.result(digest, source, partial(self._verify, given), is_wanted)
+            proof = await self._queue.result(digest, source, partial(self._verify, given), is_wanted)
             grant = self.keep_proof(digest, proof)
             if grant is None:
-                self._line.note_wrong(source)
+                self._queue.note_wrong(source)
         if grant is None:
             return self._keep_wrong(digest)
-        self._line.note_right(digest, source)
+        self._queue.note_right(digest, source)
         return grant
 
     def take_over(self, former: Credentials) -> None:
         """These credentials replace the `former` ones: hashes that are still the same are not checked again, and
         checks that wait or run end as they would have."""
-        self._line = former._line
+        self._queue = former._queue
         former._successor = self
         for digest, proof in former._proofs.items():
             self.keep_proof(digest, proof)
 
     def close(self) -> None:
         """The process stops: checks that have begun are cancelled."""
-        self._line.close()
+        self._queue.close()
 
     def keep_proof(self, digest: bytes, proof: _Proof) -> Grant | None:
         """The grant that this proves; None if it proves none, or not all that a new check would."""
@@ -207,9 +207,8 @@ class Credentials:
     def _verify(self, given: Given) -> _Proof:
         """Runs in a thread. Costs `_argon2_count` Argon2s for every user and scope, known or unknown."""
         hashed = [one.secret_hash for one in self._hashed.get(given.who, ())]
-        matching = [
-            each for each in hashed if _matches(each, given.secret)
-        ]  # all: leaving early would show in the time
+        # All of them: leaving early would show in the time.
+        matching = [each for each in hashed if _matches(each, given.secret)]
         for _ in range(self._argon2_count - len(hashed)):
             _matches(self._decoy, given.secret)
         return _Proof(given.who, frozenset(hashed), frozenset(matching))

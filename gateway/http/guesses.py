@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 from gateway.bounded import BoundedMap
 from gateway.http.addresses import network_of
-from gateway.http.check_line import TooManyChecks
+from gateway.http.check_queue import TooManyChecks
 from gateway.http.credentials import NO_GRANT, Credentials, Grant, digest_of
 
 FREE: Final = 16

@@ -11,7 +11,7 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 
 from gateway.http import credentials
-from gateway.http.check_line import WAITING_PER_SOURCE
+from gateway.http.check_queue import WAITING_PER_SOURCE
 from gateway.http.http_connection import HttpConnection
 from gateway.settings import ServerSettings
 from tests.support.doors import ROLLBACK, Client, Game, basic, front, operator, request, wallet_door
@@ -302,10 +302,10 @@ async def test_wrong_passwords_from_thirty_addresses_delay_a_right_one_by_one_ch
         for guesser, number in product(guessers, range(each)):
             client = await from_address(game, guesser)
             await client.send(request(CALL, ROLLBACK, f"JohnDoe:wrong {guesser} {number}"))
-        await until(lambda: len(game.door._routing.credentials._line._waiting) == len(guessers) * each - 1)
+        await until(lambda: len(game.door._routing.credentials._queue._waiting) == len(guessers) * each - 1)
         right = await from_address(game, 1)
         await right.send(request(CALL, ROLLBACK))
-        await until(lambda: len(game.door._routing.credentials._line._waiting) == len(guessers) * each)
+        await until(lambda: len(game.door._routing.credentials._queue._waiting) == len(guessers) * each)
         held_back.may_end.set()
         assert (await right.answer()).status == 200
         assert held_back.verified.index(b"MyPass") <= len(guessers)
@@ -320,7 +320,7 @@ async def test_a_known_client_waits_behind_no_guesser(held_back: HeldBack) -> No
         held_back.verified.clear()
         for number in range(2, 10):
             await (await from_address(game, number)).send(request(CALL, ROLLBACK, f"JohnDoe:wrong {number}"))
-        await until(lambda: len(game.door._routing.credentials._line._waiting) == 7)
+        await until(lambda: len(game.door._routing.credentials._queue._waiting) == 7)
         await (await from_address(game, 1)).send(request(CALL, ROLLBACK, "JaneDoe:HerPass"))
         await until(lambda: b"HerPass" in held_back.verified)
         assert len(held_back.verified) == 2
@@ -333,7 +333,7 @@ async def test_a_check_whose_connection_ends_costs_no_hash(held_back: HeldBack) 
         await until(lambda: held_back.verified == [b"running"])
         for word, client in (("reset", reset), ("closed", closed), ("here", here)):
             await client.send(request(CALL, ROLLBACK, f"JohnDoe:{word}"))
-        await until(lambda: len(game.door._routing.credentials._line._waiting) == 3)
+        await until(lambda: len(game.door._routing.credentials._queue._waiting) == 3)
         reset.writer.transport.abort()
         await closed.close()
         await until(lambda: not_waited_for(game) == 2)
@@ -348,7 +348,7 @@ def not_waited_for(game: Game) -> int:
 
 
 def connections(game: Game) -> list[HttpConnection]:
-    waiting = game.door._routing.credentials._line._waiting.values()
+    waiting = game.door._routing.credentials._queue._waiting.values()
     return [is_wanted.__self__ for check in waiting for is_wanted in check.is_wanted]  # type: ignore[attr-defined]  # bound methods
 
 

@@ -7,8 +7,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import SecretStr
 
-from gateway.http import check_line, credentials
-from gateway.http.check_line import TooManyChecks
+from gateway.http import check_queue, credentials
+from gateway.http.check_queue import TooManyChecks
 from gateway.http.credentials import NO_GRANT, Credentials, Grant, OperatorCredentials
 from gateway.settings import CredentialSettings, TokenSettings
 from tests.support.doors import basic
@@ -54,8 +54,8 @@ async def test_wrong_credentials_that_come_again_cost_no_second_hash(monkeypatch
 
 
 async def test_no_source_and_no_crowd_of_them_may_have_checks_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check_line, "WAITING_PER_SOURCE", 1)
-    monkeypatch.setattr(check_line, "WAITING", 2)
+    monkeypatch.setattr(check_queue, "WAITING_PER_SOURCE", 1)
+    monkeypatch.setattr(check_queue, "WAITING", 2)
     keeper = hashed("p")
     first = keeper.check(basic("u:1"), "here")
     second = keeper.check(basic("u:2"), "there")

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from pydantic import SecretStr
 
-from gateway.http.check_line import TooManyChecks
+from gateway.http.check_queue import TooManyChecks
 from gateway.http.credentials import NO_GRANT, Credentials, Grant, OperatorCredentials
 from gateway.http.guesses import FREE, PAUSE_MAX_S, QUIET_S, SOURCES, Guesses, TooManyGuesses
 from gateway.settings import CredentialSettings

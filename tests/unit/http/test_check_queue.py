@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from gateway.http import check_line
+from gateway.http import check_queue
 from gateway.http.addresses import network_of
-from gateway.http.check_line import CheckLine, TooManyChecks
+from gateway.http.check_queue import CheckQueue, TooManyChecks
 
 NETWORKS = (
     [f"2001:db8:0:{number:x}::1" for number in range(30)],
@@ -43,7 +43,7 @@ class Line:
     def __init__(self) -> None:
         self.ran: list[str] = []
         self.threads = Threads()
-        self.line = CheckLine()
+        self.line = CheckQueue()
         self.line._threads = self.threads
         self._waiting: list[asyncio.Task[object]] = []
 
@@ -173,7 +173,7 @@ async def test_a_check_that_nobody_waits_for_any_more_never_runs(line: Line) -> 
 
 async def test_who_is_gone_keeps_no_place_from_others(line: Line) -> None:
     line.ask("192.0.2.1")
-    for number in range(check_line.WAITING_PER_SOURCE):
+    for number in range(check_queue.WAITING_PER_SOURCE):
         line.ask("192.0.2.2", str(number), is_wanted=False)
     here = line.ask("192.0.2.2", "here")
     await line.until_idle()
@@ -184,7 +184,7 @@ async def test_who_is_gone_keeps_no_place_from_others(line: Line) -> None:
 async def test_where_all_places_are_taken_who_has_most_of_them_loses_one(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check_line, "WAITING", 4)
+    monkeypatch.setattr(check_queue, "WAITING", 4)
     line.line.note_right(b"digest", "192.0.2.9")
     line.ask("203.0.113.1")
     crowd = [line.ask(source) for source in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "198.51.100.1")]
@@ -198,7 +198,7 @@ async def test_where_all_places_are_taken_who_has_most_of_them_loses_one(
 
 
 async def test_after_a_check_that_fails_the_next_one_runs() -> None:
-    line, may_fail = CheckLine(), threading.Event()
+    line, may_fail = CheckQueue(), threading.Event()
 
     def fail() -> None:
         may_fail.wait()
@@ -215,7 +215,7 @@ async def test_after_a_check_that_fails_the_next_one_runs() -> None:
 
 
 async def test_a_stop_cancels_checks_that_run_and_those_that_wait() -> None:
-    line, may_end = CheckLine(), threading.Event()
+    line, may_end = CheckQueue(), threading.Event()
     tasks = [
         asyncio.ensure_future(line.result(str(number).encode(), "192.0.2.1", may_end.wait, lambda: True))
         for number in range(3)
@@ -232,7 +232,7 @@ async def test_a_stop_cancels_checks_that_run_and_those_that_wait() -> None:
 async def test_what_is_counted_of_a_flood_that_never_ends_is_bounded(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check_line, "REMEMBERED", 20)
+    monkeypatch.setattr(check_queue, "REMEMBERED", 20)
     for password in ("1", "2", "3"):
         line.ask("198.51.100.1", password)
     for number in range(100):

@@ -1,4 +1,4 @@
-"""The line in which checks of unknown credentials wait for a thread, since each of them costs an Argon2.
+"""The queue in which checks of unknown credentials wait for a thread, since each of them costs an Argon2.
 
 Next is whoever has had least: of all networks the one with the fewest checks, and within it the address with the
 fewest. So thirty addresses that send wrong passwords delay a newcomer by one check each, however many they send
@@ -51,7 +51,7 @@ class _Check:
         self.is_wanted: list[Callable[[], bool]] = []
 
 
-class CheckLine:
+class CheckQueue:
     """Runs checks in threads. Checks are known by the digest of their credentials, sources by their address."""
 
     def __init__(self) -> None:
