@@ -95,9 +95,9 @@ async def _show_certificate(gateway: OddGateway, lasts: timedelta) -> None:
 @asynccontextmanager
 async def credentials_guessed(fleet: Fleet) -> AsyncIterator[None]:
     """Goes on beside the watch: guesses are slowed down, and the alert is over soon after the last one."""
-    guessing = asyncio.create_task(_guess(fleet))
-    yield
-    await guessing
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_guess(fleet))
+        yield
 
 
 async def _guess(fleet: Fleet) -> None:
