@@ -1,4 +1,4 @@
--- The journal's database with two roles. For a superuser, with psql, once: docs/deploy.md says how.
+-- The journal's database with two roles. For a superuser, with psql, once: docs/deploy/several.md says how.
 --
 -- gateway_owner owns the tables: `mm-gateway migrate` runs as this role. gateway serves: it reads and writes rows, and can
 -- change no table and no function. Whatever a migration makes is given to it by the default privileges.

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from tests.supply import advisories, images, licences
+from tests.support.deploy_pages import page
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "config" / "compose" / "compose.yaml"
-PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 DIGEST = f"sha256:{'a' * 64}"
 
 
@@ -114,7 +114,7 @@ def services() -> dict[str, Any]:
 def pinned(image: str) -> bool:
     """Whether an image has a digest, or a variable that takes one and that the page names."""
     variable = images.VARIABLE.fullmatch(image)
-    return bool(images.DIGEST.search(image)) or (variable is not None and f"`{variable[1]}`" in PAGE)
+    return bool(images.DIGEST.search(image)) or (variable is not None and f"`{variable[1]}`" in page("several"))
 
 
 def test_every_image_of_the_compose_file_has_a_digest_or_a_variable_for_one() -> None:
@@ -162,13 +162,13 @@ def test_without_an_answer_no_digest_is_written(tmp_path: Path, monkeypatch: pyt
 
 def test_nothing_is_built_with_a_tool_that_has_no_hash() -> None:
     """pip fetches what builds a package by itself, and looks at no hash, unless it is told not to."""
-    pages = [ROOT / "docs" / "deploy.md", ROOT / "Dockerfile", ROOT / "Makefile", ROOT / "docs" / "releasing.md"]
+    files = ("docs/deploy/one-machine.md", "docs/releasing.md", "Dockerfile", "Makefile")
     builds = [
         line
-        for page in pages
-        for line in page.read_text(encoding="utf-8").replace("\\\n", "").splitlines()
+        for file in files
+        for line in (ROOT / file).read_text(encoding="utf-8").replace("\\\n", "").splitlines()
         if re.search(r"pip\S*( --\S+)* (install|wheel)\b|\$\(PIP\) install", line) and re.search(r" \.( |$|`)", line)
     ]
     assert len(builds) >= 4
     assert [line for line in builds if "--no-build-isolation" not in line] == []
-    assert "install --require-hashes -r requirements/build.txt -r requirements/run.txt" in PAGE
+    assert "install --require-hashes -r requirements/build.txt -r requirements/run.txt" in page("one-machine")

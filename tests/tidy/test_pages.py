@@ -84,3 +84,10 @@ def test_every_page_of_docs_can_be_found_from_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     lost = [page for page, _ in pages() if page.parent == Path("docs") and str(page) not in readme]
     assert lost == []
+
+
+def test_every_page_about_deploying_can_be_found_from_its_first() -> None:
+    first = (ROOT / "docs" / "deploy" / "README.md").read_text(encoding="utf-8")
+    beside = [page.name for page, _ in pages() if page.parent == Path("docs/deploy") and page.name != "README.md"]
+    assert beside
+    assert [name for name in beside if f"]({name})" not in first] == []

@@ -18,13 +18,11 @@ from gateway.sandbox.faults import Fault
 from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
 from tests.support.commands import PROGRAM
+from tests.support.deploy_pages import page, shell_blocks
 from tests.support.gateway_process import GatewayProcess
 from tests.support.instances import call, configuration, journal_at, key, migrated, operator, until_state
 from tests.support.postgres import PostgresServer, binaries
 from tests.support.runtimes import FarOperator
-
-PAGE = Path(__file__).parents[3] / "docs" / "deploy.md"
-SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 ENDED = {
     "confirmed before": HoldState.CONFIRMED,
@@ -91,7 +89,7 @@ async def expect_repaired(gateway: GatewayProcess, far: FarOperator, journal: st
 
 def block(program: str) -> str:
     """The page's whole block of commands with this program in it."""
-    (found,) = (text for text in SHELL.findall(PAGE.read_text(encoding="utf-8")) if f"\n{program} " in f"\n{text}")
+    (found,) = (text for text in shell_blocks(page("restore")) if f"\n{program} " in f"\n{text}")
     return str(found)
 
 

@@ -1,6 +1,6 @@
-"""Every command on the page about deploying: the gateway's own are run, what they and others name is there.
+"""Every command on the pages about deploying: the gateway's own are run, what they and others name is there.
 
-Dumps and restores are run by `test_backup`, what the page says of upgrades by `test_upgrading`.
+Dumps and restores are run by `test_backup`, what the pages say of upgrades by `test_upgrading`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import pytest
 import yaml
 
 from tests.support.commands import Deployment, a_timeline, run
+from tests.support.deploy_pages import page, pages, shell_blocks
 from tests.support.postgres import binaries, create_schema, drop_schema
 from tests.support.postgres_shelf import server_url
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
-SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGES = pages()
 ELSEWHERE = {"/etc/mm-gateway/gateway.yaml", "/etc/mm-gateway/owner.yaml"}
 
 
 def commands() -> list[list[str]]:
-    """In the order of the page, as a shell would split them."""
-    return [shlex.split(line) for block in SHELL.findall(PAGE) for line in block.splitlines()]
+    """In the order of the pages, as a shell would split them."""
+    return [shlex.split(line) for block in shell_blocks(PAGES) for line in block.splitlines()]
 
 
 def of(program: str) -> Iterator[list[str]]:
@@ -55,7 +55,7 @@ async def test_every_command_of_the_gateway_runs_as_it_is_shown(tmp_path: Path, 
 
 
 def test_the_journal_that_is_copied_arrives(tmp_path: Path) -> None:
-    (copy,) = (words for words in of("mm-gateway") if "copy" in words)
+    copy = next(words for words in of("mm-gateway") if "copy" in words)
     deployment = Deployment(tmp_path)
     deployment.configure(journals={"next": {"url": deployment.url("next")}, "big": {"url": deployment.url("big")}})
     timeline = a_timeline("1234abcd")
@@ -65,7 +65,7 @@ def test_the_journal_that_is_copied_arrives(tmp_path: Path) -> None:
 
 
 def names_a_file_of_ours(words: list[str]) -> bool:
-    """Whether each relative path among the words is in the repository, or is a secret that the page makes."""
+    """Whether each relative path among the words is in the repository, or is a secret that the pages make."""
     paths = [word for word in words if re.match(r"(config|requirements)/", word) and "/secrets" not in word]
     return all((ROOT / path).exists() for path in paths)
 
@@ -121,11 +121,13 @@ def test_every_command_names_what_there_is(words: list[str]) -> None:
 
 def test_every_secret_of_the_compose_file_is_explained() -> None:
     compose = yaml.safe_load((ROOT / "config" / "compose" / "compose.yaml").read_text(encoding="utf-8"))
-    assert [name for name in compose["secrets"] if name not in PAGE] == []
+    assert [name for name in compose["secrets"] if name not in page("several")] == []
 
 
 def test_every_credential_of_the_unit_is_explained_and_used() -> None:
     unit = (ROOT / "config" / "systemd" / "mm-gateway.service").read_text(encoding="utf-8")
     credentials = re.findall(r"^LoadCredential=(\w+):", unit, re.MULTILINE)
     assert credentials
-    assert [name for name in credentials if f"/run/credentials/mm-gateway.service/{name}}}" not in PAGE] == []
+    assert [
+        name for name in credentials if f"/run/credentials/mm-gateway.service/{name}}}" not in page("one-machine")
+    ] == []

@@ -1,4 +1,4 @@
-"""The secrets that docs/deploy.md has one make: whoever needs them reads them, and no other user of the machine."""
+"""The secrets that the pages have one make: whoever needs them reads them, and no other user of the machine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.deploy_pages import page, shell_blocks
+
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
-SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = shell_blocks(page("one-machine") + page("several"))
 COMPOSE = yaml.safe_load((ROOT / "config" / "compose" / "compose.yaml").read_text(encoding="utf-8"))
 
 FOLDERS = ("/etc/mm-gateway/secrets", "config/compose/secrets")
@@ -26,8 +27,8 @@ CONTAINER_USERS = (10001, 999, 65534)
 
 
 def printed(folder: str) -> list[str]:
-    """The page's commands that make this folder and what is in it."""
-    lines = [line for block in SHELL.findall(PAGE) for line in block.splitlines()]
+    """The pages' commands that make this folder and what is in it."""
+    lines = [line for block in BLOCKS for line in block.splitlines()]
     return [line for line in lines if re.search(rf"{folder}(/|$| )", line) and not line.startswith("export ")]
 
 

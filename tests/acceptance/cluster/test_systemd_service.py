@@ -1,4 +1,4 @@
-"""The service of docs/deploy.md in the environment that its unit makes: its credentials, and what is left of /proc."""
+"""The service of docs/deploy/one-machine.md as its unit runs it: its credentials, and what is left of /proc."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ import pytest
 import yaml
 
 from tests.support.commands import PROGRAM, Ran, run
+from tests.support.deploy_pages import page
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+PAGE = page("one-machine")
 UNIT = (ROOT / "config" / "systemd" / "mm-gateway.service").read_text(encoding="utf-8")
 JOURNAL_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 HIDEPID = {"default": "off", "noaccess": "1", "invisible": "2", "ptraceable": "4"}

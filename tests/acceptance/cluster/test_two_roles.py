@@ -1,4 +1,4 @@
-"""The journal's two roles of docs/deploy.md on a real PostgreSQL: one migrates, one serves and can do no more."""
+"""The two roles of docs/deploy/several.md on a real PostgreSQL: one migrates, one serves and can do no more."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 
 from gateway.records import State
 from gateway.wire.calls import WalletCall
+from tests.support.deploy_pages import page
 from tests.support.gateway_process import GatewayProcess
 from tests.support.instances import call, configuration, journal_at, key, operator, until_state
 from tests.support.postgres import PostgresServer, binaries
@@ -22,7 +23,6 @@ from tests.support.runtimes import FarOperator
 ROOT = Path(__file__).parents[3]
 ROLES = ROOT / "config" / "postgres" / "roles.sql"
 PASSWORDS = ROOT / "config" / "compose" / "passwords.sql"
-PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 MORE = "the journal's role may do more than serve"
 
 
@@ -77,7 +77,7 @@ async def refused(server: PostgresServer, statement: str, role: str = "gateway",
 
 
 def test_the_page_prints_what_the_file_does() -> None:
-    (printed,) = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (printed,) = re.findall(r"^```sql\n(.*?)^```$", page("several"), re.MULTILINE | re.DOTALL)
     lines = [line for line in ROLES.read_text(encoding="utf-8").splitlines() if not line.startswith("--")]
     assert printed.strip() == "\n".join(lines).strip()
 
