@@ -82,6 +82,8 @@ def _settings(config: Config, operator: str) -> LaunchSettings:
     launch_settings = operators[operator].launch
     if launch_settings is None:
         raise CommandFailed(f"operators.{operator}.launch is not configured; add it to the configuration")
+    if operators[operator].retiring:
+        raise CommandFailed(f"operators.{operator} is retiring: no game is launched for it any more")
     return launch_settings
 
 

@@ -38,6 +38,7 @@ _WARNINGS: Final = frozenset(
         ErrorCode.PENDING,
         ErrorCode.UNCLEAR,
         ErrorCode.NOT_SENT,
+        ErrorCode.RETIRING,
         ErrorCode.BAD_REQUEST,
         ErrorCode.UNAUTHORIZED,
     }

@@ -29,11 +29,13 @@ class LaunchService(NamedTuple):
 async def launch(service: LaunchService, operator: Operator, body: bytes) -> bytes:
     """Returns the body of the 200: ``{"url": "…"}``. A repeat gives the same URL (see `build_url`).
 
-    Raises `WalletError`: `BAD_REQUEST`; with `verify`, also everything that verifySession is refused with."""
+    Raises `WalletError`: `BAD_REQUEST`, `RETIRING`; with `verify`, also everything that verifySession is refused with."""
     settings = operator.settings.launch
     if settings is None:
         text = "Launches are not configured for this operator; whoever runs the gateway can add `launch` to it."
         raise WalletError(ErrorCode.BAD_REQUEST, text)
+    if operator.settings.retiring:
+        raise WalletError(ErrorCode.RETIRING, "The operator is being retired: no game is launched for it any more.")
     request = read_launch(settings, body)
     if settings.verify and request.token is not None:
         await service.verify_session(operator, request.token)

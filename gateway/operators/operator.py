@@ -125,6 +125,7 @@ class Operator(FarSide):
         yield Reading("operator_calls_limit", limits.concurrency, labels)
         yield Reading("operator_calls_waiting", waiting, labels)
         yield Reading("operator_waiting_limit", limits.waiting, labels)
+        yield Reading("operator_retiring", self.settings.retiring, labels)
         for far_side in self.far_sides:
             yield from far_side.breaker_readings()
         for objective in objectives_of(self.settings.objectives):

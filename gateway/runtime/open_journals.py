@@ -107,6 +107,14 @@ class OpenJournals:
         """The unfinished transfers of all journals, as last counted."""
         return [count for housekeeping in self._housekeeping.values() for count in housekeeping.unfinished]
 
+    def counted_since(self, at: float) -> dict[str, list[UnfinishedCount]]:
+        """The unfinished transfers of each journal that was counted since then (by the monotonic clock)."""
+        return {
+            name: housekeeping.unfinished
+            for name, housekeeping in self._housekeeping.items()
+            if housekeeping.counted_at is not None and housekeeping.counted_at >= at
+        }
+
     def holds_lease_since(self, name: str, at: float) -> bool:
         """Whether this instance has counted as alive in that journal without a break since then (Unix seconds)."""
         return self._housekeeping[name].holds_lease_since(at)

@@ -1,7 +1,8 @@
 """The running gateway: it starts once, reloads as often as needed, and stops once.
 
     start    bind all addresses → prepare → open journals → apply → accept connections
-    reload   find what needs a restart → prepare → apply → housekeeping → accept connections with the new settings
+    reload   find what needs a restart, or would leave transfers behind → prepare → apply → housekeeping
+             → accept connections with the new settings
     stop     refuse new calls → accept no connections → claim no deliveries → wait, up to `stop_timeout` → close
 
     prepare  TLS contexts, operators, routing table: all of them or `ConfigurationUnusable`, and nothing has changed
@@ -35,7 +36,6 @@ from gateway.http.routing import RoutingTable
 from gateway.operators.http_client.tls import read_authorities_again
 from gateway.operators.operator import Operator
 from gateway.reasons import Categories, Category
-from gateway.records import Direction
 from gateway.runtime.active_operators import ActiveOperators, DeliveryLoops
 from gateway.runtime.certificates import certificate_readings
 from gateway.runtime.configuration_hash import configuration_hash
@@ -52,6 +52,7 @@ from gateway.runtime.traced import (
     make_wallet_handler,
     open_tracing,
 )
+from gateway.runtime.unfinished import UnfinishedWatch, find_left_behind
 from gateway.settings import ServerSettings, Settings
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.memory_limit import memory_limit_bytes
@@ -111,6 +112,7 @@ class Runtime:
         self._operators = ActiveOperators(
             context, delivery_try, delivery_loops, self._supervisor, self._wait_calls_idle, tracing
         )
+        self._unfinished = UnfinishedWatch(self._journals.counted_since, self.clock, settings)
         self._configuration: tuple[Reading, ...] = ()
         self._reload_ok = True
         self._change_lock = asyncio.Lock()
@@ -152,6 +154,7 @@ class Runtime:
             await self._apply(prepared)
             self._listeners.open(self._handlers, self.settings, prepared.tls)
             self.metrics.watch("process", self._readings)
+            self._supervisor.keep("watch of unfinished transfers", self._unfinished.run)
             crash_point("start.serving")
         except BaseException:
             await self._close()
@@ -173,6 +176,8 @@ class Runtime:
         """
         async with self._change_lock:
             if problems := find_unreloadable(self.settings, settings):
+                raise ConfigurationUnusable(problems)
+            if problems := await find_left_behind(self._journals.open, self.settings, settings):
                 raise ConfigurationUnusable(problems)
             await _read_authorities_again()
             prepared = await self._prepare(settings)
@@ -245,7 +250,7 @@ class Runtime:
         # (test_thirty_reloads_under_load_fail_no_call).
         self._handlers.wallet.apply_routing(prepared.routing)
         self._handlers.operators.apply_routing(prepared.operators_routing)
-        self._warn_of_missing_operators(prepared)
+        self._unfinished.apply_settings(prepared.settings)
         await self._operators.swap(prepared.operators)
 
     def _configuration_readings(self, settings: Settings, operators: Mapping[str, Operator]) -> tuple[Reading, ...]:
@@ -263,18 +268,6 @@ class Runtime:
         yield Reading("config_reload_ok", self._reload_ok)
         yield Reading("sessions_remembered", self._coordinator.sessions_remembered)
         yield from self._listeners.readings()
-
-    def _warn_of_missing_operators(self, prepared: Prepared) -> None:
-        for row in self._journals.unfinished():
-            operator = prepared.operators.get(row.operator)
-            if operator is None or (row.direction is Direction.PAYMENT and operator.game is None):
-                log.warning(
-                    "unfinished transfers of an operator that is not configured",
-                    operator=row.operator,
-                    direction=row.direction,
-                    state=row.state,
-                    transfers=row.count,
-                )
 
     @property
     def _call_handlers(self) -> tuple[CallHandler, CallHandler]:

@@ -82,6 +82,10 @@ class OperatorSettings(Section):
     """Whether the credentials are only valid under /operators/NAME/wallet/…. They may then be the same as another
     operator's."""
 
+    retiring: bool = False
+    """Whether it is about to be removed: new withdraws and deposits are refused with RETIRING, and so are launches, while
+    all that was begun before goes on to its end. `mm-gateway check --probe` says what is unfinished."""
+
     allow_ips: tuple[Network, ...] = ()
     """Addresses from which the game calls. Calls from other addresses get no response at all. Empty allows every
     address."""

@@ -26,6 +26,7 @@ GAUGES: Final = {
     "operator_calls_limit": Gauge("How many calls to the operator may run.", ("operator",)),
     "operator_calls_waiting": Gauge("Calls that wait for a free slot.", ("operator",)),
     "operator_waiting_limit": Gauge("How many calls may wait for a free slot.", ("operator",)),
+    "operator_retiring": Gauge("1 while the operator takes no new holds.", ("operator",)),
     "objective_ratio": Gauge("The share of good calls that is promised.", ("operator", "objective")),
     "delivery_due_seconds": Gauge("Seconds until the next delivery is due.", ("operator", "recipient")),
     "transfers_counted_timestamp_seconds": Gauge("When unfinished transfers were last counted.", ("journal",)),

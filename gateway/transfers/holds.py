@@ -6,7 +6,7 @@ row there already (a repeat, or an end that came first) follows `states.HOLD_ACT
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -30,6 +30,9 @@ from gateway.transfers.unrecorded import UnrecordedOutcomes
 from gateway.transfers.watch import Watch
 from gateway.wire.calls import HOLD_CALL
 from gateway.wire.errors import WalletError
+
+
+RETIRING: Final = "the operator is being retired"
 
 
 class HoldCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,11 +70,13 @@ class Holds:
         note_session(session)
         if command.key in self._context.single_flight:  # before a slot is taken: a repeat needs none
             return await self._answer_repeat(operator, command)
+        if operator.settings.retiring:
+            return await self._record_refused(operator, command, session, refusals.retiring(command.key.direction), RETIRING)
         try:
             async with operator.admit(CallGroup.HOLDS) as admission:
                 return await self._hold_admitted(operator, command, session, admission)
         except Refused as refused:  # only entering the block raises it
-            return await self._record_refused(operator, command, session, refused)
+            return await self._record_refused(operator, command, session, refusals.not_sent(refused.text), refused.text)
 
     async def _hold_admitted(
         self, operator: Operator, command: HoldCommand, session: Session, admission: Admission
@@ -187,12 +192,10 @@ class Holds:
         return refusals.rolled_back(transfer)
 
     async def _record_refused(
-        self, operator: Operator, command: HoldCommand, session: Session, refused: Refused
+        self, operator: Operator, command: HoldCommand, session: Session, refusal: WalletError, why: str
     ) -> Money | None:
-        """The bulkhead let nothing out. A repeat of an earlier hold is answered as ever; else always raises."""
-        reason = self._context.reasons.from_gateway(
-            f"{command.key.direction} refused before it was sent: {refused.text}"
-        )
+        """Nothing is sent. A repeat of an earlier hold is answered as ever; else always raises the refusal."""
+        reason = self._context.reasons.from_gateway(f"{command.key.direction} refused before it was sent: {why}")
         row = self._build_row(operator, command, session)
         transfer = rules.end_unsent(row, reason, self._context.clock.now())
         # Written down as ended, so that the rollback which the contract demands is not sent to an operator that has
@@ -201,12 +204,12 @@ class Holds:
             inserted = await self._context.journal(operator).insert(transfer, reason)
         except JournalUnavailable:
             self._remember_unsent(command, session)
-            raise refusals.not_sent(refused.text) from None
+            raise refusal from None
         if not inserted.created:
             return await self._answer_repeat(operator, command)
         self._context.metrics.ended(operator.name, transfer.direction, transfer.state)
         self._context.reasons.count(operator.name, reason)
-        raise refusals.not_sent(refused.text)
+        raise refusal
 
     async def _answer_repeat(self, operator: Operator, command: HoldCommand) -> Money | None:
         """The answer to a hold whose key is in use already: what the table says for the row that is found."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.money import Money
 from gateway.operators.errors import Declined, Kind, OperatorError, Refused, Unsent
-from gateway.records import Attempt, State, Transfer, Verdict
+from gateway.records import Attempt, Direction, State, Transfer, Verdict
 from gateway.wire.errors import ErrorCode, WalletError
 
 CODE_OF_KIND: Final = {
@@ -46,6 +46,15 @@ def operator_error(error: OperatorError) -> WalletError:
 def not_sent(why: str) -> WalletError:
     """The gateway decided not to send."""
     return WalletError(ErrorCode.NOT_SENT, f"Nothing was sent to the operator: {why}.")
+
+
+def retiring(direction: Direction) -> WalletError:
+    """The operator takes no new holds: its unfinished transfers end, and then it is removed."""
+    return WalletError(
+        ErrorCode.RETIRING,
+        f"The operator is being retired and takes no new {direction}; nothing was sent. Begin none for its players; what "
+        "was begun before is confirmed or rolled back as ever.",
+    )
 
 
 def journal_unavailable(consequence: str) -> WalletError:

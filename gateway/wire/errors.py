@@ -30,6 +30,7 @@ class ErrorCode(IntEnum):
     UNCLEAR = 121
     NOT_SENT = 122
     JOURNAL_UNAVAILABLE = 123
+    RETIRING = 124
     BAD_REQUEST = 130
     UNAUTHORIZED = 131
 

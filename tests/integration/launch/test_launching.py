@@ -68,6 +68,17 @@ def test_a_launch_that_could_not_play_is_refused_with_the_operator_s_reason(
     play(tmp_path, scenario)
 
 
+def test_nothing_is_launched_for_an_operator_that_retires(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        gateway = world.instance(launch={"url": URL, "verify": True}, retiring=True)
+        with pytest.raises(WalletError) as caught:
+            await launched(gateway, token=TOKEN)
+        assert caught.value.code is ErrorCode.RETIRING
+        assert world.far_side.verified == []
+
+    play(tmp_path, scenario)
+
+
 def test_what_is_not_allowed_is_refused_before_the_operator_is_asked(tmp_path: Path) -> None:
     async def scenario(world: World) -> None:
         gateway = world.instance(launch={"url": URL, "verify": True})

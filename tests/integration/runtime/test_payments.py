@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 
 from adapters.quantum.payments import QuantumPayments
 from gateway.clock import SystemClock
@@ -20,6 +19,7 @@ from gateway.journal.interface import JournalUnavailable, TransferFilter
 from gateway.payments import Payment
 from gateway.payments.game import GameFarSide
 from gateway.records import Direction, Key, State, Timeline
+from gateway.runtime import ConfigurationUnusable
 from gateway.runtime.configuration_hash import configuration_hash
 from gateway.sandbox.payment_system import PaidOrder, Trick, callbacks
 from gateway.settings import Settings
@@ -232,21 +232,19 @@ async def test_a_game_with_an_authority_of_its_own_is_told_after_a_reload_too(tm
         await till.close()
 
 
-async def test_payments_of_an_operator_that_has_none_any_more_are_told_of_at_a_reload(
+async def test_payments_that_the_game_has_not_acknowledged_keep_their_operator_s_payments(
     tmp_path: Path, far: FarOperator, shop: Till
 ) -> None:
     shop.closed = True
     async with running(settings(tmp_path, far, shop)) as gateway:
         await posted(gateway, body_of(an_order()))
-        await gateway.runtime._journals._housekeeping["default"].round()
         without = settings_for(
             tmp_path, {"acme": operator_to(far, inbound={})}, operators_server={"host": "127.0.0.1", "port": 0}
         )
-        with capture_logs() as logs:
+        with pytest.raises(ConfigurationUnusable, match=r"acme: unfinished payments would be left .* keep `payment`"):
             await gateway.runtime.reload(without)
-        assert [(log["operator"], log["transfers"]) for log in logs if "not configured" in log["event"]] == [
-            ("acme", 1)
-        ]
+        shop.closed = False
+        await reaches(gateway, State.CONFIRMED)
 
 
 async def test_a_format_that_fails_keeps_no_other_operator_from_the_common_path(
