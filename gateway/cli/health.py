@@ -43,7 +43,7 @@ def health(
     settings = _admin_settings(require_path(config))
     if settings.port == 0:
         raise CommandMisused("admin.port is 0, so only the gateway itself knows its port; give it a number")
-    status, answer = _ask(settings, page)
+    status, answer = ask_admin(settings, page)
     problems = answer.get("problems")
     if status != _OK:
         raise CommandFailed("; ".join(problems) if problems else f"the admin listener answered HTTP {status}")
@@ -58,7 +58,7 @@ def _admin_settings(path: Path) -> AdminSettings:
     return read_admin(text, str(path), os.environ)
 
 
-def _ask(settings: AdminSettings, page: str) -> tuple[int, dict[str, Any]]:
+def ask_admin(settings: AdminSettings, page: str) -> tuple[int, dict[str, Any]]:
     """The status and the JSON object that the page answers with. Raises `CommandFailed`."""
     host = LOOPBACK.get(settings.host, settings.host)
     connection = _connection(host, settings)

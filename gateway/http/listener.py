@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 
@@ -50,7 +50,7 @@ class Listener:
     @classmethod
     def bind(cls, host: str, port: int) -> Listener:
         """Binds the address; port 0 lets the system choose one. Nothing is accepted yet. Raises `OSError`."""
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, address = resolve(host, port)
         listening_socket = socket.socket(family, socket.SOCK_STREAM)
         try:
             listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -169,6 +169,19 @@ class Listener:
         if self._reserve is not None:
             os.close(self._reserve)
             self._reserve = None
+
+
+class Resolved(NamedTuple):
+    """What a host and port mean on this machine: a socket family, and an address of it."""
+
+    family: socket.AddressFamily
+    address: Any
+
+
+def resolve(host: str, port: int) -> Resolved:
+    """Where a listener with this host and port listens. Raises `OSError`."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    return Resolved(family, address)
 
 
 def listener_tls_context(tls: ListenerTls | None) -> ssl.SSLContext | None:

@@ -18,7 +18,7 @@ from gateway.journal.sqlite.opening import migrate_sqlite, open_sqlite
 from gateway.settings import JournalSettings, key_bytes
 from gateway.telemetry.metrics import Metrics
 
-__all__ = ["excess_rights", "migrate_journal", "open_journal", "sealer_of"]
+__all__ = ["excess_rights", "migrate_journal", "open_journal", "sealer_of", "server_advice"]
 
 _POSTGRES: Final = ("postgresql:", "postgres:")
 
@@ -71,6 +71,18 @@ def sealer_of(settings: JournalSettings) -> Sealer:
     keys = (settings.encryption_key, *settings.former_encryption_keys)
     given = [key_bytes(key.get_secret_value()) for key in keys if key is not None]
     return Sealer(given, opens_plain=settings.read_unencrypted)
+
+
+async def server_advice(name: str, settings: JournalSettings) -> list[str]:
+    """What of the PostgreSQL server's settings looks like a mistake; empty for SQLite.
+
+    Raises `JournalUnavailable` or `JournalMisconfigured`.
+    """
+    if settings.sqlite_path is not None:
+        return []
+    from gateway.journal.postgres.journal import postgres_advice  # noqa: PLC0415 - as above
+
+    return await postgres_advice(name, settings)
 
 
 def _unknown_scheme(settings: JournalSettings) -> JournalMisconfigured:

@@ -29,7 +29,7 @@ class LaunchService(NamedTuple):
 async def launch(service: LaunchService, operator: Operator, body: bytes) -> bytes:
     """Returns the body of the 200: ``{"url": "…"}``. A repeat gives the same URL (see `build_url`).
 
-    Raises `WalletError`: `BAD_REQUEST`, `RETIRING`; with `verify`, also everything that verifySession is refused with."""
+    Raises `WalletError`: `BAD_REQUEST` or `RETIRING`; with `verify`, also all that verifySession is refused with."""
     settings = operator.settings.launch
     if settings is None:
         text = "Launches are not configured for this operator; whoever runs the gateway can add `launch` to it."

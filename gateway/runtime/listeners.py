@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import combinations
 from typing import Final, NamedTuple
 
 import msgspec
@@ -14,7 +16,7 @@ from gateway.http.admin_connection import AdminServer
 from gateway.http.call_handler import CallHandler
 from gateway.http.connection import CallServer
 from gateway.http.http_connection import HttpServer
-from gateway.http.listener import Listener, listener_tls_context
+from gateway.http.listener import Listener, listener_tls_context, resolve
 from gateway.http.refusals import Refusals
 from gateway.runtime.descriptors import fit
 from gateway.runtime.errors import ConfigurationUnusable
@@ -24,6 +26,16 @@ from gateway.telemetry.metrics import ADMIN, OPERATORS, WALLET, Metrics
 
 SHUTDOWN_TIMEOUT_S: Final = 0.5
 """How long the last responses may take to go out when the listeners close."""
+
+
+_ANY: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
+"""Addresses that take a port at every address; `::` at those of IPv4 too."""
+
+_REMEDIES: Final = {
+    errno.EACCES: "; ports below 1024 need a right: use one above, or give the service CAP_NET_BIND_SERVICE",
+    errno.EADDRINUSE: "; another program listens there: stop it, or use another port",
+    errno.EADDRNOTAVAIL: "; it is not an address of this machine",
+}
 
 
 class ListenerTlsContexts(msgspec.Struct, frozen=True):
@@ -65,6 +77,10 @@ class Listeners:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         """Binds all addresses; nothing is accepted yet. Raises `ConfigurationUnusable`."""
+        # The system lets both be bound, and one of them be dead: only who listens first is served
+        # (test_two_listeners_at_one_address_are_refused_at_the_start).
+        if problems := list(shared_addresses(settings)):
+            raise ConfigurationUnusable(problems)
         self._metrics = metrics
         self._servers: list[HttpServer] = []
         self._limits: dict[str, int] = {}
@@ -130,14 +146,58 @@ class Listeners:
             await server.shutdown(SHUTDOWN_TIMEOUT_S)
 
 
+def unbindable(settings: Settings) -> Iterator[str]:
+    """Why a listener could not listen where it is configured to, whatever runs here now: the address is not this
+    machine's, the port needs a right, or two listeners have the same."""
+    for section, listener in settings.listeners:
+        try:
+            Listener.bind(listener.host, listener.port).close()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                yield f"{section}: {why_unbound(listener, error)}"
+    yield from shared_addresses(settings)
+
+
+def shared_addresses(settings: Settings) -> Iterator[str]:
+    """Listeners that would be one, however their hosts are written: a name and its address, or an address and all
+    addresses."""
+    bound = [(section, _address(listener)) for section, listener in settings.listeners if listener.port]
+    for (section, one), (other_section, other) in combinations(bound, 2):
+        if one is not None and other is not None and _is_shared(one, other):
+            text = f"listens where `{section}` does ({_shown(one)} and {_shown(other)}); use another port"
+            yield f"{other_section}.port: {text}"
+
+
+def why_unbound(listener: ServerSettings | AdminSettings, error: OSError) -> str:
+    """Why the address could not be bound, and what to do."""
+    remedy = _REMEDIES.get(error.errno or 0, "")
+    return f"cannot listen on {listener.host}:{listener.port}: {error.strerror}{remedy}"
+
+
+def _address(listener: ServerSettings | AdminSettings) -> tuple[str, int] | None:
+    """The address and port that its host and port mean here; None if they mean none."""
+    try:
+        host, port, *_ = resolve(listener.host, listener.port).address
+    except OSError:  # told where it is bound
+        return None
+    return host, port
+
+
+def _is_shared(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    return one[1] == other[1] and (one[0] == other[0] or not _ANY.isdisjoint((one[0], other[0])))
+
+
+def _shown(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _bind(section: str, settings: ServerSettings | AdminSettings, bound: ExitStack) -> Listener:
     """Binds the address. What leaves `bound` with an error closes it again."""
     try:
         listener = Listener.bind(settings.host, settings.port)
     except OSError as error:
-        raise ConfigurationUnusable(
-            [f"{section}: cannot listen on {settings.host}:{settings.port}: {error.strerror}"]
-        ) from error
+        raise ConfigurationUnusable([f"{section}: {why_unbound(settings, error)}"]) from error
     bound.callback(listener.close)
     return listener
 

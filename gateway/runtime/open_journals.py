@@ -12,7 +12,7 @@ import structlog
 
 from gateway.clock import SteadyClock
 from gateway.crashpoints import crash_point
-from gateway.journal import excess_rights, open_journal
+from gateway.journal import excess_rights, open_journal, server_advice
 from gateway.journal.interface import Journal, JournalError, JournalMeasures, JournalUnavailable
 from gateway.journal.traced import traced_journal
 from gateway.records import Instance, UnfinishedCount
@@ -64,7 +64,7 @@ class OpenJournals:
         """Opens all journals, releases what dead instances owned, and starts housekeeping. Raises `JournalError`."""
         for name, journal in settings.every_journal.items():
             opened = await open_journal(name, journal, self._metrics, self._clock)
-            await _advise_of_rights(name, journal)
+            await _advise(name, journal)
             self.open[name] = opened if self._tracing is None else traced_journal(name, opened, self._tracing)
         self._growth = {
             name: GrowthWatch(name, journal.sqlite_path)
@@ -199,10 +199,12 @@ class OpenJournals:
             log.warning("the lease could not be ended; others take over once it is over", error=str(error))
 
 
-async def _advise_of_rights(name: str, journal: JournalSettings) -> None:
+async def _advise(name: str, journal: JournalSettings) -> None:
     with suppress(JournalError):  # an answer that is missing keeps no gateway from serving
         if rights := await excess_rights(name, journal):
             log.warning("the journal's role may do more than serve", journal=name, rights=", ".join(rights))
+        for advice in await server_advice(name, journal):
+            log.warning("the journal's server", journal=name, advice=advice)
 
 
 def _keep_s(settings: Settings, name: str) -> float | None:

@@ -1,4 +1,4 @@
-"""What a start does before it opens sockets and journals, done and undone again: for `mm-gateway check`."""
+"""What a start does before it opens journals, done and undone again: for `mm-gateway check`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from gateway.clock import SystemClock
 from gateway.http.operators_routing import OperatorsRouting
 from gateway.http.routing import RoutingTable
+from gateway.journal.sqlite.lock import BESIDE
 from gateway.operators.operator import Operator
 from gateway.operators.registry import build_operator
 from gateway.payments.game import build_game
 from gateway.runtime.active_operators import error_text
 from gateway.runtime.errors import ConfigurationUnusable
-from gateway.runtime.listeners import ListenerTlsContexts
+from gateway.runtime.listeners import ListenerTlsContexts, unbindable
 from gateway.settings import JournalSettings, Settings
 from gateway.telemetry.audit import STDERR, SYSTEMS_OWN
 from gateway.telemetry.metrics import Metrics
@@ -27,6 +28,7 @@ async def rehearse(settings: Settings) -> list[str]:
     """Why a start with these settings, by this user on this machine, would be refused; empty if it would not."""
     problems = [text for name, journal in settings.every_journal.items() for text in unwritable(name, journal)]
     problems += _unwritable_audit(settings.log.audit)
+    problems += await asyncio.to_thread(lambda: list(unbindable(settings)))
     try:
         ListenerTlsContexts.read(settings)
     except ConfigurationUnusable as error:
@@ -63,8 +65,10 @@ def unwritable(name: str, journal: JournalSettings) -> Iterator[str]:
         yield f"journal {name}: the folder {file.parent} is not writable by this user; give it to the gateway's user"
     elif file.is_dir():
         yield f"journal {name}: {file} is a folder; name a file in it"
-    elif file.exists() and not _may(file, os.R_OK | os.W_OK):
-        yield f"journal {name}: the file {file} is not writable by this user; give it to the gateway's user"
+    else:
+        for each in (file, *(Path(f"{file}{end}") for end in BESIDE)):
+            if each.exists() and not _may(each, os.R_OK | os.W_OK):
+                yield f"journal {name}: the file {each} is not writable by this user; give it to the gateway's user"
 
 
 def _unwritable_audit(audit: str | None) -> Iterator[str]:

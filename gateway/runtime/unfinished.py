@@ -15,7 +15,7 @@ import structlog
 from gateway.clock import Clock
 from gateway.journal.interface import Journal, JournalUnavailable
 from gateway.records import Direction, State, UnfinishedCount
-from gateway.settings import Settings
+from gateway.settings import OperatorSettings, Settings
 
 LOOK_EVERY_S: Final = 5.0
 
@@ -30,9 +30,7 @@ def left_behind(journal: str, counts: Iterable[UnfinishedCount], settings: Setti
     journal, or its payments are not."""
     for row in counts:
         operator = settings.operators.get(row.operator)
-        if operator is None or operator.journal != journal:
-            yield row
-        elif row.direction is Direction.PAYMENT and operator.payment is None:
+        if operator is None or operator.journal != journal or not _tells(row.direction, operator):
             yield row
 
 
@@ -125,6 +123,11 @@ class UnfinishedWatch:
                     log.info("operator retiring", operator=name, unfinished=states_text(rows))
                 else:
                     log.info("operator retiring: nothing of it is unfinished", operator=name)
+
+
+def _tells(direction: Direction, operator: OperatorSettings) -> bool:
+    """Whether somebody is told of ends in this direction."""
+    return direction is not Direction.PAYMENT or operator.payment is not None
 
 
 def _takes_away(operator: str, old: Settings, new: Settings) -> bool:

@@ -19,9 +19,9 @@ from pydantic import SecretStr
 
 from gateway.settings.deliveries import GAME_REPEATS_S
 from gateway.settings.far_sides import OperatorTls
-from gateway.settings.file_modes import exposed_journal, exposed_secret
+from gateway.settings.file_modes import exposed_journal, exposed_secret, foreign_journal
 from gateway.settings.launch import launch_contradictions
-from gateway.settings.listeners import AdminSettings, ListenerTls, PathSettings, ServerSettings
+from gateway.settings.listeners import ListenerTls, PathSettings, ServerSettings
 from gateway.settings.messages import nearest
 from gateway.settings.models import DEFAULT_JOURNAL, Settings
 from gateway.settings.operators import CredentialSettings, InboundSettings, OperatorSettings
@@ -55,7 +55,7 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     """Everything that makes the configuration unusable."""
     yield from _journals(settings)
     yield from _short_keeps(settings)
-    for section, listener in _listeners(settings):
+    for section, listener in settings.listeners:
         yield from _tls_of(listener.tls, (section, "tls"))
     if settings.tracing is not None and not all(map(_is_installed, NEEDED_FOR_TRACING)):
         text = "needs OpenTelemetry, which is not installed: pip install 'mm-wallet-gateway[tracing]'; or remove it"
@@ -103,16 +103,8 @@ def _journals(settings: Settings) -> Iterator[Finding]:
             )
 
 
-def _listeners(settings: Settings) -> Iterator[tuple[str, ServerSettings | AdminSettings]]:
-    """Every listener that is configured, with its section."""
-    yield "server", settings.server
-    if settings.operators_server is not None:
-        yield "operators_server", settings.operators_server
-    yield "admin", settings.admin
-
-
 def _shared_ports(settings: Settings) -> Iterator[Finding]:
-    for (name, one), (other_name, other) in combinations(_listeners(settings), 2):
+    for (name, one), (other_name, other) in combinations(settings.listeners, 2):
         if one.port and one.port == other.port and (one.host == other.host or _ANY & {one.host, other.host}):
             yield Finding((other_name, "port"), f"is also the port of `{name}`, {one.port}; use another")
 
@@ -333,8 +325,9 @@ def _exposed_files(settings: Settings) -> Iterator[Finding]:
                 yield Finding((*key_path, key), text)
     for name, journal in settings.every_journal.items():
         key_path = ("journal",) if name == DEFAULT_JOURNAL else ("journals", name)
-        for text in exposed_journal(journal.sqlite_path) if journal.sqlite_path else ():
-            yield Finding((*key_path, "url"), text)
+        if journal.sqlite_path:
+            for text in (*exposed_journal(journal.sqlite_path), *foreign_journal(journal.sqlite_path)):
+                yield Finding((*key_path, "url"), text)
 
 
 def _open_journals(settings: Settings) -> Iterator[Finding]:
@@ -358,7 +351,7 @@ def _is_nearby(host: str) -> bool:
 
 def _every_tls(settings: Settings) -> Iterator[tuple[KeyPath, ListenerTls | OperatorTls]]:
     """All sections that name certificates and keys."""
-    for section, listener in _listeners(settings):
+    for section, listener in settings.listeners:
         if listener.tls is not None:
             yield (section, "tls"), listener.tls
     for name, operator in settings.operators.items():
@@ -368,7 +361,7 @@ def _every_tls(settings: Settings) -> Iterator[tuple[KeyPath, ListenerTls | Oper
 
 
 def _open_proxies(settings: Settings) -> Iterator[Finding]:
-    for section, listener in _listeners(settings):
+    for section, listener in settings.listeners:
         proxies = listener.trusted_proxies if isinstance(listener, ServerSettings) else ()
         for index, network in enumerate(proxies):
             if network.prefixlen == 0:

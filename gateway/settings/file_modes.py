@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,23 @@ def exposed_secret(path: str) -> str | None:
     except (OSError, ValueError):
         return None
     return f"every user of this machine can read the file {path} (mode {mode:04o}); chmod 600 {path}"
+
+
+def foreign_journal(path: str) -> Iterator[str]:
+    """Which files of a SQLite journal at this path do not belong to the owner of its folder, whom the gateway runs as.
+    Only root is told: everybody else is refused what they may not write."""
+    if os.geteuid() != 0:
+        return
+    for file in (Path(f"{path}{end}") for end in ("", "-wal", "-shm", ".lock")):
+        try:
+            owner, wanted = file.stat().st_uid, file.absolute().parent.stat().st_uid
+        except (OSError, ValueError):
+            continue
+        if owner != wanted:
+            yield (
+                f"{file} belongs to user {owner}, and its folder to user {wanted}: a gateway of that user cannot write "
+                f"it; chown {wanted} {file}"
+            )
 
 
 def exposed_journal(path: str) -> Iterator[str]:

@@ -76,6 +76,12 @@ class Settings(Section):
         """All journals by the names that operators use for them."""
         return {DEFAULT_JOURNAL: self.journal, **self.journals}
 
+    @property
+    def listeners(self) -> tuple[tuple[str, ServerSettings | AdminSettings], ...]:
+        """Every listener that is configured, with its section."""
+        operators = () if self.operators_server is None else (("operators_server", self.operators_server),)
+        return ("server", self.server), *operators, ("admin", self.admin)
+
     def sharing(self, journal: str) -> dict[str, OperatorSettings]:
         """The operators whose transfers are kept in that journal, by name."""
         return {name: operator for name, operator in self.operators.items() if operator.journal == journal}

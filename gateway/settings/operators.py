@@ -83,8 +83,8 @@ class OperatorSettings(Section):
     operator's."""
 
     retiring: bool = False
-    """Whether it is about to be removed: new withdraws and deposits are refused with RETIRING, and so are launches, while
-    all that was begun before goes on to its end. `mm-gateway check --probe` says what is unfinished."""
+    """Whether it is about to be removed: new withdraws, deposits and launches are refused (RETIRING), and all that was
+    begun before goes on to its end. `mm-gateway check --probe` says what of it is unfinished."""
 
     allow_ips: tuple[Network, ...] = ()
     """Addresses from which the game calls. Calls from other addresses get no response at all. Empty allows every

@@ -31,7 +31,6 @@ from gateway.transfers.watch import Watch
 from gateway.wire.calls import HOLD_CALL
 from gateway.wire.errors import WalletError
 
-
 RETIRING: Final = "the operator is being retired"
 
 
@@ -71,7 +70,9 @@ class Holds:
         if command.key in self._context.single_flight:  # before a slot is taken: a repeat needs none
             return await self._answer_repeat(operator, command)
         if operator.settings.retiring:
-            return await self._record_refused(operator, command, session, refusals.retiring(command.key.direction), RETIRING)
+            return await self._record_refused(
+                operator, command, session, refusals.retiring(command.key.direction), RETIRING
+            )
         try:
             async with operator.admit(CallGroup.HOLDS) as admission:
                 return await self._hold_admitted(operator, command, session, admission)

@@ -52,8 +52,8 @@ def retiring(direction: Direction) -> WalletError:
     """The operator takes no new holds: its unfinished transfers end, and then it is removed."""
     return WalletError(
         ErrorCode.RETIRING,
-        f"The operator is being retired and takes no new {direction}; nothing was sent. Begin none for its players; what "
-        "was begun before is confirmed or rolled back as ever.",
+        f"The operator is being retired and takes no new {direction}; nothing was sent. Begin none for its players; "
+        "what was begun before is confirmed or rolled back as ever.",
     )
 
 

@@ -1,4 +1,4 @@
-"""A real PgBouncer in transaction mode, from Debian's package, before a server that a test chooses."""
+"""A real PgBouncer, from Debian's package, before a server that a test chooses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = {mode}
 ignore_startup_parameters = extra_float_digits
 server_login_retry = 0.2
 """
@@ -33,14 +33,15 @@ START_TIMEOUT_S: Final = 10.0
 class PgBouncer:
     """Listens on `port` of 127.0.0.1."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, mode: str) -> None:
         self.port = port
+        self._mode = mode
         self._file = folder / "pgbouncer.ini"
         self._process: asyncio.subprocess.Process | None = None
 
     def point_to(self, server_port: int) -> None:
         """From now on connections to servers are made there."""
-        self._file.write_text(CONFIGURATION.format(port=self.port, server_port=server_port))
+        self._file.write_text(CONFIGURATION.format(port=self.port, server_port=server_port, mode=self._mode))
         self._file.chmod(0o644)
         if self._process is not None:
             self._process.send_signal(signal.SIGHUP)
@@ -61,10 +62,10 @@ class PgBouncer:
 
 
 @asynccontextmanager
-async def pgbouncer(server_port: int) -> AsyncIterator[PgBouncer]:
-    """One that runs, before the server at that port."""
+async def pgbouncer(server_port: int, mode: str = "transaction") -> AsyncIterator[PgBouncer]:
+    """One that runs, before the server at that port. `mode` is when a client's server connection is given back."""
     folder = _reachable_folder()
-    pooler = PgBouncer(folder, _free_port())
+    pooler = PgBouncer(folder, _free_port(), mode)
     pooler.point_to(server_port)
     try:
         await pooler.start()

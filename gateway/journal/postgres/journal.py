@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
+import asyncpg
 import msgspec
 
 from gateway.clock import Clock
 from gateway.journal.group_commit import GroupCommit, GroupedWrites
 from gateway.journal.interface import JournalMeasures, JournalUsage
+from gateway.journal.postgres.advice import advice_of
 from gateway.journal.postgres.batch_writer import BatchWriter
 from gateway.journal.postgres.errors import translate_connect_errors
 from gateway.journal.postgres.pool import PooledConnection, PostgresPool, Server, close, connect, connect_unchecked
@@ -115,12 +118,23 @@ async def migrate_postgres(settings: JournalSettings) -> list[str]:
 
 async def postgres_excess(name: str, settings: JournalSettings) -> list[str]:
     """What the role in the URL may do beyond serving. Raises `JournalUnavailable` or `JournalMisconfigured`."""
+    return await _asked(name, settings, excess_of)
+
+
+async def postgres_advice(name: str, settings: JournalSettings) -> list[str]:
+    """What of the server's settings looks like a mistake. Raises `JournalUnavailable` or `JournalMisconfigured`."""
+    return await _asked(name, settings, lambda connection: advice_of(connection, settings))
+
+
+async def _asked(
+    name: str, settings: JournalSettings, ask: Callable[[asyncpg.Connection], Awaitable[list[str]]]
+) -> list[str]:
     server = _server_of(name, settings)
     connection = await connect_unchecked(server)
     try:
         with translate_connect_errors():
             async with asyncio.timeout(server.connect_timeout_s):
-                return await excess_of(connection)
+                return await ask(connection)
     finally:
         await close(connection, server)
 

@@ -45,8 +45,12 @@ _GUARANTEES: Final = """
 SELECT pg_backend_pid(), current_setting('fsync'), current_setting('transaction_isolation'),
     extract(epoch FROM clock_timestamp())::double precision"""
 
-_WHY_READ_ONLY: Final = """
-SELECT CASE
+OLDEST_MAJOR: Final = 16
+NEWEST_MAJOR: Final = 18
+"""Major versions of PostgreSQL that the tests run on, and those in between."""
+
+_WHAT_IT_IS: Final = """
+SELECT current_setting('server_version_num')::integer, current_setting('server_version'), CASE
     WHEN pg_is_in_recovery() THEN 'is a standby, which takes no writes'
     WHEN current_setting('transaction_read_only')::boolean THEN 'takes no writes: default_transaction_read_only is on'
 END"""
@@ -179,6 +183,8 @@ async def connect(server: Server, clock: Clock) -> PooledConnection:
                 await require_journal(connection, server.name)
                 # A pooler greets with a process id of its own (tests/integration/journal/postgres/test_pooling.py).
                 behind_pooler = process != connection.get_server_pid()
+                if behind_pooler:
+                    await _require_transactions(connection)
                 statement = None if behind_pooler else await connection.prepare(WRITE)
                 return PooledConnection(connection, statement, opened_at=clock.monotonic())
     except BaseException:
@@ -212,7 +218,9 @@ async def _connect_to(server: Server, host: Host | None) -> asyncpg.Connection:
     try:
         # Asked of the server, and not taken from the greeting, as asyncpg does: behind a pooler that is a memory of the
         # first server that the pooler met (test_a_pooler_that_met_a_standby_first_is_believed_once_it_is_promoted).
-        _require_writable(await connection.fetchval(_WHY_READ_ONLY), host)
+        number, version, why_read_only = await connection.fetchrow(_WHAT_IT_IS)
+        _require_writable(why_read_only, host)
+        _require_version(number, version)
     except BaseException:
         connection.terminate()
         raise
@@ -231,6 +239,30 @@ def _require_writable(why_not: str | None, host: Host | None) -> None:
     """Raises `JournalUnavailable` where the server says why it takes no writes."""
     if why_not is not None:
         raise JournalUnavailable(f"connecting failed: {'the server' if host is None else host} {why_not}")
+
+
+async def _require_transactions(connection: asyncpg.Connection) -> None:
+    """Raises `JournalMisconfigured` behind a pooler that gives each statement another connection."""
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT 1")
+    except (asyncpg.ProtocolViolationError, asyncpg.PostgresConnectionError) as error:
+        # PgBouncer says so, and cuts the connection.
+        if "statement pooling mode" not in str(error):
+            raise
+        raise JournalMisconfigured(
+            "the pooler before the database is in statement mode and takes no transactions; set pool_mode = transaction"
+        ) from None
+
+
+def _require_version(number: int, version: str) -> None:
+    """Raises `JournalMisconfigured` for a server that is older than any that the journal was tested with."""
+    # A server reads the body of a function only where that is called: what an untried one lacks would be found with
+    # money under way.
+    if number < OLDEST_MAJOR * 10_000:
+        raise JournalMisconfigured(
+            f"the server is PostgreSQL {version}: tested are {OLDEST_MAJOR} to {NEWEST_MAJOR}; upgrade the server"
+        )
 
 
 def _require_guarantees(fsync: str, isolation: str) -> None:

@@ -71,6 +71,7 @@ def _keep_private(path: str) -> None:
         with suppress(FileNotFoundError):
             status = Path(each).stat()
             _require_own(status, each)
+            _require_writable(each)
             _take_from_others(status, each)
 
 
@@ -84,6 +85,13 @@ def _require_own(status: os.stat_result, path: str) -> None:
             f"the file {path} has a second name (a hard link): what is written to one is written to both; "
             "remove the other name, or put a copy here"
         )
+
+
+def _require_writable(path: str) -> None:
+    # SQLite itself would open a file that it may only read, and say so at the first write
+    # (test_a_log_of_another_user_is_refused_at_the_start).
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise JournalMisconfigured(f"the file {path} is not writable by this user; give it to the gateway's user")
 
 
 def _take_from_others(status: os.stat_result, path: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +19,7 @@ from argon2 import PasswordHasher
 
 from gateway.records import Decision, Fate, State
 from gateway.wire.openapi import document, operators_document
-from tests.support.commands import PROGRAM, Deployment, a_timeline, key, operator, run
+from tests.support.commands import OPENED_AT, PROGRAM, Deployment, a_timeline, key, operator, run
 
 SIGNED = ("--who", "anna", "--why", "The operator is back")
 
@@ -118,6 +120,72 @@ def test_a_probe_is_content_with_an_operator_that_declines_a_made_up_session(tmp
         ran = deployment.run("check", "--probe")
     assert (ran.status, ran.err) == (0, "")
     assert "operator acme ok reached; declined" in " ".join(ran.out.split())
+
+
+def test_a_probe_passes_an_operator_whose_errors_the_settings_do_not_name(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    with running("sandbox", "quantum", "--port", "0", "--players", "1", lines=2) as sandbox:
+        far = yaml.safe_load(sandbox)
+        del far["settings"]["declines"]  # as the page of quantum begins
+        deployment.configure(journals={}, operators={"acme": operator("JohnDoe", **far)})
+        ran = deployment.run("check", "--probe")
+        far["settings"]["password"] = "another one"
+        deployment.configure(journals={}, operators={"acme": operator("JohnDoe", **far)})
+        refused = deployment.run("check", "--probe")
+    assert (ran.status, ran.err) == (0, "")
+    assert "operator acme unsure reached, and answered in its protocol" in " ".join(ran.out.split())
+    assert refused.status == 1
+    assert "operator acme FAILED reached, but HTTP 401: compare the credentials" in " ".join(refused.out.split())
+
+
+def test_a_probe_counts_what_operators_that_leave_have_unfinished(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    held = a_timeline("1", state=State.HELD, wants=None)
+    deployment.keep("default", held, a_timeline("2"), a_timeline("3", operator="gone"))
+    deployment.keep("big")
+    deployment.configure(
+        journals={"big": {"url": deployment.url("big")}},
+        operators={
+            "acme": operator("JohnDoe", retiring=True),
+            "beta": operator("JaneDoe", retiring=True, journal="big"),
+        },
+    )
+    plain = deployment.run("check")
+    assert (plain.status, "operators.acme is retiring: --probe counts" in plain.err) == (0, True)
+    ran = deployment.run("check", "--probe")
+    assert ran.status == 1
+    told = [" ".join(words) for words in ran.table]
+    assert "operator acme, retiring ok unfinished: 1 held, 1 parked; keep it until these have ended" in told
+    assert (
+        "operator gone FAILED unfinished in journal default: 1 parked; and there is no such operator: configure it "
+        "again, with `retiring: true`"
+    ) in told
+    (free,) = [line for line in told if line.startswith("operator beta, retiring")]
+    assert free.endswith("nothing is unfinished, and the game repeats no call any more: it may be removed")
+
+
+def test_a_probe_tells_until_when_the_game_may_still_call_for_an_operator_that_retires(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    just_now = OPENED_AT - time.time()
+    deployment.keep("default", a_timeline("1", age_s=just_now, state=State.CONFIRMED, wants=None))
+    deployment.configure(journals={}, operators={"acme": operator("JohnDoe", retiring=True)})
+    (told,) = [" ".join(words) for words in deployment.run("check", "--probe").table if "acme," in words]
+    assert "nothing is unfinished; the game may repeat its calls until 20" in told
+
+
+def test_a_probe_fails_at_a_port_that_another_program_has(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path)
+    deployment.keep("default")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        far = {"acme": operator("JohnDoe")}
+        deployment.configure(journals={}, operators=far, server={"host": "127.0.0.1", "port": port})
+        assert deployment.run("check").status == 0  # the gateway itself may be running
+        probes = [" ".join(words) for words in deployment.run("check", "--probe").table]
+    assert (
+        f"port of server FAILED cannot listen on 127.0.0.1:{port}: Address already in use; another program listens "
+        "there: stop it, or use another port"
+    ) in probes
 
 
 def test_a_probe_fails_at_an_operator_that_accepts_a_made_up_session(tmp_path: Path) -> None:

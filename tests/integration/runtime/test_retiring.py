@@ -47,9 +47,10 @@ async def test_a_reload_that_would_leave_transfers_behind_changes_nothing(tmp_pa
         await gateway.call(WalletCall.WITHDRAW, "2")
         with pytest.raises(ConfigurationUnusable) as refused:
             await gateway.runtime.reload(without(tmp_path, far))
-        assert refused.value.problems == (
+        (problem,) = refused.value.problems
+        assert problem == (
             "operators.acme: unfinished transfers would be left behind (2 held): keep it with `retiring: true` until "
-            "they have ended",
+            "they have ended"
         )
         assert (await gateway.call(WalletCall.CONFIRM_WITHDRAWAL, "1")).status == 200
 

@@ -22,6 +22,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall
 from tests.support.doors import request
 from tests.support.journals import a_transfer, key_of, put
+from tests.support.ports import free_port
 from tests.support.runtimes import FarOperator, message, operator_to, running, settings_for
 
 
@@ -109,7 +110,8 @@ async def test_an_address_in_use_is_told_and_nothing_is_left_open(tmp_path: Path
         for section in ("server", "admin"):
             other = {section: {"host": "127.0.0.1", "port": port}}
             with pytest.raises(
-                ConfigurationUnusable, match=f"^{section}: cannot listen on 127.0.0.1:{port}: Address already in use$"
+                ConfigurationUnusable,
+                match=f"^{section}: cannot listen on 127.0.0.1:{port}: Address already in use; another program",
             ):
                 await Runtime(settings_for(tmp_path, {"acme": operator_to(far)}, **other)).start()
     async with running(settings_for(tmp_path, {"acme": operator_to(far)})) as gateway:
@@ -232,3 +234,10 @@ async def test_a_stop_does_not_wait_for_ever(tmp_path: Path, far: FarOperator) -
     async with running(settings):
         await far.until_seen(WalletCall.ROLLBACK_WITHDRAWAL)
     assert far.state_of("1") is HoldState.UNDONE
+
+
+async def test_two_listeners_at_one_address_are_refused_at_the_start(tmp_path: Path, far: FarOperator) -> None:
+    same = {"host": "localhost", "port": free_port()}
+    settings = settings_for(tmp_path, {"acme": operator_to(far)}, server=same, admin=same | {"host": "0.0.0.0"})
+    with pytest.raises(ConfigurationUnusable, match=r"^admin\.port: listens where `server` does"):
+        await Runtime(settings).start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.settings.file_modes import foreign_journal
 from gateway.settings.loader import parse
 from tests.support.certificates import Authority
 
@@ -109,3 +111,24 @@ def test_a_journal_that_others_may_open_is_advised_against(tmp_path: Path, end: 
     (said,) = told(journal=journal)
     assert said.startswith(f"journal.url: others than its owner may open {file} (mode 0640)")
     assert len(told(journals={"big": journal})) == 2  # no operator uses it
+
+
+def test_root_is_told_of_a_journal_that_does_not_belong_to_the_owner_of_its_folder(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restored = open_folder / "journal.db"
+    restored.touch(mode=0o600)
+    own, wanted = restored.stat().st_uid, 4242
+    seen = Path.stat
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    def of_another(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        status = seen(path, follow_symlinks=follow_symlinks)
+        return os.stat_result((*status[:4], wanted, *status[5:10])) if path == open_folder else status
+
+    monkeypatch.setattr(Path, "stat", of_another)
+    (told,) = foreign_journal(str(restored))
+    assert told.startswith(f"{restored} belongs to user {own}, and its folder to user {wanted}: ")
+    assert told.endswith(f"; chown {wanted} {restored}")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert list(foreign_journal(str(restored))) == []

@@ -10,11 +10,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.clock import SystemClock
-from gateway.journal import excess_rights, migrate_journal, open_journal
+from gateway.journal import excess_rights, migrate_journal, open_journal, server_advice
 from gateway.journal.interface import JournalMisconfigured, JournalUnavailable, SchemaMismatch
+from gateway.journal.postgres import pool
 from gateway.journal.postgres.schema import MIGRATIONS
 from gateway.journal.rows import TRANSFER_COLUMNS
 from gateway.settings import JournalSettings
+from gateway.telemetry.metrics import Metrics
 from tests.support.journals import Journals, a_transfer
 from tests.support.postgres import PostgresServer, create_schema, drop_schema
 from tests.support.postgres_shelf import server_url
@@ -228,3 +230,50 @@ async def test_what_is_committed_is_on_disk_even_where_the_server_would_not_wait
         assert await connection.fetchval("SHOW synchronous_commit") == "off"
     finally:
         await connection.close()
+
+
+async def test_a_server_older_than_any_that_is_tested_is_refused(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "OLDEST_MAJOR", 19)
+    settings = JournalSettings(url=server.url)
+    for open_it in (migrate_journal(settings), open_journal("default", settings, Metrics(), SystemClock())):
+        with pytest.raises(JournalMisconfigured, match=r"the server is PostgreSQL 18\S*: tested are 19 to 18; upgrade"):
+            await open_it
+
+
+async def test_the_oldest_server_that_is_accepted_serves(tmp_path: Path) -> None:
+    oldest = PostgresServer.start(tmp_path, version=pool.OLDEST_MAJOR)
+    try:
+        settings = JournalSettings(url=oldest.url)
+        await migrate_journal(settings)
+        journal = await open_journal("default", settings, Metrics(), SystemClock())
+        await journal.check_writable()
+        await journal.close()
+        assert await server_advice("default", settings) == []
+    finally:
+        oldest.remove()
+
+
+@pytest.mark.parametrize(
+    "statement, connections, advice",
+    [
+        ("ALTER ROLE {role} SET statement_timeout = '1s'", 8, "its statement_timeout of 1s ends writes before"),
+        ("ALTER ROLE {role} SET transaction_timeout = '900ms'", 8, "its transaction_timeout of 900ms ends writes"),
+        ("ALTER ROLE {role} CONNECTION LIMIT 5", 8, "its role allows 5 connections, and each gateway opens up to 8"),
+        ("SELECT 1", 100, "the server allows 57 connections, and each gateway opens up to 100"),
+        ("SELECT 1", 8, ""),
+        ("ALTER ROLE {role} SET statement_timeout = '5s'", 8, ""),
+    ],
+)
+async def test_limits_of_the_server_below_the_gateway_s_own_are_advised_of(
+    server: PostgresServer, statement: str, connections: int, advice: str
+) -> None:
+    await value(server.url, "CREATE ROLE narrow LOGIN")
+    await value(server.url, statement.format(role="narrow"))
+    url = server.url.replace("postgres@", "narrow@")
+    try:
+        told = await server_advice("default", JournalSettings(url=url, connections=connections))
+        assert [text[: len(advice)] for text in told] == ([advice] if advice else [])
+    finally:
+        await value(server.url, "DROP ROLE narrow")

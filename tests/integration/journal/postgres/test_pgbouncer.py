@@ -12,7 +12,7 @@ import pytest
 
 from gateway.clock import SystemClock
 from gateway.journal import migrate_journal, open_journal
-from gateway.journal.interface import Journal, JournalUnavailable
+from gateway.journal.interface import Journal, JournalMisconfigured, JournalUnavailable
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 from tests.support.journals import a_transfer
@@ -121,3 +121,11 @@ async def test_a_standby_that_is_named_first_is_passed_over(server: PostgresServ
     journal = await opened(server.url.replace(f"127.0.0.1:{server.port}", hosts))
     assert (await journal.insert(a_transfer("at the primary"))).created
     await journal.close()
+
+
+@pytest.mark.needs_programs("pgbouncer")
+async def test_a_pooler_that_gives_each_statement_another_connection_is_refused(server: PostgresServer) -> None:
+    await migrate_journal(JournalSettings(url=server.url))
+    async with pgbouncer(server.port, "statement") as pooler:
+        with pytest.raises(JournalMisconfigured, match="takes no transactions; set pool_mode = transaction"):
+            await opened(server.url_of("postgres", pooler.port))

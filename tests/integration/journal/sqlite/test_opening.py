@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -23,6 +26,8 @@ from gateway.journal.sqlite.store import SqliteStore
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 from tests.support.journals import a_transfer, key_of
+
+NOBODY = 65534
 
 
 async def opened(url: str, *, beside: bool = False) -> Journal:
@@ -209,3 +214,27 @@ def test_of_a_file_that_is_gone_nothing_is_claimed(tmp_path: Path) -> None:
     gone = tmp_path / "gone" / "journal.db"
     assert _size_of(gone) == 0
     assert _free_beside(gone) is None
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that every user can enter, unlike those that pytest makes."""
+    folder = Path(tempfile.mkdtemp(prefix="mm-journal-"))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_log_of_another_user_is_refused_at_the_start(open_folder: Path) -> None:
+    path, log = open_folder / "journal.db", open_folder / "journal.db-wal"
+    path.touch()
+    path.chmod(0o666)
+    log.touch(mode=0o400)
+    if is_root := os.geteuid() == 0:
+        os.seteuid(NOBODY)
+    try:
+        with pytest.raises(JournalMisconfigured, match=f"{log} is not writable by this user"), hold_lock(str(path)):
+            pass
+    finally:
+        if is_root:
+            os.seteuid(0)
