@@ -92,7 +92,10 @@ class Listeners:
             bound.pop_all()  # all of them are bound, and stay so
 
     def open(self, handlers: Handlers, settings: Settings, tls: ListenerTlsContexts) -> None:
-        """Accepts connections with these settings from now on; open connections keep the settings they began with."""
+        """Accepts connections with these settings from now on; open connections keep the settings they began with.
+
+        Raises `ConfigurationUnusable` where another program has begun to listen there since it was bound.
+        """
         settings = fit(settings)
         self._limits = {WALLET: settings.server.max_connections, ADMIN: settings.admin.max_connections}
         # Former servers are kept while they have connections, which a stop must close too.
@@ -112,7 +115,13 @@ class Listeners:
 
     def _serve(self, listener: Listener, server: HttpServer, tls: ssl.SSLContext | None) -> None:
         self._servers.append(server)
-        listener.serve(server, tls)
+        try:
+            listener.serve(server, tls)
+        except OSError as error:
+            # Another program had bound it as well, and listened first: the system allows that
+            # (test_who_listens_second_says_so).
+            text = f"{server.refusals.listener}: cannot listen: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}"
+            raise ConfigurationUnusable([text]) from error
 
     def addresses(self, settings: Settings) -> Addresses:
         """The URLs of the listeners."""

@@ -204,7 +204,7 @@ async def _advise(name: str, journal: JournalSettings) -> None:
         if rights := await excess_rights(name, journal):
             log.warning("the journal's role may do more than serve", journal=name, rights=", ".join(rights))
         for advice in await server_advice(name, journal):
-            log.warning("the journal's server", journal=name, advice=advice)
+            log.warning("the journal's server limits the gateway", journal=name, advice=advice)
 
 
 def _keep_s(settings: Settings, name: str) -> float | None:

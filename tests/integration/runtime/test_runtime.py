@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from gateway.clock import SystemClock
+from gateway.http.listener import Listener
 from gateway.journal import open_journal
 from gateway.journal.interface import JournalError, JournalUnavailable
 from gateway.records import State
 from gateway.runtime import ConfigurationUnusable, Runtime
+from gateway.runtime.runtime import Prepared
 from gateway.sandbox.faults import Fault
 from gateway.sandbox.ledger import HoldState
 from gateway.settings import JournalSettings
@@ -241,3 +243,21 @@ async def test_two_listeners_at_one_address_are_refused_at_the_start(tmp_path: P
     settings = settings_for(tmp_path, {"acme": operator_to(far)}, server=same, admin=same | {"host": "0.0.0.0"})
     with pytest.raises(ConfigurationUnusable, match=r"^admin\.port: listens where `server` does"):
         await Runtime(settings).start()
+
+
+async def test_who_listens_second_says_so(tmp_path: Path, far: FarOperator, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Listener.bind("127.0.0.1", 0)
+    settings = settings_for(
+        tmp_path, {"acme": operator_to(far)}, server={"host": "127.0.0.1", "port": first.port}, admin={"port": 0}
+    )
+    runtime = Runtime(settings)
+    apply = runtime._apply
+
+    async def after_the_other(prepared: Prepared) -> None:
+        first._socket.listen()
+        await apply(prepared)
+
+    monkeypatch.setattr(runtime, "_apply", after_the_other)
+    with pytest.raises(ConfigurationUnusable, match=r"^wallet: cannot listen: Address already in use; another program"):
+        await runtime.start()
+    first._socket.close()

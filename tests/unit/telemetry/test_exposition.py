@@ -18,7 +18,7 @@ PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFam
 FORMATS = ["text/plain", "application/openmetrics-text", PROTOBUF]
 
 
-COUNTERS, GAUGES, HISTOGRAMS = 53, 1, 4 * len(WalletCall)
+COUNTERS, GAUGES, HISTOGRAMS = 54, 1, 4 * len(WalletCall)
 LINES_OF_AN_OPERATOR = COUNTERS + GAUGES + HISTOGRAMS * 12
 """A histogram has ten buckets, count and sum. One number more for each operator is a thousand lines more."""
 
