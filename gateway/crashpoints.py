@@ -69,6 +69,10 @@ POINTS: Final = frozenset(
         "postgres.sending",
         "postgres.sent",
         "postgres.answered",
+        # A move of operators to another journal, by a command.
+        "move.arriving",
+        "move.copied",
+        "move.moved",
         # The process as a whole.
         "start.inherited",
         "start.serving",

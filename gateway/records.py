@@ -268,6 +268,32 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     lease_until: float
 
 
+class MovedOperator(msgspec.Struct, frozen=True, kw_only=True):
+    """The mark that an operator's transfers in a journal are not the true ones, though its rows are still there.
+
+    They have moved to the journal that the configuration called `journal`, or, where it is `arriving`, they are still
+    in that one, and the copy of them into this one has not finished. The two marks of one move have the same `at` (Unix
+    seconds).
+    """
+
+    operator: str
+    journal: str
+    at: float
+    arriving: bool = False
+
+
+class Leases(msgspec.Struct, frozen=True, kw_only=True):
+    """The instances that a journal knows, at the time `now` by the clock of its store (Unix seconds)."""
+
+    instances: tuple[Instance, ...]
+    now: float
+
+    @property
+    def live(self) -> list[Instance]:
+        """Those whose lease has not ended: they serve, or have died within the last seconds."""
+        return [instance for instance in self.instances if instance.lease_until > self.now]
+
+
 class UnfinishedCount(msgspec.Struct, frozen=True, kw_only=True):
     """How many unfinished transfers of one kind there are, and since when (`opened_at`) the oldest waits.
 

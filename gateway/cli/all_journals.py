@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from gateway.cli.errors import CommandFailed
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
+from gateway.journal.moving import finish_moves
 from gateway.journal.writes import Change, Changed
-from gateway.records import Key, KeyedReason, ReasonTotal, Timeline, Transfer
+from gateway.records import KeyedReason, ReasonTotal, Timeline, Transfer
 from gateway.settings import JournalSettings, Settings
 from gateway.telemetry.metrics import Metrics
 from gateway.transfers.housekeeping import INSTANCE_LEASE_S
@@ -21,57 +22,78 @@ from gateway.transfers.housekeeping import INSTANCE_LEASE_S
 T = TypeVar("T")
 
 
+class Kept(NamedTuple, Generic[T]):
+    """A record, and the name of the journal that keeps it."""
+
+    journal: str
+    record: T
+
+
 class AllJournals:
-    """Answers a command's questions from all journals together. Methods raise `JournalError`."""
+    """Answers a command's questions from all journals together. Methods raise `JournalError`.
 
-    def __init__(self, journals: Mapping[str, Journal]) -> None:
+    Operators that have moved to another journal are found there alone.
+    """
+
+    def __init__(self, journals: Mapping[str, Journal], homes: Mapping[str, str] | None = None) -> None:
+        """`homes`: the journal that the configuration gives to each operator."""
         self._journals = journals
+        self._homes = homes or {}
 
-    async def list_transfers(self, where: TransferFilter, limit: int) -> list[Transfer]:
+    async def list_transfers(self, where: TransferFilter, limit: int) -> list[Kept[Transfer]]:
         """At most `limit` transfers, newest first."""
         # Each journal may hold all of the newest, so each is asked for `limit` of them.
         found = await self._ask_each(lambda journal: journal.list_transfers(where, limit=limit))
-        return sorted(_flatten(found), key=lambda transfer: transfer.opened_at, reverse=True)[:limit]
+        return sorted(_flatten(found), key=lambda kept: kept.record.opened_at, reverse=True)[:limit]
 
-    async def list_reasons(self, where: ReasonFilter, limit: int) -> list[KeyedReason]:
+    async def find_transfers(self, where: TransferFilter, limit: int) -> list[Kept[Transfer]]:
+        """At most `limit` transfers to act on, newest first: of one that several journals hold, the row in its
+        operator's own journal."""
+        # A copy that was made without marks, as earlier versions made it, left rows behind that look like true ones.
+        found = await self.list_transfers(where, limit * len(self._journals))
+        keys_at_home = {kept.record.key for kept in found if self._is_at_home(kept)}
+        return [kept for kept in found if self._is_at_home(kept) or kept.record.key not in keys_at_home][:limit]
+
+    def _is_at_home(self, kept: Kept[Transfer]) -> bool:
+        return kept.journal == self._homes.get(kept.record.operator)
+
+    async def list_reasons(self, where: ReasonFilter, limit: int) -> list[Kept[KeyedReason]]:
         """At most `limit` reasons, newest first."""
         found = await self._ask_each(lambda journal: journal.list_reasons(where, limit=limit))
-        return sorted(_flatten(found), key=lambda keyed: keyed.reason.at, reverse=True)[:limit]
+        return sorted(_flatten(found), key=lambda kept: kept.record.reason.at, reverse=True)[:limit]
 
     async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         """By operator, source and category, over all journals."""
         counts: dict[tuple[Any, ...], int] = {}
-        for total in _flatten(await self._ask_each(lambda journal: journal.count_reasons(where))):
+        for _, total in _flatten(await self._ask_each(lambda journal: journal.count_reasons(where))):
             kind = (total.operator, total.source, total.category)
             counts[kind] = counts.get(kind, 0) + total.count
         return [
             ReasonTotal(operator=o, source=s, category=c, count=count) for (o, s, c), count in sorted(counts.items())
         ]
 
-    async def timelines(self, where: TransferFilter, limit: int) -> list[Timeline]:
+    async def timelines(self, where: TransferFilter, limit: int) -> list[Kept[Timeline]]:
         """Each transfer that is found, with its attempts and reasons."""
-        keys = [transfer.key for transfer in await self.list_transfers(where, limit)]
-        return [timeline for key in keys if (timeline := await self._timeline(key)) is not None]
+        found = await self.list_transfers(where, limit)
+        return [
+            Kept(name, timeline)
+            for name, transfer in found
+            if (timeline := await self._journals[name].timeline(transfer.key)) is not None
+        ]
 
-    async def change(self, change: Change) -> Changed:
-        """Writes to the journal that holds the transfer. The result has no transfer if no journal holds it."""
-        for journal in self._journals.values():
-            if await journal.find(change.key) is not None:
-                return await journal.change(change)
-        return Changed(None, moved=False)
+    async def change(self, journal: str, change: Change) -> Changed:
+        """Writes to the journal of this name, where the transfer was found."""
+        return await self._journals[journal].change(change)
 
     async def now(self, wall: float) -> float:
         """The time (Unix seconds): `wall`, and no earlier than a gateway has last renewed its lease. The clock may have
         been set back meanwhile, and what the gateway has just written would then lie in the future."""
-        ends = await self._ask_each(lambda journal: journal.last_lease())
+        ends = await asyncio.gather(*(journal.last_lease() for journal in self._journals.values()))
         return max([wall, *(end - INSTANCE_LEASE_S for end in ends if end is not None)])
 
-    async def _timeline(self, key: Key) -> Timeline | None:
-        found = await self._ask_each(lambda journal: journal.timeline(key))
-        return next((timeline for timeline in found if timeline is not None), None)
-
-    async def _ask_each(self, ask: Callable[[Journal], Awaitable[T]]) -> list[T]:
-        return list(await asyncio.gather(*map(ask, self._journals.values())))
+    async def _ask_each(self, ask: Callable[[Journal], Awaitable[list[T]]]) -> list[list[Kept[T]]]:
+        answers = await asyncio.gather(*map(ask, self._journals.values()))
+        return [[Kept(name, each) for each in answer] for name, answer in zip(self._journals, answers, strict=True)]
 
 
 @asynccontextmanager
@@ -84,7 +106,8 @@ async def open_all(settings: Settings) -> AsyncIterator[AllJournals]:
             require_file(name, journal)
             journals[name] = await open_journal(name, journal, metrics, clock, beside=True)
             stack.push_async_callback(journals[name].close)
-        yield AllJournals(journals)
+        await finish_moves(journals)
+        yield AllJournals(journals, {name: operator.journal for name, operator in settings.operators.items()})
 
 
 def with_journals(settings: Settings, ask: Callable[[AllJournals], Coroutine[Any, Any, T]]) -> T:

@@ -1,8 +1,9 @@
-"""`mm-gateway journal copy`: copies a journal to another store, such as from SQLite to PostgreSQL."""
+"""`mm-gateway journal copy`: moves a journal, or one operator of it, to another store, as from SQLite to PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -17,7 +18,8 @@ from gateway.cli.options import Config
 from gateway.cli.printing import print_line, print_note
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
-from gateway.journal.copy import CopyableJournal, Progress, copy_journal
+from gateway.journal.copy import Progress
+from gateway.journal.moving import Moved, NamedJournal, move_operators
 from gateway.records import RowCounts
 from gateway.settings import DEFAULT_JOURNAL, Settings
 from gateway.telemetry.metrics import Metrics
@@ -35,11 +37,22 @@ def copy(
     *,
     source: Annotated[str, typer.Option("--from", metavar="NAME", help="The journal to copy.")] = DEFAULT_JOURNAL,
     target: Annotated[str, typer.Option("--to", metavar="NAME", help="The journal to copy into.")],
+    operator: Annotated[str | None, typer.Option("--operator", metavar="NAME", help="Move this operator only.")] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Also while gateways use one of the journals. Risk: what they write after its row was copied is left "
+            "behind, so that money may move twice, or a decided end may never be sent.",
+        ),
+    ] = False,
     config: Config = None,
 ) -> None:
-    """Copy a journal of the configuration into another one, compare every row, and leave the first as it is.
+    """Copy a journal of the configuration, or one operator of it, into another one, compare every row, and then mark
+    the operators as moved in the first. Its rows stay there, but are never acted on, listed or counted again.
 
-    Stop every gateway that uses one of them first. Safe to interrupt and rerun.
+    Stop every gateway that uses one of the journals first: it is refused while they serve. Safe to interrupt and
+    rerun. Copying back is the same with --from and --to swapped.
     """
     settings = load_settings(config)
     for name in (source, target):
@@ -47,21 +60,34 @@ def copy(
             raise CommandMisused(f"no journal {name!r}; configured: {', '.join(settings.every_journal)}")
     if source == target:
         raise CommandMisused("--from and --to are the same journal")
-    copied = asyncio.run(_copy(settings, source, target))
-    print_line(f"copied and compared {copied.transfers} transfers and {copied.sessions} sessions")
+    if force:
+        print_note("--force: gateways are not looked for. What one writes after its row was copied is left behind")
+    moved = asyncio.run(_move(settings, source, target, operator, forced=force))
+    print_line(f"copied and compared {moved.rows.transfers} transfers and {moved.rows.sessions} sessions")
+    if moved.operators:
+        print_line(f"moved from {source} to {target}: {', '.join(moved.operators)}")
+    if moved.elsewhere:
+        print_line(f"had moved from {source} before: {', '.join(moved.elsewhere)}")
+    for name in moved.operators:
+        if name in settings.sharing(source):
+            print_note(f"now write `journal: {target}` at the operator {name}: no gateway starts with it in {source}")
 
 
-async def _copy(settings: Settings, source: str, target: str) -> RowCounts:
+async def _move(settings: Settings, source: str, target: str, operator: str | None, *, forced: bool) -> Moved:
     require_file(source, settings.every_journal[source])
     async with _open(settings, source) as origin, _open(settings, target) as goal:
-        return await copy_journal(origin, goal, _Reporter())
+        if operator is not None and operator not in {*settings.operators, *await origin.journal.operators()}:
+            raise CommandMisused(f"no operator {operator!r}; configured: {', '.join(settings.operators)}")
+        return await move_operators(
+            origin, goal, operator, settings.sharing(source), time.time(), _Reporter(), forced=forced
+        )
 
 
 @asynccontextmanager
-async def _open(settings: Settings, name: str) -> AsyncIterator[CopyableJournal]:
+async def _open(settings: Settings, name: str) -> AsyncIterator[NamedJournal]:
     journal = await open_journal(name, settings.every_journal[name], Metrics(), SystemClock())
     try:
-        yield journal
+        yield NamedJournal(name, journal)
     finally:
         await journal.close()
 

@@ -23,6 +23,7 @@ from gateway.operators.http_client.wire_use import WireUse
 from gateway.operators.registry import build_operator
 from gateway.records import Session, UnfinishedCount
 from gateway.runtime.listeners import why_unbound
+from gateway.runtime.misplaced import misplaced
 from gateway.runtime.unfinished import by_operator, left_behind, states_text
 from gateway.settings import AdminSettings, JournalSettings, OperatorSettings, ServerSettings, Settings
 from gateway.telemetry.metrics import Metrics
@@ -119,11 +120,14 @@ async def _probe_journal(name: str, settings: Settings) -> list[ProbeResult]:
     try:
         await journal.check_writable()
         advice = await _advice(name, own)
+        problems = list(misplaced(settings, {name: await journal.moved_operators()}))
         unfinished = await _probe_unfinished(name, journal, settings)
     except JournalError as error:
         return [ProbeResult(what, Result.FAILED, str(error))]
     finally:
         await journal.close()
+    if problems:
+        return [ProbeResult(what, Result.FAILED, "; ".join(problems)), *unfinished]
     return [ProbeResult(what, Result.OK, "; ".join(("writes are durable", *advice))), *unfinished]
 
 

@@ -42,11 +42,11 @@ def resolve(
     reason = persons_reason(settings, who, why)
 
     async def act(journals: AllJournals) -> Transfer:
-        transfer = await find_undelivered(journals, transfer_id, operator, direction)
+        journal, transfer = await find_undelivered(journals, transfer_id, operator, direction)
         _require_decided(transfer, end)
         if not yes:
             typer.confirm(_question(transfer, end), abort=True)
-        return await write_change(journals, rules.resolve(transfer, reason, reason.at))
+        return await write_change(journals, journal, rules.resolve(transfer, reason, reason.at))
 
     with audited(settings):
         resolved = with_journals(settings, act)

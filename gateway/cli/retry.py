@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from gateway.cli.all_journals import AllJournals, with_journals
+from gateway.cli.all_journals import AllJournals, Kept, with_journals
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed, CommandMisused
 from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
@@ -95,10 +95,10 @@ async def _retry_each(
 ) -> int:
     """Looks all of them up before it changes the first, so that a typing error changes none."""
     named = dict.fromkeys(ids)  # an id that is given twice is one transfer, and takes one slot
-    transfers = [await find_undelivered(journals, transfer_id, operator, direction) for transfer_id in named]
-    for transfer in transfers:
-        await write_change(journals, _retry_change(transfer, reason, slots.start, slots.take()))
-    return len(transfers)
+    found = [await find_undelivered(journals, transfer_id, operator, direction) for transfer_id in named]
+    for journal, transfer in found:
+        await write_change(journals, journal, _retry_change(transfer, reason, slots.start, slots.take()))
+    return len(found)
 
 
 async def _retry_parked(journals: AllJournals, of: TransferFilter, reason: Reason, slots: Slots) -> int:
@@ -126,17 +126,18 @@ async def _change_all_pages(
     page holds new transfers, and there is a last page.
     """
     count = 0
-    while transfers := await journals.list_transfers(remaining(), BATCH):
-        count += sum(await asyncio.gather(*(_write_if_unchanged(journals, each, reason, slots) for each in transfers)))
+    while found := await journals.list_transfers(remaining(), BATCH):
+        count += sum(await asyncio.gather(*(_write_if_unchanged(journals, each, reason, slots) for each in found)))
     return count
 
 
-async def _write_if_unchanged(journals: AllJournals, transfer: Transfer, reason: Reason, slots: Slots) -> bool:
+async def _write_if_unchanged(journals: AllJournals, kept: Kept[Transfer], reason: Reason, slots: Slots) -> bool:
     """Whether it was changed. Some of many are changed by a game's call, or by a delivery, in the meantime."""
+    journal, transfer = kept
     if transfer.state is not State.PARKED and transfer.due_at is not None and transfer.due_at <= slots.next:
         return False
     try:
-        await write_change(journals, _retry_change(transfer, reason, slots.start, slots.take()))
+        await write_change(journals, journal, _retry_change(transfer, reason, slots.start, slots.take()))
     except CommandFailed:
         return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -12,12 +13,12 @@ from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandMisused
 from gateway.cli.options import LISTED, AsJson, Config, Limit, OperatorName, Since, Until
 from gateway.cli.printing import Row, print_csv, print_json, print_shown, print_table
-from gateway.cli.views import keyed_reason_view, repeats
+from gateway.cli.views import kept_view, keyed_reason_view, repeats, told_columns
 from gateway.journal.interface import ReasonFilter
 from gateway.reasons import Source
 
-COLUMNS: Final = ("at", "operator", "direction", "id", "source", "category", "who", "repeats", "text")
-KEPT: Final = ("at", "operator", "direction", "id", "source", "category", "who", "times", "last_at", "text")
+COLUMNS: Final = ("at", "operator", "direction", "id", "source", "category", "who", "repeats", "text", "journal")
+KEPT: Final = ("at", "operator", "direction", "id", "source", "category", "who", "times", "last_at", "text", "journal")
 TOTALS: Final = ("operator", "source", "category", "count")
 
 
@@ -48,13 +49,15 @@ def rollbacks(  # noqa: PLR0913 - a command's arguments are its options
         return
     found = with_journals(settings, lambda journals: journals.list_reasons(where, limit))
     if as_json or as_csv:
-        _print([keyed_reason_view(each) for each in found], KEPT, as_json=as_json, as_csv=as_csv)
+        rows = [kept_view(each, keyed_reason_view) for each in found]
+        _print(rows, told_columns(KEPT, settings), as_json=as_json, as_csv=as_csv)
     else:
-        print_table([{**keyed_reason_view(each), "repeats": repeats(each.reason)} for each in found], COLUMNS)
+        rows = [{**kept_view(each, keyed_reason_view), "repeats": repeats(each.record.reason)} for each in found]
+        print_table(rows, told_columns(COLUMNS, settings))
     print_shown(len(found), limit)
 
 
-def _print(rows: list[Row], columns: tuple[str, ...], *, as_json: bool, as_csv: bool) -> None:
+def _print(rows: Sequence[Row], columns: tuple[str, ...], *, as_json: bool, as_csv: bool) -> None:
     if as_json:
         print_json(rows)
     elif as_csv:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli.all_journals import with_journals
+from gateway.cli.all_journals import Kept, with_journals
 from gateway.cli.asked import Asked, ask, asked_view
 from gateway.cli.configuration import load_all, load_settings
 from gateway.cli.errors import CommandFailed
@@ -15,12 +15,12 @@ from gateway.cli.groups import OptionsAnywhere
 from gateway.cli.options import LISTED, AsJson, Config, DirectionName, Limit, OperatorName, Since, Until
 from gateway.cli.printing import print_json, print_line, print_shown, print_table
 from gateway.cli.times import time_text
-from gateway.cli.views import View, events, state_text, timeline_view, transfer_view
+from gateway.cli.views import View, events, kept_view, state_text, timeline_view, told_columns, transfer_view
 from gateway.journal.interface import TransferFilter
 from gateway.records import State, Timeline, Transfer
 
-COLUMNS: Final = ("opened_at", "operator", "direction", "id", "state", "amount", "player", "tries", "due_at")
-FACTS: Final = ("operator", "direction", "id", "state", "amount", "player", "fate", "tries", "due_at")
+COLUMNS: Final = ("opened_at", "operator", "direction", "id", "state", "amount", "player", "tries", "due_at", "journal")
+FACTS: Final = ("journal", "operator", "direction", "id", "state", "amount", "player", "fate", "tries", "due_at")
 
 app = typer.Typer(cls=OptionsAnywhere, help="Find transfers, and see what happened to one.", rich_markup_mode=None)
 
@@ -54,11 +54,13 @@ def transfers(  # noqa: PLR0913 - a command's arguments are its options
         since=since,
         until=until,
     )
-    found = with_journals(load_settings(config), lambda journals: journals.list_transfers(where, limit))
+    settings = load_settings(config)
+    found = with_journals(settings, lambda journals: journals.list_transfers(where, limit))
     if as_json:
-        print_json([transfer_view(transfer) for transfer in found])
+        print_json([kept_view(kept, transfer_view) for kept in found])
         return
-    print_table([{**transfer_view(transfer), "state": state_text(transfer)} for transfer in found], COLUMNS)
+    rows = [{**kept_view(kept, transfer_view), "state": state_text(kept.record)} for kept in found]
+    print_table(rows, told_columns(COLUMNS, settings))
     print_shown(len(found), limit)
 
 
@@ -80,20 +82,21 @@ def show(
     found = with_journals(settings, lambda journals: journals.timelines(where, LISTED))
     if not found:
         raise CommandFailed(f"there is no transfer {transfer_id}")
-    shown = [(each, asyncio.run(ask(each.transfer, settings.operators)) if asks else None) for each in found]
+    shown = [(each, asyncio.run(ask(each.record.transfer, settings.operators)) if asks else None) for each in found]
     if as_json:
         print_json([_timeline_and_answer(*each) for each in shown])
     else:
-        for timeline, asked in shown:
-            _print_timeline(timeline)
+        for kept, asked in shown:
+            _print_timeline(kept, told_columns(FACTS, settings))
             if asked is not None:
-                _print_asked(timeline.transfer, asked)
-    if unanswered := [_problem(each.transfer, asked) for each, asked in shown if asked is not None and asked.problem]:
+                _print_asked(kept.record.transfer, asked)
+    asked_for = [(each.record.transfer, asked) for each, asked in shown if asked is not None]
+    if unanswered := [_problem(transfer, asked) for transfer, asked in asked_for if asked.problem]:
         raise CommandFailed("; ".join(unanswered))
 
 
-def _timeline_and_answer(timeline: Timeline, asked: Asked | None) -> View:
-    view = timeline_view(timeline)
+def _timeline_and_answer(kept: Kept[Timeline], asked: Asked | None) -> View:
+    view = kept_view(kept, timeline_view)
     return view if asked is None else {**view, "asked": asked_view(asked)}
 
 
@@ -110,9 +113,10 @@ def _print_asked(transfer: Transfer, asked: Asked) -> None:
     print_line("")
 
 
-def _print_timeline(timeline: Timeline) -> None:
-    facts = {**transfer_view(timeline.transfer), "state": state_text(timeline.transfer)}
-    print_table([facts], FACTS)
+def _print_timeline(kept: Kept[Timeline], columns: tuple[str, ...]) -> None:
+    timeline = kept.record
+    facts = {**transfer_view(timeline.transfer), "state": state_text(timeline.transfer), "journal": kept.journal}
+    print_table([facts], columns)
     print_line("")
     _print_memory(timeline.transfer)
     print_table(events(timeline), ("at", "what", "detail"))

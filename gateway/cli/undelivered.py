@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gateway.cli.all_journals import AllJournals
+from gateway.cli.all_journals import AllJournals, Kept
 from gateway.cli.errors import CommandFailed
 from gateway.journal.interface import TransferFilter
 from gateway.journal.writes import Change
@@ -42,27 +42,28 @@ def audited(settings: Settings) -> Iterator[None]:
 
 async def find_undelivered(
     journals: AllJournals, transfer_id: str, operator: str | None, direction: Direction | None
-) -> Transfer:
+) -> Kept[Transfer]:
     """The transfer of that id, parked or being delivered. Raises `CommandFailed` if there is none or more than one, or
     if a person cannot act on it now."""
     where = TransferFilter(id=transfer_id, operator=operator, direction=direction)
-    found = await journals.list_transfers(where, limit=2)  # two are enough to know that the id names more than one
+    found = await journals.find_transfers(where, limit=2)  # two are enough to know that the id names more than one
     if not found:
         raise CommandFailed(f"there is no transfer {transfer_id}")
     if len(found) > 1:
-        owners = " and ".join(f"{one.operator} ({one.direction})" for one in found)
+        owners = " and ".join(f"{one.operator} ({one.direction}) in {journal}" for journal, one in found)
         raise CommandFailed(f"{transfer_id} is an id of {owners}; say which with --operator and --direction")
-    (transfer,) = found
-    if (obstacle := _obstacle(transfer, time.time())) is not None:
+    (kept,) = found
+    if (obstacle := _obstacle(kept.record, time.time())) is not None:
         raise CommandFailed(obstacle)
-    return transfer
+    return kept
 
 
-async def write_change(journals: AllJournals, change: Change) -> Transfer:
-    """Writes the change. Raises `CommandFailed` if the transfer has changed since it was read."""
+async def write_change(journals: AllJournals, journal: str, change: Change) -> Transfer:
+    """Writes the change to the journal where the transfer was found. Raises `CommandFailed` if the transfer has changed
+    since it was read."""
     # A compare-and-set: a gateway may work on the row at the same time, and the one that read an older revision loses.
     # Held by tests/integration/cli/test_moves.py.
-    changed = await journals.change(change)
+    changed = await journals.change(journal, change)
     if changed.moved and changed.transfer is not None:
         return changed.transfer
     if changed.transfer is None:

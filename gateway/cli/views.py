@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from gateway.cli.all_journals import Kept
 from gateway.cli.times import time_text
 from gateway.records import Attempt, KeyedReason, Reason, State, Timeline, Transfer
+from gateway.settings import Settings
 
 View = dict[str, Any]
+T = TypeVar("T")
+
+
+def kept_view(kept: Kept[T], view: Callable[[T], View]) -> View:
+    """The record's view, and the journal that keeps it."""
+    return {**view(kept.record), "journal": kept.journal}
+
+
+def told_columns(columns: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    """These columns; `journal` only where there is more than one."""
+    return columns if len(settings.every_journal) > 1 else tuple(name for name in columns if name != "journal")
 
 
 def state_text(transfer: Transfer) -> str:

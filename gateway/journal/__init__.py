@@ -3,7 +3,7 @@
 `interface` is what a journal offers and raises, `writes` each write as data, with the rule of a change. `group_commit`
 gathers writes into batches, `audit_lines` tells of those that changed a transfer. `rows`, `sealing` and `text_escaping`
 say how rows are kept, `statements` and `migrations` read the stores' SQL. `sqlite` and `postgres` are the two stores,
-`copy` moves a journal from one to the other.
+`copy` takes rows from one to the other, `moving` makes those the true ones, `leases` refuses it while gateways serve.
 """
 
 from __future__ import annotations
@@ -40,17 +40,19 @@ async def open_journal(
     raise _unknown_scheme(settings)
 
 
-async def migrate_journal(settings: JournalSettings) -> list[str]:
-    """Brings the journal's schema to this program's version. Returns the names of the migrations applied.
+async def migrate_journal(settings: JournalSettings, name: str = "to migrate", *, forced: bool = False) -> list[str]:
+    """Brings the schema of the journal that the configuration calls `name` to this program's version. Returns the names
+    of the migrations applied.
 
-    Raises `JournalUnavailable`, `JournalMisconfigured`, or `SchemaMismatch` if the schema is newer than the program.
+    Raises `JournalUnavailable`, `JournalMisconfigured`, `JournalInUse` while gateways use the journal and a migration
+    needs it unused, unless `forced`, or `SchemaMismatch` if the schema is newer than the program.
     """
     if settings.sqlite_path is not None:
         return await migrate_sqlite(settings)
     if settings.url.startswith(_POSTGRES):
         from gateway.journal.postgres.journal import migrate_postgres  # noqa: PLC0415 - as above
 
-        return await migrate_postgres(settings)
+        return await migrate_postgres(name, settings, forced=forced)
     raise _unknown_scheme(settings)
 
 

@@ -14,6 +14,7 @@ from gateway.records import (
     Instance,
     Key,
     KeyedReason,
+    MovedOperator,
     Reason,
     ReasonTotal,
     Recipient,
@@ -30,8 +31,9 @@ class JournalError(Exception):
     JournalError
     ├── JournalUnavailable    the write is not known to be durable; may pass by itself
     ├── JournalMisconfigured  the journal cannot be opened as configured; a person must act, waiting does not help
+    ├── JournalInUse          gateways serve from it, and the command needs them stopped
     ├── SchemaMismatch        the tables are older or newer than this program: `mm-gateway migrate`, or an upgrade
-    └── CopyError             a record cannot be copied to another journal (see `copy`)
+    └── CopyError             a record, or an operator, cannot be copied to another journal (see `copy`, `moving`)
     """
 
 
@@ -44,6 +46,10 @@ class JournalUnavailable(JournalError):
 
 class JournalMisconfigured(JournalError):
     """The URL does not name a journal, another process has it open, or its key is missing; the text says what to do."""
+
+
+class JournalInUse(JournalError):
+    """Gateways serve from the journal; the text says which, until when they count as alive, and what to do."""
 
 
 class SchemaMismatch(JournalError):
@@ -191,6 +197,10 @@ class Journal(Protocol):
     async def last_lease(self) -> float | None:
         """When the last lease of any instance ends or has ended (Unix seconds): nobody has been alive since. None if no
         instance is known."""
+
+    async def moved_operators(self) -> list[MovedOperator]:
+        """The operators whose transfers here are not the true ones. All that is listed or counted leaves them out; what
+        is found by its key is not looked up here, so nobody may serve such an operator from this journal."""
 
     async def measure(self) -> JournalMeasures:
         """How large the journal is, and how far its clock is from ours: cheap enough for every few seconds."""

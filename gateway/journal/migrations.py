@@ -12,6 +12,9 @@ import msgspec
 
 from gateway.journal.interface import SchemaMismatch
 
+WHILE_SERVING: Final = "-- Gateways of the version before may serve meanwhile, and afterwards."
+"""The first line of a migration that needs no gateway stopped."""
+
 _REMEDY_OLD: Final = "run `mm-gateway migrate` with every gateway of this journal stopped or of the new version"
 _REMEDY_NEW: Final = "upgrade this gateway, or point it at a journal of its own version"
 
@@ -22,6 +25,11 @@ class Migration(msgspec.Struct, frozen=True):
     number: int
     name: str
     sql: str
+
+    @property
+    def needs_silence(self) -> bool:
+        """Whether no gateway may use the journal meanwhile: yes, unless the file begins with `WHILE_SERVING`."""
+        return not self.sql.startswith(WHILE_SERVING)
 
 
 def migrations_of(package: str) -> list[Migration]:

@@ -13,10 +13,14 @@ import structlog
 from gateway.clock import SteadyClock
 from gateway.crashpoints import crash_point
 from gateway.journal import excess_rights, open_journal, server_advice
+from gateway.journal.copy import CopyableJournal
 from gateway.journal.interface import Journal, JournalError, JournalMeasures, JournalUnavailable
+from gateway.journal.moving import finish_moves
 from gateway.journal.traced import traced_journal
 from gateway.records import Instance, UnfinishedCount
+from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.journal_growth import GrowthWatch
+from gateway.runtime.misplaced import misplaced
 from gateway.runtime.set_clock import ahead_s, clock_reference, set_clock
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import JournalSettings, Settings
@@ -61,11 +65,15 @@ class OpenJournals:
         self._problems: list[str] = []
 
     async def begin(self, settings: Settings) -> None:
-        """Opens all journals, releases what dead instances owned, and starts housekeeping. Raises `JournalError`."""
+        """Opens all journals, releases what dead instances owned, and starts housekeeping. Raises `JournalError`, or
+        `ConfigurationUnusable` for an operator in a journal that it has left."""
+        opened: dict[str, CopyableJournal] = {}
         for name, journal in settings.every_journal.items():
-            opened = await open_journal(name, journal, self._metrics, self._clock)
+            one = opened[name] = await open_journal(name, journal, self._metrics, self._clock)
             await _advise(name, journal)
-            self.open[name] = opened if self._tracing is None else traced_journal(name, opened, self._tracing)
+            self.open[name] = one if self._tracing is None else traced_journal(name, one, self._tracing)
+        await finish_moves(opened)
+        await self.require_places(settings)
         self._growth = {
             name: GrowthWatch(name, journal.sqlite_path)
             for name, journal in settings.every_journal.items()
@@ -78,6 +86,9 @@ class OpenJournals:
         self._housekeeping = {name: self._make_housekeeping(name, settings) for name in settings.every_journal}
         for housekeeping in self._housekeeping.values():
             await housekeeping.begin()
+        # Again, now that the leases are written: a move that was made in between has not seen them
+        # (test_a_gateway_that_starts_while_its_operator_moves_refuses).
+        await self.require_places(settings)
         crash_point("start.inherited")
         self._start_housekeeping()
         self._metrics.watch_unfinished(self.unfinished)
@@ -85,6 +96,13 @@ class OpenJournals:
             self._metrics.start_journal(name)
             self._metrics.watch(f"journal {name}", partial(self._readings, name))
             self._supervisor.keep(f"measuring of journal {name}", partial(self._measure, name))
+
+    async def require_places(self, settings: Settings) -> None:
+        """Raises `ConfigurationUnusable` if these settings put an operator into a journal that it has left; and
+        `JournalUnavailable`."""
+        marks = {name: await journal.moved_operators() for name, journal in self.open.items()}
+        if problems := list(misplaced(settings, marks)):
+            raise ConfigurationUnusable(problems)
 
     async def apply_settings(self, settings: Settings) -> None:
         """Housekeeping uses these settings from now on."""

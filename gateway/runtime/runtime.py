@@ -33,6 +33,7 @@ from gateway.http.call_handler import CallHandler
 from gateway.http.inbound import InboundServices
 from gateway.http.operators_routing import OperatorsRouting
 from gateway.http.routing import RoutingTable
+from gateway.journal.interface import JournalUnavailable
 from gateway.operators.http_client.tls import read_authorities_again
 from gateway.operators.operator import Operator
 from gateway.reasons import Categories, Category
@@ -179,6 +180,7 @@ class Runtime:
                 raise ConfigurationUnusable(problems)
             if problems := await find_left_behind(self._journals.open, self.settings, settings):
                 raise ConfigurationUnusable(problems)
+            await self._require_places(settings)
             await _read_authorities_again()
             prepared = await self._prepare(settings)
             crash_point("reload.prepared")
@@ -237,6 +239,17 @@ class Runtime:
             ) from error
         readings = await asyncio.to_thread(self._configuration_readings, settings, operators)
         return Prepared(settings, operators, routing, operators_routing, tls, readings)
+
+    async def _require_places(self, settings: Settings) -> None:
+        """Raises `ConfigurationUnusable` if a new operator is put into a journal that it has left."""
+        # Others need no look: a reload changes no operator's journal, and with them it works while a journal is away.
+        if settings.operators.keys() <= self.settings.operators.keys():
+            return
+        try:
+            await self._journals.require_places(settings)
+        except JournalUnavailable as error:
+            unknown = f"operators: whether a new one has left its journal is not known: {error}"
+            raise ConfigurationUnusable([unknown]) from error
 
     async def _apply(self, prepared: Prepared) -> None:
         await self._operators.introduce(prepared.operators)

@@ -25,6 +25,7 @@ from gateway.journal.writes import Change, CheckWritable, Claim, Insert, Inserte
 from gateway.records import (
     Key,
     KeyedReason,
+    MovedOperator,
     ReasonTotal,
     Recipient,
     Session,
@@ -277,6 +278,9 @@ class SimulatedJournal(GroupedWrites):
 
     async def last_lease(self) -> float | None:
         return self._reading().last_lease()
+
+    async def moved_operators(self) -> list[MovedOperator]:
+        return self._database.store.reads.moved_operators()
 
     async def find(self, key: Key) -> Transfer | None:
         return self._reading().find(key)

@@ -12,7 +12,17 @@ from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.writes import CheckWritable
-from gateway.records import Key, KeyedReason, ReasonTotal, Recipient, Session, Timeline, Transfer, UnfinishedCount
+from gateway.records import (
+    Key,
+    KeyedReason,
+    MovedOperator,
+    ReasonTotal,
+    Recipient,
+    Session,
+    Timeline,
+    Transfer,
+    UnfinishedCount,
+)
 from gateway.telemetry.metrics import Metrics
 
 
@@ -47,6 +57,10 @@ class InlineJournal(GroupedWrites):
     async def last_lease(self) -> float | None:
         self._require()
         return self._reads.last_lease()
+
+    async def moved_operators(self) -> list[MovedOperator]:
+        self._require()
+        return self._reads.moved_operators()
 
     async def find(self, key: Key) -> Transfer | None:
         self._require()

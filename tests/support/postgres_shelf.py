@@ -20,7 +20,15 @@ from gateway.settings import JournalSettings
 from tests.support.postgres import PostgresServer, create_schema, drop_schema
 
 ENVIRONMENT: Final = "PG_URL"
-TABLES: Final = ("transfers", "attempts", "rollback_reasons", "sessions", "instances", "journal_migrations")
+TABLES: Final = (
+    "transfers",
+    "attempts",
+    "rollback_reasons",
+    "sessions",
+    "instances",
+    "moved_operators",
+    "journal_migrations",
+)
 
 
 @cache

@@ -15,8 +15,8 @@ from gateway.journal.interface import JournalMeasures, JournalUsage
 from gateway.journal.postgres.advice import advice_of
 from gateway.journal.postgres.batch_writer import BatchWriter
 from gateway.journal.postgres.errors import translate_connect_errors
+from gateway.journal.postgres.moving import PostgresMoving
 from gateway.journal.postgres.pool import PooledConnection, PostgresPool, Server, close, connect, connect_unchecked
-from gateway.journal.postgres.reads import PostgresReads
 from gateway.journal.postgres.rights import excess_of
 from gateway.journal.postgres.schema import migrate
 from gateway.journal.rows import Rows
@@ -30,7 +30,7 @@ CONCURRENCY: Final = 2
 each would be smaller, and so cost more."""
 
 
-class PostgresJournal(GroupedWrites, PostgresReads):
+class PostgresJournal(GroupedWrites, PostgresMoving):
     """`Journal` in one database. Writing has connections of its own, so that no list delays a call."""
 
     exclusive = False
@@ -52,7 +52,7 @@ class PostgresJournal(GroupedWrites, PostgresReads):
         self._read_pool = PostgresPool(server, read_limit, clock)
         self._read_pool.put_back(first)
         writer = BatchWriter(self._write_pool, rows, clock, server.statement_timeout_s, concurrency)
-        PostgresReads.__init__(self, self._read_pool, rows, server.statement_timeout_s, (read_limit + 1) // 2)
+        PostgresMoving.__init__(self, self._read_pool, rows, server.statement_timeout_s, (read_limit + 1) // 2)
         GroupedWrites.__init__(self, GroupCommit(server.name, writer.send, metrics))
         writer.start(self._group)
 
@@ -102,16 +102,17 @@ async def open_postgres(
     return journal
 
 
-async def migrate_postgres(settings: JournalSettings) -> list[str]:
+async def migrate_postgres(name: str, settings: JournalSettings, *, forced: bool = False) -> list[str]:
     """Applies the missing migrations. Returns their names.
 
-    Raises `JournalUnavailable`, `JournalMisconfigured`, or `SchemaMismatch` if the schema is newer than the program.
+    Raises `JournalUnavailable`, `JournalMisconfigured`, `JournalInUse` while gateways use it unless `forced`, or
+    `SchemaMismatch` if the schema is newer than the program.
     """
-    server = _server_of("to migrate", settings)
+    server = _server_of(name, settings)
     connection = await connect_unchecked(server)
     try:
         with translate_connect_errors():
-            return [migration.name for migration in await migrate(connection, server.name)]
+            return [migration.name for migration in await migrate(connection, name, forced=forced)]
     finally:
         await close(connection, server)
 

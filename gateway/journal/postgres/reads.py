@@ -109,19 +109,29 @@ class PostgresReads:
         transfers, sessions, size, now = (await self._fetch(SQL["measure"]))[0]
         return transfers, sessions, size, now
 
-    async def count_rows(self) -> RowCounts:
-        return RowCounts(*(await self._fetch_list(SQL["count_rows"], []))[0])
+    async def count_rows(self, operator: str | None = None) -> RowCounts:
+        return RowCounts(*(await self._fetch_list(SQL["count_rows"], [operator]))[0])
 
-    async def export_timelines(self, after: Key | None, limit: int) -> list[Timeline]:
-        if after is None:
-            return await self._timelines(await self._fetch(SQL["first_transfers"], limit))
-        return await self._timelines(await self._fetch(SQL["next_transfers"], *of_key(after), limit))
+    async def operators(self) -> list[str]:
+        return [operator for (operator,) in await self._fetch_list(SQL["operators"], [])]
 
-    async def export_sessions(self, after: StoredSession | None, limit: int) -> list[StoredSession]:
+    async def export_timelines(self, after: Key | None, limit: int, operator: str | None = None) -> list[Timeline]:
+        # As lists, which may take longer: the rows of one operator may lie far apart.
         if after is None:
-            records = await self._fetch(SQL["first_sessions"], limit)
+            records = await self._fetch_list(SQL["first_transfers"], [operator, limit])
         else:
-            records = await self._fetch(SQL["next_sessions"], after.digest, after.session.operator, limit)
+            records = await self._fetch_list(SQL["next_transfers"], [operator, *of_key(after), limit])
+        return await self._timelines(records)
+
+    async def export_sessions(
+        self, after: StoredSession | None, limit: int, operator: str | None = None
+    ) -> list[StoredSession]:
+        if after is None:
+            records = await self._fetch_list(SQL["first_sessions"], [operator, limit])
+        else:
+            records = await self._fetch_list(
+                SQL["next_sessions"], [operator, after.digest, after.session.operator, limit]
+            )
         return [
             StoredSession(
                 session=self._rows.session(operator, player_id, sealed, seen_at), seen_at=seen_at, digest=digest

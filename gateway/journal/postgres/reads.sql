@@ -1,5 +1,5 @@
 -- Every statement that reads the PostgreSQL journal. {transfer}, {attempt} and {reason} are filled in once, by `statements.py`:
--- lists of columns. {where} and {page} are filled in at each call. `number` is the row id; where it is selected it comes first.
+-- lists of columns. {is_here} leaves out operators that have moved to another journal: in all that is listed or counted. {where} and {page} are filled in at each call. `number` is the row id; where it is selected it comes first.
 -- What reads unfinished transfers repeats the condition of their partial index, so that the planner may use it
 -- (PostgreSQL manual, section 11.8 "Partial Indexes"; tests/integration/journal/postgres/test_plans.py).
 
@@ -24,6 +24,7 @@ ORDER BY number
 UNION ALL
 (SELECT operator, session FROM transfers
 WHERE state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked') AND substring(session FOR 1) = '\x00'::bytea
+    AND {is_here}
 LIMIT 1)
 
 -- How many rows its statistics say there are (-1 before the first ANALYZE), the size of all tables and indexes, its clock.
@@ -35,21 +36,28 @@ SELECT greatest((SELECT reltuples FROM pg_class WHERE oid = 'transfers'::regclas
     extract(epoch FROM clock_timestamp())::double precision
 
 -- name: count_rows
-SELECT (SELECT count(*) FROM transfers), (SELECT count(*) FROM sessions)
+SELECT (SELECT count(*) FROM transfers WHERE operator = coalesce($1, operator)),
+    (SELECT count(*) FROM sessions WHERE operator = coalesce($1, operator))
+
+-- name: operators
+SELECT operator FROM transfers UNION SELECT operator FROM sessions ORDER BY operator
 
 -- name: first_transfers
-SELECT number, {transfer} FROM transfers ORDER BY id, operator, direction LIMIT $1
+SELECT number, {transfer} FROM transfers WHERE operator = coalesce($1, operator) ORDER BY id, operator, direction LIMIT $2
 
 -- name: next_transfers
-SELECT number, {transfer} FROM transfers WHERE (id, operator, direction) > ($1, $2, $3)
-ORDER BY id, operator, direction LIMIT $4
+SELECT number, {transfer} FROM transfers
+WHERE operator = coalesce($1, operator) AND (id, operator, direction) > ($2, $3, $4)
+ORDER BY id, operator, direction LIMIT $5
 
 -- name: first_sessions
-SELECT digest, operator, player_id, session, seen_at FROM sessions ORDER BY digest, operator LIMIT $1
+SELECT digest, operator, player_id, session, seen_at FROM sessions WHERE operator = coalesce($1, operator)
+ORDER BY digest, operator LIMIT $2
 
 -- name: next_sessions
-SELECT digest, operator, player_id, session, seen_at FROM sessions WHERE (digest, operator) > ($1, $2)
-ORDER BY digest, operator LIMIT $3
+SELECT digest, operator, player_id, session, seen_at FROM sessions
+WHERE operator = coalesce($1, operator) AND (digest, operator) > ($2, $3)
+ORDER BY digest, operator LIMIT $4
 
 -- name: find_session
 SELECT player_id, session, seen_at FROM sessions WHERE digest = $1 AND operator = $2
@@ -63,22 +71,33 @@ ORDER BY due_at LIMIT 1
 -- name: last_lease
 SELECT max(lease_until) FROM instances
 
+-- name: instances
+SELECT id, started_at, lease_until FROM instances ORDER BY id
+
+-- name: now
+SELECT extract(epoch FROM clock_timestamp())::double precision
+
+-- name: moved_operators
+SELECT operator, journal, at, arriving FROM moved_operators ORDER BY operator
+
 -- name: count_unfinished
 SELECT operator, direction, state, count(*), min(opened_at), count(*) FILTER (WHERE opened_at < $1) FROM transfers
-WHERE state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked')
+WHERE state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked') AND {is_here}
 GROUP BY operator, direction, state
 
 -- name: list_transfers
-SELECT {transfer} FROM transfers WHERE {where} ORDER BY opened_at DESC, number DESC {page}
+SELECT {transfer} FROM transfers WHERE {where} AND {is_here}
+ORDER BY opened_at DESC, number DESC {page}
 
 -- name: list_unfinished
 SELECT {transfer} FROM transfers
-WHERE {where} AND state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked')
+WHERE {where} AND state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked') AND {is_here}
 ORDER BY opened_at DESC, number DESC {page}
 
 -- name: list_reasons
-SELECT id, operator, direction, {reason} FROM rollback_reasons WHERE {where} ORDER BY at DESC, number DESC {page}
+SELECT id, operator, direction, {reason} FROM rollback_reasons WHERE {where} AND {is_here}
+ORDER BY at DESC, number DESC {page}
 
 -- name: count_reasons
-SELECT operator, source, category, sum(times) FROM rollback_reasons WHERE {where}
+SELECT operator, source, category, sum(times) FROM rollback_reasons WHERE {where} AND {is_here}
 GROUP BY operator, source, category ORDER BY operator, source, category

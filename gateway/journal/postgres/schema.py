@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
+from gateway.journal.leases import require_silence
 from gateway.journal.migrations import Migration, migrations_of, require_schema
+from gateway.journal.postgres.statements import SQL
+from gateway.records import Instance, Leases
 
 MIGRATIONS: Final = migrations_of("gateway.journal.postgres")
 
@@ -57,9 +60,23 @@ async def require_journal(connection: asyncpg.Connection, name: str) -> None:
     require_schema(name, version, MIGRATIONS)
 
 
-async def migrate(connection: asyncpg.Connection, name: str) -> list[Migration]:
+async def require_unused(connection: asyncpg.Connection, name: str) -> None:
+    """Raises `JournalInUse` while a gateway's lease on the journal is live."""
+    instances = instances_of(await connection.fetch(SQL["instances"]))
+    require_silence(name, Leases(instances=instances, now=await connection.fetchval(SQL["now"])), "a migration")
+
+
+def instances_of(rows: list[Any]) -> tuple[Instance, ...]:
+    """The rows of the statement `instances` as records."""
+    return tuple(
+        Instance(id=id_, started_at=started_at, lease_until=lease_until) for id_, started_at, lease_until in rows
+    )
+
+
+async def migrate(connection: asyncpg.Connection, name: str, *, forced: bool = False) -> list[Migration]:
     """Applies the missing migrations in one transaction. Returns them.
 
+    Raises `JournalInUse` while gateways use the journal, if one of these migrations needs it unused, unless `forced`.
     Any number of machines may do this at the same time: one migrates, the others wait for it and find nothing to do.
     """
     async with connection.transaction():
@@ -67,7 +84,12 @@ async def migrate(connection: asyncpg.Connection, name: str) -> list[Migration]:
         # Of the transaction, not of the session: a pooler may give the session to somebody else.
         await connection.execute(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
         await connection.execute(_CREATE_RECORD)
-        missing = MIGRATIONS[await connection.fetchval(_FIND_VERSION) :]
+        version = await connection.fetchval(_FIND_VERSION)
+        missing = MIGRATIONS[version:]
+        if version and not forced and any(migration.needs_silence for migration in missing):
+            # Until the end of the transaction: a gateway that starts meanwhile waits with its lease.
+            await connection.execute("LOCK TABLE instances IN SHARE ROW EXCLUSIVE MODE")
+            await require_unused(connection, name)
         for migration in missing:
             await connection.execute(migration.sql)
             await connection.execute(

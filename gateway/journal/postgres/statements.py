@@ -6,4 +6,6 @@ from typing import Final
 
 from gateway.journal.statements import load_statements
 
-SQL: Final = load_statements("gateway.journal.postgres", "reads.sql", {})
+SQL: Final = load_statements(
+    "gateway.journal.postgres", "reads.sql", {"is_here": "operator NOT IN (SELECT operator FROM moved_operators)"}
+)

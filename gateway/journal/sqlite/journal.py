@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -14,13 +15,17 @@ from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import SqliteFile, connect
 from gateway.journal.sqlite.lock import hold_lock
+from gateway.journal.sqlite.moving import SqliteMoving
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.sqlite.threads import ReadingThread, WritingThread
 from gateway.journal.writes import CheckWritable
 from gateway.records import (
+    Instance,
     Key,
     KeyedReason,
+    Leases,
+    MovedOperator,
     ReasonTotal,
     Recipient,
     RowCounts,
@@ -34,12 +39,13 @@ from gateway.telemetry.metrics import Metrics
 
 
 class _OpenFile(NamedTuple):
-    """The connections to one file: `store` writes, `short` reads for calls, `long` reads lists. Closing `resources`
-    closes all three, and unlocks the file."""
+    """The connections to one file: `store` writes, `short` reads for calls, `long` reads lists, and `moving` uses the
+    same one as `long`. Closing `resources` closes all three, and unlocks the file."""
 
     store: SqliteStore
     short: SqliteReads
     long: SqliteReads
+    moving: SqliteMoving
     resources: ExitStack
 
 
@@ -66,6 +72,7 @@ class SqliteJournal(GroupedWrites):
         self._write_thread.start(self._group)
         self._short = open_file.short
         self._long = open_file.long
+        self._moving = open_file.moving
         self._short_thread = ReadingThread(f"journal-{name}-read")
         self._long_thread = ReadingThread(f"journal-{name}-list")
 
@@ -93,14 +100,34 @@ class SqliteJournal(GroupedWrites):
     async def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
         return await self._long_thread.call(self._long.count_unfinished, abandoned_before)
 
-    async def count_rows(self) -> RowCounts:
-        return await self._long_thread.call(self._long.count_rows)
+    async def count_rows(self, operator: str | None = None) -> RowCounts:
+        return await self._long_thread.call(self._long.count_rows, operator)
 
-    async def export_timelines(self, after: Key | None, limit: int) -> list[Timeline]:
-        return await self._long_thread.call(self._long.export_timelines, after, limit)
+    async def export_timelines(self, after: Key | None, limit: int, operator: str | None = None) -> list[Timeline]:
+        return await self._long_thread.call(self._long.export_timelines, after, limit, operator)
 
-    async def export_sessions(self, after: StoredSession | None, limit: int) -> list[StoredSession]:
-        return await self._long_thread.call(self._long.export_sessions, after, limit)
+    async def export_sessions(
+        self, after: StoredSession | None, limit: int, operator: str | None = None
+    ) -> list[StoredSession]:
+        return await self._long_thread.call(self._long.export_sessions, after, limit, operator)
+
+    async def operators(self) -> list[str]:
+        return await self._long_thread.call(self._moving.operators)
+
+    async def discard(self, key: Key) -> None:
+        await self._long_thread.call(self._moving.discard, key)
+
+    async def leases(self) -> Leases:
+        return await self._long_thread.call(self._moving.leases)
+
+    async def moved_operators(self) -> list[MovedOperator]:
+        return await self._short_thread.call(self._short.moved_operators)
+
+    async def mark(self, marks: Sequence[MovedOperator], instances: tuple[Instance, ...] | None) -> bool:
+        return await self._long_thread.call(self._moving.mark, marks, instances)
+
+    async def unmark(self, operators: Sequence[str]) -> None:
+        await self._long_thread.call(self._moving.unmark, operators)
 
     async def last_lease(self) -> float | None:
         return await self._short_thread.call(self._short.last_lease)
@@ -127,7 +154,8 @@ def _open(file: SqliteFile, sealer: Sealer, *, beside: bool) -> _OpenFile:
         elif not Path(file.path).exists():
             raise JournalMisconfigured(f"there is no journal at {file.path} yet: the gateway makes it when it starts")
         store = stack.enter_context(closing(SqliteStore(file, sealer)))
+        for_calls, for_lists = connect(file), connect(file)
         short, long = (
-            stack.enter_context(closing(SqliteReads(connect(file), Rows(sealer)))) for _ in ("short", "long")
+            stack.enter_context(closing(SqliteReads(connection, Rows(sealer)))) for connection in (for_calls, for_lists)
         )
-        return _OpenFile(store, short, long, stack.pop_all())
+        return _OpenFile(store, short, long, SqliteMoving(for_lists), stack.pop_all())

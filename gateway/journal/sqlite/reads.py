@@ -21,6 +21,7 @@ from gateway.records import (
     Direction,
     Key,
     KeyedReason,
+    MovedOperator,
     ReasonTotal,
     Recipient,
     RowCounts,
@@ -110,6 +111,12 @@ class SqliteReads:
         ends_at: float | None = self._fetch(SQL["last_lease"], ())[0][0]
         return ends_at
 
+    def moved_operators(self) -> list[MovedOperator]:
+        return [
+            MovedOperator(operator=operator, journal=journal, at=at, arriving=bool(arriving))
+            for operator, journal, at, arriving in self._fetch(SQL["moved_operators"], ())
+        ]
+
     def measure(self) -> JournalMeasures:
         transfers, sessions = self._fetch(SQL["estimate_rows"], ())[0]
         path = Path(self._connection.filename)
@@ -121,21 +128,21 @@ class SqliteReads:
             free_bytes=_free_beside(path),
         )
 
-    def count_rows(self) -> RowCounts:
-        return RowCounts(*self._fetch(SQL["count_rows"], ())[0])
+    def count_rows(self, operator: str | None) -> RowCounts:
+        return RowCounts(*self._fetch(SQL["count_rows"], (operator,))[0])
 
-    def export_timelines(self, after: Key | None, limit: int) -> list[Timeline]:
+    def export_timelines(self, after: Key | None, limit: int, operator: str | None) -> list[Timeline]:
         if after is None:
-            rows = self._fetch(SQL["first_transfers"], (limit,))
+            rows = self._fetch(SQL["first_transfers"], (operator, limit))
         else:
-            rows = self._fetch(SQL["next_transfers"], (*of_key(after), limit))
+            rows = self._fetch(SQL["next_transfers"], (operator, *of_key(after), limit))
         return [self._timeline(row) for row in rows]
 
-    def export_sessions(self, after: StoredSession | None, limit: int) -> list[StoredSession]:
+    def export_sessions(self, after: StoredSession | None, limit: int, operator: str | None) -> list[StoredSession]:
         if after is None:
-            rows = self._fetch(SQL["first_sessions"], (limit,))
+            rows = self._fetch(SQL["first_sessions"], (operator, limit))
         else:
-            rows = self._fetch(SQL["next_sessions"], (after.digest, after.session.operator, limit))
+            rows = self._fetch(SQL["next_sessions"], (operator, after.digest, after.session.operator, limit))
         return [
             StoredSession(
                 session=self._rows.session(operator, player_id, sealed, seen_at), seen_at=seen_at, digest=digest

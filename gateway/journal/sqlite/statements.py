@@ -32,6 +32,7 @@ SQL: Final = load_statements(
         "last_kept": str(LAST_KEPT),
         "left_out": LEFT_OUT,
         "other": OTHER,
+        "is_here": "operator NOT IN (SELECT operator FROM moved_operators)",
         "is_claimable": f"state IN ({_quote(CLAIMABLE)})",
         "is_final": f"state IN ({_quote(FINAL)})",
         "is_unfinished": f"state NOT IN ({_quote(FINAL)})",

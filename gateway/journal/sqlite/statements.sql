@@ -1,5 +1,6 @@
 -- Every statement of the SQLite journal. A name in braces is filled in once, by `statements.py`: lists of columns, lists of
--- parameters, and conditions. {where} alone is filled in at each call. `number` is the row id; where it is selected it comes first.
+-- parameters, and conditions: {is_here} leaves out operators that have moved to another journal, in all that is listed or
+-- counted. {where} alone is filled in at each call. `number` is the row id; where it is selected it comes first.
 
 -- name: insert_transfer
 INSERT INTO transfers ({transfer}) VALUES ({transfer_parameters})
@@ -49,7 +50,8 @@ SELECT number, {transfer} FROM transfers WHERE {by_key}
 SELECT operator, session FROM (SELECT operator, session FROM transfers ORDER BY number DESC LIMIT 1)
 UNION ALL
 SELECT operator, session FROM (
-    SELECT operator, session FROM transfers WHERE {is_unfinished} AND substr(session, 1, 1) = x'00' LIMIT 1
+    SELECT operator, session FROM transfers
+    WHERE {is_unfinished} AND substr(session, 1, 1) = x'00' AND {is_here} LIMIT 1
 )
 
 -- name: change
@@ -103,6 +105,18 @@ ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until
 -- name: last_lease
 SELECT max(lease_until) FROM instances
 
+-- name: instances
+SELECT id, started_at, lease_until FROM instances ORDER BY id
+
+-- name: moved_operators
+SELECT operator, journal, at, arriving FROM moved_operators ORDER BY operator
+
+-- name: mark_moved
+INSERT OR REPLACE INTO moved_operators (operator, journal, at, arriving) VALUES (?, ?, ?, ?)
+
+-- name: unmark_moved
+DELETE FROM moved_operators WHERE operator = ?
+
 -- name: ended_leases
 SELECT id FROM instances WHERE lease_until < ?
 
@@ -140,20 +154,28 @@ SELECT coalesce((SELECT max(number) FROM transfers) - (SELECT min(number) FROM t
     (SELECT count(*) FROM sessions)
 
 -- name: count_rows
-SELECT (SELECT count(*) FROM transfers), (SELECT count(*) FROM sessions)
+SELECT (SELECT count(*) FROM transfers WHERE operator = coalesce(?1, operator)),
+    (SELECT count(*) FROM sessions WHERE operator = coalesce(?1, operator))
+
+-- name: operators
+SELECT operator FROM transfers UNION SELECT operator FROM sessions ORDER BY operator
 
 -- name: first_transfers
-SELECT number, {transfer} FROM transfers ORDER BY id, operator, direction LIMIT ?
+SELECT number, {transfer} FROM transfers WHERE operator = coalesce(?, operator)
+ORDER BY id, operator, direction LIMIT ?
 
 -- name: next_transfers
-SELECT number, {transfer} FROM transfers WHERE (id, operator, direction) > (?, ?, ?)
+SELECT number, {transfer} FROM transfers
+WHERE operator = coalesce(?, operator) AND (id, operator, direction) > (?, ?, ?)
 ORDER BY id, operator, direction LIMIT ?
 
 -- name: first_sessions
-SELECT digest, operator, player_id, session, seen_at FROM sessions ORDER BY digest, operator LIMIT ?
+SELECT digest, operator, player_id, session, seen_at FROM sessions WHERE operator = coalesce(?, operator)
+ORDER BY digest, operator LIMIT ?
 
 -- name: next_sessions
-SELECT digest, operator, player_id, session, seen_at FROM sessions WHERE (digest, operator) > (?, ?)
+SELECT digest, operator, player_id, session, seen_at FROM sessions
+WHERE operator = coalesce(?, operator) AND (digest, operator) > (?, ?)
 ORDER BY digest, operator LIMIT ?
 
 -- name: attempts
@@ -173,24 +195,24 @@ SELECT operator, state,
     count(*) FILTER (WHERE direction = 'payment'),
     min(opened_at) FILTER (WHERE direction = 'payment'),
     count(*) FILTER (WHERE direction = 'payment' AND opened_at < ?1)
-FROM transfers WHERE {is_unfinished} GROUP BY operator, state
+FROM transfers WHERE {is_unfinished} AND {is_here} GROUP BY operator, state
 
 -- name: list_transfers
-SELECT {transfer} FROM transfers WHERE {where}
+SELECT {transfer} FROM transfers WHERE {where} AND {is_here}
 ORDER BY opened_at DESC, number DESC LIMIT ? OFFSET ?
 
 -- name: list_unfinished
 -- INDEXED BY, since the planner would walk all transfers by the time they were opened.
-SELECT {transfer} FROM transfers INDEXED BY transfers_unfinished WHERE {where} AND {is_unfinished}
+SELECT {transfer} FROM transfers INDEXED BY transfers_unfinished WHERE {where} AND {is_unfinished} AND {is_here}
 ORDER BY opened_at DESC, number DESC LIMIT ? OFFSET ?
 
 -- name: list_reasons
 -- CROSS JOIN keeps the order of the loops: reasons first, newest to oldest, so that a page ends early.
 SELECT id, operator, direction, {reason} FROM rollback_reasons
-CROSS JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where}
+CROSS JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where} AND {is_here}
 ORDER BY at DESC, rollback_reasons.number DESC LIMIT ? OFFSET ?
 
 -- name: count_reasons
 SELECT operator, source, category, sum(times) FROM rollback_reasons
-CROSS JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where}
+CROSS JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where} AND {is_here}
 GROUP BY operator, source, category ORDER BY operator, source, category

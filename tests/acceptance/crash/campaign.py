@@ -48,8 +48,8 @@ class Outcome(NamedTuple):
 
 
 def points_of(store: str) -> list[str]:
-    """The points that a gateway with this journal can come by."""
-    others = tuple(f"{name}." for name in STORES if name != store)
+    """The points that a gateway with this journal can come by; those of a command are tests/integration/cli's."""
+    others = ("move.", *(f"{name}." for name in STORES if name != store))
     return sorted(point for point in POINTS if not point.startswith(others))
 
 

@@ -40,7 +40,10 @@ PLANS = {
     "prune_session": ["SEARCH sessions USING PRIMARY KEY (digest=? AND operator=?)"],
     "attempts": ["SEARCH attempts USING INDEX attempts_transfer (transfer=?)"],
     "reasons": ["SEARCH rollback_reasons USING INDEX rollback_reasons_transfer (transfer=?)"],
-    "count_unfinished": ["SCAN transfers USING COVERING INDEX transfers_unfinished"],
+    "count_unfinished": [
+        "SCAN transfers USING COVERING INDEX transfers_unfinished",
+        "USING INDEX sqlite_autoindex_moved_operators_1 FOR IN-OPERATOR",
+    ],
 }
 
 
