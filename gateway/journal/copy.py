@@ -8,7 +8,7 @@ makes the copied rows the true ones.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Final, Protocol, TypeVar
 
 import msgspec
@@ -99,17 +99,24 @@ async def copy_journal(
     sessions = transfers = 0
     async for stored in _pages(source.export_sessions, lambda last: last, operator):
         chosen = [one for one in stored if one.session.operator not in left_out]
-        await asyncio.gather(*(_copy_session(target, one) for one in chosen))
+        await _all(_copy_session(target, one) for one in chosen)
         sessions += len(chosen)
         report(Progress(RowCounts(transfers, sessions), total))
     async for timelines in _pages(source.export_timelines, lambda last: last.transfer.key, operator):
         moving = [one for one in timelines if one.transfer.operator not in left_out]
-        await asyncio.gather(*(_copy_timeline(target, one, stale) for one in moving))
+        await _all(_copy_timeline(target, one, stale) for one in moving)
         transfers += len(moving)
         report(Progress(RowCounts(transfers, sessions), total))
     for name in stale:
         await _discard_rest(source, target, name)
     return RowCounts(transfers, sessions)
+
+
+async def _all(copies: Iterable[Awaitable[None]]) -> None:
+    """Waits for all of them, also where one raises: none goes on beside what the caller does then."""
+    for result in await asyncio.gather(*copies, return_exceptions=True):
+        if result is not None:
+            raise result
 
 
 async def _pages(

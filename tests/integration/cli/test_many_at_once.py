@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.cli import retry
-from gateway.cli.all_journals import AllJournals
+from gateway.cli.all_journals import AllJournals, Kept
 from gateway.cli.retry import Slots
 from gateway.journal.copy import CopyableJournal
 from gateway.journal.interface import TransferFilter
@@ -105,8 +105,8 @@ class BesideAGateway(AllJournals):
         super().__init__({"default": journal})
         self._journal = journal
 
-    async def change(self, change: Change) -> Changed:
-        changed = await super().change(change)
+    async def change(self, journal: str, change: Change) -> Changed:
+        changed = await super().change(journal, change)
         assert changed.transfer is not None
         attempt = an_attempt(at=REASON.at + 1, verdict=Verdict.DECLINED)
         plan = DeliverySettings(jitter=0)
@@ -132,9 +132,9 @@ class OvertakenByAGateway(AllJournals):
         self._journal = journal
         self.taken_up: list[Transfer] = []
 
-    async def list_transfers(self, where: TransferFilter, limit: int) -> list[Transfer]:
+    async def list_transfers(self, where: TransferFilter, limit: int) -> list[Kept[Transfer]]:
         found = await super().list_transfers(where, limit)
-        for transfer in found[:1]:
+        for _, transfer in found[:1]:
             lease = rules.Lease("a", REASON.at + 20)
             changed = await self._journal.change(rules.take_up(transfer, lease, REASON.at))
             assert changed.transfer is not None

@@ -34,7 +34,7 @@ async def journal(tmp_path: Path) -> AsyncIterator[CopyableJournal]:
 
 
 async def vouch(journal: CopyableJournal, transfer: Transfer = FOUND) -> Transfer:
-    return await write_change(AllJournals({"default": journal}), rules.resolve(transfer, REASON, REASON.at))
+    return await write_change(AllJournals({"default": journal}), "default", rules.resolve(transfer, REASON, REASON.at))
 
 
 async def test_a_try_that_begins_meanwhile_comes_first(journal: CopyableJournal) -> None:
@@ -50,7 +50,7 @@ async def test_a_try_that_came_and_went_meanwhile_is_worth_another_look(journal:
     await journal.change(Change(key=FOUND.key, allowed=(FOUND.state,), to=FOUND.state, at=NOW, due_at=FAR, tries=1))
     with pytest.raises(CommandFailed, match="has changed in the meantime: it is rolling back; look again"):
         await vouch(journal)
-    again = await find_undelivered(AllJournals({"default": journal}), "1", None, None)
+    _, again = await find_undelivered(AllJournals({"default": journal}), "1", None, None)
     assert (await vouch(journal, again)).state is State.ROLLED_BACK
 
 
