@@ -68,9 +68,11 @@ def copy(
         print_line(f"moved from {source} to {target}: {', '.join(moved.operators)}")
     if moved.elsewhere:
         print_line(f"had moved from {source} before: {', '.join(moved.elsewhere)}")
-    for name in moved.operators:
-        if name in settings.sharing(source):
-            print_note(f"now write `journal: {target}` at the operator {name}: no gateway starts with it in {source}")
+    if still := [name for name in moved.operators if name in settings.sharing(source)]:
+        swap = "" if operator else ", or swap the urls of the two journals"
+        print_note(
+            f"no gateway starts with {', '.join(still)} in {source} any more: write `journal: {target}` at each{swap}"
+        )
 
 
 async def _move(settings: Settings, source: str, target: str, operator: str | None, *, forced: bool) -> Moved:

@@ -40,7 +40,7 @@ def beta() -> dict[str, object]:
 def test_the_copy_says_what_has_moved_and_what_to_do(deployment: Deployment) -> None:
     ran = deployment.run(*COPY)
     assert ran.out == "copied and compared 2 transfers and 0 sessions\nmoved from default to spare: acme\n"
-    assert "now write `journal: spare` at the operator acme" in ran.err
+    assert "no gateway starts with acme in default any more: write `journal: spare` at each\n" in ran.err
     again = deployment.run(*COPY)
     assert again.out == "copied and compared 0 transfers and 0 sessions\nhad moved from default before: acme\n"
 
