@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -63,10 +63,14 @@ class OpenJournals:
         self._measures: dict[str, JournalMeasures] = {}
         self._checked_at = float("-inf")
         self._problems: list[str] = []
+        self.displaced: list[str] = []
+        """Which operators have left their journal while the gateway runs, and what to do; it must stop then."""
+        self.on_displaced: Callable[[], None] = lambda: None
 
     async def begin(self, settings: Settings) -> None:
         """Opens all journals, releases what dead instances owned, and starts housekeeping. Raises `JournalError`, or
         `ConfigurationUnusable` for an operator in a journal that it has left."""
+        self._settings = settings
         opened: dict[str, CopyableJournal] = {}
         for name, journal in settings.every_journal.items():
             one = opened[name] = await open_journal(name, journal, self._metrics, self._clock)
@@ -106,6 +110,7 @@ class OpenJournals:
 
     async def apply_settings(self, settings: Settings) -> None:
         """Housekeeping uses these settings from now on."""
+        self._settings = settings
         for name in self._housekeeping:
             await self._supervisor.drop(_housekeeping_name(name))
         for name, housekeeping in self._housekeeping.items():
@@ -163,6 +168,7 @@ class OpenJournals:
         while True:
             try:
                 measures = await self.open[name].measure()
+                await self._look_for_moved(name)
             except JournalUnavailable:
                 # What was measured before says nothing now: its series end until the journal is back.
                 self._measures.pop(name, None)
@@ -173,6 +179,14 @@ class OpenJournals:
                 if name in self._growth:
                     await self._growth[name].look(measures.log_bytes)
             await asyncio.sleep(MEASURE_EVERY_S)
+
+    async def _look_for_moved(self, name: str) -> None:
+        # Nothing moves away from a gateway that keeps its lease. One that was suspended for longer finds it moved: what
+        # it writes here from now on would count nowhere (test_a_gateway_that_slept_through_a_move_stops).
+        if problems := list(misplaced(self._settings, {name: await self.open[name].moved_operators()})):
+            log.critical("an operator has left its journal: the gateway stops", journal=name, problems=problems)
+            self.displaced = problems
+            self.on_displaced()
 
     def _readings(self, name: str) -> Iterator[Reading]:
         """What metrics show of one journal."""

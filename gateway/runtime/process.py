@@ -47,7 +47,8 @@ log = structlog.get_logger(__name__)
 def run(read: ReadConfiguration) -> None:
     """Serves until a signal ends it.
 
-    Raises `SettingsError`, `ConfigurationUnusable` or `JournalError` if it cannot start.
+    Raises `SettingsError`, `ConfigurationUnusable` or `JournalError` if it cannot start, and `ConfigurationUnusable`
+    once an operator has left its journal.
     """
     # Before the first line: whoever reads standard error must not be able to stop the gateway by reading no more.
     logs.begin_queue()
@@ -68,6 +69,7 @@ async def serve(read: ReadConfiguration) -> None:
     addresses = await runtime.start()
     signals = _Signals(runtime, read)
     signals.listen()
+    runtime.on_displaced(signals.stop_requested.set)
     watching = asyncio.create_task(LoopWatch(runtime.metrics, runtime.clock.source).run())
     if (advice := descriptor_advice(loaded.settings)) is not None:
         log.warning("limits", advice=advice)
@@ -82,6 +84,8 @@ async def serve(read: ReadConfiguration) -> None:
     await runtime.stop()
     watching.cancel()
     log.info("stopped")
+    if runtime.displaced:
+        raise ConfigurationUnusable(runtime.displaced)
 
 
 class _Signals:

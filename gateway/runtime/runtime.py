@@ -18,7 +18,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -212,6 +212,15 @@ class Runtime:
         """A reload was applied, or refused: for the metrics."""
         self._reload_ok = ok
         self.metrics.config_reloaded(ok=ok)
+
+    @property
+    def displaced(self) -> list[str]:
+        """Which operators have left their journal while the gateway runs, and what to do; empty if none has."""
+        return self._journals.displaced
+
+    def on_displaced(self, stop: Callable[[], None]) -> None:
+        """`stop` is called once an operator has left its journal: the gateway must not serve it any more."""
+        self._journals.on_displaced = stop
 
     def liveness_problems(self) -> list[str]:
         """Why this process should be restarted; empty while it is alive."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.records import State
+from gateway.records import State, Verdict
 from gateway.sandbox.faults import Fault
 from gateway.sandbox.ledger import HoldState
 from gateway.wire.calls import WalletCall
-from tests.support.gateway_process import DiedAtStart, GatewayProcess
+from tests.support.gateway_process import PATIENCE_S, DiedAtStart, GatewayProcess
 from tests.support.instances import call, configuration, journal_at, key, migrated, operator, until_state
 from tests.support.postgres import create_schema, drop_schema
 from tests.support.postgres_shelf import server_url
@@ -140,6 +142,18 @@ async def test_the_whole_procedure_there_and_back(
     assert far.seen(WalletCall.WITHDRAW) == 6
 
 
+async def test_a_gateway_that_slept_through_a_move_stops(gateway: GatewayProcess, own_url: str) -> None:
+    gateway.send_signal(signal.SIGSTOP)
+    async with asyncio.timeout(PATIENCE_S):
+        while (await gateway.command(*THERE))[0]:  # until its lease has ended
+            await asyncio.sleep(1)
+    gateway.send_signal(signal.SIGCONT)
+    assert await gateway.ended() == 2
+    (told,) = gateway.logged("an operator has left its journal: the gateway stops")
+    assert "they moved to own at" in told["problems"][0]
+    assert "mm-gateway: operators.acme.journal: the transfers of acme are not in the journal default" in gateway.log
+
+
 async def act(gateway: GatewayProcess, far: FarOperator, own_url: str) -> None:
     """A person resolves one and retries the other, in the journal that counts: it is delivered, once."""
     status, said = await gateway.command("resolve", "stuck", "--as", "rolled_back", "--yes", *ACT)
@@ -149,7 +163,7 @@ async def act(gateway: GatewayProcess, far: FarOperator, own_url: str) -> None:
     assert status == 0, said
     async with journal_at(own_url) as journal:
         timeline = await until_state(journal, key("undelivered"), State.ROLLED_BACK)
-    assert [one.verdict for one in timeline.attempts].count("success") == 2, "the withdraw, and one rollback"
+    assert [one.verdict for one in timeline.attempts].count(Verdict.SUCCESS) == 2, "the withdraw, and one rollback"
 
 
 async def by_source(gateway: GatewayProcess) -> dict[str, int]:
