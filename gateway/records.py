@@ -261,11 +261,14 @@ class RowCounts(msgspec.Struct, frozen=True):
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """A running gateway: alive until `lease_until` unless it says so again."""
+    """A running gateway: alive until `lease_until` unless it says so again. `version` of the program and
+    `configuration`, the hash of what it runs with, are for people; None where nobody has said."""
 
     id: str
     started_at: float
     lease_until: float
+    version: str | None = None
+    configuration: str | None = None
 
 
 class MovedOperator(msgspec.Struct, frozen=True, kw_only=True):

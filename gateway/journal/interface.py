@@ -202,6 +202,10 @@ class Journal(Protocol):
         """The operators whose transfers here are not the true ones. All that is listed or counted leaves them out; what
         is found by its key is not looked up here, so nobody may serve such an operator from this journal."""
 
+    async def instances(self) -> list[Instance]:
+        """The instances that are known, the oldest first: those alive, and those whose lease has ended and that nobody
+        has taken over from yet."""
+
     async def measure(self) -> JournalMeasures:
         """How large the journal is, and how far its clock is from ours: cheap enough for every few seconds."""
 

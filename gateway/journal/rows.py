@@ -24,6 +24,7 @@ from gateway.records import (
     Decision,
     Direction,
     Fate,
+    Instance,
     Key,
     Reason,
     Session,
@@ -286,6 +287,14 @@ def reason(row: Sequence[Any]) -> Reason:
         who=unescape(who),
         times=times,
         last_at=last_at,
+    )
+
+
+def as_instance(row: Sequence[Any]) -> Instance:
+    """An instance from a row of all its columns."""
+    id_, started_at, lease_until, version, configuration = row
+    return Instance(
+        id=id_, started_at=started_at, lease_until=lease_until, version=version, configuration=configuration
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -25,7 +26,7 @@ from gateway.runtime.set_clock import ahead_s, clock_reference, set_clock
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import JournalSettings, Settings
 from gateway.telemetry.gauges import Reading
-from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.metrics import DISTRIBUTION, Metrics
 from gateway.transfers.housekeeping import Housekeeping
 
 if TYPE_CHECKING:
@@ -67,9 +68,10 @@ class OpenJournals:
         """Which operators have left their journal while the gateway runs, and what to do; it must stop then."""
         self.on_displaced: Callable[[], None] = lambda: None
 
-    async def begin(self, settings: Settings) -> None:
-        """Opens all journals, releases what dead instances owned, and starts housekeeping. Raises `JournalError`, or
-        `ConfigurationUnusable` for an operator in a journal that it has left."""
+    async def begin(self, settings: Settings, configuration: str) -> None:
+        """Opens all journals, releases what dead instances owned, and starts housekeeping. `configuration` is the hash
+        of the settings. Raises `JournalError`, or `ConfigurationUnusable` for an operator in a journal that it has
+        left."""
         self._settings = settings
         opened: dict[str, CopyableJournal] = {}
         for name, journal in settings.every_journal.items():
@@ -87,7 +89,9 @@ class OpenJournals:
         # Before any of its times is written.
         await set_clock(self._clock, self.open, self._reference)
         # All are open before any row is taken over, so that a start which fails has taken over none.
-        self._housekeeping = {name: self._make_housekeeping(name, settings) for name in settings.every_journal}
+        self._housekeeping = {
+            name: self._make_housekeeping(name, settings, configuration) for name in settings.every_journal
+        }
         for housekeeping in self._housekeeping.values():
             await housekeeping.begin()
         # Again, now that the leases are written: a move that was made in between has not seen them
@@ -108,13 +112,17 @@ class OpenJournals:
         if problems := list(misplaced(settings, marks)):
             raise ConfigurationUnusable(problems)
 
-    async def apply_settings(self, settings: Settings) -> None:
-        """Housekeeping uses these settings from now on."""
+    async def apply_settings(self, settings: Settings, configuration: str) -> None:
+        """Housekeeping uses these settings, whose hash is `configuration`, from now on."""
         self._settings = settings
         for name in self._housekeeping:
             await self._supervisor.drop(_housekeeping_name(name))
         for name, housekeeping in self._housekeeping.items():
-            housekeeping.apply_settings(keep_s=_keep_s(settings, name), abandoned_after_s=settings.abandoned_after)
+            housekeeping.apply_settings(
+                keep_s=_keep_s(settings, name),
+                abandoned_after_s=settings.abandoned_after,
+                configuration=configuration,
+            )
         self._start_housekeeping()
 
     async def problems(self) -> list[str]:
@@ -150,7 +158,7 @@ class OpenJournals:
             await journal.close()
         self.open.clear()
 
-    def _make_housekeeping(self, name: str, settings: Settings) -> Housekeeping:
+    def _make_housekeeping(self, name: str, settings: Settings, configuration: str) -> Housekeeping:
         return Housekeeping(
             self.open[name],
             self._clock,
@@ -158,6 +166,8 @@ class OpenJournals:
             keep_s=_keep_s(settings, name),
             abandoned_after_s=settings.abandoned_after,
             doubt_s=self._clock.doubt_s,
+            version=version(DISTRIBUTION),
+            configuration=configuration,
         )
 
     def _start_housekeeping(self) -> None:

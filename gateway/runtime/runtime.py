@@ -18,7 +18,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -76,6 +76,8 @@ class Prepared(msgspec.Struct, frozen=True):
     routing: RoutingTable
     operators_routing: OperatorsRouting
     tls: ListenerTlsContexts
+    configuration: str
+    """The hash of the settings."""
     readings: tuple[Reading, ...]
 
 
@@ -151,7 +153,7 @@ class Runtime:
             raise
         try:
             prepared = await self._prepare(self.settings)
-            await self._journals.begin(self.settings)
+            await self._journals.begin(self.settings, prepared.configuration)
             await self._apply(prepared)
             self._listeners.open(self._handlers, self.settings, prepared.tls)
             self.metrics.watch("process", self._readings)
@@ -187,7 +189,7 @@ class Runtime:
             former, self.settings = self.settings, settings
             await self._apply(prepared)
             crash_point("reload.swapped")
-            await self._journals.apply_settings(settings)
+            await self._journals.apply_settings(settings, prepared.configuration)
             # Also where TLS is unchanged: the files may hold a new certificate under the same names.
             if _listeners_of(former) != _listeners_of(settings) or prepared.tls != ListenerTlsContexts():
                 self._listeners.open(self._handlers, settings, prepared.tls)
@@ -246,8 +248,9 @@ class Runtime:
             raise ConfigurationUnusable(
                 [f"operators: a password_hash or token_hash is not an Argon2 hash ({type(error).__name__})"]
             ) from error
-        readings = await asyncio.to_thread(self._configuration_readings, settings, operators)
-        return Prepared(settings, operators, routing, operators_routing, tls, readings)
+        configuration = await asyncio.to_thread(configuration_hash, settings, operators)
+        readings = await asyncio.to_thread(self._configuration_readings, settings, configuration)
+        return Prepared(settings, operators, routing, operators_routing, tls, configuration, readings)
 
     async def _require_places(self, settings: Settings) -> None:
         """Raises `ConfigurationUnusable` if a new operator is put into a journal that it has left."""
@@ -275,12 +278,12 @@ class Runtime:
         self._unfinished.apply_settings(prepared.settings)
         await self._operators.swap(prepared.operators)
 
-    def _configuration_readings(self, settings: Settings, operators: Mapping[str, Operator]) -> tuple[Reading, ...]:
+    def _configuration_readings(self, settings: Settings, configuration: str) -> tuple[Reading, ...]:
         """What metrics show of a configuration: it changes with a reload alone."""
         memory_limit = memory_limit_bytes()
         return (
             Reading("config_loaded_timestamp_seconds", self.clock.wall()),
-            Reading("config_info", 1, (configuration_hash(settings, operators),)),
+            Reading("config_info", 1, (configuration,)),
             *certificate_readings(settings),
             *(() if memory_limit is None else (Reading("memory_limit_bytes", memory_limit),)),
         )

@@ -27,6 +27,9 @@ from gateway.telemetry.output import dropped_lines
 from gateway.telemetry.series import Counters, Histograms
 from gateway.wire.errors import ErrorCode
 
+DISTRIBUTION: Final = "mm-wallet-gateway"
+"""The package whose version is what runs."""
+
 SECONDS_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Few, since each operator has some twenty histograms; who needs it finer asks for native histograms."""
 
@@ -290,7 +293,7 @@ class Metrics:
         for result in ("ok", "failed"):
             self._reloads.start(result)
         self._clock_steps.start()
-        build = Reading("build_info", 1, (version("mm-wallet-gateway"), python_version()))
+        build = Reading("build_info", 1, (version(DISTRIBUTION), python_version()))
         self._gauges.watch("build", lambda: (build,))
 
     def _counters(self, name: str, text: str, *labels: str) -> Counters:

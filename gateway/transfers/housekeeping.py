@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class Housekeeping:
-    """The housekeeping of one journal. `keep_s` is how long final transfers are kept, None for ever;
+    """The housekeeping of one journal. `version` and `configuration` are what the instance says of itself; `keep_s` is how long final transfers are kept, None for ever;
     `abandoned_after_s` is the age from which a held transfer counts as abandoned; `doubt_s()` by how many seconds the
     clock may be ahead, for which pruning waits."""
 
@@ -38,12 +38,15 @@ class Housekeeping:
         keep_s: float | None,
         abandoned_after_s: float,
         doubt_s: Callable[[], float] = no_doubt,
+        version: str | None = None,
+        configuration: str | None = None,
     ) -> None:
         self._journal = journal
         self._clock = clock
         self._instance = instance
         self._doubt_s = doubt_s
-        self.apply_settings(keep_s=keep_s, abandoned_after_s=abandoned_after_s)
+        self._version = version
+        self.apply_settings(keep_s=keep_s, abandoned_after_s=abandoned_after_s, configuration=configuration)
         self._started_at = clock.now()
         self._started_at_monotonic = clock.monotonic()
         self._leased_since = -math.inf
@@ -52,8 +55,11 @@ class Housekeeping:
         self.counted_at: float | None = None
         """When the unfinished transfers were counted, by the monotonic clock."""
 
-    def apply_settings(self, *, keep_s: float | None, abandoned_after_s: float) -> None:
-        """From now on these times count."""
+    def apply_settings(
+        self, *, keep_s: float | None, abandoned_after_s: float, configuration: str | None = None
+    ) -> None:
+        """From now on these times count, and this is the hash of the configuration."""
+        self._configuration = configuration
         self._keep_s = keep_s
         self._abandoned_after_s = abandoned_after_s
 
@@ -90,7 +96,15 @@ class Housekeeping:
 
     async def _renew_lease(self) -> None:
         until = self._clock.now() + INSTANCE_LEASE_S
-        await self._journal.renew_lease(Instance(id=self._instance, started_at=self._started_at, lease_until=until))
+        await self._journal.renew_lease(
+            Instance(
+                id=self._instance,
+                started_at=self._started_at,
+                lease_until=until,
+                version=self._version,
+                configuration=self._configuration,
+            )
+        )
         # Renewed only after it had ended: others may have taken this instance for dead in between.
         if self._clock.now() >= self._leased_until:
             self._leased_since = self._clock.now()

@@ -46,7 +46,7 @@ class PostgresMoving(PostgresReads):
         ]
 
     async def leases(self) -> Leases:
-        instances = instances_of(await self._fetch(SQL["instances"]))
+        instances = instances_of(await self._fetch(SQL["leases"]))
         ((now,),) = await self._fetch(SQL["now"])
         return Leases(instances=instances, now=now)
 
@@ -56,7 +56,7 @@ class PostgresMoving(PostgresReads):
             execute = partial(pooled.connection.execute, timeout=self._timeout_s)
             await execute(_DURABLE)
             await execute(_LOCK)
-            found = await pooled.connection.fetch(SQL["instances"], timeout=self._timeout_s)
+            found = await pooled.connection.fetch(SQL["leases"], timeout=self._timeout_s)
             if instances is not None and instances_of(found) != instances:
                 return False
             for row in rows:

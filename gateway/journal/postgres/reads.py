@@ -11,12 +11,13 @@ from gateway.journal.postgres import filters
 from gateway.journal.postgres.errors import translate_errors
 from gateway.journal.postgres.pool import PostgresPool
 from gateway.journal.postgres.statements import SQL
-from gateway.journal.rows import Rows, attempt, of_key, reason
+from gateway.journal.rows import Rows, as_instance, attempt, of_key, reason
 from gateway.journal.text_escaping import unescape
 from gateway.reasons import Source
 from gateway.records import (
     Attempt,
     Direction,
+    Instance,
     Key,
     KeyedReason,
     Reason,
@@ -103,6 +104,9 @@ class PostgresReads:
     async def last_lease(self) -> float | None:
         ends_at: float | None = (await self._fetch(SQL["last_lease"]))[0][0]
         return ends_at
+
+    async def instances(self) -> list[Instance]:
+        return [as_instance(row) for row in await self._fetch(SQL["instances"])]
 
     async def measured(self) -> tuple[int, int, int, float]:
         """Transfers, sessions, bytes, and the database's time (Unix seconds)."""

@@ -72,6 +72,10 @@ ORDER BY due_at LIMIT 1
 SELECT max(lease_until) FROM instances
 
 -- name: instances
+SELECT id, started_at, lease_until, version, configuration FROM instances ORDER BY started_at, id
+
+-- Without what a journal of an earlier version does not have: this is asked before it is migrated.
+-- name: leases
 SELECT id, started_at, lease_until FROM instances ORDER BY id
 
 -- name: now

@@ -62,12 +62,12 @@ async def require_journal(connection: asyncpg.Connection, name: str) -> None:
 
 async def require_unused(connection: asyncpg.Connection, name: str) -> None:
     """Raises `JournalInUse` while a gateway's lease on the journal is live."""
-    instances = instances_of(await connection.fetch(SQL["instances"]))
+    instances = instances_of(await connection.fetch(SQL["leases"]))
     require_silence(name, Leases(instances=instances, now=await connection.fetchval(SQL["now"])), "a migration")
 
 
 def instances_of(rows: list[Any]) -> tuple[Instance, ...]:
-    """The rows of the statement `instances` as records."""
+    """The rows of the statement `leases` as records."""
     return tuple(
         Instance(id=id_, started_at=started_at, lease_until=lease_until) for id_, started_at, lease_until in rows
     )

@@ -132,6 +132,9 @@ class SqliteJournal(GroupedWrites):
     async def last_lease(self) -> float | None:
         return await self._short_thread.call(self._short.last_lease)
 
+    async def instances(self) -> list[Instance]:
+        return await self._short_thread.call(self._short.instances)
+
     async def measure(self) -> JournalMeasures:
         return await self._long_thread.call(self._long.measure)
 

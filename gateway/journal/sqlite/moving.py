@@ -48,5 +48,5 @@ class SqliteMoving:
     def _instances(self) -> tuple[Instance, ...]:
         return tuple(
             Instance(id=id_, started_at=started_at, lease_until=lease_until)
-            for id_, started_at, lease_until in self._connection.execute(SQL["instances"])
+            for id_, started_at, lease_until in self._connection.execute(SQL["leases"])
         )

@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from gateway.journal.interface import JournalMeasures, ReasonFilter, TransferFilter
-from gateway.journal.rows import Rows, attempt, of_key, reason
+from gateway.journal.rows import Rows, as_instance, attempt, of_key, reason
 from gateway.journal.sqlite import filters
 from gateway.journal.sqlite.connection import translate_errors
 from gateway.journal.sqlite.statements import SQL
@@ -19,6 +19,7 @@ from gateway.journal.text_escaping import unescape
 from gateway.reasons import Source
 from gateway.records import (
     Direction,
+    Instance,
     Key,
     KeyedReason,
     MovedOperator,
@@ -116,6 +117,9 @@ class SqliteReads:
             MovedOperator(operator=operator, journal=journal, at=at, arriving=bool(arriving))
             for operator, journal, at, arriving in self._fetch(SQL["moved_operators"], ())
         ]
+
+    def instances(self) -> list[Instance]:
+        return [as_instance(row) for row in self._fetch(SQL["instances"], ())]
 
     def measure(self) -> JournalMeasures:
         transfers, sessions = self._fetch(SQL["estimate_rows"], ())[0]

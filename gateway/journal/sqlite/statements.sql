@@ -99,13 +99,18 @@ SELECT min(due_at) FROM (
 )
 
 -- name: renew_lease
-INSERT INTO instances (id, started_at, lease_until) VALUES (?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until
+INSERT INTO instances (id, started_at, lease_until, version, configuration) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE
+SET lease_until = excluded.lease_until, version = excluded.version, configuration = excluded.configuration
 
 -- name: last_lease
 SELECT max(lease_until) FROM instances
 
 -- name: instances
+SELECT id, started_at, lease_until, version, configuration FROM instances ORDER BY started_at, id
+
+-- Without what a journal of an earlier version does not have: this is asked before it is migrated.
+-- name: leases
 SELECT id, started_at, lease_until FROM instances ORDER BY id
 
 -- name: moved_operators

@@ -272,7 +272,7 @@ class SqliteStore:
 
     def _renew_lease(self, write: RenewLease) -> None:
         instance = write.instance
-        self._connection.execute(SQL["renew_lease"], (instance.id, instance.started_at, instance.lease_until))
+        self._connection.execute(SQL["renew_lease"], msgspec.structs.astuple(instance))
 
     def _release_orphans(self, write: ReleaseOrphans) -> int:
         released = 0

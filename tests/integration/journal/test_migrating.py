@@ -154,6 +154,7 @@ async def test_the_missing_migrations_are_applied_in_order(old: Journals, schema
     names = ["0001_journal.sql", "0002_sessions_and_repeats.sql", "0003_transfer_memory.sql", "0004_payments.sql"]
     names += ["0005_limited_reasons.sql"] if store == "postgres" else []
     names += [f"{len(names) + 1:04}_moved_operators.sql"]
+    names += [f"{len(names) + 1:04}_instance_facts.sql"]
     assert await migrate_journal(old.settings()) == names[version:]
     assert await migrate_journal(old.settings()) == []
 

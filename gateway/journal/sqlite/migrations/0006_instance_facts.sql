@@ -1,0 +1,3 @@
+-- Which version of the program an instance runs, and the hash of its configuration: `mm-gateway status` compares them.
+ALTER TABLE instances ADD COLUMN version TEXT;
+ALTER TABLE instances ADD COLUMN configuration TEXT;
