@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.alerting.rule import Alert, Board, Severity
+from gateway.alerting.thresholds import JOURNAL_QUEUE_FULL
 
 JOURNAL_ALERTS: Final = (
     Alert(
@@ -28,10 +29,10 @@ sum by (job, journal) (
     Alert(
         name="MmGatewayJournalQueueFull",
         severity=Severity.PAGE,
-        expr="""\
+        expr=f"""\
 sum by (job, journal) (increase(mm_gateway_journal_refusals_total[2m])) > 0
 or
-max by (job, journal) (mm_gateway_journal_writes_waiting / mm_gateway_journal_writes_limit) > 0.9""",
+max by (job, journal) (mm_gateway_journal_writes_waiting / mm_gateway_journal_writes_limit) > {JOURNAL_QUEUE_FULL}""",
         wait="1m",
         keep="2m",
         summary="the journal {{ $labels.journal }} takes writes too slowly: calls are refused",

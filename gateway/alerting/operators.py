@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.alerting.rule import Alert, Board, Severity
+from gateway.alerting.thresholds import UNDELIVERED_MINUTES
 
 HOLDS: Final = "withdraw|deposit"
 READS: Final = "verifySession|getBalance"
@@ -53,10 +54,10 @@ OPERATOR_ALERTS: Final = (
         name="MmGatewayUndelivered",
         severity=Severity.PAGE,
         # Once an operator answers again, what waits is sent within the hour, as the schedule says.
-        expr="""\
-max by (job, operator) (mm_gateway_undelivered_oldest_seconds) > $30m
+        expr=f"""\
+max by (job, operator) (mm_gateway_undelivered_oldest_seconds) > ${UNDELIVERED_MINUTES}m
 unless on (job, operator) max_over_time(
-  ALERTS{alertstate="firing", alertname=~"MmGatewayDeliveryFailing|MmGatewayBreakerNotClosed"}[1h]
+  ALERTS{{alertstate="firing", alertname=~"MmGatewayDeliveryFailing|MmGatewayBreakerNotClosed"}}[1h]
 )""",
         wait="1m",
         summary="{{ $labels.operator }}: a confirm or rollback is not acknowledged for {{ $value | humanizeDuration }}",

@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.alerting.rule import Alert, Board, Recording, Severity
+from gateway.alerting.thresholds import (
+    CERTIFICATE_ENDS_DAYS,
+    CERTIFICATE_ENDS_SOON_DAYS,
+    CLOCK_OFF_S,
+    DAY_S,
+    DESCRIPTORS_NEAR_LIMIT,
+    MEMORY_NEAR_LIMIT,
+)
 
 _TARGETS: Final = "job:mm_gateway_targets:count"
 _EXPIRY: Final = "min by (job, certificate) (mm_gateway_certificate_expiry_timestamp_seconds) - time()"
-DAY_S: Final = 86_400
 
 
 def target_recordings(job: str) -> tuple[Recording, ...]:
@@ -52,7 +59,7 @@ PROCESS_ALERTS: Final = (
     Alert(
         name="MmGatewayClockOff",
         severity=Severity.PAGE,
-        expr="max by (job, instance) (abs(mm_gateway_clock_offset_seconds)) > 5",
+        expr=f"max by (job, instance) (abs(mm_gateway_clock_offset_seconds)) > {CLOCK_OFF_S}",
         wait="1m",
         keep="3m",
         summary="the clock of {{ $labels.instance }} and the database's differ by {{ $value | humanizeDuration }}",
@@ -88,7 +95,7 @@ PROCESS_ALERTS: Final = (
     Alert(
         name="MmGatewayCertificateEndsSoon",
         severity=Severity.PAGE,
-        expr=f"{_EXPIRY} < 2 * {DAY_S}",
+        expr=f"{_EXPIRY} < {CERTIFICATE_ENDS_SOON_DAYS} * {DAY_S}",
         wait="5m",
         summary="the certificate {{ $labels.certificate }} ends in {{ $value | humanizeDuration }}",
         description="Then every call that uses it fails.",
@@ -108,7 +115,7 @@ unless on (job) max_over_time(ALERTS{alertstate="firing", alertname="MmGatewayCl
     Alert(
         name="MmGatewayCertificateEnds",
         severity=Severity.TICKET,
-        expr=f"{_EXPIRY} < 14 * {DAY_S}",
+        expr=f"{_EXPIRY} < {CERTIFICATE_ENDS_DAYS} * {DAY_S}",
         wait="5m",
         summary="the certificate {{ $labels.certificate }} ends in {{ $value | humanizeDuration }}",
         description="Whatever renews it has not done so, or the gateway was not reloaded since.",
@@ -135,7 +142,8 @@ unless on (job) max_over_time(ALERTS{alertstate="firing", alertname="MmGatewayCl
     Alert(
         name="MmGatewayDescriptorsNearLimit",
         severity=Severity.TICKET,
-        expr="process_open_fds / on (job, instance) process_max_fds > 0.8 and on (job, instance) mm_gateway_build_info",
+        expr="process_open_fds / on (job, instance) process_max_fds "
+        f"> {DESCRIPTORS_NEAR_LIMIT} and on (job, instance) mm_gateway_build_info",
         wait="5m",
         summary="{{ $labels.instance }} uses {{ $value | humanizePercentage }} of its file descriptors",
         description="At the limit it accepts no connection.",
@@ -154,7 +162,8 @@ unless on (job) max_over_time(ALERTS{alertstate="firing", alertname="MmGatewayCl
     Alert(
         name="MmGatewayMemoryNearLimit",
         severity=Severity.TICKET,
-        expr="process_resident_memory_bytes / on (job, instance) mm_gateway_memory_limit_bytes > 0.85",
+        expr="process_resident_memory_bytes / on (job, instance) mm_gateway_memory_limit_bytes "
+        f"> {MEMORY_NEAR_LIMIT}",
         wait="5m",
         summary="{{ $labels.instance }} uses {{ $value | humanizePercentage }} of its memory",
         description="At the limit it is killed and started again. Nothing is lost, but its calls in progress fail.",

@@ -10,7 +10,9 @@ from pydantic import BaseModel
 from gateway.cli.errors import CommandMisused
 from gateway.operators import registry
 from gateway.payments.registry import payment_format
+from gateway.secrets import secrets_of
 from gateway.settings import Loaded, Settings, read
+from gateway.settings.known_part import read_known_part
 from gateway.settings.loader import MayLack
 from gateway.settings.problems import KeyPath
 from gateway.telemetry import logs
@@ -37,6 +39,14 @@ def load_settings(config: Path | None) -> Settings:
 def load_urls(config: Path | None) -> Settings:
     """As `load_settings`, for commands that look into no journal: of the secrets only those in URLs must be there."""
     return _lacking(config, lambda path: not _is_of_a_journal(path) or path[-1] != "url")
+
+
+def load_known_part(config: Path) -> Settings:
+    """The admin listener and the journals, from a file whose rest cannot be used. Raises `SettingsError`."""
+    settings = read_known_part(config, os.environ)
+    passwords = (password for journal in settings.every_journal.values() for password in journal.passwords)
+    logs.register(frozenset({*secrets_of(settings), *passwords}))
+    return settings
 
 
 def load_operator_part(config: Path | None, operator: str, part: str) -> Settings:

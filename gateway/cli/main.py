@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "serve": ("serve", "serve"),
     "check": ("check", "check"),
     "health": ("health", "health"),
+    "status": ("status", "status"),
     "migrate": ("migrate", "migrate"),
     "schema": ("schema", "schema"),
     "rules": ("rules", "rules"),

@@ -9,9 +9,9 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
+from gateway.cli.admin_page import ask_admin
 from gateway.cli.all_journals import missing_file
 from gateway.cli.errors import CommandFailed
-from gateway.cli.health import ask_admin
 from gateway.cli.times import time_text
 from gateway.clock import SystemClock
 from gateway.http.listener import Listener
@@ -102,10 +102,10 @@ def _probe_port(section: str, listener: ServerSettings | AdminSettings, *, servi
 def _is_serving(admin: AdminSettings) -> bool:
     """Whether a gateway answers at the admin listener."""
     try:
-        status, answer = ask_admin(admin, "/healthz")
+        answer = ask_admin(admin, "/healthz")
     except CommandFailed:
         return False
-    return status == HTTPStatus.OK or "problems" in answer
+    return answer.status == HTTPStatus.OK or "problems" in answer.members
 
 
 async def _probe_journal(name: str, settings: Settings) -> list[ProbeResult]:

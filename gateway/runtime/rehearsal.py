@@ -17,6 +17,7 @@ from gateway.operators.operator import Operator
 from gateway.operators.registry import build_operator
 from gateway.payments.game import build_game
 from gateway.runtime.active_operators import error_text
+from gateway.runtime.configuration_hash import configuration_hash
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.listeners import ListenerTlsContexts, unbindable
 from gateway.settings import JournalSettings, Settings
@@ -42,6 +43,18 @@ async def rehearse(settings: Settings) -> list[str]:
     for operator in operators.values():
         await operator.close()
     return problems
+
+
+async def rehearsed_hash(settings: Settings) -> tuple[str, list[str]]:
+    """The hash of the configuration, as a gateway has it that runs with these settings; empty, and why, where none
+    could."""
+    problems: list[str] = []
+    operators = dict(_build(settings, problems))
+    try:
+        return "" if problems else configuration_hash(settings, operators), problems
+    finally:
+        for operator in operators.values():
+            await operator.close()
 
 
 def _build(settings: Settings, problems: list[str]) -> Iterator[tuple[str, Operator]]:
