@@ -162,8 +162,7 @@ unless on (job) max_over_time(ALERTS{alertstate="firing", alertname="MmGatewayCl
     Alert(
         name="MmGatewayMemoryNearLimit",
         severity=Severity.TICKET,
-        expr="process_resident_memory_bytes / on (job, instance) mm_gateway_memory_limit_bytes "
-        f"> {MEMORY_NEAR_LIMIT}",
+        expr=f"process_resident_memory_bytes / on (job, instance) mm_gateway_memory_limit_bytes > {MEMORY_NEAR_LIMIT}",
         wait="5m",
         summary="{{ $labels.instance }} uses {{ $value | humanizePercentage }} of its memory",
         description="At the limit it is killed and started again. Nothing is lost, but its calls in progress fail.",

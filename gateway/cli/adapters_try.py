@@ -10,11 +10,12 @@ from uuid import uuid4
 import typer
 
 from gateway.cli.adapters_try_call import NoSandbox, Trial, TryCommand, try_answer, try_at_operator, try_at_sandbox
-from gateway.cli.adapters_try_report import print_trial
+from gateway.cli.adapters_try_report import print_trial, trial_view
 from gateway.cli.configuration import load_all
 from gateway.cli.errors import CommandFailed, CommandMisused
 from gateway.cli.http_answer import read_answer
-from gateway.cli.options import Config
+from gateway.cli.options import AsJson, Config, operator_names
+from gateway.cli.printing import print_json
 from gateway.money import Money, MoneyError, parse
 from gateway.operators import registry
 from gateway.settings import OperatorSettings
@@ -47,7 +48,13 @@ def _parse_memory(text: str) -> tuple[str, str]:
 
 Call = Annotated[str, typer.Argument(parser=_parse_call, metavar="CALL", help=f"One of: {', '.join(CALLS)}.")]
 TriedOperator = Annotated[
-    str, typer.Option("--operator", metavar="NAME", help="An operator of the configuration; without one, an adapter.")
+    str,
+    typer.Option(
+        "--operator",
+        metavar="NAME",
+        help="An operator of the configuration; without one, an adapter.",
+        autocompletion=operator_names,
+    ),
 ]
 Live = Annotated[bool, typer.Option("--live", help="Send it to the operator of the configuration.")]
 YesMoveMoney = Annotated[bool, typer.Option("--yes-move-money", help="Needed with --live for a call that moves money.")]
@@ -88,6 +95,7 @@ def try_call(  # noqa: PLR0913 - a command's arguments are its options
     transfer_id: TransferId = None,
     amount: Amount = "2.50 EUR",  # type: ignore[assignment]  # typer parses defaults too
     memory: Memory = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make one call of an adapter, and show the request, the answer, what the adapter made of it, and what the gateway
     would do next.
@@ -109,7 +117,11 @@ def try_call(  # noqa: PLR0913 - a command's arguments are its options
         amount=amount,
         memory=dict(_parse_memory(text) for text in memory or ()),
     )
-    print_trial(_run(command, live=live, is_configured=config is not None, answer=answer))
+    trial = _run(command, live=live, is_configured=config is not None, answer=answer)
+    if as_json:
+        print_json(trial_view(trial))
+    else:
+        print_trial(trial)
 
 
 def _run(command: TryCommand, *, live: bool, is_configured: bool, answer: Path | None) -> Trial:

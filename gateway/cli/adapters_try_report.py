@@ -9,6 +9,7 @@ from typing import Final
 
 from gateway.cli.adapters_try_call import Exchange, Trial
 from gateway.cli.printing import print_line
+from gateway.cli.views import View
 from gateway.journal.writes import Change
 from gateway.money import Money
 from gateway.operators.adapter import Headers, HttpResponse, Player, TransferStatus
@@ -55,6 +56,23 @@ def print_trial(trial: Trial) -> None:
     for line in result_lines(trial):
         print_line(line)
     print_line(f"next: {next_step(trial, trial.command.settings.delivery)}")
+
+
+def trial_view(trial: Trial) -> View:
+    """The same as JSON shows it: each request and each answer in its lines."""
+    return {
+        "title": trial.title,
+        "before": trial.before,
+        "exchanges": [
+            {
+                "request": [_without_secrets(line, trial.secrets) for line in _request_lines(exchange)],
+                "answer": [_without_secrets(line, trial.secrets) for line in _answer_lines(exchange)],
+            }
+            for exchange in trial.exchanges
+        ],
+        "result": result_lines(trial),
+        "next": next_step(trial, trial.command.settings.delivery),
+    }
 
 
 def result_lines(trial: Trial) -> list[str]:

@@ -14,9 +14,10 @@ import typer
 from rich.console import Console
 
 from gateway.cli.demo_progress import show_progress
-from gateway.cli.demo_report import print_report, summary
+from gateway.cli.demo_report import demo_view, print_report, summary
 from gateway.cli.errors import FAILED, CommandFailed, CommandMisused
-from gateway.cli.printing import UNFOLDED_WIDTH, print_line
+from gateway.cli.options import AsJson
+from gateway.cli.printing import UNFOLDED_WIDTH, print_json, print_line
 from gateway.demo import Demo, DemoError, Sizes, play
 from gateway.private_files import OTHERS
 from gateway.sandbox.simulated import simulated_operators
@@ -37,6 +38,7 @@ def demo(
     keep: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep journal, ledgers, configuration and log in this folder.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Play purchases through a real gateway at operators that fail in every way, and compare the books at the end.
 
@@ -51,12 +53,16 @@ def demo(
         _remove_temporary(folder, keep)
         raise
     agrees = result.audit.agrees
-    console = Console(width=None if sys.stdout.isatty() else UNFOLDED_WIDTH, highlight=False)
-    print_report(console, result, kept=keep is not None or not agrees)
+    kept = keep is not None or not agrees
+    if as_json:
+        print_json(demo_view(result, kept=kept))
+    else:
+        console = Console(width=None if sys.stdout.isatty() else UNFOLDED_WIDTH, highlight=False)
+        print_report(console, result, kept=kept)
+        print_line(summary(sizes, result))
     if agrees:  # the files of a failed run stay: they show why it failed
         _remove_temporary(folder, keep)
-    print_line(summary(sizes, result))
-    if not agrees:
+    else:
         raise typer.Exit(FAILED)
 
 

@@ -21,7 +21,7 @@ def show_progress(purchases: int) -> Iterator[ProgressListener]:
         yield _ProgressLines(purchases)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(highlight=False), transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as progress:
         yield _Bar(progress, purchases)
 
 

@@ -8,12 +8,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.printing import printable
-from gateway.cli.views import events, state_text
+from gateway.cli.views import View, events, state_text
 from gateway.demo import Check, Demo, Sizes
 from gateway.demo.audit import NOT_SENT, Books, FaultRow
 from gateway.reasons import Source
@@ -75,6 +76,18 @@ def print_report(console: Console, demo: Demo, *, kept: bool) -> None:
     _heading(console, "What to look at next")
     _print_next(console, demo, kept=kept)
     console.print()
+
+
+def demo_view(demo: Demo, *, kept: bool) -> View:
+    """The result as JSON shows it. Sums of money are texts, exact."""
+    return {
+        "agrees": demo.audit.agrees,
+        "operators": demo.operators,
+        "faults": [msgspec.structs.asdict(row) for row in demo.audit.rows],
+        "books": [msgspec.to_builtins(each) for each in demo.audit.books],
+        "checks": [msgspec.structs.asdict(check) for check in demo.audit.checks],
+        "folder": str(demo.folder) if kept else None,
+    }
 
 
 def summary(sizes: Sizes, demo: Demo) -> str:

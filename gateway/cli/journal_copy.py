@@ -14,8 +14,8 @@ from gateway.cli.all_journals import require_file
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandMisused
 from gateway.cli.groups import OptionsAnywhere
-from gateway.cli.options import Config
-from gateway.cli.printing import print_line, print_note
+from gateway.cli.options import AsJson, Config
+from gateway.cli.printing import print_json, print_line, print_note
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.copy import Progress
@@ -47,6 +47,7 @@ def copy(
         ),
     ] = False,
     config: Config = None,
+    as_json: AsJson = False,
 ) -> None:
     """Copy a journal of the configuration, or one operator of it, into another one, compare every row, and then mark
     the operators as moved in the first. Its rows stay there, but are never acted on, listed or counted again.
@@ -63,16 +64,32 @@ def copy(
     if force:
         print_note("--force: gateways are not looked for. What one writes after its row was copied is left behind")
     moved = asyncio.run(_move(settings, source, target, operator, forced=force))
-    print_line(f"copied and compared {moved.rows.transfers} transfers and {moved.rows.sessions} sessions")
-    if moved.operators:
-        print_line(f"moved from {source} to {target}: {', '.join(moved.operators)}")
-    if moved.elsewhere:
-        print_line(f"had moved from {source} before: {', '.join(moved.elsewhere)}")
+    if as_json:
+        print_json(
+            {
+                "from": source,
+                "to": target,
+                "transfers": moved.rows.transfers,
+                "sessions": moved.rows.sessions,
+                "moved": moved.operators,
+                "moved_before": moved.elsewhere,
+            }
+        )
+    else:
+        _print(moved, source, target)
     if still := [name for name in moved.operators if name in settings.sharing(source)]:
         swap = "" if operator else ", or swap the urls of the two journals"
         print_note(
             f"no gateway starts with {', '.join(still)} in {source} any more: write `journal: {target}` at each{swap}"
         )
+
+
+def _print(moved: Moved, source: str, target: str) -> None:
+    print_line(f"copied and compared {moved.rows.transfers} transfers and {moved.rows.sessions} sessions")
+    if moved.operators:
+        print_line(f"moved from {source} to {target}: {', '.join(moved.operators)}")
+    if moved.elsewhere:
+        print_line(f"had moved from {source} before: {', '.join(moved.elsewhere)}")
 
 
 async def _move(settings: Settings, source: str, target: str, operator: str | None, *, forced: bool) -> Moved:

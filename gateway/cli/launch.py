@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli.configuration import load_operator_part
 from gateway.cli.errors import CommandFailed, CommandMisused
-from gateway.cli.options import AsJson, Config
+from gateway.cli.options import AsJson, Config, operator_names
 from gateway.cli.printing import print_json, print_line
 from gateway.clock import SystemClock
 from gateway.launch.urls import build_url
@@ -20,7 +20,9 @@ from gateway.wire.errors import WalletError
 
 FROM_INPUT: Final = "-"
 
-LaunchedOperator = Annotated[str, typer.Argument(metavar="OPERATOR", help="An operator of the configuration.")]
+LaunchedOperator = Annotated[
+    str, typer.Argument(metavar="OPERATOR", help="An operator of the configuration.", autocompletion=operator_names)
+]
 Token = Annotated[
     str | None,
     typer.Option("--token", metavar="TOKEN", help="The session's token; - reads it from standard input, or asks."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module, metadata
@@ -22,6 +23,9 @@ from gateway.telemetry import logs
 PROGRAM: Final = "mm-gateway"
 DISTRIBUTION: Final = "mm-wallet-gateway"
 INTERRUPTED: Final = 130
+COMPLETES: Final = "_MM_GATEWAY_COMPLETE"
+"""The variable in which a shell's script asks what may stand where the cursor is."""
+
 REPORTING: Final = "CONTRIBUTING.md"
 
 HELP: Final = "The wallet gateway: between a game and the operators whose wallets hold its players' money."
@@ -44,6 +48,7 @@ COMMANDS: Final = {
     "sandbox": ("sandbox", "sandbox"),
     "adapters": ("adapters", "app"),
     "hash-password": ("hash_password", "hash_password"),
+    "completion": ("completion", "completion"),
 }
 """For each command, its module in this folder, and the name in it of the command or the group of commands."""
 
@@ -57,8 +62,7 @@ def main() -> None:
 def application(words: Sequence[str]) -> typer.Typer:
     """The program with the command that these words begin with, or with all commands if they name none."""
     # Only the named command's module is imported: importing all of them takes longer than most commands run.
-    app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-    app.callback()(_program)
+    app = _without_commands()
     for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
         module, attribute = COMMANDS[name]
         command = getattr(import_module(f"gateway.cli.{module}"), attribute)
@@ -67,6 +71,24 @@ def application(words: Sequence[str]) -> typer.Typer:
         else:
             app.command(name)(command)
     return app
+
+
+def command_names() -> typer.Typer:
+    """The program with the names of all commands, and nothing behind them: for a shell that completes one."""
+    app = _without_commands()
+    for name in COMMANDS:
+        app.command(name)(_not_loaded)
+    return app
+
+
+def _without_commands() -> typer.Typer:
+    app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    app.callback()(_program)
+    return app
+
+
+def _not_loaded() -> None:
+    """What stands for a command of which only the name is wanted."""
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
@@ -103,6 +125,10 @@ def _speak_utf_8() -> None:
 
 def _status(words: list[str], debug: bool) -> int:  # noqa: FBT001 - as `without_debug` gives it
     try:
+        if COMPLETES in os.environ:
+            from gateway.cli.completion import answer  # noqa: PLC0415 - nobody else needs it
+
+            return answer()
         app = application(words)
         returned = typer.main.get_command(app)(words, prog_name=PROGRAM, standalone_mode=False)
         return returned if isinstance(returned, int) else 0

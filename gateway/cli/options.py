@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+import yaml
 
 from gateway.cli.times import parse_time
 from gateway.records import Direction
+from gateway.settings.files import as_text, read_given_file
 
 LISTED: Final = 50
 """How many lines a list has by default."""
@@ -16,7 +20,34 @@ LISTED: Final = 50
 Config = Annotated[
     Path | None, typer.Option("--config", envvar="MM_GATEWAY_CONFIG", metavar="FILE", help="The configuration file.")
 ]
-OperatorName = Annotated[str | None, typer.Option("--operator", metavar="NAME", help="Only this operator.")]
+
+
+def operator_names(context: typer.Context, incomplete: str) -> list[str]:
+    """For a shell that completes one: the operators of the configuration. None where it cannot be read."""
+    file = context.params.get("config") or os.environ.get("MM_GATEWAY_CONFIG")
+    return [name for name in _written_operators(file) if name.startswith(incomplete)] if file else []
+
+
+def _written_operators(file: str | Path) -> list[str]:
+    try:
+        # Composed by the library's C, and not read as `settings` does: of a thousand operators that takes seconds.
+        root = yaml.compose(as_text(read_given_file(Path(file))), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, ValueError, yaml.YAMLError):
+        return []
+    sections = dict(_members(root))
+    return [name for name, _ in _members(sections.get("operators"))]
+
+
+def _members(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if isinstance(key, yaml.ScalarNode):
+            yield key.value, value
+
+
+OperatorName = Annotated[
+    str | None,
+    typer.Option("--operator", metavar="NAME", help="Only this operator.", autocompletion=operator_names),
+]
 DirectionName = Annotated[Direction | None, typer.Option("--direction", help="Only withdrawals, or only deposits.")]
 Since = Annotated[
     float | None,

@@ -10,9 +10,10 @@ import typer
 from gateway.cli.all_journals import AllJournals, with_journals
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed
-from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
-from gateway.cli.printing import print_line, printable
+from gateway.cli.options import AsJson, Config, DirectionName, OperatorName, Who, Why
+from gateway.cli.printing import print_json, print_line, printable
 from gateway.cli.undelivered import audited, find_undelivered, persons_reason, write_change
+from gateway.cli.views import transfer_view
 from gateway.records import State, Transfer
 from gateway.transfers import rules
 from gateway.transfers.states import DELIVERED
@@ -35,6 +36,7 @@ def resolve(
     operator: OperatorName = None,
     direction: DirectionName = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Record that a transfer, parked or still being delivered, has ended at the operator, as you have learnt there.
     Nothing is sent."""
@@ -50,7 +52,10 @@ def resolve(
 
     with audited(settings):
         resolved = with_journals(settings, act)
-    print_line(f"{resolved.id} is {resolved.state.replace('_', ' ')}")
+    if as_json:
+        print_json(transfer_view(resolved))
+    else:
+        print_line(f"{resolved.id} is {resolved.state.replace('_', ' ')}")
 
 
 def _require_decided(transfer: Transfer, end: End) -> None:

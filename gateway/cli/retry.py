@@ -12,8 +12,8 @@ import typer
 from gateway.cli.all_journals import AllJournals, Kept, with_journals
 from gateway.cli.configuration import load_settings
 from gateway.cli.errors import CommandFailed, CommandMisused
-from gateway.cli.options import Config, DirectionName, OperatorName, Who, Why
-from gateway.cli.printing import print_line
+from gateway.cli.options import AsJson, Config, DirectionName, OperatorName, Who, Why
+from gateway.cli.printing import print_json, print_line
 from gateway.cli.undelivered import audited, find_undelivered, persons_reason, write_change
 from gateway.journal.interface import TransferFilter
 from gateway.journal.writes import Change
@@ -61,6 +61,7 @@ def retry(  # noqa: PLR0913 - a command's arguments are its options
         bool, typer.Option("--all-undelivered", help="All that are due later at --operator, and not parked.")
     ] = False,
     rate: Annotated[int, typer.Option("--rate", min=1, metavar="N", help="How many per second.")] = RATE,
+    as_json: AsJson = False,
 ) -> None:
     """Have undelivered transfers sent again now: parked ones with their schedule from the beginning, and ones that are
     due later."""
@@ -82,7 +83,10 @@ def retry(  # noqa: PLR0913 - a command's arguments are its options
 
     with audited(settings):
         count = with_journals(settings, act)
-    print_line(f"{count} will be sent again{_duration_text(count, rate)}")
+    if as_json:
+        print_json({"transfers": count, "last_in_s": round(max(0, count - 1) / rate, 3)})
+    else:
+        print_line(f"{count} will be sent again{_duration_text(count, rate)}")
 
 
 async def _retry_each(

@@ -89,7 +89,9 @@ ADVICE: Final = {
         LOOK, "At the limit it accepts no connection.", alert="MmGatewayDescriptorsNearLimit"
     ),
     "memory_near_limit": Advice(
-        LOOK, "At the limit it is killed and started again: its calls in progress fail.", alert="MmGatewayMemoryNearLimit"
+        LOOK,
+        "At the limit it is killed and started again: its calls in progress fail.",
+        alert="MmGatewayMemoryNearLimit",
     ),
     "queue_full": Advice(
         ACT, "Writes come faster than they become durable: calls are refused.", (_PROBE,), "MmGatewayJournalQueueFull"
@@ -176,7 +178,10 @@ ADVICE: Final = {
         ("mm-gateway transfers --operator {operator}", _CHECK),
     ),
     "tries_fail": Advice(
-        LOOK, "The last try of these was not acknowledged.", ("mm-gateway transfers show {id}",), "MmGatewayDeliveryFailing"
+        LOOK,
+        "The last try of these was not acknowledged.",
+        ("mm-gateway transfers show {id}",),
+        "MmGatewayDeliveryFailing",
     ),
     "breaker_not_closed": Advice(
         ACT,
@@ -185,12 +190,18 @@ ADVICE: Final = {
         "MmGatewayBreakerNotClosed",
     ),
     "certificate_ends_soon": Advice(
-        ACT, "When it ends, every call that uses it fails. Renew it, then reload.", (_RELOAD,), "MmGatewayCertificateEndsSoon"
+        ACT,
+        "When it ends, every call that uses it fails. Renew it, then reload.",
+        (_RELOAD,),
+        "MmGatewayCertificateEndsSoon",
     ),
     "certificate_ends": Advice(
         LOOK, "Whatever renews it has not done so.", (_CHECK, _RELOAD), "MmGatewayCertificateEnds"
     ),
     "certificate_not_reloaded": Advice(
-        LOOK, "The file holds another certificate than the gateway uses: reload it.", (_RELOAD,), "MmGatewayCertificateEnds"
+        LOOK,
+        "The file holds another certificate than the gateway uses: reload it.",
+        (_RELOAD,),
+        "MmGatewayCertificateEnds",
     ),
 }

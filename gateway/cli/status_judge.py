@@ -226,7 +226,9 @@ def _of_clocks(facts: Facts) -> Iterator[StatusFinding]:
         for instance in journal.instances:
             ahead_s = instance.lease_until - journal.now - INSTANCE_LEASE_S
             if ahead_s > CLOCK_OFF_S:
-                yield _found("lease_ahead", f"{instance.id} is at least {ahead_s:.0f} s ahead of {journal.name}'s clock")
+                yield _found(
+                    "lease_ahead", f"{instance.id} is at least {ahead_s:.0f} s ahead of {journal.name}'s clock"
+                )
 
 
 def _journal_rows(facts: Facts) -> Iterator[View]:
@@ -261,7 +263,9 @@ def _of_disk(journal: JournalFacts) -> Iterator[StatusFinding]:
         yield _found("disk_nearly_full", f"{journal.name}: {_megabytes(free)} are free on its disk")
     if log is not None and log >= WARNED_FROM_BYTES:
         readers = ", ".join(journal.log_readers) or "not visible to this user"
-        yield _found("log_grows", f"{journal.name}: its write-ahead log has {_megabytes(log)}; it is open in: {readers}")
+        yield _found(
+            "log_grows", f"{journal.name}: its write-ahead log has {_megabytes(log)}; it is open in: {readers}"
+        )
 
 
 def _megabytes(size: int) -> str:

@@ -104,7 +104,9 @@ async def _look_into(name: str, settings: JournalSettings, whole: Settings, cloc
         await _in_time(journal.close)
 
 
-async def _ask(journal: Journal, facts: JournalFacts, settings: JournalSettings, abandoned_after_s: float) -> JournalFacts:
+async def _ask(
+    journal: Journal, facts: JournalFacts, settings: JournalSettings, abandoned_after_s: float
+) -> JournalFacts:
     """All questions at once. The first that has no answer is the problem; the others' answers are kept."""
     measures, problem = await _in_time(journal.measure)
     now = facts.now - ((measures and measures.clock_offset_s) or 0.0)
@@ -160,5 +162,3 @@ def _log_readers(settings: JournalSettings, log_bytes: int | None) -> tuple[str,
     if not settings.sqlite_path or not log_bytes or log_bytes < WARNED_FROM_BYTES:
         return ()
     return tuple(sorted(readers_of(os.path.realpath(settings.sqlite_path))))
-
-
