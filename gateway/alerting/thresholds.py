@@ -1,5 +1,5 @@
-"""The figures from which something is wrong: alerts fire there, and `mm-gateway status` says so. Seconds, where no other
-unit is named."""
+"""The figures from which something is wrong: alerts fire there, and `mm-gateway status` says so. In seconds, where no
+other unit is named."""
 
 from __future__ import annotations
 

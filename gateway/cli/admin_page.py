@@ -88,8 +88,8 @@ def _require_own_certificate(connection: HTTPConnection, settings: AdminSettings
     """Before a token is sent. Raises `CommandFailed` for another certificate than the one in the file."""
     if settings.tls is None:
         return
-    shown = connection.sock.getpeercert(binary_form=True)
-    if shown != _first_certificate(settings.tls.cert_file):
+    assert isinstance(connection.sock, ssl.SSLSocket)
+    if connection.sock.getpeercert(binary_form=True) != _first_certificate(settings.tls.cert_file):
         raise CommandFailed(
             "the admin listener shows another certificate than admin.tls.cert_file holds, so it was not sent the "
             "token; if the file was renewed, reload the gateway"

@@ -1,15 +1,14 @@
-"""`mm-gateway completion`: prints the script with which a shell completes this program's command lines, and answers what
-that script asks at each press of the tab key."""
+"""`mm-gateway completion`: prints the script with which a shell completes this program's command lines, and answers
+what that script asks at each press of the tab key."""
 
 from __future__ import annotations
 
 import os
-import sys
 from enum import StrEnum
 from typing import Annotated, Final
 
 import typer
-from typer.completion import completion_init, get_completion_script
+from typer.main import get_command, get_install_completion_arguments
 
 from gateway.cli.main import COMMANDS, COMPLETES, PROGRAM, application, command_names
 
@@ -35,7 +34,8 @@ def completion(shell: Annotated[Shell, typer.Argument(help="The shell to print i
 
     In the shell's own start file it does so in every new shell. Operators are those of --config or MM_GATEWAY_CONFIG.
     """  # noqa: D301 - the escape marks lines that are not to be folded
-    sys.stdout.write(get_completion_script(prog_name=PROGRAM, complete_var=COMPLETES, shell=shell) + "\n")
+    os.environ[COMPLETES] = f"source_{shell}"  # as Typer is asked for its own script
+    answer()
 
 
 def answer() -> int:
@@ -43,6 +43,6 @@ def answer() -> int:
     # As with a command that runs, only the named one is imported: nobody waits a second for a completed word.
     typed = next((os.environ[name] for name in _TYPED if name in os.environ), "").split()[1:]
     app = application(typed) if typed and typed[0] in COMMANDS else command_names()
-    completion_init()
-    returned = typer.main.get_command(app)([], prog_name=PROGRAM, complete_var=COMPLETES, standalone_mode=False)
+    get_install_completion_arguments()  # this is what tells Typer of the shells
+    returned = get_command(app)([], prog_name=PROGRAM, complete_var=COMPLETES, standalone_mode=False)
     return returned if isinstance(returned, int) else 0

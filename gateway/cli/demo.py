@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TextIO
 
 import typer
 from rich.console import Console
@@ -48,7 +48,7 @@ def demo(
     os.umask(OTHERS)  # what is made, here and by the gateway's process, holds passwords and session tokens
     folder = _make_folder(keep)
     try:
-        result = _play(sizes, folder)
+        result = _play(sizes, folder, sys.stderr if as_json else sys.stdout)
     except KeyboardInterrupt:
         _remove_temporary(folder, keep)
         raise
@@ -92,9 +92,9 @@ def _remove_temporary(folder: Path, keep: Path | None) -> None:
         shutil.rmtree(folder)
 
 
-def _play(sizes: Sizes, folder: Path) -> Demo:
+def _play(sizes: Sizes, folder: Path, stream: TextIO) -> Demo:
     try:
-        with show_progress(sizes.purchases) as listener:
+        with show_progress(sizes.purchases, stream) as listener:
             return asyncio.run(play(sizes, folder, listener))
     except DemoError as error:
         raise CommandFailed(f"{error}; see {folder}") from error

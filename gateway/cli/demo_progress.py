@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from gateway.cli.printing import print_line
+from gateway.cli.printing import printable
 from gateway.demo import ProgressListener
 
 
 @contextmanager
-def show_progress(purchases: int) -> Iterator[ProgressListener]:
-    """Shows the progress while the block runs."""
-    if not sys.stdout.isatty():
-        yield _ProgressLines(purchases)
+def show_progress(purchases: int, stream: TextIO) -> Iterator[ProgressListener]:
+    """Shows the progress on standard output, or on standard error, while the block runs."""
+    if not stream.isatty():
+        yield _ProgressLines(purchases, stream)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True, highlight=False), transient=True) as progress:
+    with Progress(*columns, console=Console(file=stream, highlight=False), transient=True) as progress:
         yield _Bar(progress, purchases)
 
 
@@ -48,15 +48,16 @@ class _Bar:
 class _ProgressLines:
     """A line for each event, and one for each tenth of the purchases."""
 
-    def __init__(self, purchases: int) -> None:
+    def __init__(self, purchases: int, stream: TextIO) -> None:
+        self._stream = stream
         self._purchases = purchases
         self._tenths = 0
         self._unfinished_reported = False
         self._started_at = time.monotonic()
 
     def report_event(self, text: str) -> None:
-        print_line(f"{_elapsed(self._started_at)}  {text}")
-        sys.stdout.flush()
+        self._stream.write(printable(f"{_elapsed(self._started_at)}  {text}") + "\n")
+        self._stream.flush()
 
     def report_progress(self, done: int, failed: int) -> None:
         tenths = 10 * done // self._purchases

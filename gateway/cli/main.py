@@ -88,7 +88,8 @@ def _without_commands() -> typer.Typer:
 
 
 def _not_loaded() -> None:
-    """What stands for a command of which only the name is wanted."""
+    # In place of a command of which only the name is wanted; a docstring would be shown as its help.
+    pass
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature

@@ -26,7 +26,7 @@ class End(StrEnum):
     ROLLED_BACK = State.ROLLED_BACK
 
 
-def resolve(
+def resolve(  # noqa: PLR0913 - a command's arguments are its options
     transfer_id: Annotated[str, typer.Argument(metavar="ID", help="The mmTransactionId.")],
     *,
     end: Annotated[End, typer.Option("--as", help="How the operator has ended it.")],

@@ -21,8 +21,8 @@ def status(*, config: Config = None, as_json: AsJson = False) -> None:
     Asks every journal of the configuration, and the gateway on this machine. What cannot be reached within seconds is a
     finding; the rest is shown all the same. Nothing is changed.
 
-    Exit status 0: nothing to do now ("look" can wait for the day). 1: something to act on. 2: the configuration does not
-    say where to look.
+    Exit status 0: nothing to do now ("look" can wait for the day). 1: something to act on. 2: the configuration does
+    not say where to look.
     """
     logs.configure("error", "console")  # a warning about what is found anyway would stand within the JSON
     facts = asyncio.run(find_out(require_path(config), SystemClock()))

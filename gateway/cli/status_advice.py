@@ -53,8 +53,8 @@ ADVICE: Final = {
     ),
     "config_unreadable": Advice(
         LOOK,
-        "This user or environment lacks secrets that the gateway has, so that configurations are not compared. Run it as "
-        "the gateway's user, with its environment.",
+        "This user or environment lacks secrets that the gateway has, so that configurations are not compared. Run it "
+        "as the gateway's user, with its environment.",
     ),
     "config_not_reloaded": Advice(
         LOOK,
@@ -130,7 +130,7 @@ ADVICE: Final = {
     ),
     "journal_unreachable": Advice(
         ACT,
-        "What it holds is not seen here. If the gateways cannot reach it either, every call that moves money is refused.",
+        "What it holds is not seen here. If no gateway can reach it either, every call that moves money is refused.",
         (_PROBE,),
         "MmGatewayJournalFails",
     ),
@@ -153,7 +153,7 @@ ADVICE: Final = {
     ),
     "parked": Advice(
         ACT,
-        "Nothing more is sent by itself; players' money is not where it belongs. Ask the operator, then retry or resolve.",
+        "Nothing more is sent by itself: a player's money is not where it belongs. Ask the operator, then act by hand.",
         ("mm-gateway transfers --state parked --operator {operator}", "mm-gateway transfers show {id} --ask"),
         "MmGatewayParked",
     ),

@@ -51,9 +51,9 @@ class GatewayFacts(msgspec.Struct, frozen=True, kw_only=True):
 class JournalFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One journal at the time `now` by its own clock (Unix seconds). What could not be read is None or empty.
 
-    `problem`: why it could not be read, and `is_of_schema` whether that is its version. `write_problem`: why a write would
-    not be durable. `undelivered`: some of the transfers that the operator has not acknowledged, of each operator the
-    newest. `reasons`: why the gateway itself has rolled back lately, newest first.
+    `problem`: why it could not be read, and `is_of_schema` whether that is its version. `write_problem`: why a write
+    would not be durable. `undelivered`: some of the transfers that the operator has not acknowledged, of each operator
+    the newest. `reasons`: why the gateway itself has rolled back lately, newest first.
     """
 
     name: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -38,16 +39,19 @@ def gateway_facts(settings: AdminSettings) -> GatewayFacts:
         return GatewayFacts(problem="admin.port is 0, so only the gateway itself knows where it can be asked")
     address = f"{LOOPBACK.get(settings.host, settings.host)}:{settings.port}"
     try:
-        liveness, readiness = (_problems(settings, page) for page in ("/healthz", "/readyz"))
+        asked = GatewayFacts(
+            address=address,
+            liveness_problems=_problems(settings, "/healthz"),
+            readiness_problems=_problems(settings, "/readyz"),
+        )
     except CommandFailed as error:
         return GatewayFacts(address=address, problem=str(error))
-    asked = {"address": address, "liveness_problems": liveness, "readiness_problems": readiness}
     try:
         samples = _samples(_metrics(settings))
     except (CommandFailed, ValueError) as error:
-        return GatewayFacts(**asked, metrics_problem=str(error))
-    return GatewayFacts(
-        **asked,
+        return msgspec.structs.replace(asked, metrics_problem=str(error))
+    return msgspec.structs.replace(
+        asked,
         version=_label(samples, _BUILD, "version"),
         configuration=_label(samples, _HASH, "hash"),
         reload_ok=all(sample.value for sample in samples.get(_RELOAD, ())),

@@ -1,5 +1,5 @@
-"""What `mm-gateway status` makes of the facts: a section for each subject, with what is found wrong in it. Pure: nothing
-is asked here."""
+"""What `mm-gateway status` makes of the facts: a section for each subject, with what is found wrong in it. Pure:
+nothing is asked here."""
 
 from __future__ import annotations
 

@@ -44,9 +44,9 @@ UNDELIVERED: Final = (State.CONFIRMING, State.ROLLING_BACK, State.PARKED)
 async def find_out(config: Path, clock: Clock) -> Facts:
     """All facts. Raises `SettingsError` if the configuration does not even say where to look."""
     settings, configuration = await _configuration(config)
-    gateway, *journals = await asyncio.gather(
+    gateway, journals = await asyncio.gather(
         asyncio.to_thread(gateway_facts, settings.admin),
-        *(_look_into(name, journal, settings, clock) for name, journal in settings.every_journal.items()),
+        asyncio.gather(*(_look_into(name, each, settings, clock) for name, each in settings.every_journal.items())),
     )
     return Facts(
         at=clock.now(),
@@ -149,11 +149,11 @@ async def _undelivered(journal: Journal, unfinished: Iterable[UnfinishedCount]) 
     for each in unfinished:
         if each.state in UNDELIVERED:
             counts[each.operator] = counts.get(each.operator, 0) + each.count
-    timelines = []
+    found = []
     for operator in sorted(counts, key=counts.__getitem__, reverse=True)[:OPERATORS_SHOWN]:
         where = TransferFilter(operator=operator, states=UNDELIVERED)
-        for transfer in await journal.list_transfers(where, limit=TRANSFERS_SHOWN):
-            timelines.append(await journal.timeline(transfer.key))
+        found += await journal.list_transfers(where, limit=TRANSFERS_SHOWN)
+    timelines = [await journal.timeline(transfer.key) for transfer in found]
     return [timeline for timeline in timelines if timeline is not None]
 
 

@@ -1,5 +1,5 @@
-"""Reads what says where a gateway and its journals are, from a file whose rest cannot be used: whoever is called because
-of a broken configuration must still be able to look."""
+"""Reads what says where a gateway and its journals are, from a file whose rest cannot be used: whoever is called
+because of a broken configuration must still be able to look."""
 
 from __future__ import annotations
 

@@ -25,9 +25,10 @@ log = structlog.get_logger(__name__)
 
 
 class Housekeeping:
-    """The housekeeping of one journal. `version` and `configuration` are what the instance says of itself; `keep_s` is how long final transfers are kept, None for ever;
-    `abandoned_after_s` is the age from which a held transfer counts as abandoned; `doubt_s()` by how many seconds the
-    clock may be ahead, for which pruning waits."""
+    """The housekeeping of one journal. `version` of the program and `configuration`, its hash, are what the instance
+    says of itself; `keep_s` is how long final transfers are kept, None for ever; `abandoned_after_s` is the age from
+    which a held transfer counts as abandoned; `doubt_s()` by how many seconds the clock may be ahead, for which pruning
+    waits."""
 
     def __init__(
         self,

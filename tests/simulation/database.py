@@ -23,6 +23,7 @@ from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.writes import Change, CheckWritable, Claim, Insert, Inserted, Write
 from gateway.records import (
+    Instance,
     Key,
     KeyedReason,
     MovedOperator,
@@ -281,6 +282,9 @@ class SimulatedJournal(GroupedWrites):
 
     async def moved_operators(self) -> list[MovedOperator]:
         return self._database.store.reads.moved_operators()
+
+    async def instances(self) -> list[Instance]:
+        return self._reading().instances()
 
     async def find(self, key: Key) -> Transfer | None:
         return self._reading().find(key)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import time
-from types import SimpleNamespace
 
 if __name__ == "__main__":
     ahead_s, free_bytes = float(os.environ.get("AHEAD_S", "0")), os.environ.get("FREE_BYTES")
-    systems_time = time.time
+    systems_time, systems_statvfs = time.time, os.statvfs
     time.time = lambda: systems_time() + ahead_s
     if free_bytes is not None:
-        os.statvfs = lambda _: SimpleNamespace(f_bavail=int(free_bytes), f_frsize=1)  # type: ignore[assignment] # as much of it as is read
+        blocks = int(free_bytes) // systems_statvfs("/").f_frsize
+        os.statvfs = lambda path: os.statvfs_result((*systems_statvfs(path)[:4], blocks, *systems_statvfs(path)[5:]))
 
     from gateway.cli import main
 

@@ -13,6 +13,7 @@ from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.writes import CheckWritable
 from gateway.records import (
+    Instance,
     Key,
     KeyedReason,
     MovedOperator,
@@ -61,6 +62,10 @@ class InlineJournal(GroupedWrites):
     async def moved_operators(self) -> list[MovedOperator]:
         self._require()
         return self._reads.moved_operators()
+
+    async def instances(self) -> list[Instance]:
+        self._require()
+        return self._reads.instances()
 
     async def find(self, key: Key) -> Transfer | None:
         self._require()

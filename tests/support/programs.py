@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager, PgBouncer, HAProxy and Chromium: from the PATH, or from Debian's packages, without root.
+"""Prometheus, HAProxy, Chromium, zsh and others (`PACKAGES`): from the PATH, or from Debian's packages, without root.
 
 What is not installed is downloaded by `apt-get` and unpacked into `build/programs`, once for a checkout. A test that
 runs one of them is marked `needs_programs("promtool")`: where a program can neither be found nor be had, it is
@@ -27,6 +27,8 @@ PACKAGES: Final = {
     "amtool": "prometheus-alertmanager",
     "pgbouncer": "pgbouncer",
     "haproxy": "haproxy",
+    "zsh": "zsh",
+    "fish": "fish",
     "chromium-headless-shell": "chromium-headless-shell",
 }
 """Each program that there may be, and Debian's package that brings it."""
@@ -181,9 +183,12 @@ def _make_startable(root: Path) -> None:
     that begins at the working folder takes its place in our copy, and a script starts it there.
     """
     programs = root / "bin"
-    programs.mkdir()
+    programs.mkdir(exist_ok=True)  # zsh's own package has one
     for each in (root / "usr" / "bin").glob("*"):
         (programs / each.name).symlink_to(f"../usr/bin/{each.name}")
+    fish = root / "usr" / "bin" / "fish"
+    if fish.exists():
+        _write_starter(root, fish)
     for each in (root / "usr" / "sbin").glob("*"):
         _write_starter(root, each)
     browser = root / "usr" / "lib" / "chromium" / "chromium-headless-shell"

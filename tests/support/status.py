@@ -33,12 +33,8 @@ class Status:
 
     def finding(self, code: str) -> dict[str, Any]:
         """The first finding of that code."""
-        (first, *_) = [
-            finding
-            for section in self.sections.values()
-            for finding in section["findings"]
-            if finding["code"] == code
-        ]
+        findings = [each for section in self.sections.values() for each in section["findings"]]
+        first: dict[str, Any] = next(each for each in findings if each["code"] == code)
         return first
 
     def facts(self, subject: str) -> list[dict[str, Any]]:

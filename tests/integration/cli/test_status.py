@@ -15,7 +15,7 @@ import yaml
 
 from gateway.alerting.rules_file import Options, alerts
 from gateway.cli.status_advice import ADVICE, Urgency
-from gateway.records import Decision, State
+from gateway.records import State
 from tests.support.certificates import DAY, Authority
 from tests.support.commands import Deployment, Ran, a_timeline, operator, run
 from tests.support.gateway_process import GatewayProcess
@@ -107,7 +107,9 @@ async def test_secrets_that_this_shell_lacks_are_not_called_a_mistake(tmp_path: 
 
 async def test_a_disk_that_is_nearly_full_is_found(tmp_path: Path) -> None:
     async with GatewayProcess(content(), tmp_path) as gateway:
-        beside = GatewayProcess(gateway.config_file.read_text(), tmp_path, FINDABLE | {"FREE_BYTES": "1000000"}, ON_ODD_MACHINE)
+        beside = GatewayProcess(
+            gateway.config_file.read_text(), tmp_path, FINDABLE | {"FREE_BYTES": "1000000"}, ON_ODD_MACHINE
+        )
         found = await status_of(beside)
         assert (found.codes, found.exit_status) == ({"disk_nearly_full"}, 1)
         assert found.finding("disk_nearly_full")["text"] == "default: 1 MB are free on its disk"
@@ -145,8 +147,8 @@ def deployment(tmp_path: Path) -> Deployment:
     """Of two operators, each with a journal of its own, and with something in them."""
     deployment = Deployment(tmp_path)
     deployment.keep("default", a_timeline("parked-1"), a_timeline("parked-2", age_s=5))
-    waiting = {"state": State.ROLLING_BACK, "wants": Decision.ROLLBACK, "operator": "gone"}
-    deployment.keep("big", a_timeline("held-1", operator="beta", state=State.HELD), a_timeline("waiting-1", **waiting))
+    waiting = a_timeline("waiting-1", operator="gone", state=State.ROLLING_BACK)
+    deployment.keep("big", a_timeline("held-1", operator="beta", state=State.HELD), waiting)
     return deployment
 
 
