@@ -163,6 +163,8 @@ def test_every_command_of_the_pages_runs_as_it_is_shown(line: str, deployment: D
         assert "writes are durable" in ran.out, ran.err  # nobody serves the operators here
     elif "--ask" in words:
         assert "does not say what became of 1234abcd" in ran.err
+    elif words[0] == "status":
+        assert (ran.status, "acme: 1 transfer is parked" in ran.out) == (1, True)
     else:
         assert ran.status == 0, ran.err
     assert ran.out or ran.err
