@@ -57,7 +57,7 @@ def test_a_check_says_whether_and_why_not(deployment: Deployment) -> None:
     good = deployment.run("check", "--probe", "--json")
     assert good.status == 1  # nobody serves its operators
     assert (good.json["usable"], good.json["operators"], good.json["journals"]) == (True, 2, 3)
-    assert {probe["what"]: probe["ok"] for probe in good.json["probes"]}["journal default"] is True
+    assert {probe["what"]: probe["result"] for probe in good.json["probes"]}["journal default"] == "ok"
     deployment.config.write_text(yaml.safe_dump({"operators": {"acme": {"nonsense": 1}}}))
     bad = deployment.run("check", "--json")
     assert (bad.status, bad.json["usable"], bad.json["operators"]) == (2, False, None)
@@ -89,7 +89,14 @@ def test_what_was_done_by_hand_is_told_as_json(deployment: Deployment) -> None:
 
 def test_a_copy_says_how_much_it_copied(deployment: Deployment) -> None:
     copied = deployment.run("journal", "copy", "--to", "spare", "--json")
-    assert copied.json == {"from": "default", "to": "spare", "transfers": 2, "sessions": 0}
+    assert copied.json == {
+        "from": "default",
+        "to": "spare",
+        "transfers": 2,
+        "sessions": 0,
+        "moved": ["acme"],
+        "moved_before": [],
+    }
 
 
 def test_one_call_of_an_adapter_is_told_as_json() -> None:

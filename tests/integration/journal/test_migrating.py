@@ -142,7 +142,7 @@ async def migrated(old: Journals) -> CopyableJournal:
 
 async def test_an_old_journal_is_refused_with_what_to_do(old: Journals, schema: tuple[str, int]) -> None:
     store, version = schema
-    newest = {"sqlite": 5, "postgres": 6}[store]
+    newest = {"sqlite": 6, "postgres": 7}[store]
     with pytest.raises(
         SchemaMismatch, match=rf"version {version}, older than this gateway's {newest}: run `mm-gateway migrate`"
     ):
