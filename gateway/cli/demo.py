@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final, TextIO
 
@@ -16,6 +17,7 @@ from rich.console import Console
 from gateway.cli.demo_progress import show_progress
 from gateway.cli.demo_report import demo_view, print_report, summary
 from gateway.cli.errors import FAILED, CommandFailed, CommandMisused
+from gateway.cli.interruption import Interruption, interruptible
 from gateway.cli.options import AsJson
 from gateway.cli.printing import UNFOLDED_WIDTH, print_json, print_line
 from gateway.demo import Demo, DemoError, Sizes, play
@@ -46,24 +48,18 @@ def demo(
     """
     sizes = Sizes(_protocols(adapters, every=every), purchases, players, kills)
     os.umask(OTHERS)  # what is made, here and by the gateway's process, holds passwords and session tokens
-    folder = _make_folder(keep)
-    try:
-        result = _play(sizes, folder, sys.stderr if as_json else sys.stdout)
-    except KeyboardInterrupt:
-        _remove_temporary(folder, keep)
-        raise
-    agrees = result.audit.agrees
-    kept = keep is not None or not agrees
-    if as_json:
-        print_json(demo_view(result, kept=kept))
-    else:
-        console = Console(width=None if sys.stdout.isatty() else UNFOLDED_WIDTH, highlight=False)
-        print_report(console, result, kept=kept)
-        print_line(summary(sizes, result))
-    if agrees:  # the files of a failed run stay: they show why it failed
-        _remove_temporary(folder, keep)
-    else:
-        raise typer.Exit(FAILED)
+    with interruptible() as interruption, _folder(keep) as folder:
+        result = _play(sizes, folder, interruption, sys.stderr if as_json else sys.stdout)
+        agrees = result.audit.agrees
+        kept = keep is not None or not agrees
+        if as_json:
+            print_json(demo_view(result, kept=kept))
+        else:
+            console = Console(width=None if sys.stdout.isatty() else UNFOLDED_WIDTH, highlight=False)
+            print_report(console, result, kept=kept)
+            print_line(summary(sizes, result))
+        if not agrees:
+            raise typer.Exit(FAILED)
 
 
 def _protocols(adapters: list[str] | None, *, every: bool) -> tuple[str, ...]:
@@ -78,23 +74,35 @@ def _protocols(adapters: list[str] | None, *, every: bool) -> tuple[str, ...]:
     return tuple(playable if every else playable[:FEW])
 
 
-def _make_folder(keep: Path | None) -> Path:
-    if keep is None:
-        return Path(tempfile.mkdtemp(prefix="mm-gateway-demo-"))
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """Where the files lie while the block runs. A temporary folder is removed, except that of a run that failed: it
+    shows why."""
+    if keep is not None:
+        yield _new_or_empty(keep)
+        return
+    folder = Path(tempfile.mkdtemp(prefix="mm-gateway-demo-"))
+    failed = False
+    try:
+        yield folder
+    except (CommandFailed, typer.Exit):
+        failed = True
+        raise
+    finally:
+        if not failed:
+            shutil.rmtree(folder)
+
+
+def _new_or_empty(keep: Path) -> Path:
     if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
         raise CommandMisused(f"{keep} exists and is not empty; give --keep a new or empty folder")
     keep.mkdir(parents=True, exist_ok=True)
     return keep.resolve()
 
 
-def _remove_temporary(folder: Path, keep: Path | None) -> None:
-    if keep is None:
-        shutil.rmtree(folder)
-
-
-def _play(sizes: Sizes, folder: Path, stream: TextIO) -> Demo:
+def _play(sizes: Sizes, folder: Path, interruption: Interruption, stream: TextIO) -> Demo:
     try:
         with show_progress(sizes.purchases, stream) as listener:
-            return asyncio.run(play(sizes, folder, listener))
+            return interruption.run(play(sizes, folder, listener))
     except DemoError as error:
         raise CommandFailed(f"{error}; see {folder}") from error

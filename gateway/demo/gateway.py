@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Iterable
@@ -13,6 +14,8 @@ import yaml
 
 from gateway.demo.operators import HOST, DemoOperator
 from gateway.demo.shop import SECRET, Shop
+
+WITH_PARENT: Final = Path(__file__).with_name("with_parent.py")
 
 START_TIMEOUT_S: Final = 30.0
 STOP_TIMEOUT_S: Final = 30.0
@@ -66,9 +69,10 @@ class DemoGateway:
     async def start(self) -> int:
         """Starts the process, and returns its id once it serves. Raises `DemoError`, or `TimeoutError` after 30 s."""
         command = (sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.config_file))
+        bound = (sys.executable, str(WITH_PARENT), str(os.getpid()), *command)
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *command,
+                *bound,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import termios
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +21,7 @@ from gateway.sandbox.faults import Fault
 from gateway.sandbox.simulated import simulated_operators
 from tests.support.gateway_process import COMMAND
 from tests.support.machine import has_terminals
+from tests.support.waiting import until
 from tests.tidy.tree import ROOT
 
 PURCHASES = 160
@@ -162,28 +167,113 @@ def test_a_hundredth_that_operators_take_behind_the_gateways_back_is_found(tmp_p
     assert str(kept / "gateway.yaml") in printed, "the files are there to be looked at"
 
 
-def _heed_interrupts() -> None:
-    """Whoever is started in the background ignores them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _heed_signals() -> None:
+    """Whoever is started in the background ignores the first, whoever is started by nohup the second."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
-def test_interrupted_it_takes_its_gateway_and_its_files_with_it(tmp_path: Path) -> None:
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(
-        (*COMMAND, "demo"),
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-        preexec_fn=_heed_interrupts,  # noqa: PLW1509 - nothing else runs here
-    ) as demo:
+def _ignore_interrupts() -> None:
+    _heed_signals()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def start(folder: Path, before: Callable[[], None] = _heed_signals, **streams: Any) -> subprocess.Popen[str]:
+    """A demo whose temporary files lie in this folder."""
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **streams}
+    return subprocess.Popen((*COMMAND, "demo"), text=True, env=environment, preexec_fn=before, **streams)  # noqa: PLW1509 - nothing else runs here
+
+
+def gateway_of(lines: Iterable[str]) -> int:
+    """The id of the gateway's process, once the demo has printed it."""
+    return int(next(line for line in lines if "the gateway serves as process" in line).split()[-1])
+
+
+def is_gone(process: int) -> bool:
+    """Whether there is no such process, or one that has ended and of which nobody has asked how."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_with_its_gateway_and_its_files(number: signal.Signals, tmp_path: Path) -> None:
+    with start(tmp_path) as demo:
         assert demo.stdout is not None
-        serving = next(line for line in demo.stdout if "the gateway serves as process" in line)
-        demo.send_signal(signal.SIGINT)
-        demo.stdout.read()
-    assert demo.returncode == 130
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(serving.split()[-1]), 0)
+        gateway = gateway_of(demo.stdout)
+        demo.send_signal(number)
+        printed = demo.stdout.read()
+    assert demo.returncode == 128 + number, printed
+    assert is_gone(gateway)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_before_its_gateway_serves_leaves_nothing_either(tmp_path: Path) -> None:
+    with start(tmp_path) as demo:
+        assert demo.stdout is not None
+        next(line for line in demo.stdout if "operators serve" in line)
+        demo.send_signal(signal.SIGTERM)
+        printed = demo.stdout.read()  # to its end: nobody else has the pipe
+    assert demo.returncode == 143, printed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_ignores_interrupts_in_the_background_heeds_sigterm(tmp_path: Path) -> None:
+    with start(tmp_path, before=_ignore_interrupts) as demo:
+        assert demo.stdout is not None
+        gateway = gateway_of(demo.stdout)
+        demo.send_signal(signal.SIGINT)
+        assert "purchases played" in next(demo.stdout)
+        demo.send_signal(signal.SIGTERM)
+        demo.stdout.read()
+    assert demo.returncode == 143
+    assert is_gone(gateway)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nobody_reads_on_it_leaves_nothing(tmp_path: Path) -> None:
+    with start(tmp_path) as demo:
+        assert demo.stdout is not None
+        gateway = gateway_of(demo.stdout)
+        demo.stdout.close()
+        assert demo.wait() == 1
+    assert is_gone(gateway)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_with_its_terminal_it_ends_and_leaves_nothing(tmp_path: Path, not_tried: Callable[[str], None]) -> None:
+    if not has_terminals():
+        not_tried("closing the demo's terminal: this machine has no pseudo-terminal")
+        return
+    ours, its = os.openpty()
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), its)
+    with start(tmp_path, before=partial(_own_terminal, its), start_new_session=True, **streams) as demo:
+        os.close(its)
+        with os.fdopen(ours, encoding="utf-8") as terminal:
+            gateway = gateway_of(re.sub(r"\x1b\[\d*m", "", line) for line in terminal)
+        demo.wait()
+    assert is_gone(gateway)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _own_terminal(descriptor: int) -> None:
+    """Makes it the terminal of this session: closing it sends SIGHUP."""
+    _heed_signals()
+    fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
+
+
+async def test_killed_itself_it_leaves_no_process(tmp_path: Path, not_tried: Callable[[str], None]) -> None:
+    if sys.platform != "linux":
+        not_tried("killing the demo: only Linux ends a process with its parent")
+        return
+    with start(tmp_path) as demo:
+        assert demo.stdout is not None
+        gateway = gateway_of(demo.stdout)
+        demo.kill()
+        demo.stdout.read()
+    await until(lambda: is_gone(gateway))
 
 
 def test_what_it_keeps_is_its_owners_alone(tmp_path: Path) -> None:
