@@ -56,6 +56,10 @@ $(BENCH): bench/requirements.txt $(DEV)
 	@.venv-bench/bin/python -m pip --quiet --disable-pip-version-check --no-input install --require-hashes -r bench/requirements.txt
 	@touch $@
 
+.PHONY: setup
+setup: $(RUN)  ## set up .venv with the gateway and what it runs on
+	@echo "set up: $(BIN)/mm-gateway"
+
 .PHONY: demo
 demo: $(RUN)  ## play PURCHASES=400 that go wrong in every way, and compare the books; ADAPTERS="hub88 quantum", KEEP=DIR keeps them
 	@$(BIN)/mm-gateway demo --purchases $(PURCHASES) --players $(PLAYERS) --kills $(KILLS) $(ADAPTERS:%=--adapter %) $(if $(KEEP),--keep $(KEEP))

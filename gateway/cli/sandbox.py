@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,8 +16,12 @@ from gateway.cli.errors import CommandFailed, CommandMisused
 from gateway.cli.printing import print_line
 from gateway.money import FRACTION_DIGITS, Money, MoneyError, parse
 from gateway.sandbox import SandboxError, serve
-from gateway.sandbox.server import SandboxServer
+from gateway.sandbox.configuration import write_configuration
+from gateway.sandbox.server import ADMIN_PATH, SandboxServer
 from gateway.sandbox.simulated import Manner, Unknown
+
+FAULT: Final = '[{"fault": "error_after", "calls": ["withdraw"], "times": 1}]'
+"""An example to print: the operator books a withdraw and answers 503."""
 
 
 def _money(text: str) -> Money:
@@ -49,6 +54,13 @@ Gateway = Annotated[
     typer.Option(metavar="URL", help="What it calls as an operator, such as http://127.0.0.1:8081/operators/acme."),
 ]
 
+WriteConfig = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Write a gateway's configuration for it into this new file (docs/quickstart.md)."
+    ),
+]
+
 
 def _parse_places(text: str) -> tuple[str, int]:
     currency, _, places = text.partition("=")
@@ -70,14 +82,14 @@ def sandbox(  # noqa: PLR0913 - each is an option
     unknown_rollback: UnknownRollback = None,
     currency: Currencies = None,
     gateway: Gateway = None,
+    write_config: WriteConfig = None,
 ) -> None:
     """Serve a simulated operator with books of its own, and faults to switch on while it runs.
 
     While it runs, it is read and changed under /_sandbox/ of its address:
 
     \b
-      curl -X PUT http://127.0.0.1:9100/_sandbox/faults \\
-        -d '[{"fault": "hang_after", "calls": ["withdraw"], "times": 1}]'
+      curl -X PUT http://127.0.0.1:9100/_sandbox/faults -d '[{"fault": "hang_after", "calls": ["withdraw"], "times": 1}]'
       curl -X PUT http://127.0.0.1:9100/_sandbox/faults -d '[]'
       curl -X DELETE http://127.0.0.1:9100/_sandbox/sessions -d '{"token": "token-of-player-1"}'
       curl http://127.0.0.1:9100/_sandbox/wire
@@ -112,13 +124,22 @@ def sandbox(  # noqa: PLR0913 - each is an option
                 players=players,
                 balance=balance,
                 unknown_rollback=unknown_rollback,
-                announce=lambda server: _announce(server, balance.currency, calls_gateway=gateway is not None),
+                announce=lambda server: _announce(server, protocol, balance.currency, gateway, write_config),
                 manner=Manner(places=dict(_parse_places(text) for text in currency or ())),
                 gateway=gateway and _address(gateway),
             )
         )
     except SandboxError as error:
         raise CommandFailed(str(error)) from error
+
+
+def _write(file: Path, protocol: str, parts: Mapping[str, Any], gateway: str | None) -> None:
+    try:
+        write_configuration(file, protocol, parts, gateway)
+    except FileExistsError:
+        raise CommandMisused(f"--write-config: {file} exists; name a new file, or leave the option out") from None
+    except OSError as error:
+        raise CommandFailed(f"--write-config: {file} cannot be written: {error.strerror}") from error
 
 
 def _address(gateway: str) -> str:
@@ -130,12 +151,17 @@ def _address(gateway: str) -> str:
     return gateway
 
 
-def _announce(server: SandboxServer, currency: str, *, calls_gateway: bool) -> None:
-    """Prints its address, and what the gateway's configuration needs of it: JSON, which is YAML too."""
+def _announce(server: SandboxServer, protocol: str, currency: str, gateway: str | None, file: Path | None) -> None:
+    """Prints its address, what the gateway's configuration needs of it (JSON, which is YAML too), and how to go on."""
     parts = {"settings": server.operator.simulated.own_settings(server.base_url)}
-    if calls_gateway:
+    if gateway is not None:
         parts |= server.around_configuration(currency)
+    if file is not None:
+        _write(file, protocol, parts, gateway)
     print_line(f"a simulated operator listens on {server.url}")
     for key, value in parts.items():
         print_line(f"{key}: {msgspec.json.encode(value).decode()}")
+    print_line(f"faults: curl -X PUT {server.url}{ADMIN_PATH}faults -d '{FAULT}'")
+    if file is not None:
+        print_line(f"configuration: mm-gateway serve --config {file}")
     sys.stdout.flush()  # a program that started the sandbox through a pipe waits for these lines

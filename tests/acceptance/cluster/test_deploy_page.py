@@ -84,6 +84,19 @@ def is_about_a_service_of_ours(words: list[str]) -> bool:
     )
 
 
+def starts_the_sandboxes(words: list[str]) -> bool:
+    """Each variable is one that Compose or its file reads; what the page's `curl` commands say is tried elsewhere."""
+    _, profiles, config, *command = words
+    compose = (ROOT / "config" / "compose" / "compose.yaml").read_text(encoding="utf-8")
+    name, _, file = config.partition("=")
+    return (
+        profiles == "COMPOSE_PROFILES=sandbox"
+        and f"${{{name}:-gateway.yaml}}" in compose
+        and (ROOT / "config" / "compose" / file).exists()
+        and is_about_a_service_of_ours(command)
+    )
+
+
 def makes_a_secret_that_is_used(words: list[str]) -> bool:
     target = Path(words[-1])
     folders = (ROOT / "config" / "compose", ROOT / "config" / "systemd")
@@ -106,6 +119,8 @@ KNOWN: dict[str, Callable[[list[str]], bool]] = {
     "export": lambda words: "CREDENTIALS_DIRECTORY=/etc/mm-gateway/secrets" in words,
     "systemctl": lambda words: words[-1] in {"mm-gateway", "daemon-reload"},
     "docker": is_about_a_service_of_ours,
+    "env": starts_the_sandboxes,
+    "curl": lambda words: "http://127.0.0.1:" in " ".join(words),
     "sqlite3": lambda words: "VACUUM INTO" in words[-1],
     "psql": lambda words: (binaries() / words[0]).exists() and names_a_file_of_ours([words[1].rpartition("=")[2]]),
     "pg_dump": lambda words: (binaries() / words[0]).exists(),
