@@ -89,7 +89,7 @@ def sandbox(  # noqa: PLR0913 - each is an option
     While it runs, it is read and changed under /_sandbox/ of its address:
 
     \b
-      curl -X PUT http://127.0.0.1:9100/_sandbox/faults -d '[{"fault": "hang_after", "calls": ["withdraw"], "times": 1}]'
+      curl -X PUT http://127.0.0.1:9100/_sandbox/faults -d '[{"fault": "cut_after", "calls": ["withdraw"], "times": 1}]'
       curl -X PUT http://127.0.0.1:9100/_sandbox/faults -d '[]'
       curl -X DELETE http://127.0.0.1:9100/_sandbox/sessions -d '{"token": "token-of-player-1"}'
       curl http://127.0.0.1:9100/_sandbox/wire
