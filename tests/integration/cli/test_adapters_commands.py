@@ -120,7 +120,7 @@ def test_the_help_of_the_sandbox_names_every_fault_and_how_it_is_switched() -> N
     words = set(re.findall(r"\w+", shown))
     assert [fault for fault in Fault if fault not in words] == []
     (body,) = re.findall(r"-d '(\[\{.*\}\])'", shown)
-    assert msgspec.json.decode(body, type=list[FaultRule])[0].fault is Fault.HANG_AFTER
+    assert msgspec.json.decode(body, type=list[FaultRule])[0].fault is Fault.CUT_AFTER
 
 
 def test_a_currency_has_the_places_that_the_sandbox_is_given(tmp_path: Path) -> None:
