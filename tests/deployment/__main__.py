@@ -16,7 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from tests.deployment.balancer import addresses_are_not_believed, calls_survive_a_dead_gateway
+from tests.deployment.balancer import (
+    addresses_are_not_believed,
+    calls_survive_a_dead_gateway,
+    unready_gateways_are_an_error_of_the_contract,
+)
 from tests.deployment.watching import a_gateway_is_scraped
 from tests.support.programs import PACKAGES, Unobtainable
 from tests.support.programs import program as unpacked
@@ -127,6 +131,10 @@ def _bordered(folder: Path) -> str:
     return asyncio.run(addresses_are_not_believed(folder, CONFIG / "compose" / "haproxy.cfg"))
 
 
+def _unready(folder: Path) -> str:
+    return asyncio.run(unready_gateways_are_an_error_of_the_contract(folder, CONFIG / "compose" / "haproxy.cfg"))
+
+
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -139,6 +147,7 @@ CHECKS: Final[tuple[tuple[str, str, Check], ...]] = (
     ("prometheus", "scrapes a gateway, with its token, and loads every rule", _scraped),
     ("haproxy", "haproxy.cfg", _balancing),
     ("haproxy", "no call fails that comes while one of two gateways is dead", _balanced),
+    ("haproxy", "the game gets error 123 while PostgreSQL is stopped and no gateway is ready", _unready),
     ("haproxy", "nobody passes an allow list by what it says of its own address", _bordered),
     ("systemd-analyze", "mm-gateway.service", _unit),
     ("check-jsonschema", "compose.yaml is one by the Compose specification", _specified),
