@@ -49,6 +49,11 @@ def load_known_part(config: Path) -> Settings:
     return settings
 
 
+def load_without_secrets(config: Path | None) -> Settings:
+    """As `load_settings`, for commands that look into no journal at all: no secret must be there."""
+    return _lacking(config, lambda _: True)
+
+
 def load_operator_part(config: Path | None, operator: str, part: str) -> Settings:
     """As `load_settings`, for commands that use one section of one operator: no other secrets must be there."""
     used = ("operators", operator, part)

@@ -32,6 +32,7 @@ HELP: Final = "The wallet gateway: between a game and the operators whose wallet
 
 COMMANDS: Final = {
     "serve": ("serve", "serve"),
+    "reload": ("reload", "reload"),
     "check": ("check", "check"),
     "health": ("health", "health"),
     "status": ("status", "status"),

@@ -9,7 +9,7 @@ import typer
 
 from gateway.alerting.rules_file import Options, rules_file
 from gateway.alerting.scale import Scale
-from gateway.cli.configuration import load_all
+from gateway.cli.configuration import load_without_secrets
 from gateway.cli.errors import CommandMisused
 from gateway.cli.options import Config
 from gateway.settings import Settings
@@ -41,7 +41,7 @@ def rules(
             raise CommandMisused(f"{url} cannot be opened from a page: give an address that begins with https://")
     if not job.isprintable() or set(job) & {'"', "\\"}:
         raise CommandMisused("the name of a job has no quotes, backslashes or control characters here")
-    promised = None if config is None else _objectives(load_all(config).settings)
+    promised = None if config is None else _objectives(load_without_secrets(config))
     options = Options(runbooks=runbooks, dashboards=dashboards, job=job, objectives=promised, scale=Scale(scale))
     sys.stdout.write(rules_file(options))
 

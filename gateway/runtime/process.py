@@ -1,4 +1,5 @@
-"""The gateway as a process: it prints one line once it serves; SIGTERM and SIGINT stop it, SIGHUP reloads it."""
+"""The gateway as a process: it prints one line once it serves; SIGTERM and SIGINT stop it, SIGHUP reloads it, and so does
+whoever asks at its `reload_socket` to hear what came of it."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from gateway.runtime import systemd
 from gateway.runtime.descriptors import descriptor_advice
 from gateway.runtime.errors import ConfigurationUnusable
 from gateway.runtime.loop_watch import LoopWatch
+from gateway.runtime.reload_socket import serve_reloads
 from gateway.runtime.runtime import Runtime
 from gateway.settings import Loaded, SettingsError
 from gateway.telemetry import audit, logs
@@ -70,6 +72,7 @@ async def serve(read: ReadConfiguration) -> None:
     signals = _Signals(runtime, read)
     signals.listen()
     runtime.on_displaced(signals.stop_requested.set)
+    asked = await _serve_reloads(signals)
     watching = asyncio.create_task(LoopWatch(runtime.metrics, runtime.clock.source).run())
     if (advice := descriptor_advice(loaded.settings)) is not None:
         log.warning("limits", advice=advice)
@@ -81,11 +84,22 @@ async def serve(read: ReadConfiguration) -> None:
     await signals.stop_requested.wait()
     systemd.stopping()
     log.info("stopping")
+    if asked is not None:
+        asked.close()
     await runtime.stop()
     watching.cancel()
     log.info("stopped")
     if runtime.displaced:
         raise ConfigurationUnusable(runtime.displaced)
+
+
+async def _serve_reloads(signals: _Signals) -> asyncio.Server | None:
+    """None where it cannot listen for them: SIGHUP still reloads."""
+    try:
+        return await serve_reloads(signals.reload)
+    except OSError as error:
+        log.warning("no socket for `mm-gateway reload`", error=error.strerror)
+        return None
 
 
 class _Signals:
@@ -97,6 +111,7 @@ class _Signals:
         self._read = read
         self._is_as_before = False
         self._is_reload_due = False
+        self._waiting: list[asyncio.Future[list[str]]] = []
         self._reloading: asyncio.Task[None] | None = None
 
     def listen(self) -> None:
@@ -116,6 +131,14 @@ class _Signals:
             os._exit(EXIT_INTERRUPTED)
         self.stop_requested.set()
 
+    async def reload(self) -> list[str]:
+        """Reloads. Returns what is wrong; empty if what is in the files now is in force."""
+        # Not what comes of a reload that runs already: it may have read the file before it was changed.
+        outcome = asyncio.get_running_loop().create_future()
+        self._waiting.append(outcome)
+        self._start_reload()
+        return await outcome
+
     def _start_reload(self) -> None:
         # However many signals come during a reload, one more follows it: it reads what all of them announced.
         self._is_reload_due = True
@@ -126,12 +149,16 @@ class _Signals:
         try:
             while self._is_reload_due:
                 self._is_reload_due = False
+                waiting, self._waiting = self._waiting, []
                 with _short_turns():
-                    await self._reload()
+                    problems = await self._reload()
+                for outcome in waiting:
+                    if not outcome.done():  # whoever asked may be gone
+                        outcome.set_result(problems)
         finally:
             self._reloading = None
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> list[str]:
         systemd.reloading()
         await asyncio.to_thread(_reopen_audit_file)
         problems = await self._try_reload()
@@ -141,6 +168,7 @@ class _Signals:
         else:
             self._tell_reloaded()
         systemd.ready()
+        return problems
 
     def _tell_reloaded(self) -> None:
         """Also that nothing has changed, where whoever sent the signal thought otherwise."""

@@ -26,7 +26,7 @@ ANSWERED: Final = 200
 REFUSED: Final = 500
 """What HAProxy answers where a gateway closes the connection, as it does to whom `allow_ips` keeps out."""
 NOT_SENT: Final = 123
-"""The error of a call that could not be recorded: from a gateway without its journal, or from HAProxy for all of them."""
+"""The error of a call that was not recorded: of a gateway without its journal, or of HAProxy for all of them."""
 ALLOWED: Final = "192.0.2.7"
 CLAIMS: Final[tuple[dict[str, str], ...]] = (
     {"X-Forwarded-For": ALLOWED},

@@ -36,11 +36,11 @@ class Debian:
         self.folder = folder
         self._environment = environment
 
-    def install(self, release: str, mirror: str | None) -> None:
+    def install(self, release: str, mirror: str | None, packages: str = PACKAGES) -> None:
         """Puts a minimal one there, with an ordinary user in it, from this mirror or from debootstrap's own choice."""
         script = SCRIPTS / (release if (SCRIPTS / release).exists() else "sid")
         places = (mirror, str(script)) if mirror else ()
-        command = ("debootstrap", "--variant=minbase", f"--include={PACKAGES}", release, str(self.folder), *places)
+        command = ("debootstrap", "--variant=minbase", f"--include={packages}", release, str(self.folder), *places)
         log = self.folder.with_name(f"{self.folder.name}.log")
         try:
             with log.open("wb") as out:

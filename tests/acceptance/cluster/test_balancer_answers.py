@@ -1,4 +1,4 @@
-"""What the game gets where the load balancer ends a call by itself: an error of the contract, or a closed connection."""
+"""What the game gets where the load balancer ends a call: an error of the contract, or a closed connection."""
 
 from __future__ import annotations
 
@@ -224,10 +224,14 @@ async def test_whoever_sends_no_request_gets_no_page(what: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("what", sorted(MALFORMED))
 async def test_nor_does_it_after_a_request_that_was_answered(what: str, tmp_path: Path) -> None:
-    async with balanced(tmp_path, well, "http-request deny deny_status 503 if { path_beg /wallet/withdraw }") as url:
-        async with connected(url) as (reader, writer), asyncio.timeout(PATIENCE_S):
-            writer.write(WITHDRAW)
-            first = await reader.readuntil(b"}")
-            writer.write(MALFORMED[what] or b"\r\n")
-            assert await reader.read() == b""
+    denied = "http-request deny deny_status 503 if { path_beg /wallet/withdraw }"
+    async with (
+        balanced(tmp_path, well, denied) as url,
+        connected(url) as (reader, writer),
+        asyncio.timeout(PATIENCE_S),
+    ):
+        writer.write(WITHDRAW)
+        first = await reader.readuntil(b"}")
+        writer.write(MALFORMED[what] or b"\r\n")
+        assert await reader.read() == b""
     assert_contract(first, 500, JOURNAL_UNAVAILABLE)
