@@ -159,7 +159,7 @@ night: $(DEV)  ## eight troubles on real processes, watched by a real Prometheus
 	@$(BIN)/python -m tests.night $(if $(SCALE),--scale $(SCALE))
 
 .PHONY: deployment
-deployment: $(DEV)  ## have promtool, Prometheus, HAProxy, systemd and Docker, where installed, check and try config/
+deployment: $(DEV)  ## have promtool, Prometheus, HAProxy, Docker and booted Debians check and try config/
 	@$(BIN)/python -m tests.deployment
 
 .PHONY: boards

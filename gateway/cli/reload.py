@@ -16,14 +16,17 @@ def reload(
     pid: Annotated[
         int,
         typer.Option(
-            "--pid", envvar="MAINPID", metavar="PID", help="The gateway's process: 1 in a container. systemd sets MAINPID."
+            "--pid",
+            envvar="MAINPID",
+            metavar="PID",
+            help="The gateway's process: 1 in a container. systemd sets MAINPID.",
         ),
     ],
 ) -> None:
     """Have the gateway of this process id read its configuration and secrets again, and wait until they are in force.
 
-    Exit status 0: they are. 1: they were refused, and nothing has changed; or there is no such gateway, or it is another
-    user's. Works without the configuration.
+    Exit status 0: they are. 1: they were refused, and nothing has changed; or there is no such gateway, or it is
+    another user's. Works without the configuration.
     """
     try:
         problems = ask_for_reload(pid)

@@ -1,5 +1,7 @@
-"""The gateway as a process: it prints one line once it serves; SIGTERM and SIGINT stop it, SIGHUP reloads it, and so does
-whoever asks at its `reload_socket` to hear what came of it."""
+"""The gateway as a process: it prints one line once it serves; SIGTERM and SIGINT stop it, SIGHUP reloads it.
+
+Whoever wants to hear what comes of a reload asks for it at the `reload_socket`.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,7 @@ async def _serve_reloads(signals: _Signals) -> asyncio.Server | None:
     try:
         return await serve_reloads(signals.reload)
     except OSError as error:
-        log.warning("no socket for `mm-gateway reload`", error=error.strerror)
+        log.warning("reloads by signal alone", error=error.strerror)
         return None
 
 
@@ -134,7 +136,7 @@ class _Signals:
     async def reload(self) -> list[str]:
         """Reloads. Returns what is wrong; empty if what is in the files now is in force."""
         # Not what comes of a reload that runs already: it may have read the file before it was changed.
-        outcome = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
         self._waiting.append(outcome)
         self._start_reload()
         return await outcome

@@ -1,8 +1,8 @@
 """The socket on which a running gateway is asked for a reload, and says what came of it: a signal has no answer.
 
-Its name is in Linux' abstract namespace (unix(7)) and holds the process id, so that whoever asks needs no configuration,
-which may be broken just then, and no file is left behind. The kernel says who is at each end: the gateway listens to its
-own user and root, and the asker to the process that it means.
+Its name is in Linux' abstract namespace (unix(7)) and holds the process id: whoever asks needs no configuration, which
+may be broken just then, and no file is left behind. The kernel says who is at each end: the gateway answers its own
+user and root, and who asks believes only the process that it means.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def serve_reloads(reload: Reload) -> asyncio.Server:
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer):
-            _, user, _ = _peer(writer.get_extra_info("socket"))
+            user = _peer(writer.get_extra_info("socket"))[1]
             if user in {0, os.geteuid()}:
                 problems = [logs.redact(problem) for problem in await reload()]
                 writer.write(json.dumps(problems).encode())

@@ -1,7 +1,7 @@
 """Notifies systemd of the service's state, as sd_notify(3) says; does nothing outside systemd.
 
-A reload is `RELOADING=1`, and then `READY=1` again: systemd shows it as one, whoever began it. `Type=notify-reload`, which is
-not our unit's since it is none before systemd 253, asks for a monotonic time with the first.
+A reload is `RELOADING=1`, and then `READY=1` again: systemd shows it as one, whoever began it. A unit of
+`Type=notify-reload` (systemd 253), which ours is not, wants a monotonic time with the first.
 """
 
 from __future__ import annotations

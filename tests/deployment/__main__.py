@@ -1,6 +1,7 @@
 """`make deployment`: the real programs that a deployment is made of check what lies in `config/`, and try it.
 
-What is not installed is left out, and said; `make test` holds what can be held without them.
+A check that cannot be made here is named, and fails the whole: nobody may take it for one that was made. `make test`
+holds what can be held without these programs.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from tests.deployment.balancer import (
     calls_survive_a_dead_gateway,
     unready_gateways_are_an_error_of_the_contract,
 )
+from tests.deployment.service import the_service_works
 from tests.deployment.watching import a_gateway_is_scraped
+from tests.machines.debian import Failed, missing
 from tests.support.programs import PACKAGES, Unobtainable
 from tests.support.programs import program as unpacked
 
@@ -29,17 +32,24 @@ ROOT: Final = Path(__file__).parents[2]
 CONFIG: Final = ROOT / "config"
 
 Check = Callable[[Path], str]
-"""Does its work in an empty folder; returns what is wrong, empty if nothing is."""
+"""Does its work in an empty folder; returns what is wrong, empty if nothing is. Raises `NotMade`."""
+
+FAILED: Final = "FAILED"
+NOT_MADE: Final = "NOT MADE"
+
+
+class NotMade(Exception):
+    """This machine lacks what a check needs; the text says what."""
 
 
 def main() -> int:
     _unpack_programs()
-    results = [_result(program, what, check) for program, what, check in CHECKS]
-    failed, left_out = results.count("FAILED"), results.count("left out")
-    made = len(results) - left_out
-    verdict = f"{failed} of {made} checks FAILED" if failed else f"{made} checks made, nothing found"
-    _say(f"make deployment: {verdict}; {left_out} left out, since their program is not installed")
-    return 1 if failed else 0
+    results = [(f"{program}: {what}", _result(program, what, check)) for program, what, check in CHECKS]
+    failed, not_made = ([name for name, result in results if result == bad] for bad in (FAILED, NOT_MADE))
+    made = len(results) - len(not_made)
+    verdict = f"{len(failed)} of {made} checks FAILED" if failed else f"{made} checks made, nothing found"
+    _say(f"make deployment: {verdict}" + (f"; {len(not_made)} NOT MADE: {'; '.join(not_made)}" if not_made else ""))
+    return 1 if failed or not_made else 0
 
 
 def _unpack_programs() -> None:
@@ -51,15 +61,23 @@ def _unpack_programs() -> None:
 
 def _result(program: str, what: str, check: Check) -> str:
     """Says it, too."""
-    if not _is_installed(program):
-        _say(f"left out  {program}: {what}")
-        return "left out"
-    with tempfile.TemporaryDirectory(prefix="mm-deployment-") as folder:
-        wrong = check(Path(folder))
-    _say(f"{'FAILED' if wrong else 'well':8}  {program}: {what}")
+    try:
+        _require(program)
+        with tempfile.TemporaryDirectory(prefix="mm-deployment-") as folder:
+            wrong = check(Path(folder))
+    except NotMade as why:
+        _say(f"{NOT_MADE}  {program}: {what}: {why}")
+        return NOT_MADE
+    _say(f"{FAILED if wrong else 'well':8}  {program}: {what}")
     if wrong:
         _say(wrong)
-    return "FAILED" if wrong else "well"
+    return FAILED if wrong else "well"
+
+
+def _require(program: str) -> None:
+    """Raises `NotMade`."""
+    if not _is_installed(program):
+        raise NotMade(f"{program} is not installed")
 
 
 def _is_installed(program: str) -> bool:
@@ -94,18 +112,18 @@ def _balancing(_: Path) -> str:
     return _told("haproxy", "-c", "-f", str(CONFIG / "compose" / "haproxy.cfg"))
 
 
-def _unit(folder: Path) -> str:
-    """As an installed one would be checked: with a program where it says."""
-    program = folder / "mm-gateway"
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    unit = folder / "mm-gateway.service"
-    text = (CONFIG / "systemd" / "mm-gateway.service").read_text(encoding="utf-8")
-    unit.write_text(text.replace("/opt/mm-gateway/bin/mm-gateway", str(program)), encoding="utf-8")
-    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
-    older = "Failed to parse service type, ignoring: notify-reload"  # what a systemd before 253 says
-    complaints = [line for line in done.stderr.splitlines() if "mm-gateway.service" in line and older not in line]
-    return "\n".join(complaints)
+def _serving(release: str, *, also_older: bool = False) -> Check:
+    """On that Debian, made and booted for it."""
+
+    def check(folder: Path) -> str:
+        if lacking := missing(os.geteuid()):
+            raise NotMade(f"for a Debian in a folder, this machine lacks: {', '.join(lacking)}")
+        try:
+            return the_service_works(folder, release, also_older=also_older)
+        except Failed as failed:
+            raise NotMade(str(failed)) from None
+
+    return check
 
 
 def _specified(_: Path) -> str:
@@ -149,10 +167,11 @@ CHECKS: Final[tuple[tuple[str, str, Check], ...]] = (
     ("haproxy", "no call fails that comes while one of two gateways is dead", _balanced),
     ("haproxy", "the game gets error 123 while PostgreSQL is stopped and no gateway is ready", _unready),
     ("haproxy", "nobody passes an allow list by what it says of its own address", _bordered),
-    ("systemd-analyze", "mm-gateway.service", _unit),
+    ("unshare", "the service on a booted Debian 12, with systemd 252 and 247", _serving("bookworm", also_older=True)),
+    ("unshare", "the service on a booted Debian 13, with systemd 257", _serving("trixie")),
     ("check-jsonschema", "compose.yaml is one by the Compose specification", _specified),
     ("docker compose", "compose.yaml", _compose),
-)
+)  # fmt: skip
 
 
 if __name__ == "__main__":

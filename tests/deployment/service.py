@@ -1,4 +1,4 @@
-"""The service of docs/deploy/one-machine.md on booted Debians: installed as the page says, started, reloaded, commanded."""
+"""The service of docs/deploy/one-machine.md on booted Debians: installed, started, reloaded, commanded."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 
 from tests.machines import surroundings
 from tests.machines.booted import Booted, booted
-from tests.machines.debian import Debian, Failed
+from tests.machines.debian import Debian
 from tests.support.deploy_pages import page, shell_blocks
 
 ROOT: Final = Path(__file__).parents[2]
 CHECKOUT: Final = "gateway"
-PACKAGES: Final = "python3,python3-venv,systemd,openssl,ca-certificates,git"
+PACKAGES: Final = "python3,python3-venv,systemd,dbus,openssl,ca-certificates,git"
 
 SECRETS: Final = "/etc/mm-gateway/secrets"
 CONFIG: Final = "/etc/mm-gateway/gateway.yaml"
@@ -34,14 +34,15 @@ except OSError as error:
     print(type(error).__name__)
 """
 OLDER: Final = """
-sed "s/$(. /etc/os-release && echo $VERSION_CODENAME)/bullseye/" /etc/apt/sources.list > /etc/apt/sources.list.d/older.list
+release=$(. /etc/os-release && echo $VERSION_CODENAME)
+sed "s/$release/bullseye/" /etc/apt/sources.list > /etc/apt/sources.list.d/older.list
 apt-get -qq update && cd /root && apt-get -qq download systemd/bullseye && dpkg-deb -x systemd_*.deb older
 for folder in lib bin usr; do
     to=/usr/$folder; test $folder != usr || to=/usr
     cp -a --remove-destination older/$folder/. $to/
 done
 """
-"""Lays Debian 11's systemd over the one that is there: it brings its own library, and needs nothing else that is older."""
+"""Lays Debian 11's systemd over the one that is there: it brings its own library, and needs nothing else of its age."""
 
 
 class Step(NamedTuple):
@@ -88,18 +89,44 @@ ALONE: Final = ("migrate", "journal copy --from default --to next")
 """Those that a SQLite journal's running gateway does not let in beside it."""
 BREAK: Final = f"cp {CONFIG} /root/good.yaml; echo 'sever: {{}}' >> {CONFIG}"
 MEND: Final = f"cat /root/good.yaml > {CONFIG}"
+GAME_FILE: Final = f"{SECRETS}/game_password"
 HIDE: Final = f"mkdir -p /root/hidden; mv {SECRETS}/acme_password {SECRETS}/game_password /root/hidden/"
 CREDENTIALS: Final = "/run/credentials/mm-gateway.service"
 
+SECRET_NAMES: Final = ("acme_password", "game_password", "journal_key")
+ENCRYPT_ALL: Final = (
+    "\n".join(ENCRYPT.splitlines()[0].replace("acme_password", name) for name in SECRET_NAMES)
+    + f"""
+mkdir -p /etc/systemd/system/mm-gateway.service.d
+for name in {" ".join(SECRET_NAMES)}; do echo "LoadCredentialEncrypted=$name:/etc/mm-gateway/$name.cred"; done |
+    sed '1i [Service]' > /etc/systemd/system/mm-gateway.service.d/secrets.conf
+sed -i s,{SECRETS}/,{CREDENTIALS}/, {CONFIG}; mv {SECRETS} /root/
+systemctl daemon-reload; systemctl restart mm-gateway"""
+)
+RUN_ENCRYPTED: Final = re.sub(
+    r"(--property=Load\S+=)acme_password:\S+",
+    lambda found: " ".join(f"{found[1]}{name}:/etc/mm-gateway/{name}.cred" for name in SECRET_NAMES),
+    ENCRYPT.splitlines()[1],
+)
+"""The page's, with all three secrets in place of the one that it shows."""
+
 STEPS: Final[tuple[Step, ...]] = (
-    Step("the unit is understood", 'systemd-analyze verify mm-gateway.service 2>&1 | grep -c "mm-gateway.service" || true', says="^0$"),
+    Step(
+        "the unit is understood",
+        'systemd-analyze verify mm-gateway.service 2>&1 | grep -c "mm-gateway.service" || true',
+        says="^0$",
+    ),
     Step("what the page says to start it", START),
     Step("it serves", "call " + GAME, says="^500$"),
     Step("a wrong password is refused", "call " + NEXT_GAME, says="^401$"),
     Step("what the page says of commands", RUN, says="the configuration can be used"),
     *commands("while it runs", "check", *READING, "health"),
     *misdirected("while it runs"),
-    Step("a new password is put into its file", f"echo {NEXT_GAME} > {SECRETS}/game_password; stat -c %a:%U:%G {SECRETS}/game_password", says="^640:root:mm-gateway$"),
+    Step(
+        "a new password is put into its file",
+        f"echo {NEXT_GAME} > {GAME_FILE}; stat -c %a:%U:%G {GAME_FILE}",
+        says="^640:root:mm-gateway$",
+    ),
     Step("a reload waits", "systemctl reload mm-gateway; systemctl is-active mm-gateway", says="^active$"),
     Step("the new password is in force when it returns", f"call {NEXT_GAME}", says="^500$"),
     Step("the former is not", f"call {GAME}", says="^401$"),
@@ -107,10 +134,26 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("and says why", "journalctl --no-pager -u mm-gateway", says=r"mm-gateway: .*sever"),
     Step("the former one stays in force", f"systemctl is-active mm-gateway && call {NEXT_GAME}", says="^active\n500$"),
     Step("a reload of the mended one does not", f"{MEND}; systemctl reload mm-gateway"),
-    Step("a signal reloads, too", "systemctl kill --kill-who=main --signal=HUP mm-gateway; " + until("active", "systemctl is-active mm-gateway"), says="active$"),
-    Step("root asks for a reload beside systemd", 'mm-gateway reload --pid "$(systemctl show -P MainPID mm-gateway)"', says="^reloaded$"),
-    Step("another user does not", 'runuser -u nobody -- mm-gateway reload --pid "$(systemctl show -P MainPID mm-gateway)"', fails=True),
-    Step("it is started again when it is killed", "systemctl kill --signal=KILL mm-gateway; " + until("500", f"call {NEXT_GAME}"), says="500$"),
+    Step(
+        "a signal reloads, too",
+        f"systemctl kill --kill-who=main --signal=HUP mm-gateway; {until('active', 'systemctl is-active mm-gateway')}",
+        says="active$",
+    ),
+    Step(
+        "root asks for a reload beside systemd",
+        'mm-gateway reload --pid "$(systemctl show -P MainPID mm-gateway)"',
+        says="^reloaded$",
+    ),
+    Step(
+        "another user does not",
+        'runuser -u nobody -- mm-gateway reload --pid "$(systemctl show -P MainPID mm-gateway)"',
+        fails=True,
+    ),
+    Step(
+        "it is started again when it is killed",
+        "systemctl kill --signal=KILL mm-gateway; " + until("500", f"call {NEXT_GAME}"),
+        says="500$",
+    ),
     Step("it stops", "systemctl stop mm-gateway"),
     *commands("while it is stopped", "check", *READING, *ALONE),
     *misdirected("while it is stopped"),
@@ -120,33 +163,16 @@ STEPS: Final[tuple[Step, ...]] = (
     Step("check wants them", as_service("check"), says="acme_password cannot be read", fails=True),
     Step("they are back", f"mv /root/hidden/* {SECRETS}/"),
     Step("no other user reads a secret", f"runuser -u nobody -- cat {SECRETS}/acme_password", fails=True),
-    Step("the service's user changes none", f"runuser -u mm-gateway -- sh -c 'echo x > {SECRETS}/acme_password'", fails=True),
+    Step(
+        "the service's user changes none",
+        f"runuser -u mm-gateway -- sh -c 'echo x > {SECRETS}/acme_password'",
+        fails=True,
+    ),
     Step("all state is the service's", "find /var/lib/mm-gateway ! -user mm-gateway", says=r"^$"),
     Step("it starts again", f"systemctl start mm-gateway; call {NEXT_GAME}", says="^500$"),
-    Step(
-        "secrets can be encrypted",
-        "\n".join(
-            line.replace("acme_password", name) for name in ("acme_password", "game_password", "journal_key")
-            for line in ENCRYPT.splitlines()[:1]
-        ) + f"""
-mkdir -p /etc/systemd/system/mm-gateway.service.d
-for name in acme_password game_password journal_key; do
-    echo "LoadCredentialEncrypted=$name:/etc/mm-gateway/$name.cred"
-done | sed '1i [Service]' > /etc/systemd/system/mm-gateway.service.d/secrets.conf
-sed -i s,{SECRETS}/,{CREDENTIALS}/, {CONFIG}; mv {SECRETS} /root/
-systemctl daemon-reload; systemctl restart mm-gateway; call {NEXT_GAME}""",
-        says="500$", since=250,
-    ),
-    Step(
-        "a command gets them from systemd, too",
-        re.sub(
-            r"(--property=Load\S+)acme_password:\S+",
-            lambda found: " ".join(f"{found[1]}{name}:/etc/mm-gateway/{name}.cred" for name in ("acme_password", "game_password", "journal_key")),
-            ENCRYPT.splitlines()[1],
-        ),
-        says="the configuration can be used", since=250,
-    ),
-)  # fmt: skip
+    Step("secrets can be encrypted", f"{ENCRYPT_ALL}; call {NEXT_GAME}", says="500$", since=250),
+    Step("a command gets them from systemd, too", RUN_ENCRYPTED, says="the configuration can be used", since=250),
+)
 
 
 def the_service_works(folder: Path, release: str, *, also_older: bool = False) -> str:
@@ -168,7 +194,7 @@ def installed(folder: Path, release: str) -> Debian:
     system = Debian(folder, surroundings.settle(folder, surroundings.environment()))
     system.run("root", "update-ca-certificates > /dev/null")
     system.bring(ROOT, "root", CHECKOUT)
-    system.run("root", f"cd {CHECKOUT} && ({shell_blocks(page('one-machine'))[0]}) > /root/installed.log 2>&1 || tail /root/installed.log")
+    system.run("root", f"cd {CHECKOUT} && (set -e; {shell_blocks(page('one-machine'))[0]}) > /root/installed.log 2>&1")
     (yaml,) = re.findall(r"^```yaml\n(.*?)^```$", page("one-machine"), re.MULTILINE | re.DOTALL)
     beside = "journals: {next: {url: 'sqlite:////var/lib/mm-gateway/next.db'}}\n"
     (folder / CONFIG.lstrip("/")).write_text(yaml + beside)

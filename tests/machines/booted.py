@@ -1,7 +1,7 @@
 """A Debian of a folder that is booted: its systemd is process 1 in namespaces of its own, with no network but loopback.
 
-Everything that runs in it and is mounted for it ends with it. Needs root, and cgroups of version 2, where controllers need
-not be there.
+Everything that runs in it and is mounted for it ends with it. Needs root, and cgroups of version 2, with or without
+controllers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ for device in null zero full random urandom tty; do
     touch "$1/dev/$device" && mount --bind "/dev/$device" "$1/dev/$device"
 done
 mount -t tmpfs -o mode=755,nosuid tmpfs "$1/run" && mount -t tmpfs tmpfs "$1/tmp"
-cd "$1" && pivot_root . . && umount -l . # a service's own mounts need a root that is a mount
+# Services get mounts of their own: for that the root has to be a mount, and shared, as on a machine.
+cd "$1" && pivot_root . . && umount -l . && mount --make-rshared .
 exec env -i container=mm-gateway-test PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /lib/systemd/systemd
 """
 PATIENCE_S: Final = 60.0
@@ -40,7 +41,7 @@ class Booted:
     def __init__(self, pid: int) -> None:
         self._enter = (
             "nsenter", f"--target={pid}", "--mount", "--pid", "--cgroup", "--uts", "--ipc", "--net", "--root", "--wd",
-            "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",
+            "env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",
         )  # fmt: skip
 
     def run(self, script: str) -> tuple[int, str]:
@@ -54,7 +55,7 @@ class Booted:
 
 @contextmanager
 def booted(folder: Path) -> Iterator[Booted]:
-    """Gives the system once it has started all that is enabled in it. Raises `Failed` where it cannot be booted here."""
+    """Gives the system once it has started all that is enabled in it. Raises `Failed` where it cannot be booted."""
     with _cgroup() as group, tempfile.TemporaryFile() as said:
         join = f'echo $$ > {group}/cgroup.procs && exec "$@"'
         command = ("/bin/sh", "-ec", join, "join", "unshare", *NAMESPACES, "--fork", "--kill-child")

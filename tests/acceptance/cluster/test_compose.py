@@ -199,4 +199,5 @@ def test_the_unit_runs_a_command_that_the_program_has() -> None:
     assert Path(program).name == "mm-gateway"
     assert words == ["serve", "--config", "/etc/mm-gateway/gateway.yaml"]
     assert run("serve", "--help").status == 0
-    assert service["Type"] == "notify-reload"
+    assert service["ExecReload"].split() == [program, "reload"]
+    assert run("reload", "--help").status == 0

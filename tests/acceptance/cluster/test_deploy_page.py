@@ -76,7 +76,7 @@ def is_about_a_service_of_ours(words: list[str]) -> bool:
     if words[1] == "volume":
         return words[-1] in {f"{compose['name']}_{volume}" for volume in compose["volumes"]}
     if words[1] != "compose":
-        return words[1] in {"build", "run"}
+        return words[1] in {"build", "run"} or words[1:4] == ["exec", "mm-gateway", "mm-gateway"]
     _, _, _, file, verb, *rest = words
     named = {word for word in rest if word in services} | set(re.findall(r"gateways/(gateway-\d)", " ".join(rest)))
     return (ROOT / file).exists() and (
@@ -116,7 +116,10 @@ KNOWN: dict[str, Callable[[list[str]], bool]] = {
     "rm": lambda words: all(re.fullmatch(r"/var/lib/mm-gateway/journal\.db-(wal|shm)", word) for word in words[2:]),
     "chmod": names_a_file_of_ours,
     "openssl": makes_a_secret_that_is_used,
-    "export": lambda words: "CREDENTIALS_DIRECTORY=/etc/mm-gateway/secrets" in words,
+    "export": lambda words: words[1:] == ["PATH=/opt/mm-gateway/bin:$PATH"],
+    "runuser": lambda words: words[1:5] == ["-u", "mm-gateway", "--", "mm-gateway"],  # booted by `make deployment`
+    "systemd-creds": lambda words: words[1] == "encrypt",  # the same
+    "systemd-run": lambda words: "/opt/mm-gateway/bin/mm-gateway" in words,  # the same
     "systemctl": lambda words: words[-1] in {"mm-gateway", "daemon-reload"},
     "docker": is_about_a_service_of_ours,
     "env": starts_the_sandboxes,
@@ -139,10 +142,7 @@ def test_every_secret_of_the_compose_file_is_explained() -> None:
     assert [name for name in compose["secrets"] if name not in page("several")] == []
 
 
-def test_every_credential_of_the_unit_is_explained_and_used() -> None:
-    unit = (ROOT / "config" / "systemd" / "mm-gateway.service").read_text(encoding="utf-8")
-    credentials = re.findall(r"^LoadCredential=(\w+):", unit, re.MULTILINE)
-    assert credentials
-    assert [
-        name for name in credentials if f"/run/credentials/mm-gateway.service/{name}}}" not in page("one-machine")
-    ] == []
+def test_every_secret_that_the_page_makes_is_used() -> None:
+    made = set(re.findall(r"^install -m 0640 .*/etc/mm-gateway/secrets/(\w+)$", page("one-machine"), re.MULTILINE))
+    assert made == set(re.findall(r"\$\{file:/etc/mm-gateway/secrets/(\w+)\}", page("one-machine")))
+    assert len(made) == 3

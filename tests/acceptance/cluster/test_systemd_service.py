@@ -1,4 +1,7 @@
-"""The service of docs/deploy/one-machine.md as its unit runs it: its credentials, and what is left of /proc."""
+"""The service of docs/deploy/one-machine.md as its unit runs it: its secrets, and what is left of /proc.
+
+`make deployment` boots Debians, and follows the page there.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,8 @@ from tests.support.deploy_pages import page
 ROOT = Path(__file__).parents[3]
 PAGE = page("one-machine")
 UNIT = (ROOT / "config" / "systemd" / "mm-gateway.service").read_text(encoding="utf-8")
+FOLDER = "/etc/mm-gateway/secrets"
+SECRETS = re.findall(rf"\${{file:{FOLDER}/(\w+)}}", PAGE)
 JOURNAL_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 HIDEPID = {"default": "off", "noaccess": "1", "invisible": "2", "ptraceable": "4"}
 PROCESS_METRICS = {
@@ -45,11 +50,12 @@ class Machine:
         self.config = folder / "gateway.yaml"
         for each in (self.secrets, self.state):
             each.mkdir(mode=0o700)
-        for name in re.findall(r"^LoadCredential=(\w+):", UNIT, re.MULTILINE):
-            self.rotate(name, JOURNAL_KEY if name == "journal_key" else f"secret-{name}")
+        for name in SECRETS:
+            self.rotate(name, JOURNAL_KEY if name == "journal_key" else f"secret-{name}-secret")
         printed = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
         assert printed is not None
-        content = yaml.safe_load(printed[1].replace("/var/lib/mm-gateway", str(self.state)))
+        here = printed[1].replace("/var/lib/mm-gateway", str(self.state)).replace(FOLDER, str(self.secrets))
+        content = yaml.safe_load(here)
         content |= {"server": {"host": "127.0.0.1", "port": 0}, "admin": {"port": 0}}
         content["journals"] = {"next": {"url": f"sqlite:///{self.state / 'next.db'}"}}
         self.config.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -57,9 +63,14 @@ class Machine:
     def rotate(self, name: str, secret: str) -> None:
         (self.secrets / name).write_text(f"{secret}\n")
 
-    def command(self, *words: str, credentials: Path | None) -> Ran:
+    def command(self, *words: str, credentials: Path | None = None) -> Ran:
         environ = {} if credentials is None else {"CREDENTIALS_DIRECTORY": str(credentials)}
         return run(*words, "--config", str(self.config), environ=environ)
+
+    def use_credentials(self) -> None:
+        """As on the page, where systemd keeps the secrets encrypted."""
+        text = self.config.read_text().replace(str(self.secrets), "/run/credentials/mm-gateway.service")
+        self.config.write_text(text)
 
 
 @pytest.fixture
@@ -76,23 +87,51 @@ COMMANDS = (
 )
 
 
-def test_each_command_works_as_the_page_has_it_while_the_service_is_stopped(machine: Machine) -> None:
-    exports = [line for line in PAGE.splitlines() if line.startswith("export ")]
-    assert [re.findall(r"(\w+)=\S+", line) for line in exports] == [["CREDENTIALS_DIRECTORY", "PATH"]]
-    assert machine.command("migrate", credentials=machine.secrets).status == 0
+ACTING = (
+    ("retry", "nowhere", "--operator", "acme", "--who", "me", "--why", "a trial"),
+    ("resolve", "nowhere", "--as", "confirmed", "--operator", "acme", "--who", "me", "--why", "a trial"),
+)
+"""These end with what is wrong with the transfer, once the configuration is read."""
+
+
+def test_each_command_works_while_the_service_is_stopped(machine: Machine) -> None:
+    assert len(SECRETS) == 3
+    assert machine.command("migrate").status == 0
     for words in COMMANDS:
-        ran = machine.command(*words, credentials=machine.secrets)
+        ran = machine.command(*words)
         assert ran.status == 0, (words, ran)
 
 
-def test_what_needs_no_secret_works_without_them_and_the_rest_says_what_to_do(machine: Machine) -> None:
-    assert machine.command("migrate", credentials=None).status == 0
+def test_what_needs_no_secret_of_an_operator_works_without_them_and_the_rest_says_what_to_do(machine: Machine) -> None:
+    assert machine.command("migrate").status == 0
     for name in ("acme_password", "game_password"):
         (machine.secrets / name).unlink()
     for words in COMMANDS[1:]:
-        assert machine.command(*words, credentials=machine.secrets).status == 0, words
+        assert machine.command(*words).status == 0, words
+    for acting in ACTING:
+        ran = machine.command(*acting)
+        assert "nowhere" in ran.err, ran
+        assert "cannot be read" not in ran.err, ran
+    ran = machine.command("check")
+    assert ran.status == 2
+    assert "acme_password cannot be read" in ran.err
+
+
+def test_rules_need_no_secret_at_all(machine: Machine) -> None:
+    for name in SECRETS:
+        (machine.secrets / name).unlink()
+    ran = machine.command("rules")
+    assert ran.status == 0, ran.err
+    assert "MmGateway" in ran.out
+
+
+def test_credentials_of_systemd_are_found_where_it_says(machine: Machine) -> None:
+    machine.use_credentials()
+    for words in COMMANDS:
+        ran = machine.command(*words, credentials=machine.secrets)
+        assert ran.status == 0, (words, ran)
     for words in (("check",), ("transfers",)):
-        ran = machine.command(*words, credentials=None)
+        ran = machine.command(*words)
         assert ran.status == 2
         assert "set CREDENTIALS_DIRECTORY to the folder" in ran.err
 
@@ -101,7 +140,7 @@ def test_a_value_that_is_no_secret_is_still_asked_for(machine: Machine) -> None:
     content = yaml.safe_load(machine.config.read_text())
     content["operators"]["acme"]["timeout"] = "${ACME_TIMEOUT}"
     machine.config.write_text(yaml.safe_dump(content))
-    ran = machine.command("migrate", credentials=machine.secrets)
+    ran = machine.command("migrate")
     assert ran.status == 2
     assert "the environment variable ACME_TIMEOUT is not set" in ran.err
 
@@ -140,9 +179,8 @@ async def test_every_metric_of_the_process_is_there_behind_the_units_hardening(
     machine: Machine, namespace: list[str] | None
 ) -> None:
     words = ["serve", "--config", str(machine.config)]
-    environ = {**os.environ, "CREDENTIALS_DIRECTORY": str(machine.secrets)}
     gateway = await asyncio.create_subprocess_exec(
-        *(namespace or []), str(PROGRAM), *words, env=environ, stdout=asyncio.subprocess.PIPE
+        *(namespace or []), str(PROGRAM), *words, stdout=asyncio.subprocess.PIPE
     )
     assert gateway.stdout is not None
     try:
@@ -168,3 +206,24 @@ async def read_page(port: int) -> str:
 def test_the_unit_hides_nothing_of_proc_that_metrics_are_read_from() -> None:
     assert unit_value("ProcSubset", "all") == "all"
     assert shlex.split(unit_value("ExecStart", ""))[1:2] == ["serve"]
+
+
+def test_the_unit_says_nothing_that_systemd_249_does_not_know() -> None:
+    """The newest of these is ProtectProc, of 247; `make deployment` starts the unit with that version."""
+    given = dict(re.findall(r"^(\w+)=(.*)$", UNIT, re.MULTILINE))
+    assert given["Type"] == "notify"  # notify-reload: 253
+    assert given["ExecReload"] == "/opt/mm-gateway/bin/mm-gateway reload"
+    assert set(given) <= KNOWN_TO_249
+
+
+KNOWN_TO_249 = {
+    "Description", "Documentation", "Wants", "After", "StartLimitIntervalSec", "WantedBy", "Type",
+    "NotifyAccess", "ExecStart", "ExecReload", "TimeoutStopSec", "Restart", "RestartSec", "OOMPolicy", "User",
+    "Group", "UMask", "StateDirectory", "StateDirectoryMode", "WorkingDirectory", "KeyringMode",
+    "LimitNOFILE", "LimitCORE", "MemoryMax", "TasksMax", "NoNewPrivileges", "CapabilityBoundingSet",
+    "AmbientCapabilities", "ProtectSystem", "ProtectHome", "ProtectProc", "ProtectClock", "ProtectHostname",
+    "ProtectControlGroups", "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables",
+    "PrivateTmp", "PrivateDevices", "PrivateUsers", "RemoveIPC", "RestrictAddressFamilies",
+    "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "LockPersonality",
+    "SystemCallArchitectures", "SystemCallFilter",
+}  # fmt: skip
