@@ -36,7 +36,7 @@ except OSError as error:
 OLDER: Final = """
 release=$(. /etc/os-release && echo $VERSION_CODENAME)
 sed "s/$release/bullseye/" /etc/apt/sources.list > /etc/apt/sources.list.d/older.list
-apt-get -qq update && cd /root && apt-get -qq download systemd/bullseye && dpkg-deb -x systemd_*.deb older
+apt-get -qq update && cd /srv && apt-get -qq download systemd/bullseye && dpkg-deb -x systemd_*.deb older
 for folder in lib bin usr; do
     to=/usr/$folder; test $folder != usr || to=/usr
     cp -a --remove-destination older/$folder/. $to/
@@ -87,10 +87,10 @@ START, RUN, ENCRYPT = shell_blocks(page("one-machine"))[1:4]
 READING: Final = ("transfers", "rollbacks")
 ALONE: Final = ("migrate", "journal copy --from default --to next")
 """Those that a SQLite journal's running gateway does not let in beside it."""
-BREAK: Final = f"cp {CONFIG} /root/good.yaml; echo 'sever: {{}}' >> {CONFIG}"
-MEND: Final = f"cat /root/good.yaml > {CONFIG}"
+BREAK: Final = f"cp {CONFIG} /srv/good.yaml; echo 'sever: {{}}' >> {CONFIG}"
+MEND: Final = f"cat /srv/good.yaml > {CONFIG}"
 GAME_FILE: Final = f"{SECRETS}/game_password"
-HIDE: Final = f"mkdir -p /root/hidden; mv {SECRETS}/acme_password {SECRETS}/game_password /root/hidden/"
+HIDE: Final = f"mkdir -p /srv/hidden; mv {SECRETS}/acme_password {SECRETS}/game_password /srv/hidden/"
 CREDENTIALS: Final = "/run/credentials/mm-gateway.service"
 
 SECRET_NAMES: Final = ("acme_password", "game_password", "journal_key")
@@ -100,7 +100,7 @@ ENCRYPT_ALL: Final = (
 mkdir -p /etc/systemd/system/mm-gateway.service.d
 for name in {" ".join(SECRET_NAMES)}; do echo "LoadCredentialEncrypted=$name:/etc/mm-gateway/$name.cred"; done |
     sed '1i [Service]' > /etc/systemd/system/mm-gateway.service.d/secrets.conf
-sed -i s,{SECRETS}/,{CREDENTIALS}/, {CONFIG}; mv {SECRETS} /root/
+sed -i s,{SECRETS}/,{CREDENTIALS}/, {CONFIG}; mv {SECRETS} /srv/
 systemctl daemon-reload; systemctl restart mm-gateway"""
 )
 RUN_ENCRYPTED: Final = re.sub(
@@ -161,7 +161,7 @@ STEPS: Final[tuple[Step, ...]] = (
     *commands("without them", *READING, *ALONE, "rules"),
     *misdirected("without them"),
     Step("check wants them", as_service("check"), says="acme_password cannot be read", fails=True),
-    Step("they are back", f"mv /root/hidden/* {SECRETS}/"),
+    Step("they are back", f"mv /srv/hidden/* {SECRETS}/"),
     Step("no other user reads a secret", f"runuser -u nobody -- cat {SECRETS}/acme_password", fails=True),
     Step(
         "the service's user changes none",
@@ -194,7 +194,7 @@ def installed(folder: Path, release: str) -> Debian:
     system = Debian(folder, surroundings.settle(folder, surroundings.environment()))
     system.run("root", "update-ca-certificates > /dev/null")
     system.bring(ROOT, "root", CHECKOUT)
-    system.run("root", f"cd {CHECKOUT} && (set -e; {shell_blocks(page('one-machine'))[0]}) > /root/installed.log 2>&1")
+    system.run("root", f"cd {CHECKOUT} && (set -e; {shell_blocks(page('one-machine'))[0]}) > /srv/installed.log 2>&1")
     (yaml,) = re.findall(r"^```yaml\n(.*?)^```$", page("one-machine"), re.MULTILINE | re.DOTALL)
     beside = "journals: {next: {url: 'sqlite:////var/lib/mm-gateway/next.db'}}\n"
     (folder / CONFIG.lstrip("/")).write_text(yaml + beside)
@@ -207,10 +207,10 @@ def installed(folder: Path, release: str) -> Debian:
     return system
 
 
-KEEP: Final = "cp -a /etc/mm-gateway /root/kept && systemctl mask systemd-networkd-wait-online.service > /dev/null 2>&1"
+KEEP: Final = "cp -a /etc/mm-gateway /srv/kept && systemctl mask systemd-networkd-wait-online.service > /dev/null 2>&1"
 PREPARE_AGAIN: Final = """
-rm -rf /etc/mm-gateway /etc/systemd/system/mm-gateway.service.d /var/lib/mm-gateway /root/secrets /root/hidden
-cp -a /root/kept /etc/mm-gateway; rm -f /etc/systemd/system/multi-user.target.wants/mm-gateway.service
+rm -rf /etc/mm-gateway /etc/systemd/system/mm-gateway.service.d /var/lib/mm-gateway /srv/secrets /srv/hidden
+cp -a /srv/kept /etc/mm-gateway; rm -f /etc/systemd/system/multi-user.target.wants/mm-gateway.service
 """
 
 

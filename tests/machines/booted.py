@@ -41,7 +41,7 @@ class Booted:
     def __init__(self, pid: int) -> None:
         self._enter = (
             "nsenter", f"--target={pid}", "--mount", "--pid", "--cgroup", "--uts", "--ipc", "--net", "--root", "--wd",
-            "env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",
+            "env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/srv", "LC_ALL=C.UTF-8",
         )  # fmt: skip
 
     def run(self, script: str) -> tuple[int, str]:

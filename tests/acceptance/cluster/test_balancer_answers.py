@@ -117,7 +117,7 @@ def closing(call: bytes) -> bytes:
     return call.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
 
 
-def assert_contract(came: bytes, status: int, code: int) -> None:
+def expect_error(came: bytes, status: int, code: int) -> None:
     answer = got(came)
     assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
     error: dict[str, Any] = json.loads(answer.body)
@@ -136,7 +136,8 @@ async def test_the_game_gets_the_contracts_error_while_no_gateway_has_its_journa
 async def test_every_page_of_haproxy_is_an_error_of_the_contract(made: int, tmp_path: Path) -> None:
     async with balanced(tmp_path, well, f"http-request deny deny_status {made}") as url:
         came = await sent(url, closing(WITHDRAW))
-    assert_contract(came, *ANSWERS[made])
+    status, code = ANSWERS[made]
+    expect_error(came, status, code)
 
 
 @pytest.mark.parametrize("made", sorted(CLOSED))
@@ -163,7 +164,7 @@ async def test_no_page_is_forgotten(tmp_path: Path) -> None:
 async def test_basic_authentication_at_the_balancer_is_401(tmp_path: Path) -> None:
     async with balanced(tmp_path, well, "http-request auth realm game") as url:
         came = await sent(url, closing(WITHDRAW))
-    assert_contract(came, 401, UNAUTHORIZED)
+    expect_error(came, 401, UNAUTHORIZED)
     assert "www-authenticate" in got(came).headers
 
 
@@ -186,7 +187,7 @@ async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 @pytest.mark.parametrize("behave", [cut, babble, hang])
 async def test_a_call_whose_fate_is_unknown_is_unclear(behave: Connected, tmp_path: Path) -> None:
     async with balanced(tmp_path, behave) as url:
-        assert_contract(await sent(url, closing(WITHDRAW)), 500, UNCLEAR)
+        expect_error(await sent(url, closing(WITHDRAW)), 500, UNCLEAR)
 
 
 async def test_a_connection_serves_on_after_an_error(tmp_path: Path) -> None:
@@ -200,7 +201,7 @@ async def test_a_head_that_its_own_rules_make_too_long_is_an_error_of_the_contra
     twice = 'http-request set-header X-Twice "%[req.hdr(X-Long)]%[req.hdr(X-Long)]"'
     async with balanced(tmp_path, well, twice) as url:
         long = closing(WITHDRAW).replace(b"\r\n\r\n", b"\r\nX-Long: " + b"x" * 9_000 + b"\r\n\r\n", 1)
-        assert_contract(await sent(url, long), 500, UNCLEAR)
+        expect_error(await sent(url, long), 500, UNCLEAR)
 
 
 MALFORMED = {
@@ -234,4 +235,4 @@ async def test_nor_does_it_after_a_request_that_was_answered(what: str, tmp_path
         first = await reader.readuntil(b"}")
         writer.write(MALFORMED[what] or b"\r\n")
         assert await reader.read() == b""
-    assert_contract(first, 500, JOURNAL_UNAVAILABLE)
+    expect_error(first, 500, JOURNAL_UNAVAILABLE)
