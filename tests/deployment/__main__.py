@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,7 @@ class NotMade(Exception):
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing that is booted stays
     _unpack_programs()
     results = [(f"{program}: {what}", _result(program, what, check)) for program, what, check in CHECKS]
     failed, not_made = ([name for name, result in results if result == bad] for bad in (FAILED, NOT_MADE))
