@@ -18,7 +18,7 @@ PACKAGES: Final = "python3,python3-venv,make,git,ca-certificates"
 SCRIPTS: Final = Path("/usr/share/debootstrap/scripts")
 ALONE: Final = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 ENTER: Final = """
-mount --rbind /dev "$1/dev" && mount --rbind /sys "$1/sys" && mount -t proc proc "$1/proc" &&
+mount --bind "$1" "$1" && mount --rbind /dev "$1/dev" && mount --rbind /sys "$1/sys" && mount -t proc proc "$1/proc" &&
 exec chroot --userspec="$2:$2" "$1" /bin/sh -ec "cd && $3"
 """
 REMOVALS: Final = 50
