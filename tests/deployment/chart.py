@@ -38,9 +38,9 @@ class Refused(Exception):
     """Helm does not render it; the text says why."""
 
 
-def render(chart: Path, *values: str, helm: str = "helm") -> list[Resource]:
+def render(chart: Path, *values: str, helm: str = "helm", release: str = "mm-gateway") -> list[Resource]:
     """What an install would send to the cluster, hooks included. Raises `Refused`."""
-    lines = _run(helm, "template", "mm-gateway", str(chart), "--namespace", "wallet", *values)
+    lines = _run(helm, "template", release, str(chart), "--namespace", "wallet", *values)
     return [resource for resource in yaml.load_all(lines, yaml.CSafeLoader) if resource]
 
 
@@ -58,6 +58,11 @@ def lint(name: str, helm: str) -> str:
 
 def of_kind(resources: Iterable[Resource], kind: str) -> list[Resource]:
     return [resource for resource in resources if resource["kind"] == kind]
+
+
+def deployment_of(resources: Iterable[Resource], name: str = "mm-gateway") -> Resource:
+    (found,) = (each for each in of_kind(resources, "Deployment") if each["metadata"]["name"] == name)
+    return found
 
 
 def problems(resources: list[Resource], folder: Path, version: str) -> list[str]:

@@ -24,6 +24,7 @@ from tests.deployment.chart import (
     VERSIONS,
     Refused,
     Resource,
+    deployment_of,
     lint,
     of_kind,
     problems,
@@ -57,11 +58,6 @@ def pod_of(resource: Resource) -> dict[str, Any]:
     return dict(resource["spec"]["template"]["spec"])
 
 
-def deployment(resources: list[Resource]) -> Resource:
-    (found,) = of_kind(resources, "Deployment")
-    return found
-
-
 def pods(resources: list[Resource]) -> Iterator[tuple[str, dict[str, Any]]]:
     for resource in [*of_kind(resources, "Deployment"), *of_kind(resources, "Job")]:
         yield resource["metadata"]["name"], pod_of(resource)
@@ -91,7 +87,7 @@ def test_kubernetes_takes_what_is_rendered(name: str, version: str, tmp_path: Pa
 
 def test_what_kubernetes_would_not_take_is_found(tmp_path: Path) -> None:
     everything = render_set("everything")
-    deployment(everything)["spec"]["template"]["spec"]["containers"][0]["livenessprobe"] = {}
+    deployment_of(everything)["spec"]["template"]["spec"]["containers"][0]["livenessprobe"] = {}
     of_kind(everything, "ServiceMonitor")[0]["spec"]["endpoint"] = []
     everything.append({"apiVersion": "v1", "kind": "Unheard", "metadata": {"name": "of"}})
     said = "\n".join(problems(everything, tmp_path, VERSIONS[0]))
@@ -163,7 +159,7 @@ def test_the_gateway_takes_the_configuration_and_finds_every_secret_where_it_is_
     texts = {each["data"]["gateway.yaml"] for each in of_kind(resources, "ConfigMap") if "gateway.yaml" in each["data"]}
     (text,) = texts
     assert parse(re.sub(r"\$\{file:[^}]+\}", "A" * 43 + "=", text), "gateway.yaml", {}, lambda adapter: registry.adapter(adapter).Settings)
-    spec = pod_of(deployment(resources))
+    spec = pod_of(deployment_of(resources))
     mounted = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
     assert set(re.findall(r"\$\{file:(.*)/\w+\}", text)) == {mounted["secrets"]}
     assert mounted["config"] == "/etc/mm-gateway"
@@ -178,7 +174,7 @@ def test_no_value_is_a_secret(everything: list[Resource], minimal: list[Resource
 def test_external_secrets_have_the_keys_that_the_pods_read(everything: list[Resource]) -> None:
     external = {each["metadata"]["name"]: each for each in of_kind(everything, "ExternalSecret")}
     (job,) = of_kind(everything, "Job")
-    for resource in (deployment(everything), job):
+    for resource in (deployment_of(everything), job):
         (secret,) = (volume["secret"]["secretName"] for volume in pod_of(resource)["volumes"] if "secret" in volume)
         assert external[secret]["spec"]["target"]["name"] == secret
     assert [item["secretKey"] for item in external["wallet-owner"]["spec"]["data"]] == ["journal_password"]
@@ -188,9 +184,9 @@ def test_external_secrets_have_the_keys_that_the_pods_read(everything: list[Reso
 
 def test_another_configuration_starts_other_pods(tmp_path: Path, minimal: list[Resource]) -> None:
     changed = render(GATEWAY, *configured(tmp_path, plain_config(abandoned_after="2h")))
-    sums = [deployment(each)["spec"]["template"]["metadata"]["annotations"] for each in (minimal, changed)]
+    sums = [deployment_of(each)["spec"]["template"]["metadata"]["annotations"] for each in (minimal, changed)]
     assert sums[0] != sums[1]
-    assert deployment(render_set("minimal")) == deployment(minimal)
+    assert deployment_of(render_set("minimal")) == deployment_of(minimal)
 
 
 def test_what_the_migration_needs_is_there_before_it_and_before_all_else(everything: list[Resource]) -> None:
@@ -208,7 +204,7 @@ def test_what_the_migration_needs_is_there_before_it_and_before_all_else(everyth
     (container,) = pod_of(migration)["containers"]
     assert container["env"] == [{"name": "JOURNAL_ROLE", "value": "owner_of_tables"}]
     assert run(*container["args"], "--help").status == 0
-    assert run(*pod_of(deployment(everything))["containers"][0]["args"], "--help").status == 0
+    assert run(*pod_of(deployment_of(everything))["containers"][0]["args"], "--help").status == 0
 
 
 def test_without_a_migration_nothing_of_it_is_left() -> None:
@@ -218,7 +214,7 @@ def test_without_a_migration_nothing_of_it_is_left() -> None:
 
 def test_ports_are_those_of_the_configuration(everything: list[Resource], minimal: list[Resource]) -> None:
     def ports(resources: list[Resource]) -> dict[str, int]:
-        (container,) = pod_of(deployment(resources))["containers"]
+        (container,) = pod_of(deployment_of(resources))["containers"]
         return {port["name"]: port["containerPort"] for port in container["ports"]}
 
     assert ports(minimal) == {"wallet": 8080, "admin": 9090}
@@ -258,13 +254,13 @@ def test_prometheus_scrapes_as_the_job_that_rules_and_boards_name(everything: li
 
 @pytest.mark.parametrize("stops", DURATIONS)
 def test_a_gateway_is_given_the_time_that_it_takes_to_stop(stops: str, tmp_path: Path) -> None:
-    spec = pod_of(deployment(render(GATEWAY, *configured(tmp_path, plain_config(server={"stop_timeout": stops})))))
+    spec = pod_of(deployment_of(render(GATEWAY, *configured(tmp_path, plain_config(server={"stop_timeout": stops})))))
     drain = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert spec["terminationGracePeriodSeconds"] >= drain + max(DURATIONS[stops], 15) + 10
 
 
 def test_probes_ask_the_pages_that_there_are(everything: list[Resource]) -> None:
-    (container,) = pod_of(deployment(everything))["containers"]
+    (container,) = pod_of(deployment_of(everything))["containers"]
     asked = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness", "readiness")}
     assert {kind: page["path"] for kind, page in asked.items()} == {
         "startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz",

