@@ -159,7 +159,7 @@ night: $(DEV)  ## eight troubles on real processes, watched by a real Prometheus
 	@$(BIN)/python -m tests.night $(if $(SCALE),--scale $(SCALE))
 
 .PHONY: deployment
-deployment: $(DEV)  ## have promtool, Prometheus, HAProxy, Docker and booted Debians check and try config/
+deployment: $(DEV)  ## have the real programs check and try config/, the charts and the image; fails where one cannot be had
 	@$(BIN)/python -m tests.deployment
 
 .PHONY: boards
@@ -219,6 +219,8 @@ lock: $(DEV)  ## pin the newest that requirements/*.in allow, with hashes
 	$(LOCK) bench/requirements.in -o bench/requirements.txt
 	$(LOCK) boards/pictures/requirements.in -o boards/pictures/requirements.txt
 	$(LOCK) tests/fuzz/requirements.in -c requirements/run.txt -c requirements/build.txt -o tests/fuzz/requirements.txt
+	$(LOCK) tests/deployment/requirements.in -o tests/deployment/requirements.txt
+	$(LOCK) --no-deps tests/deployment/binaries.in -o tests/deployment/binaries.txt
 	@echo "make lock: requirements/*.txt are up to date"
 
 .PHONY: clean

@@ -80,12 +80,8 @@ def _result(program: str, what: str, check: Check) -> str:
 
 def _require(program: str) -> None:
     """Raises `NotMade`."""
-    if not _is_installed(program):
+    if shutil.which(program) is None:
         raise NotMade(f"{program} is not installed")
-
-
-def _is_installed(program: str) -> bool:
-    return shutil.which(program) is not None
 
 
 def _told(*command: str) -> str:

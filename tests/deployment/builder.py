@@ -1,7 +1,7 @@
 """A minimal Debian with buildah in it, which builds images without a Docker engine: from a Dockerfile, step by step.
 
-The images that a Dockerfile begins with lie in registries, which not every machine reaches. Here it begins with a minimal
-Debian that has Python: what the Dockerfile does is tried, not what its base image brings.
+The images that a Dockerfile begins with lie in registries, which not every machine reaches. Here it begins with a
+minimal Debian that has Python: what the Dockerfile does is tried, not what its base image brings.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ buildah mount $(buildah from --pull=never {tag}) > /{work}/{name}.root
 
 
 class Image(NamedTuple):
-    """What was built: its digest as an OCI image, its Docker configuration, and its files in a folder of this machine."""
+    """What was built: its digest as an OCI image, its Docker configuration, its files in a folder of this machine."""
 
     digest: str
     config: dict[str, Any]
@@ -110,7 +110,9 @@ def _limits() -> str:
 def builder() -> Iterator[Builder]:
     """A new one, gone with all it has built at the end. Raises `Unobtainable`, `Failed`."""
     if lacking := missing(os.geteuid()):
-        raise Unobtainable(f"images are built in a Debian of their own, for which this machine lacks: {', '.join(lacking)}")
+        raise Unobtainable(
+            f"images are built in a Debian of their own, for which this machine lacks: {', '.join(lacking)}"
+        )
     with folder_for(RELEASE, SYSTEMS) as folder:
         plain = Debian(folder, {})
         plain.install(RELEASE, surroundings.mirror(), PYTHON)

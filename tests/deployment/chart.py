@@ -1,4 +1,4 @@
-"""The charts of `config/helm`, rendered by the real Helm, and what they render held against the schemas of Kubernetes."""
+"""The charts of `config/helm`, rendered by the real Helm, and held against the schemas of Kubernetes."""
 
 from __future__ import annotations
 
@@ -67,10 +67,13 @@ def deployment_of(resources: Iterable[Resource], name: str = "mm-gateway") -> Re
 
 def problems(resources: list[Resource], folder: Path, version: str) -> list[str]:
     """Why this version of Kubernetes would refuse some of them: members that it does not know, and wrong values."""
-    ours, theirs = [], []
+    ours: list[Resource] = []
+    theirs: list[Resource] = []
     for resource in resources:
         (theirs if (SCHEMAS / f"{resource['kind']}.json").exists() else ours).append(resource)
-    return _native_problems(ours, folder, version) + [text for each in theirs for text in _custom_problems(each, folder)]
+    return _native_problems(ours, folder, version) + [
+        text for each in theirs for text in _custom_problems(each, folder)
+    ]
 
 
 def chart_is_sound(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""A program of an image, run as Kubernetes would: as any user id, with the image read-only and nothing more than that."""
+"""A program of an image, run as Kubernetes would: as any user id, with the image read-only, and nothing besides."""
 
 from __future__ import annotations
 
@@ -45,8 +45,7 @@ class Container:
     async def stop(self) -> int:
         """Sends what the image wants to be stopped with to its first process, and returns the exit status."""
         assert self._process is not None
-        (first,) = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        os.kill(int(first), signal.Signals[self._image.config["StopSignal"]])
+        os.kill(_child_of(self._process.pid), signal.Signals[self._image.config["StopSignal"]])
         return await self._process.wait()
 
     async def end(self) -> str:
@@ -64,3 +63,9 @@ class Container:
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env={"LC_ALL": "C", **environment},
         )  # fmt: skip
+
+
+def _child_of(pid: int) -> int:
+    """The first process of the namespace that it has made."""
+    (first,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(first)

@@ -50,9 +50,23 @@ def image_is_sound(builder: Builder, folder: Path) -> str:
 
 def plugins_are_added(builder: Builder, folder: Path) -> str:
     """Whether an adapter's package is in an image that is built on ours, by the page and by the adapter's own file."""
-    subprocess.run((sys.executable, "-m", "gateway.cli", "adapters", "new", "acme", "--to", folder), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        (sys.executable, "-m", "gateway.cli", "adapters", "new", "acme", "--to", folder),
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     wheels = folder / "by-the-page" / "plugins"
-    words = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels)
+    words = (
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        wheels,
+    )
     subprocess.run((*words, folder / "acme"), check=True, stdout=subprocess.DEVNULL)
     (lines,) = PLUGIN.findall(page("one-machine"))
     (wheels.parent / "Dockerfile").write_text(lines.replace("mm-wallet-gateway:local", builder.tag("first")))
@@ -71,13 +85,22 @@ async def _lacks_adapter(image: Image, folder: Path) -> list[str]:
 
 
 def _differences(image: Image, other: Image) -> str:
-    done = subprocess.run(("diff", "-rq", "--no-dereference", image.root / "opt", other.root / "opt"), check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        ("diff", "-rq", "--no-dereference", image.root / "opt", other.root / "opt"),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     return done.stdout[-2000:] or "its files are the same, its configuration or times are not"
 
 
 def _wrong_labels(config: dict[str, Any]) -> Iterator[str]:
     labels = {name.rpartition(".")[2]: value for name, value in config["Labels"].items() if "opencontainers" in name}
-    expected = {**{name.lower(): value for name, value in LABELS.items()}, "licenses": "Apache-2.0", "title": "mm-gateway"}
+    expected = {
+        **{name.lower(): value for name, value in LABELS.items()},
+        "licenses": "Apache-2.0",
+        "title": "mm-gateway",
+    }
     yield from (f"label {name}: {labels.get(name)}" for name, value in expected.items() if labels.get(name) != value)
     if not re.fullmatch(r"[1-9]\d*:0", config["User"]):
         yield f"its user {config['User']} is no number, so that Kubernetes cannot see that it is not root"

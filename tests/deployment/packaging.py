@@ -34,11 +34,14 @@ def _compose(made: Builder, _: Path) -> str:
 
 
 PACKAGING: Final[tuple[tuple[str, str, Callable[[Path], str]], ...]] = (
-    ("helm", f"both charts are the same from Helm 3 and 4, and Kubernetes {', '.join(VERSIONS)} take them", chart_is_sound),
+    (
+        "helm",
+        f"both charts are the same from Helm 3 and 4, and Kubernetes {', '.join(VERSIONS)} take them",
+        chart_is_sound,
+    ),
     (
         "debootstrap",
-        "the image is the same when it is built again, serves a purchase as any user, and takes plugins; docker-compose takes "
-        "compose.yaml",
+        "an image that is the same when built again, serves a purchase as any user, and takes plugins; compose.yaml",
         image_is_tried,
     ),
 )

@@ -1,4 +1,4 @@
-"""The charts of config/helm, as the real Helm renders them: held against Kubernetes' schemas, our files and our settings."""
+"""The charts of config/helm, as the real Helm renders them: held against Kubernetes' schemas and our own files."""
 
 from __future__ import annotations
 
@@ -158,7 +158,12 @@ def test_the_gateway_takes_the_configuration_and_finds_every_secret_where_it_is_
     resources = render_set(name)
     texts = {each["data"]["gateway.yaml"] for each in of_kind(resources, "ConfigMap") if "gateway.yaml" in each["data"]}
     (text,) = texts
-    assert parse(re.sub(r"\$\{file:[^}]+\}", "A" * 43 + "=", text), "gateway.yaml", {}, lambda adapter: registry.adapter(adapter).Settings)
+    assert parse(
+        re.sub(r"\$\{file:[^}]+\}", "A" * 43 + "=", text),
+        "gateway.yaml",
+        {},
+        lambda adapter: registry.adapter(adapter).Settings,
+    )
     spec = pod_of(deployment_of(resources))
     mounted = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
     assert set(re.findall(r"\$\{file:(.*)/\w+\}", text)) == {mounted["secrets"]}
@@ -197,8 +202,10 @@ def test_what_the_migration_needs_is_there_before_it_and_before_all_else(everyth
     }
     job = hooks.pop(("Job", "mm-gateway-migration"))
     assert set(hooks) == {
-        ("ConfigMap", "mm-gateway-migration"), ("NetworkPolicy", "mm-gateway-migration"), ("ExternalSecret", "wallet-owner"),
-    }  # fmt: skip
+        ("ConfigMap", "mm-gateway-migration"),
+        ("NetworkPolicy", "mm-gateway-migration"),
+        ("ExternalSecret", "wallet-owner"),
+    }
     assert max(hooks.values()) < job
     (migration,) = of_kind(everything, "Job")
     (container,) = pod_of(migration)["containers"]
@@ -209,7 +216,9 @@ def test_what_the_migration_needs_is_there_before_it_and_before_all_else(everyth
 
 def test_without_a_migration_nothing_of_it_is_left() -> None:
     resources = render(GATEWAY, *SETS["everything"][1], "--set", "migration.enabled=false")
-    assert [each for each in resources if "migration" in each["metadata"]["name"] or "owner" in each["metadata"]["name"]] == []
+    assert [
+        each for each in resources if "migration" in each["metadata"]["name"] or "owner" in each["metadata"]["name"]
+    ] == []
 
 
 def test_ports_are_those_of_the_configuration(everything: list[Resource], minimal: list[Resource]) -> None:
@@ -280,7 +289,9 @@ def test_probes_ask_the_pages_that_there_are(everything: list[Resource]) -> None
         ({"server": {"port": 0}}, "server.port is 0"),
     ],
 )
-def test_a_configuration_that_cannot_serve_in_a_cluster_is_refused(change: dict[str, Any], why: str, tmp_path: Path) -> None:
+def test_a_configuration_that_cannot_serve_in_a_cluster_is_refused(
+    change: dict[str, Any], why: str, tmp_path: Path
+) -> None:
     with pytest.raises(Refused, match=why):
         render(GATEWAY, *configured(tmp_path, plain_config(**change)))
 
@@ -291,7 +302,15 @@ def test_without_a_configuration_helm_says_how_to_give_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["replicas=-1", "replica=3", "drain.seconds=0", "image.digest=abc", "service.type=Ingress", "migration.enabled=maybe"]
+    "wrong",
+    [
+        "replicas=-1",
+        "replica=3",
+        "drain.seconds=0",
+        "image.digest=abc",
+        "service.type=Ingress",
+        "migration.enabled=maybe",
+    ],
 )
 def test_wrong_values_are_refused_by_name(wrong: str) -> None:
     with pytest.raises(Refused, match=re.escape("/".join(wrong.partition("=")[0].split(".")).rpartition("/")[2])):
@@ -336,6 +355,8 @@ def test_the_page_has_the_table_of_values() -> None:
 
 
 def test_a_packed_chart_needs_nothing_beside_it(tmp_path: Path, everything: list[Resource]) -> None:
-    subprocess.run((program("helm"), "package", str(GATEWAY), "--destination", str(tmp_path)), check=True, capture_output=True)
+    subprocess.run(
+        (program("helm"), "package", str(GATEWAY), "--destination", str(tmp_path)), check=True, capture_output=True
+    )
     (packed,) = tmp_path.glob("mm-gateway-*.tgz")
     assert render(packed, *SETS["everything"][1]) == everything

@@ -96,7 +96,7 @@ def _unpacked(name: str) -> Path:
         if not folder.is_dir():
             _refuse_again(package)
             try:
-                _fetch(package, folder)
+                _fetch_carried(folder) if package == KUBERNETES else _fetch(package, folder)
             except Unobtainable as unobtainable:
                 _failure(package).write_text(f"{_run_id()}\n{unobtainable}")
                 raise
@@ -130,8 +130,6 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _fetch(package: str, folder: Path) -> None:
     """Puts the package's programs into `folder`; a fetch that is broken off leaves nothing there."""
-    if package == KUBERNETES:
-        return _fetch_carried(folder)
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise Unobtainable(f"{package} is not installed, and without {tool} its Debian package cannot be had")

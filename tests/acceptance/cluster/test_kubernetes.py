@@ -1,4 +1,4 @@
-"""What the chart renders, played with real processes: the migration, gateways, purchases, and a pod that is taken away."""
+"""What the chart renders, played with real processes: migration, gateways, purchases, a pod that is taken away."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ SECRETS = "/run/secrets/mm-gateway"
 PASSWORDS = {"mm-gateway": "of-the-serving-role", "mm-gateway-owner": "of-the-role-that-owns"}
 DRAIN_S = 1
 GAMES = 4
+PRICE: Any = {"amount": 0.01, "currencyCode": "XAG"}
 
 
 @pytest.fixture
-def database(server: PostgresServer) -> Iterator[PostgresServer]:
+def database(server: PostgresServer) -> PostgresServer:
     """With both roles and their passwords, which are asked for."""
     hba = server.home / "data" / "pg_hba.conf"
     for role, secret in (("gateway", "mm-gateway"), ("gateway_owner", "mm-gateway-owner")):
@@ -39,7 +40,7 @@ def database(server: PostgresServer) -> Iterator[PostgresServer]:
         psql(server, f"--command=ALTER ROLE {role} PASSWORD '{PASSWORDS[secret]}'")
     hba.write_text("host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
     psql(server, "--command=SELECT pg_reload_conf()")
-    yield server
+    return server
 
 
 def psql(server: PostgresServer, what: str) -> None:
@@ -92,8 +93,7 @@ async def buy(gateways: Iterator[GatewayProcess], name: str, over: asyncio.Event
     done = 0
     while not over.is_set():
         for wallet_call in (WalletCall.WITHDRAW, WalletCall.CONFIRM_WITHDRAWAL):
-            amount = {"amount": {"amount": 0.01, "currencyCode": "XAG"}}
-            answered = await call(next(gateways), wallet_call, f"{name}-{done}", **amount)
+            answered = await call(next(gateways), wallet_call, f"{name}-{done}", amount=PRICE)
             assert answered.status == 200, answered
         done += 1
     return done
@@ -102,7 +102,7 @@ async def buy(gateways: Iterator[GatewayProcess], name: str, over: asyncio.Event
 async def test_a_pod_is_taken_away_without_one_call_refused(
     database: PostgresServer, far: FarOperator, tmp_path: Path
 ) -> None:
-    """As Kubernetes does it: the pod leaves the Service while its hook sleeps, nodes hear of that later; then SIGTERM."""
+    """As Kubernetes does it: while the hook sleeps, the pod leaves the Service, and nodes hear of it; then SIGTERM."""
     folders = [tmp_path / name for name in ("one", "two")]
     pods = [rendered(database, far, folder) for folder in folders]
     await migrated(pods[0], folders[0])
@@ -115,8 +115,10 @@ async def test_a_pod_is_taken_away_without_one_call_refused(
         over = asyncio.Event()
         games = [asyncio.create_task(buy(in_turn(serving), str(number), over)) for number in range(GAMES)]
         loop = asyncio.get_running_loop()
+        slept = asyncio.Event()
         loop.call_later(hook["sleep"]["seconds"] / 2, serving.remove, leaving)
-        await asyncio.sleep(hook["sleep"]["seconds"])
+        loop.call_later(hook["sleep"]["seconds"], slept.set)
+        await slept.wait()
         began = loop.time()
         assert await leaving.stop() == 0
         grace = pod_of(pods[0], "Deployment")["terminationGracePeriodSeconds"]
@@ -141,5 +143,5 @@ async def test_without_the_pause_calls_would_be_refused(
     async with process_of(pod, "Deployment", tmp_path / "one") as gateway:
         assert (await call(gateway, WalletCall.WITHDRAW, "before")).status == 200
         assert await gateway.stop() == 0
-        with pytest.raises(OSError, match="refused|Connect call failed"):
+        with pytest.raises(OSError, match="Connect call failed"):
             await call(gateway, WalletCall.WITHDRAW, "after")

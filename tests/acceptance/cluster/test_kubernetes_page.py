@@ -24,7 +24,9 @@ pytestmark = pytest.mark.needs_programs("helm")
 
 ROOT = Path(__file__).parents[3]
 RANDOM = re.compile(r"\$\(openssl rand -\w+ \d+\)")
-COMMANDS = [shlex.split(RANDOM.sub("random", line)) for block in shell_blocks(page("kubernetes")) for line in block.splitlines()]
+COMMANDS = [
+    shlex.split(RANDOM.sub("random", line)) for block in shell_blocks(page("kubernetes")) for line in block.splitlines()
+]
 FIRST = 15
 """Commands at most, from an empty cluster to a purchase."""
 
@@ -41,7 +43,7 @@ def test_a_purchase_takes_few_commands_all_of_programs_that_the_page_needs() -> 
 
 @pytest.mark.parametrize("words", of("kubectl", "create"), ids=" ".join)
 def test_kubectl_makes_what_is_asked_for(words: list[str]) -> None:
-    asked = (program("kubectl"), *words[1:], "--dry-run=client", "--output=yaml")
+    asked = (str(program("kubectl")), *words[1:], "--dry-run=client", "--output=yaml")
     made = yaml.safe_load(subprocess.run(asked, check=True, capture_output=True, text=True).stdout)
     assert made["metadata"]["name"] in words
 
@@ -55,7 +57,9 @@ def created(secret: str) -> set[str]:
 def test_helm_renders_each_install(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     (tmp_path / "values.yaml").write_text("replicas: 2\n")
-    given = [str(tmp_path / word) if word == "values.yaml" else word for word in words if word not in {"--install", "--wait"}]
+    given = [
+        str(tmp_path / word) if word == "values.yaml" else word for word in words if word not in {"--install", "--wait"}
+    ]
     if "config=config/gateway.yaml" in given:  # the one to begin with: for one gateway
         given[given.index("config=config/gateway.yaml")] = f"config={ROOT / 'tests/deployment/values/gateway.yaml'}"
     _, verb, release, chart, *values = given
@@ -67,7 +71,11 @@ def test_helm_renders_each_install(words: list[str], tmp_path: Path, monkeypatch
 def mounted_keys(resource: Resource) -> set[str]:
     """What of the Secrets the sandbox's database reads, by its file names."""
     (volume,) = (each for each in resource["spec"]["template"]["spec"]["volumes"] if each["name"] == "secrets")
-    return {f"{source['secret']['name']}/{item['key']}" for source in volume["projected"]["sources"] for item in source["secret"]["items"]}
+    return {
+        f"{source['secret']['name']}/{item['key']}"
+        for source in volume["projected"]["sources"]
+        for item in source["secret"]["items"]
+    }
 
 
 def test_every_secret_that_is_read_is_made() -> None:
