@@ -39,7 +39,7 @@ DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends {TOOL
 mkdir -p /etc/containers
 echo '{{"default": [{{"type": "insecureAcceptAnything"}}]}}' > /etc/containers/policy.json
 """
-BEGIN: Final = "export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs; "
+BEGIN: Final = "export BUILDAH_ISOLATION=chroot; "
 MAKE_BASE: Final = f"""
 made=$(buildah from scratch)
 buildah add --quiet "$made" /{WORK}/base / > /dev/null
@@ -51,7 +51,7 @@ buildah build --pull=never --format docker --network host --timestamp {epoch} \\
   {limits} {arguments} --tag {tag} {context} > /{work}/log 2>&1
 buildah push --quiet {tag} oci:/{work}/oci/{name}:{name}
 buildah inspect --type image {tag} > /{work}/{name}.json
-buildah mount $(buildah from --pull=never {tag}) > /{work}/{name}.root
+cp -a "$(buildah mount $(buildah from --pull=never {tag}))" /{work}/{name}.root
 """
 
 
@@ -96,8 +96,7 @@ class Builder:
     def _image(self, name: str) -> Image:
         index = json.loads((self._work / "oci" / name / "index.json").read_text())
         inspected = json.loads((self._work / f"{name}.json").read_text())
-        root = self._system.folder / (self._work / f"{name}.root").read_text().strip().lstrip("/")
-        return Image(index["manifests"][0]["digest"], inspected["Docker"]["config"], root)
+        return Image(index["manifests"][0]["digest"], inspected["Docker"]["config"], self._work / f"{name}.root")
 
 
 def _limits() -> str:
