@@ -73,7 +73,7 @@ class Builder:
     def build(self, name: str, context: Path, arguments: Mapping[str, str]) -> Image:
         """From the Dockerfile in this folder. Raises `Failed`, with the end of what was printed."""
         there = self._work / f"context-{name}"
-        copy_checkout(context, there) if (context / ".git").exists() else shutil.copytree(context, there)
+        shutil.copytree(context, there)
         words = " ".join(f"--build-arg {shlex.quote(f'{key}={value}')}" for key, value in arguments.items())
         values = {"arguments": words, "limits": _limits(), "epoch": EPOCH, "work": WORK, "name": name}
         script = BUILD.format(tag=self.tag(name), context=f"/{WORK}/{there.name}", **values)

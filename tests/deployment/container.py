@@ -13,13 +13,14 @@ from tests.deployment.builder import Image
 
 ALONE: Final = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private")
 ENTER: Final = """
-root=$1 state=$2 config=$3 user=$4 folder=$5; shift 5
+root=$1 state=$2 config=$3 user=$4; shift 4
 mount --bind "$root" "$root" && mount -o remount,bind,ro "$root" &&
 mount --rbind /dev "$root/dev" && mount -t proc proc "$root/proc" && mount -t tmpfs tmpfs "$root/tmp" &&
 mount --bind "$state" "$root/var/lib/mm-gateway" &&
 mount --bind "$config" "$root/etc/mm-gateway" && mount -o remount,bind,ro "$root/etc/mm-gateway" &&
-exec setpriv --no-new-privs chroot --userspec="$user" "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$folder" "$@"
+exec setpriv --no-new-privs chroot --userspec="$user" "$root" "$@"
 """
+IN_FOLDER: Final = ("/bin/sh", "-c", 'cd "$0" && exec "$@"')
 
 
 class Container:
@@ -27,7 +28,7 @@ class Container:
 
     def __init__(self, image: Image, config: Path, state: Path, user: str) -> None:
         self._image = image
-        self._arguments = (str(image.root), str(state), str(config), user, image.config["WorkingDir"])
+        self._arguments = (str(image.root), str(state), str(config), user)
         (image.root / "etc" / "mm-gateway").mkdir(exist_ok=True)  # as whoever runs an image does for what it mounts
         self._process: asyncio.subprocess.Process | None = None
 
@@ -57,11 +58,12 @@ class Container:
         return output.decode(errors="replace")
 
     async def _spawn(self, *words: str) -> asyncio.subprocess.Process:
-        environment = dict(line.split("=", 1) for line in self._image.config["Env"])
+        config = self._image.config
+        environment = ("/usr/bin/env", "--ignore-environment", *config["Env"])
         return await asyncio.create_subprocess_exec(
-            *ALONE, "/bin/sh", "-c", ENTER, "enter", *self._arguments, *words,
+            *ALONE, "/bin/sh", "-c", ENTER, "enter", *self._arguments,
+            *environment, *IN_FOLDER, config["WorkingDir"], *words,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env={"LC_ALL": "C", **environment},
         )  # fmt: skip
 
 

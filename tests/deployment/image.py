@@ -18,6 +18,7 @@ import yaml
 from gateway.wire.calls import WalletCall
 from tests.deployment.builder import ROOT, Builder, Image
 from tests.deployment.container import Container
+from tests.machines.debian import copy_checkout
 from tests.support.deploy_pages import page
 from tests.support.instances import operator
 from tests.support.ports import free_port
@@ -39,7 +40,9 @@ PLUGIN: Final = re.compile(r"^```dockerfile\n(.*?)^```$", re.MULTILINE | re.DOTA
 def image_is_sound(builder: Builder, folder: Path) -> str:
     """Builds it twice, and tries all of it; returns what is wrong."""
     arguments = {"PYTHON_IMAGE": "localhost/python", **LABELS}
-    image, again = (builder.build(name, ROOT, arguments) for name in ("first", "second"))
+    sources = folder / "sources"  # both builds are of the same, also where somebody works in the checkout meanwhile
+    copy_checkout(ROOT, sources)
+    image, again = (builder.build(name, sources, arguments) for name in ("first", "second"))
     wrong = [f"the second build is another image: {_differences(image, again)}"] if image.digest != again.digest else []
     wrong += _wrong_labels(image.config)
     wrong += _wrong_files(image.root)
