@@ -111,8 +111,13 @@ async def migrate_postgres(name: str, settings: JournalSettings, *, forced: bool
     server = _server_of(name, settings)
     connection = await connect_unchecked(server)
     try:
-        with translate_connect_errors():
-            return [migration.name for migration in await migrate(connection, name, forced=forced)]
+        lock_holder = await connect_unchecked(server)
+        try:
+            with translate_connect_errors():
+                applied = await migrate(connection, lock_holder, name, forced=forced)
+                return [migration.name for migration in applied]
+        finally:
+            await close(lock_holder, server)
     finally:
         await close(connection, server)
 

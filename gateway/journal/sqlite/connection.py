@@ -9,7 +9,7 @@ import apsw
 import msgspec
 
 from gateway.journal.interface import JournalMisconfigured, JournalUnavailable
-from gateway.journal.migrations import Migration, migrations_of, require_schema
+from gateway.journal.migrations import Migration, Schema, migrations_of, require_schema
 
 APPLICATION_ID: Final = 0x6D6D6777
 """Marks the file as a journal ("mmgw" in ASCII), see sqlite.org/pragma.html#pragma_application_id."""
@@ -32,6 +32,15 @@ _PRAGMAS: Final = (
     f"PRAGMA cache_size = -{CACHE_KIB}",
     "PRAGMA temp_store = MEMORY",
 )
+
+_CREATE_RECORD: Final = """
+CREATE TABLE IF NOT EXISTS journal_migrations (
+    number        INTEGER PRIMARY KEY,
+    name          TEXT NOT NULL,
+    readable_from INTEGER NOT NULL
+) STRICT"""
+_RECORD: Final = "INSERT INTO journal_migrations (number, name, readable_from) VALUES (?, ?, ?)"
+_FIND_SCHEMA: Final = "SELECT coalesce(max(number), 0), coalesce(max(readable_from), 0) FROM journal_migrations"
 
 
 class SqliteFile(msgspec.Struct, frozen=True):
@@ -73,10 +82,10 @@ def _make_durable(connection: apsw.Connection, file: SqliteFile) -> None:
 
 
 def require_journal(connection: apsw.Connection, path: str) -> None:
-    """Raises `SchemaMismatch` or `JournalMisconfigured` unless this is a journal of this program's version."""
+    """Raises `SchemaMismatch` or `JournalMisconfigured` unless this is a journal that this program may serve on."""
     with translate_errors("reading the schema"):
-        version = _journal_version(connection, path)
-    require_schema(path, version, MIGRATIONS)
+        schema = _find_schema(connection, path)
+    require_schema(path, schema, MIGRATIONS)
 
 
 def is_empty(connection: apsw.Connection) -> bool:
@@ -90,8 +99,10 @@ def migrate(connection: apsw.Connection, path: str) -> list[Migration]:
     with translate_errors("migrating"), transaction(connection):
         version = 0 if is_empty(connection) else _journal_version(connection, path)
         missing = MIGRATIONS[version:]
+        connection.execute(_CREATE_RECORD)
         for migration in missing:
             connection.execute(migration.sql)
+            connection.execute(_RECORD, (migration.number, migration.name, migration.readable_from))
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
     require_journal(connection, path)
@@ -139,6 +150,16 @@ class translate_errors:  # noqa: N801 - see `transaction`
             raise JournalMisconfigured("the file is not a SQLite database") from None
         if isinstance(error, apsw.Error):
             raise JournalUnavailable(f"{self._doing} failed: {error}") from error
+
+
+def _find_schema(connection: apsw.Connection, path: str) -> Schema:
+    version = _journal_version(connection, path)
+    if connection.table_exists(None, "journal_migrations"):
+        recorded, readable_from = connection.execute(_FIND_SCHEMA).get
+        if recorded == version:
+            return Schema(version, readable_from)
+    # Migrated last by a version that recorded nothing.
+    return Schema(version, version)
 
 
 def _journal_version(connection: apsw.Connection, path: str) -> int:

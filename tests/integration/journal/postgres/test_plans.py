@@ -67,7 +67,8 @@ ANALYZE"""
 
 def hot_statements() -> dict[str, str]:
     """What `journal_write` runs, by the name that stands above each, with parameters in place of its variables."""
-    body = MIGRATIONS[-1].sql.partition("AS $$")[2]
+    newest = next(one.sql for one in reversed(MIGRATIONS) if "FUNCTION journal_write" in one.sql)
+    body = newest.partition("AS $$")[2]
     named = re.findall(r"-- statement: ([a-z ]+)\n(.*?);\n", body, re.DOTALL)
     variables = re.compile("RETURN QUERY|INTO first_n, last_n")
     return {name: with_parameters(variables.sub("", statement)) for name, statement in named}

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.journal import migrate_journal
 from gateway.journal.interface import JournalInUse
-from gateway.journal.migrations import WHILE_SERVING, Migration
+from gateway.journal.migrations import Migration
 from gateway.journal.postgres import schema
 from gateway.settings import JournalSettings
 from tests.support.journals import Journals
@@ -57,7 +57,7 @@ async def test_one_that_is_forced_is_applied_all_the_same(
 async def test_one_that_needs_no_silence_is_applied_beside_gateways(
     used: JournalSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = add(monkeypatch, f"{WHILE_SERVING}\nCREATE TABLE next ()")
+    name = add(monkeypatch, f"-- readable from: {NEXT - 1}\nCREATE TABLE next ()")
     assert await migrate_journal(used, "default") == [name]
 
 
