@@ -23,6 +23,11 @@ COPY pyproject.toml README.md LICENSE ./
 COPY requirements/run.in requirements/tracing.in requirements/
 COPY gateway gateway
 COPY adapters adapters
+# What `mm-gateway --version` calls the build: where both are given. The context of a release brings its own.
+ARG REVISION=unknown
+RUN if [ "$REVISION" != unknown ] && [ "$SOURCE_DATE_EPOCH" != 315532800 ]; then \
+      date -u -d "@$SOURCE_DATE_EPOCH" "+COMMIT = \"$REVISION\"%nDATE = \"%Y-%m-%dT%H:%M:%S+00:00\"" > gateway/_build.py; \
+    fi
 # A .pyc that names the time of its source would be out of date in an image whose files have another.
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
  && /opt/gateway/bin/pip install --no-deps /tmp/wheel/*.whl \

@@ -194,6 +194,10 @@ sbom: $(AUDIT)  ## write build/sbom.json: what a gateway is made of, with versio
 		--output-reproducible --validate --of JSON --output-file build/sbom.json
 	@echo "make sbom: build/sbom.json has $$($(BIN)/python -c 'import json; print(len(json.load(open("build/sbom.json"))["components"]))') packages"
 
+.PHONY: release
+release: sbom  ## build wheel, sdist, image context, SBOM and checksums into dist, or say why not; REHEARSAL=yes tries it
+	@REHEARSAL=$(REHEARSAL) $(BIN)/python -m tests.supply release
+
 .PHONY: licences
 licences: $(DEV)  ## whether every package that a gateway runs on has a licence of the list in tests/supply/licences.py
 	@$(BIN)/python -m tests.supply licences

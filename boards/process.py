@@ -311,12 +311,12 @@ EDGE: Final = (
         good="One row for each gateway, with the same version and hash.",
         act="Another hash: that gateway was not reloaded. Another version: an upgrade is not finished.",
         links=(runbook("ConfigNotReloaded"), runbook("Down"), links.OVERVIEW),
-        key="instance, version, python, hash",
+        key="instance, version, build, python, hash",
         columns=(
             Column(
                 "configuration loaded",
                 f"1000 * (max by (instance) (mm_gateway_config_loaded_timestamp_seconds{{{INSTANCE}}})"
-                f" * on (instance) group_left (version, python) mm_gateway_build_info{{{INSTANCE}}}"
+                f" * on (instance) group_left (version, build, python) mm_gateway_build_info{{{INSTANCE}}}"
                 f" * on (instance) group_left (hash) mm_gateway_config_info{{{INSTANCE}}})",
                 "dateTimeAsIso",
             ),

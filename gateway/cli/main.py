@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from collections.abc import Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 from io import TextIOWrapper
 from traceback import extract_tb
 from typing import Annotated, Final
@@ -13,15 +14,17 @@ from typing import Annotated, Final
 import typer
 from typer.exceptions import TyperException
 
+from gateway.build import build, version
 from gateway.cli.debug import traceback_of, without_debug
 from gateway.cli.errors import FAILED, MISUSED, CommandFailed, CommandMisused
 from gateway.cli.printing import print_note
 from gateway.journal.interface import JournalError, JournalMisconfigured
+from gateway.journal.migrations import migrations_of
+from gateway.operators.adapter import INTERFACE_VERSION
 from gateway.settings import SettingsError
 from gateway.telemetry import logs
 
 PROGRAM: Final = "mm-gateway"
-DISTRIBUTION: Final = "mm-wallet-gateway"
 INTERRUPTED: Final = 130
 COMPLETES: Final = "_MM_GATEWAY_COMPLETE"
 """The variable in which a shell's script asks what may stand where the cursor is."""
@@ -95,14 +98,25 @@ def _not_loaded() -> None:
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's signature
     if wanted:
-        sys.stdout.write(f"{PROGRAM} {metadata.version(DISTRIBUTION)}\n")
+        sys.stdout.write("".join(f"{line}\n" for line in _version_lines()))
         raise typer.Exit
+
+
+def _version_lines() -> list[str]:
+    postgres, sqlite = (len(migrations_of(f"gateway.journal.{store}")) for store in ("postgres", "sqlite"))
+    return [
+        f"{PROGRAM} {version()}",
+        f"build: {build()}",
+        f"Python: {platform.python_version()}",
+        f"journal schemas: PostgreSQL {postgres}, SQLite {sqlite}",
+        f"adapter interface: {INTERFACE_VERSION}",
+    ]
 
 
 def _program(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Which version this is.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Which version and build this is.")
     ] = False,
     debug: Annotated[
         bool,

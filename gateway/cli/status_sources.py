@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from gateway.build import version
 from gateway.cli.all_journals import require_file
 from gateway.cli.configuration import load_all, load_known_part, load_settings
 from gateway.cli.errors import CommandFailed
@@ -28,7 +28,7 @@ from gateway.runtime.certificates import certificate_readings
 from gateway.runtime.journal_growth import WARNED_FROM_BYTES, readers_of
 from gateway.runtime.rehearsal import rehearsed_hash
 from gateway.settings import JournalSettings, Settings, SettingsError
-from gateway.telemetry.metrics import DISTRIBUTION, Metrics
+from gateway.telemetry.metrics import Metrics
 
 TIMEOUT_S: Final = 5.0
 """How long a journal may take to be opened, and then to answer all questions."""
@@ -50,7 +50,7 @@ async def find_out(config: Path, clock: Clock) -> Facts:
     )
     return Facts(
         at=clock.now(),
-        version=version(DISTRIBUTION),
+        version=version(),
         configuration=configuration,
         gateway=gateway,
         journals=tuple(journals),

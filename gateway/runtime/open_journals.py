@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from gateway.build import version
 from gateway.clock import SteadyClock
 from gateway.crashpoints import crash_point
 from gateway.journal import excess_rights, open_journal, server_advice
@@ -26,7 +26,7 @@ from gateway.runtime.set_clock import ahead_s, clock_reference, set_clock
 from gateway.runtime.supervisor import Supervisor
 from gateway.settings import JournalSettings, Settings
 from gateway.telemetry.gauges import Reading
-from gateway.telemetry.metrics import DISTRIBUTION, Metrics
+from gateway.telemetry.metrics import Metrics
 from gateway.transfers.housekeeping import Housekeeping
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class OpenJournals:
             keep_s=_keep_s(settings, name),
             abandoned_after_s=settings.abandoned_after,
             doubt_s=self._clock.doubt_s,
-            version=version(DISTRIBUTION),
+            version=version(),
             configuration=configuration,
         )
 

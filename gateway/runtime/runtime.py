@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
+from gateway.build import build, version
 from gateway.clock import Clock, SteadyClock, SystemClock
 from gateway.crashpoints import crash_point
 from gateway.http.access_log import AccessLog
@@ -169,6 +170,8 @@ class Runtime:
             operators=addresses.operators,
             admin=addresses.admin,
             instance=self.instance,
+            version=version(),
+            build=build(),
         )
         return addresses
 

@@ -45,7 +45,7 @@ GAUGES: Final = {
     "config_loaded_timestamp_seconds": Gauge("When the configuration in force was loaded."),
     "config_reload_ok": Gauge("1 if the last reload was applied."),
     "config_info": Gauge("The configuration in force; always 1.", ("hash",)),
-    "build_info": Gauge("What is running; always 1.", ("version", "python")),
+    "build_info": Gauge("What is running; always 1.", ("version", "build", "python")),
     "memory_limit_bytes": Gauge("How much memory the process may use."),
 }
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from importlib.metadata import version
 from itertools import product
 from platform import python_version
 from typing import Any, Final
@@ -19,6 +18,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from gateway.build import build, version
 from gateway.reasons import Source
 from gateway.records import FINAL, WALLET_DIRECTIONS, Decision, Direction, State, UnfinishedCount, Verdict
 from gateway.telemetry.gauges import Gauges, Read, Reading, UnfinishedGauges
@@ -27,7 +27,6 @@ from gateway.telemetry.output import dropped_lines
 from gateway.telemetry.series import Counters, Histograms
 from gateway.wire.errors import ErrorCode
 
-DISTRIBUTION: Final = "mm-wallet-gateway"
 """The package whose version is what runs."""
 
 SECONDS_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -293,8 +292,8 @@ class Metrics:
         for result in ("ok", "failed"):
             self._reloads.start(result)
         self._clock_steps.start()
-        build = Reading("build_info", 1, (version(DISTRIBUTION), python_version()))
-        self._gauges.watch("build", lambda: (build,))
+        running = Reading("build_info", 1, (version(), build(), python_version()))
+        self._gauges.watch("build", lambda: (running,))
 
     def _counters(self, name: str, text: str, *labels: str) -> Counters:
         return Counters(f"mm_gateway_{name}", text, labels, self.registry)

@@ -1,4 +1,5 @@
-"""`make licences`, `make audit` and `make digests`: what the gateway is made of, besides its own code."""
+"""`make licences`, `make audit` and `make digests`: what the gateway is made of, besides its own code. `make release`:
+what is published of it."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from tests.supply import advisories, images, licences
+from tests.supply import advisories, images, licences, release
+from tests.tidy.tree import files
 
 ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
@@ -25,8 +27,12 @@ def main(what: str) -> int:
             )
         case "digests":
             lines, summary, status = images.write_digests(COMPOSE / "compose.yaml", COMPOSE / ".env")
+        case "release":
+            lines, summary, status = release.report(
+                ROOT / "dist", ROOT / "build" / "sbom.json", rehearsal=bool(os.environ.get("REHEARSAL")), files=files()
+            )
         case _:
-            lines, summary, status = [], "say which: licences, audit, digests", 2
+            lines, summary, status = [], "say which: licences, audit, digests, release", 2
     sys.stdout.writelines(f"{line}\n" for line in [*lines, f"make {what}: {summary}"])
     return status
 

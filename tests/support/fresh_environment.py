@@ -4,22 +4,21 @@ environment of the tests."""
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-import sys
 import sysconfig
 import venv
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.tidy.tree import PRODUCT, ROOT, files
+from tests.supply import release
+from tests.tidy.tree import ROOT, files
 
 OFFLINE: Final = {
     "PIP_NO_INDEX": "1",
     "PIP_NO_BUILD_ISOLATION": "0",  # "no" set to "no": pip reads it as --no-build-isolation
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
 }
-PACKED: Final = {*PRODUCT, "pyproject.toml", "README.md", "LICENSE", "requirements"}
+MADE_AT: Final = 1_700_000_000
 
 PIP: Final = """#!/bin/sh
 exec {python} -m pip "$@"
@@ -108,19 +107,6 @@ class FreshEnvironment:
 
 
 def _wheel(folder: Path) -> Path:
-    """The gateway's wheel, made from a copy of the project's files."""
-    for path in files():
-        if path.parts[0] in PACKED:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / path, folder / path)
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", "dist", "."],
-        cwd=folder,
-        env={**os.environ, **OFFLINE},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (wheel,) = (folder / "dist").iterdir()
-    return wheel
+    """The wheel as `make release` makes it, from a copy of the project's files."""
+    release.export(ROOT, files(), folder, commit=None)
+    return release.wheel_of(folder, folder, made_at=MADE_AT)

@@ -53,7 +53,8 @@ class GatewayProcess:
         """Empty where there is no listener for operators."""
         self.admin_url = ""
         self._folder = folder
-        self._command = command
+        self.program = command
+        """May be another from the next start on."""
         self._process: asyncio.subprocess.Process | None = None
         self.configure(config)
 
@@ -75,7 +76,7 @@ class GatewayProcess:
         armed = {ENVIRONMENT: crash_at} if crash_at else {}
         with self.open_log() as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command,
+                *self.program,
                 "serve",
                 "--config",
                 str(self.config_file),
@@ -154,7 +155,7 @@ class GatewayProcess:
     async def command(self, *words: str) -> tuple[int, str]:
         """Another command with the same configuration, beside it: exit status and all output."""
         process = await asyncio.create_subprocess_exec(
-            *self._command,
+            *self.program,
             *words,
             "--config",
             str(self.config_file),

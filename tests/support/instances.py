@@ -18,7 +18,7 @@ from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 from gateway.wire.calls import WalletCall
 from tests.support.doors import Answered, Client, request
-from tests.support.gateway_process import GatewayProcess
+from tests.support.gateway_process import COMMAND, GatewayProcess
 from tests.support.runtimes import FarOperator, message, operator_to
 
 PATIENCE_S: Final = 60.0
@@ -40,12 +40,14 @@ def operator(far: FarOperator, **changes: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def gateways(folder: Path, content: Mapping[str, Any], count: int = 2) -> AsyncIterator[list[GatewayProcess]]:
+async def gateways(
+    folder: Path, content: Mapping[str, Any], count: int = 2, program: tuple[str, ...] = COMMAND
+) -> AsyncIterator[list[GatewayProcess]]:
     """That many of one configuration, each in a folder of its own; the journal has its tables."""
     folders = [folder / f"gateway-{number + 1}" for number in range(count)]
     for each in folders:
         each.mkdir()
-    made = [GatewayProcess(content, each) for each in folders]
+    made = [GatewayProcess(content, each, command=program) for each in folders]
     await migrated(made[0])
     async with AsyncExitStack() as stack:
         await asyncio.gather(*(stack.enter_async_context(gateway) for gateway in made))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import socket
 import subprocess
 import time
@@ -17,6 +18,8 @@ import pytest
 import yaml
 from argon2 import PasswordHasher
 
+from gateway.journal.postgres import schema as postgres
+from gateway.journal.sqlite import connection as sqlite
 from gateway.records import Decision, Fate, State
 from gateway.wire.openapi import document, operators_document
 from tests.support.commands import OPENED_AT, PROGRAM, Deployment, a_timeline, key, operator, run
@@ -257,7 +260,15 @@ def test_options_of_copy_may_stand_before_and_after_it() -> None:
 
 
 def test_the_program_tells_its_version() -> None:
-    assert run("--version") == (0, f"mm-gateway {metadata.version('mm-wallet-gateway')}\n", "")
+    status, said, complaints = run("--version")
+    first, *others = said.splitlines()
+    assert (status, complaints, first) == (0, "", f"mm-gateway {metadata.version('mm-wallet-gateway')}")
+    assert others == [
+        "build: from a clone without a build",
+        f"Python: {platform.python_version()}",
+        f"journal schemas: PostgreSQL {len(postgres.MIGRATIONS)}, SQLite {len(sqlite.MIGRATIONS)}",
+        "adapter interface: 1",
+    ]
 
 
 def test_a_sandbox_that_does_not_exist_is_a_failure() -> None:
