@@ -198,6 +198,11 @@ sbom: $(AUDIT)  ## write build/sbom.json: what a gateway is made of, with versio
 release: sbom  ## build wheel, sdist, image context, SBOM and checksums into dist, or say why not; REHEARSAL=yes tries it
 	@REHEARSAL=$(REHEARSAL) $(BIN)/python -m tests.supply release
 
+.PHONY: released-migrations
+released-migrations:  ## list every migration as released: from then on none of them may change
+	@cd gateway/journal && sha256sum */migrations/*.sql > ../../tests/supply/released_migrations.sha256
+	@echo "make released-migrations: $$(wc -l < tests/supply/released_migrations.sha256) are listed"
+
 .PHONY: licences
 licences: $(DEV)  ## whether every package that a gateway runs on has a licence of the list in tests/supply/licences.py
 	@$(BIN)/python -m tests.supply licences

@@ -27,8 +27,6 @@ from gateway.telemetry.output import dropped_lines
 from gateway.telemetry.series import Counters, Histograms
 from gateway.wire.errors import ErrorCode
 
-"""The package whose version is what runs."""
-
 SECONDS_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Few, since each operator has some twenty histograms; who needs it finer asks for native histograms."""
 

@@ -78,7 +78,7 @@ def objections(root: Path) -> list[str]:
         found.append(f"{version} is released, as the tag v{version} says: raise `version` in pyproject.toml")
     listed = (root / RELEASED_MIGRATIONS).read_text(encoding="utf-8")
     found += [
-        f"{name} is not listed in {RELEASED_MIGRATIONS}: write its line (sha256sum in gateway/journal)"
+        f"{name} is not listed in {RELEASED_MIGRATIONS}: list it with `make released-migrations`"
         for name in migration_files(root)
         if f"  {name}\n" not in listed
     ]
@@ -146,7 +146,7 @@ def report(into: Path, sbom: Path, *, rehearsal: bool, files: Iterable[Path]) ->
     except Refused as refused:
         return str(refused).splitlines(), "REFUSED; REHEARSAL=yes builds all the same, for a trial", 1
     what = f"a rehearsal of {version_of(ROOT)}" if rehearsal else version_of(ROOT)
-    return [str(into / name) for name in names], f"{what} is in {into}", 0
+    return [f"{into.name}/{name}" for name in names], f"{what} is in {into.name}", 0
 
 
 def _git(root: Path, *words: str) -> str:

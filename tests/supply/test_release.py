@@ -25,7 +25,10 @@ DATED = f"## Unreleased\n\n## {VERSION} - 2026-12-01\n"
 
 def git(root: Path, *words: str) -> None:
     subprocess.run(
-        ["git", "-c", "user.name=T", "-c", "user.email=t@example.com", *words], cwd=root, check=True, capture_output=True
+        ["git", "-c", "user.name=T", "-c", "user.email=t@example.com", *words],
+        cwd=root,
+        check=True,
+        capture_output=True,
     )
 
 

@@ -48,7 +48,10 @@ _RENAMED: Final = (
     ("journal_write(", f"{NEXT_FUNCTION}("),
     ("journal_answer", "journal_answer_next"),
     ("INSERT INTO transfers (\n            id,", "INSERT INTO transfers (\n            written_by, id,"),
-    ("SELECT\n            id, operator, direction, state,", "SELECT\n            'next', id, operator, direction, state,"),
+    (
+        "SELECT\n            id, operator, direction, state,",
+        "SELECT\n            'next', id, operator, direction, state,",
+    ),
 )
 
 

@@ -6,6 +6,9 @@ import re
 import tomllib
 from collections import Counter
 
+import pytest
+
+from gateway.journal.migrations import migrations_of
 from tests.tidy.tree import ROOT
 
 SECTIONS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
@@ -54,3 +57,17 @@ def test_every_line_stands_in_a_section_once() -> None:
             " ".join(entry.split()) for entry in re.findall(r"^- ((?:.+\n)(?:  .+\n)*)", text, re.MULTILINE)
         )
         assert [entry for entry, times in entries.items() if times > 1] == [], heading
+
+
+def migration_lines() -> list[str]:
+    """Every entry that begins with the word, on one line."""
+    entries = re.findall(r"^- (\*\*Migration\*\*(?:.+\n)(?:  .+\n)*)", changelog(), re.MULTILINE)
+    return [" ".join(entry.split()) for entry in entries]
+
+
+@pytest.mark.parametrize("store", ["postgres", "sqlite"])
+def test_every_migration_is_named_once_with_whether_it_needs_a_stop(store: str) -> None:
+    for migration in migrations_of(f"gateway.journal.{store}"):
+        (line,) = [line for line in migration_lines() if f"`{store}/{migration.name}`" in line]
+        said = [words for words in ("needs a stop", "needs no stop") if words in line]
+        assert said == ["needs no stop" if migration.expands else "needs a stop"], migration.name

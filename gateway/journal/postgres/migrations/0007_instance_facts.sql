@@ -1,4 +1,5 @@
 -- Which version of the program an instance runs, and the hash of its configuration: `mm-gateway status` compares them.
+-- readable from: 6
 ALTER TABLE instances ADD COLUMN version text, ADD COLUMN configuration text;
 
 -- The function is replaced for what it does with `beats`; its parameters, its answer type and all else stay.
