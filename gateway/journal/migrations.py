@@ -6,9 +6,9 @@ A file that has been released is never changed: journals exist that were made wi
     -- transaction: none
 
 The first: gateways that know the schema up to 5 may serve on this one, so no gateway has to be stopped for it
-(docs/decisions/141-expand-and-contract.md). Without the line only gateways that have this file may. The journal records
-it, since an older gateway does not have the file. The second, of PostgreSQL alone: the statements run one by one outside
-of a transaction, as CREATE INDEX CONCURRENTLY must; the file must bear being run again after it stopped anywhere.
+(docs/decisions/141-expand-and-contract.md). Without the line only gateways that have this file may. The journal
+records it, since an older gateway does not have the file. The second, of PostgreSQL alone: the statements run one by
+one outside of a transaction, as CREATE INDEX CONCURRENTLY must; they may stop anywhere, and all are then run again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""`make release`: what is published of a version, each file the same bytes whoever builds it from the same commit with the
-same Python: wheel, sdist, the context of the image, the SBOM, the pinned dependencies and their checksums.
+"""`make release`: what is published of a version: wheel, sdist, the context of the image, the SBOM, the pinned
+dependencies and the checksums. Whoever builds the same commit with the same Python has the same bytes.
 
-A release is refused where it would not be what its number says; `REHEARSAL=yes` builds all the same, and marks the build.
+A release is refused where it would not be what its number says. `REHEARSAL=yes` builds all the same.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def export(root: Path, files: Iterable[Path], into: Path, commit: Commit | None)
 
 
 def wheel_of(source: Path, into: Path, made_at: int, *, sdist_too: bool = False) -> Path:
-    """Builds the sdist, and from what is in it the wheel, so that both are known to be whole. Returns the wheel's path."""
+    """Builds the sdist, and the wheel from what is in it, so that both are whole. Returns the wheel's path."""
     with tempfile.TemporaryDirectory() as place:
         made = source / "dist" / _build(source, "build_sdist", made_at)
         with tarfile.open(made) as archive:
@@ -179,10 +179,13 @@ def _copied_by(dockerfile: Path) -> list[Path]:
 def _pack(root: Path, contents: Iterable[Path], archive: Path, made_at: int) -> None:
     """A tar file of these files and folders with nothing in it of this machine, this user or this moment."""
     paths = {file for path in contents for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file()}
-    with archive.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=made_at) as packed:
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for path in sorted(paths):
-                entry = tarfile.TarInfo(str(path.relative_to(root)))
-                content = path.read_bytes()
-                entry.size, entry.mtime, entry.mode = len(content), made_at, 0o644
-                tar.addfile(entry, io.BytesIO(content))
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=made_at) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path in sorted(paths):
+            entry = tarfile.TarInfo(str(path.relative_to(root)))
+            content = path.read_bytes()
+            entry.size, entry.mtime, entry.mode = len(content), made_at, 0o644
+            tar.addfile(entry, io.BytesIO(content))

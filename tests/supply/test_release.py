@@ -1,4 +1,4 @@
-"""`make release`: what it makes is whole, the same bytes each time, and nothing is made that should not be published."""
+"""`make release`: what it makes is whole, the same bytes each time, and what should not be published is refused."""
 
 from __future__ import annotations
 

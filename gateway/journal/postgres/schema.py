@@ -24,7 +24,7 @@ MIGRATIONS: Final = migrations_of("gateway.journal.postgres")
 ADVISORY_LOCK: Final = 0x6D6D6777
 """The number ("mmgw" in ASCII) of the advisory lock that a migration holds."""
 
-PATIENCE_S: Final = 300.0
+LONGEST_S: Final = 300.0
 """Seconds for which a migration waits for another one, or tries again to get the lock of a table that is in use."""
 
 LOCK_TIMEOUT: Final = "500ms"
@@ -135,7 +135,7 @@ async def _alone(lock_holder: asyncpg.Connection) -> AsyncIterator[None]:
     # The lock is the transaction's, not the session's: a pooler may give the session to somebody else. It is asked for
     # again and again, each time in a new transaction: one that waits for it has a snapshot, and CREATE INDEX
     # CONCURRENTLY waits for the end of every transaction that has one.
-    deadline = monotonic() + PATIENCE_S
+    deadline = monotonic() + LONGEST_S
     while True:
         async with lock_holder.transaction(isolation="read_committed"):
             if await lock_holder.fetchval(f"SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK})"):
@@ -144,7 +144,7 @@ async def _alone(lock_holder: asyncpg.Connection) -> AsyncIterator[None]:
                 yield
                 return
         if monotonic() > deadline:
-            raise JournalUnavailable(f"another `mm-gateway migrate` is under way for over {PATIENCE_S:.0f} seconds")
+            raise JournalUnavailable(f"another `mm-gateway migrate` is under way for over {LONGEST_S:.0f} seconds")
         await asyncio.sleep(LOOK_S)
 
 
@@ -190,7 +190,7 @@ async def _secure(connection: asyncpg.Connection) -> None:
 async def _in_short_transaction(connection: asyncpg.Connection, step: _Step) -> None:
     """Makes the step in one transaction that waits for no lock longer than `LOCK_TIMEOUT`: once that is over, all of it
     is rolled back and tried again."""
-    deadline = monotonic() + PATIENCE_S
+    deadline = monotonic() + LONGEST_S
     while True:
         try:
             async with connection.transaction():
@@ -199,7 +199,7 @@ async def _in_short_transaction(connection: asyncpg.Connection, step: _Step) -> 
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
             if monotonic() > deadline:
                 raise JournalUnavailable(
-                    f"a table was in use for over {PATIENCE_S:.0f} seconds, by a backup or a long query: migrate again "
+                    f"a table was in use for over {LONGEST_S:.0f} seconds, by a backup or a long query: migrate again "
                     "once that has ended"
                 ) from error
             await asyncio.sleep(PAUSE_S)

@@ -88,7 +88,7 @@ async def test_a_migration_that_waits_in_vain_says_for_what(
     journals: Journals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expand(monkeypatch, COLUMN)
-    monkeypatch.setattr(schema, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(schema, "LONGEST_S", 0.0)
     async with a_backup(journals):
         with pytest.raises(JournalUnavailable, match="in use for over 0 seconds, by a backup or a long query"):
             await migrate_journal(journals.settings())
@@ -142,7 +142,7 @@ async def test_an_index_that_was_stopped_half_way_is_made_anew(
 async def test_a_migration_waits_for_another_and_says_so_in_the_end(
     journals: Journals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(schema, "LONGEST_S", 0.0)
     async with connected(journals) as other, other.transaction():
         await other.execute(f"SELECT pg_advisory_xact_lock({schema.ADVISORY_LOCK})")
         with pytest.raises(JournalUnavailable, match="another `mm-gateway migrate` is under way"):
