@@ -120,7 +120,7 @@ async def test_a_gateway_whose_name_is_taken_serves_and_reloads_by_signal(tmp_pa
     taken = "import socket, os, sys; s = socket.socket(socket.AF_UNIX); s.bind(f'\\0mm-gateway/reload/{os.getpid()}'); "
     run_it = "s.set_inheritable(True); os.execv(sys.argv[1], sys.argv[1:])"
     gateway = GatewayProcess(content(far), tmp_path)
-    gateway._command = ("python3", "-c", taken + run_it, str(PROGRAM))
+    gateway.program = ("python3", "-c", taken + run_it, str(PROGRAM))
     async with gateway:
         assert [entry["level"] for entry in gateway.logged("reloads by signal alone")] == ["warning"]
         await gateway.reload()
