@@ -38,7 +38,7 @@ def git(root: Path, *words: str) -> None:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What a release is made of, in a repository of its own: committed, dated in the changelog, all migrations listed."""
+    """What a release is made of in a repository of its own: committed, dated, all migrations listed."""
     root = tmp_path / "clone"
     for path in files():
         if path.parts[0] in {*release.PACKED, "Dockerfile"}:
