@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway import runtime
 from gateway.cli.configuration import load_all
-from gateway.cli.errors import CommandMisused
+from gateway.cli.errors import CommandFailed, CommandMisused
 from gateway.cli.options import Config
 
 
@@ -14,3 +14,5 @@ def serve(*, config: Config = None) -> None:
         runtime.run(lambda: load_all(config))
     except runtime.ConfigurationUnusable as error:
         raise CommandMisused(str(error)) from error
+    except runtime.WorkersFailed as error:
+        raise CommandFailed(str(error)) from error

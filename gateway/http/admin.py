@@ -35,13 +35,16 @@ class Health(Protocol):
 class AdminHandler:
     """Answers `/healthz` and `/readyz` to everybody; every other page needs the bearer token, if one is configured.
 
-    The token is sent as RFC 6750 section 2.1 says: `Authorization: Bearer …`.
+    The token is sent as RFC 6750 section 2.1 says: `Authorization: Bearer …`. `metrics` counts what is refused;
+    `exposition` writes the page, if it is not that of `metrics` alone.
     """
 
-    def __init__(self, health: Health, metrics: Metrics, token: SecretStr | None) -> None:
+    def __init__(
+        self, health: Health, metrics: Metrics, token: SecretStr | None, exposition: Exposition | None = None
+    ) -> None:
         self._health = health
         self._recorded = metrics
-        self._exposition = Exposition(metrics.registry, metrics.read_gauges)
+        self._exposition = exposition or Exposition(metrics.registry, metrics.read_gauges)
         self._guesses = Guesses()
         self.use_token(token)
         self._pages: dict[str, Callable[[web.BaseRequest], Awaitable[WalletResponse]]] = {

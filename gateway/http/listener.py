@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import structlog
 
@@ -46,9 +46,10 @@ class Listener:
         self._opening: set[asyncio.Task[None]] = set()
         self._reserve: int | None = None
         self._pause: asyncio.TimerHandle | None = None
+        self._has_begun = False
 
     @classmethod
-    def bind(cls, host: str, port: int) -> Listener:
+    def bind(cls, host: str, port: int) -> Self:
         """Binds the address; port 0 lets the system choose one. Nothing is accepted yet. Raises `OSError`."""
         family, address = resolve(host, port)
         listening_socket = socket.socket(family, socket.SOCK_STREAM)
@@ -72,17 +73,21 @@ class Listener:
         if former is not None:
             server.follow(former)
         else:
-            self._socket.settimeout(0)
-            self._socket.listen(BACKLOG)
-            self._open_reserve()
-            self._start()
+            self._begin()
 
     def close(self) -> None:
         """Accepts no more connections. Open ones stay open."""
-        if self._server is not None and self._socket.fileno() >= 0:
+        if self._has_begun and self._socket.fileno() >= 0:
             self._stop()
             self._close_reserve()
         self._socket.close()
+
+    def _begin(self) -> None:
+        self._socket.settimeout(0)
+        self._socket.listen(BACKLOG)
+        self._open_reserve()
+        self._has_begun = True
+        self._start()
 
     def _start(self) -> None:
         self._pause = None

@@ -1,8 +1,12 @@
-"""Why a configuration without mistakes still cannot be used."""
+"""Why a gateway could not start, or was not changed, although the configuration has no mistakes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+
+class WorkersFailed(Exception):
+    """The workers could not start, for a reason that is neither the configuration nor the journal."""
 
 
 class ConfigurationUnusable(Exception):

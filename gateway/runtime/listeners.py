@@ -57,7 +57,7 @@ class ListenerTlsContexts(msgspec.Struct, frozen=True):
 
 
 class Addresses(NamedTuple):
-    """The URLs of the listeners, with the ports that the system chose; None: there is no such listener."""
+    """The URLs of the listeners, with the ports that the system chose. Those that are not there are None, or empty."""
 
     wallet: str
     admin: str
@@ -72,24 +72,37 @@ class Handlers(NamedTuple):
     admin: AdminHandler
 
 
+class Bound(NamedTuple):
+    """Bound addresses, at which nothing is accepted yet. Of several workers none has an admin listener of its own."""
+
+    wallet: Listener
+    operators: Listener | None
+    admin: Listener | None
+
+
+def bind(settings: Settings, of_calls: type[Listener] = Listener) -> Bound:
+    """Binds all addresses. `of_calls` is the class of all but the admin listener. Raises `ConfigurationUnusable`."""
+    # The system lets both be bound, and one of them be dead: only who listens first is served
+    # (test_two_listeners_at_one_address_are_refused_at_the_start).
+    if problems := list(shared_addresses(settings)):
+        raise ConfigurationUnusable(problems)
+    with ExitStack() as bound:
+        wallet = _bind("server", settings.server, of_calls, bound)
+        operators = settings.operators_server
+        theirs = None if operators is None else _bind("operators_server", operators, of_calls, bound)
+        admin = _bind("admin", settings.admin, Listener, bound)
+        bound.pop_all()  # all of them are bound, and stay so
+        return Bound(wallet, theirs, admin)
+
+
 class Listeners:
     """The wallet listener, the operators' listener if there is one, and the admin listener, with their sockets."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        """Binds all addresses; nothing is accepted yet. Raises `ConfigurationUnusable`."""
-        # The system lets both be bound, and one of them be dead: only who listens first is served
-        # (test_two_listeners_at_one_address_are_refused_at_the_start).
-        if problems := list(shared_addresses(settings)):
-            raise ConfigurationUnusable(problems)
+    def __init__(self, bound: Bound, metrics: Metrics) -> None:
         self._metrics = metrics
         self._servers: list[HttpServer] = []
         self._limits: dict[str, int] = {}
-        with ExitStack() as bound:
-            self._wallet = _bind("server", settings.server, bound)
-            operators = settings.operators_server
-            self._operators = None if operators is None else _bind("operators_server", operators, bound)
-            self._admin = _bind("admin", settings.admin, bound)
-            bound.pop_all()  # all of them are bound, and stay so
+        self._wallet, self._operators, self._admin = bound
 
     def open(self, handlers: Handlers, settings: Settings, tls: ListenerTlsContexts) -> None:
         """Accepts connections with these settings from now on; open connections keep the settings they began with.
@@ -97,15 +110,17 @@ class Listeners:
         Raises `ConfigurationUnusable` where another program has begun to listen there since it was bound.
         """
         settings = fit(settings)
-        self._limits = {WALLET: settings.server.max_connections, ADMIN: settings.admin.max_connections}
+        self._limits = {WALLET: settings.server.max_connections}
         # Former servers are kept while they have connections, which a stop must close too.
         self._servers = [server for server in self._servers if server.open]
         self._serve_calls(self._wallet, handlers.wallet, settings.server, tls.wallet)
         if self._operators is not None and settings.operators_server is not None:
             self._limits[OPERATORS] = settings.operators_server.max_connections
             self._serve_calls(self._operators, handlers.operators, settings.operators_server, tls.operators)
-        refusals = Refusals(ADMIN, self._metrics)
-        self._serve(self._admin, AdminServer(handlers.admin.handle, refusals, settings.admin), tls.admin)
+        if self._admin is not None:
+            self._limits[ADMIN] = settings.admin.max_connections
+            refusals = Refusals(ADMIN, self._metrics)
+            self._serve(self._admin, AdminServer(handlers.admin.handle, refusals, settings.admin), tls.admin)
 
     def _serve_calls(
         self, listener: Listener, handler: CallHandler, settings: ServerSettings, tls: ssl.SSLContext | None
@@ -123,15 +138,6 @@ class Listeners:
             text = f"{server.refusals.listener}: cannot listen: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}"
             raise ConfigurationUnusable([text]) from error
 
-    def addresses(self, settings: Settings) -> Addresses:
-        """The URLs of the listeners."""
-        operators, server = self._operators, settings.operators_server
-        return Addresses(
-            wallet=_url(settings.server, self._wallet),
-            operators=None if operators is None or server is None else _url(server, operators),
-            admin=_url(settings.admin, self._admin),
-        )
-
     def readings(self) -> Iterator[Reading]:
         """How many connections each listener has, and how many it may have."""
         for name, limit in self._limits.items():
@@ -148,7 +154,8 @@ class Listeners:
     async def close(self) -> None:
         """Closes all listeners and all connections."""
         self.accept_no_more_calls()
-        self._admin.close()
+        if self._admin is not None:
+            self._admin.close()
         for server in self._servers:
             server.pre_shutdown()
         for server in self._servers:
@@ -201,10 +208,20 @@ def _shown(address: tuple[str, int]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _bind(section: str, settings: ServerSettings | AdminSettings, bound: ExitStack) -> Listener:
+def addresses_of(bound: Bound, settings: Settings) -> Addresses:
+    """The URLs of the listeners."""
+    server = settings.operators_server
+    return Addresses(
+        wallet=_url(settings.server, bound.wallet),
+        operators=None if bound.operators is None or server is None else _url(server, bound.operators),
+        admin="" if bound.admin is None else _url(settings.admin, bound.admin),
+    )
+
+
+def _bind(section: str, settings: ServerSettings | AdminSettings, kind: type[Listener], bound: ExitStack) -> Listener:
     """Binds the address. What leaves `bound` with an error closes it again."""
     try:
-        listener = Listener.bind(settings.host, settings.port)
+        listener = kind.bind(settings.host, settings.port)
     except OSError as error:
         raise ConfigurationUnusable([f"{section}: {why_unbound(settings, error)}"]) from error
     bound.callback(listener.close)

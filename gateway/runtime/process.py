@@ -6,26 +6,30 @@ Whoever wants to hear what comes of a reload asks for it at the `reload_socket`.
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from operator import eq
+from typing import Protocol
 
 import structlog
 
 from gateway import early_signals
-from gateway.operators.safe_text import fit_text
+from gateway.clock import SystemClock
 from gateway.runtime import systemd
 from gateway.runtime.descriptors import descriptor_advice
 from gateway.runtime.errors import ConfigurationUnusable
+from gateway.runtime.interpreter import loop_factory, short_turns, tune_collector
+from gateway.runtime.listeners import Addresses
+from gateway.runtime.logging_setup import configure_logging, require_audit_file
 from gateway.runtime.loop_watch import LoopWatch
 from gateway.runtime.reload_socket import serve_reloads
 from gateway.runtime.runtime import Runtime
-from gateway.settings import Loaded, SettingsError
+from gateway.runtime.workers.parent import Parent
+from gateway.settings import Loaded, Settings, SettingsError
 from gateway.telemetry import audit, logs
+from gateway.telemetry.metrics import Metrics
 
 ReadConfiguration = Callable[[], Loaded]
 """Reads the configuration from its file. Raises `SettingsError`."""
@@ -36,9 +40,6 @@ EXIT_INTERRUPTED = 130
 LAST_LINES_AT_ONCE_S = 0.2
 """How long an exit at once waits for the last lines of the log to be written."""
 
-COLLECT_AFTER = 20_000
-"""How many new objects start a collection of the youngest generation (Python's default: 700)."""
-
 UNCHANGED_HINT = (
     "files named in it were read again. If the file itself was changed: one that is mounted by itself into a container "
     "stays the old one when it is replaced outside, so mount its folder. The environment and systemd's credentials are "
@@ -48,16 +49,49 @@ UNCHANGED_HINT = (
 log = structlog.get_logger(__name__)
 
 
+class Gateway(Protocol):
+    """What serves: `Runtime` in this process, or `Parent` with workers."""
+
+    settings: Settings
+    metrics: Metrics
+    instance: str
+
+    async def start(self) -> Addresses:
+        """Starts serving. Raises what `run` does."""
+
+    async def take_up(self, loaded: Loaded) -> None:
+        """Applies another configuration. Raises `ConfigurationUnusable`; then nothing has changed."""
+
+    async def reopen_files(self) -> None:
+        """Opens files again that whoever asks for a reload may have renamed."""
+
+    def reloaded(self, *, ok: bool) -> None:
+        """A reload was applied, or refused."""
+
+    async def stop(self) -> None:
+        """Finishes what runs, within `stop_timeout`, and ends."""
+
+    def end_processes(self) -> None:
+        """Ends the processes that it has started, at once."""
+
+    @property
+    def displaced(self) -> list[str]:
+        """Which operators have left their journal while the gateway runs, and what to do; empty if none has."""
+
+    def on_displaced(self, stop: Callable[[], None]) -> None:
+        """`stop` is called once an operator has left its journal: the gateway must not serve it any more."""
+
+
 def run(read: ReadConfiguration) -> None:
     """Serves until a signal ends it.
 
-    Raises `SettingsError`, `ConfigurationUnusable` or `JournalError` if it cannot start, and `ConfigurationUnusable`
-    once an operator has left its journal.
+    Raises `SettingsError`, `ConfigurationUnusable`, `JournalError` or `WorkersFailed` if it cannot start, and
+    `ConfigurationUnusable` once an operator has left its journal.
     """
     # Before the first line: whoever reads standard error must not be able to stop the gateway by reading no more.
     logs.begin_queue()
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(serve(read))
     finally:
         audit.stream.close()
@@ -67,18 +101,18 @@ def run(read: ReadConfiguration) -> None:
 async def serve(read: ReadConfiguration) -> None:
     """As `run`, on the loop that runs already."""
     loaded = read()
-    runtime = Runtime(loaded.settings)
-    _require_audit_file(loaded)
-    _configure_logging(loaded, runtime.instance)
-    addresses = await runtime.start()
-    signals = _Signals(runtime, read)
+    gateway: Gateway = Runtime(loaded.settings) if loaded.settings.workers == 1 else Parent(loaded)
+    require_audit_file(loaded)
+    configure_logging(loaded, gateway.instance)
+    addresses = await gateway.start()
+    signals = _Signals(gateway, read)
     signals.listen()
-    runtime.on_displaced(signals.stop_requested.set)
+    gateway.on_displaced(signals.stop_requested.set)
     asked = await _serve_reloads(signals)
-    watching = asyncio.create_task(LoopWatch(runtime.metrics, runtime.clock.source).run())
+    watching = asyncio.create_task(LoopWatch(gateway.metrics, SystemClock()).run())
     if (advice := descriptor_advice(loaded.settings)) is not None:
         log.warning("limits", advice=advice)
-    _tune_collector()
+    tune_collector()
     operators = f", operators on {addresses.operators}" if addresses.operators else ""
     sys.stdout.write(f"mm-gateway serving on {addresses.wallet}{operators}, admin on {addresses.admin}\n")
     sys.stdout.flush()
@@ -88,11 +122,11 @@ async def serve(read: ReadConfiguration) -> None:
     log.info("stopping")
     if asked is not None:
         asked.close()
-    await runtime.stop()
+    await gateway.stop()
     watching.cancel()
     log.info("stopped")
-    if runtime.displaced:
-        raise ConfigurationUnusable(runtime.displaced)
+    if gateway.displaced:
+        raise ConfigurationUnusable(gateway.displaced)
 
 
 async def _serve_reloads(signals: _Signals) -> asyncio.Server | None:
@@ -107,9 +141,9 @@ async def _serve_reloads(signals: _Signals) -> asyncio.Server | None:
 class _Signals:
     """Signal handlers: `stop_requested` is set by the first SIGTERM or SIGINT; SIGHUP starts a reload."""
 
-    def __init__(self, runtime: Runtime, read: ReadConfiguration) -> None:
+    def __init__(self, gateway: Gateway, read: ReadConfiguration) -> None:
         self.stop_requested = asyncio.Event()
-        self._runtime = runtime
+        self._gateway = gateway
         self._read = read
         self._is_as_before = False
         self._is_reload_due = False
@@ -128,6 +162,7 @@ class _Signals:
         # A second signal exits at once; nothing is lost, since everything that matters is in the journal:
         # test_being_told_twice_to_stop_stops_it_at_once_and_nothing_is_lost.
         if self.stop_requested.is_set():
+            self._gateway.end_processes()
             audit.stream.close(LAST_LINES_AT_ONCE_S)
             logs.end_queue(LAST_LINES_AT_ONCE_S)
             os._exit(EXIT_INTERRUPTED)
@@ -152,7 +187,7 @@ class _Signals:
             while self._is_reload_due:
                 self._is_reload_due = False
                 waiting, self._waiting = self._waiting, []
-                with _short_turns():
+                with short_turns():
                     problems = await self._reload()
                 for outcome in waiting:
                     if not outcome.done():  # whoever asked may be gone
@@ -162,9 +197,9 @@ class _Signals:
 
     async def _reload(self) -> list[str]:
         systemd.reloading()
-        await asyncio.to_thread(_reopen_audit_file)
+        await self._gateway.reopen_files()
         problems = await self._try_reload()
-        self._runtime.reloaded(ok=not problems)
+        self._gateway.reloaded(ok=not problems)
         if problems:
             log.error("reload refused: nothing has changed", problems=problems)
         else:
@@ -183,9 +218,9 @@ class _Signals:
         """Reads and applies the configuration. Returns what is wrong; empty if it is in force."""
         try:
             loaded = await asyncio.to_thread(self._read)  # calls go on while a large file is read and checked
-            await asyncio.to_thread(_require_audit_file, loaded)
-            former = self._runtime.settings
-            await self._runtime.reload(loaded.settings)
+            await asyncio.to_thread(require_audit_file, loaded)
+            former = self._gateway.settings
+            await self._gateway.take_up(loaded)
             # In a thread: of a thousand operators, each is compared.
             self._is_as_before = await asyncio.to_thread(eq, loaded.settings, former)
         except SettingsError as error:
@@ -195,60 +230,4 @@ class _Signals:
         except Exception as error:
             log.exception("reload failed")
             return [f"unexpected {type(error).__name__}"]
-        await asyncio.to_thread(_configure_logging, loaded, self._runtime.instance)
         return []
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Lets a thread that reads the configuration keep the event loop waiting for a tenth of the usual 5 ms."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(before / 10)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-def _tune_collector() -> None:
-    """Freezes start-up objects and makes collections rarer."""
-    # Start-up objects live as long as the process, so they need not be searched again. A call leaves no cycles, and
-    # with the default threshold the search for them costs a tenth of a call.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The factory of uvloop's event loop where that is installed; None for Python's own."""
-    try:
-        import uvloop  # noqa: PLC0415 - not on every platform
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
-def _configure_logging(loaded: Loaded, instance: str) -> None:
-    log_settings = loaded.settings.log
-    logs.configure(log_settings.level, log_settings.format, loaded.secrets, instance=instance)
-    audit.stream.open(log_settings.audit, instance, fit_text)
-    for problem in loaded.advice:
-        log.warning("configuration", advice=str(problem))
-
-
-def _require_audit_file(loaded: Loaded) -> None:
-    """Raises `ConfigurationUnusable` if the file of the audit stream cannot be written."""
-    path = loaded.settings.log.audit
-    if path is not None and path != audit.STDERR:
-        try:
-            os.close(audit.open_file(path))
-        except OSError as error:
-            raise ConfigurationUnusable([f"log.audit: cannot write {path}: {error.strerror}"]) from error
-
-
-def _reopen_audit_file() -> None:
-    # Whatever comes of the reload: whoever renames the file sends the signal to have another one begun.
-    try:
-        audit.stream.reopen()
-    except OSError as error:
-        log.exception("audit file not opened again: the former one is used", error=error.strerror)

@@ -16,6 +16,7 @@ def find_unreloadable(old: Settings, new: Settings) -> list[str]:
 
 def _changed_keys(old: Settings, new: Settings) -> Iterator[str]:
     for key, before, after in (
+        ("workers", old.workers, new.workers),
         ("server.host", old.server.host, new.server.host),
         ("server.port", old.server.port, new.server.port),
         # Also the wait limit of every transfer in progress (`Context.wait_limit_s`).

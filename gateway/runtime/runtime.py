@@ -43,7 +43,16 @@ from gateway.runtime.certificates import certificate_readings
 from gateway.runtime.configuration_hash import configuration_hash
 from gateway.runtime.descriptors import fit
 from gateway.runtime.errors import ConfigurationUnusable
-from gateway.runtime.listeners import Addresses, Handlers, Listeners, ListenerTlsContexts
+from gateway.runtime.listeners import (
+    Addresses,
+    Bound,
+    Handlers,
+    Listeners,
+    ListenerTlsContexts,
+    addresses_of,
+    bind,
+)
+from gateway.runtime.logging_setup import configure_logging, reopen_audit_file
 from gateway.runtime.open_journals import OpenJournals
 from gateway.runtime.reload_limits import find_unreloadable
 from gateway.runtime.supervisor import Supervisor
@@ -55,7 +64,7 @@ from gateway.runtime.traced import (
     open_tracing,
 )
 from gateway.runtime.unfinished import UnfinishedWatch, find_left_behind
-from gateway.settings import ServerSettings, Settings
+from gateway.settings import Loaded, ServerSettings, Settings
 from gateway.telemetry.gauges import Reading
 from gateway.telemetry.memory_limit import memory_limit_bytes
 from gateway.telemetry.metrics import Metrics
@@ -85,14 +94,22 @@ class Prepared(msgspec.Struct, frozen=True):
 class Runtime:
     """One gateway. Call `start` once, then `reload` as often as needed, then `stop` once.
 
-    `instance` is unique for each start: rows and leases in the journal belong to it.
+    `instance` is unique for each start: rows and leases in the journal belong to it. `bound`: addresses that are bound
+    already; without them, `start` binds those of the settings.
     """
 
-    def __init__(self, settings: Settings, clock: Clock | None = None, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        metrics: Metrics | None = None,
+        bound: Bound | None = None,
+    ) -> None:
         self.settings = settings
+        self._bound = bound
         self.clock = SteadyClock(clock or SystemClock())
         self.metrics = metrics or Metrics(self.clock.now)
-        self.instance = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.instance = new_instance()
         self._supervisor = Supervisor()
         self._tracing = tracing = open_tracing(settings.tracing, self.instance)
         self._journals = OpenJournals(self.metrics, self.clock, self.instance, self._supervisor, tracing)
@@ -148,10 +165,11 @@ class Runtime:
         """
         # First, so that a second gateway on the same address fails before it touches the journal.
         try:
-            self._listeners = Listeners(self.settings, self.metrics)
+            bound = self._bound or bind(self.settings)
         except ConfigurationUnusable:
             await self._close_tracing()
             raise
+        self._listeners = Listeners(bound, self.metrics)
         try:
             prepared = await self._prepare(self.settings)
             await self._journals.begin(self.settings, prepared.configuration)
@@ -163,7 +181,7 @@ class Runtime:
         except BaseException:
             await self._close()
             raise
-        addresses = self._listeners.addresses(self.settings)
+        addresses = addresses_of(bound, self.settings)
         log.info(
             "serving",
             wallet=addresses.wallet,
@@ -197,6 +215,15 @@ class Runtime:
             if _listeners_of(former) != _listeners_of(settings) or prepared.tls != ListenerTlsContexts():
                 self._listeners.open(self._handlers, settings, prepared.tls)
 
+    async def take_up(self, loaded: Loaded) -> None:
+        """As `reload`, and logs as the configuration says from now on."""
+        await self.reload(loaded.settings)
+        await asyncio.to_thread(configure_logging, loaded, self.instance)
+
+    async def reopen_files(self) -> None:
+        """Opens files again that whoever asks for a reload may have renamed."""
+        await asyncio.to_thread(reopen_audit_file)
+
     async def stop(self) -> None:
         """Refuses new calls, waits up to `stop_timeout` for running ones, and leaves the rest to the journal."""
         async with self._change_lock:
@@ -212,6 +239,9 @@ class Runtime:
                     await self._wait_idle()
             crash_point("stop.settled")
             await self._close()
+
+    def end_processes(self) -> None:
+        """Ends the processes that it has started, at once: it has none."""
 
     def reloaded(self, *, ok: bool) -> None:
         """A reload was applied, or refused: for the metrics."""
@@ -330,6 +360,11 @@ class Runtime:
     async def _close_tracing(self) -> None:
         if self._tracing is not None:
             await self._tracing.close()
+
+
+def new_instance() -> str:
+    """The id of a process of a gateway, unique for each start."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 async def _read_authorities_again() -> None:

@@ -55,6 +55,7 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     """Everything that makes the configuration unusable."""
     yield from _journals(settings)
     yield from _short_keeps(settings)
+    yield from _workers_of_one_file(settings)
     for section, listener in settings.listeners:
         yield from _tls_of(listener.tls, (section, "tls"))
     if settings.tracing is not None and not all(map(_is_installed, NEEDED_FOR_TRACING)):
@@ -101,6 +102,16 @@ def _journals(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 ("journals", name, "url"), f"is also the url of the journal {seen[journal.url]}; use that one"
             )
+
+
+def _workers_of_one_file(settings: Settings) -> Iterator[Finding]:
+    files = [name for name, journal in settings.every_journal.items() if journal.sqlite_path is not None]
+    if settings.workers > 1 and files:
+        yield Finding(
+            ("workers",),
+            f"is {settings.workers}, but one process alone may write to the SQLite file of journal {', '.join(files)}; "
+            "use PostgreSQL there (url: postgresql://…), or workers: 1",
+        )
 
 
 def _shared_ports(settings: Settings) -> Iterator[Finding]:

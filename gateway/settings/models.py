@@ -38,6 +38,10 @@ class LogSettings(Section):
 class Settings(Section):
     """The wallet gateway's configuration."""
 
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many processes serve: one for each core that the gateway may use. More than one needs journals in PostgreSQL.
+    Every limit of this file is each worker's own: connections, operators' `limits`, `connections` of a journal."""
+
     server: ServerSettings = ServerSettings()
     """The listener that the game calls."""
 

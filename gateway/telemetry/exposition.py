@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from time import perf_counter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import Metric
 
-from gateway.telemetry.families import Distributions, Numbers
+from gateway.telemetry.families import readable
 from gateway.telemetry.negotiation import Format, accepts_gzip, choose_format
 
 STEP_S: Final = 0.00025
@@ -37,22 +37,35 @@ class Page(NamedTuple):
     is_gzip: bool
 
 
+class Collecting(Protocol):
+    """What a page is made of: a registry of the library's, or what adds up several."""
+
+    def collect(self) -> Iterable[Metric]:
+        """All families."""
+
+
+async def _nothing() -> None:
+    """What need not be gathered."""
+
+
 class Exposition:
     """Writes a registry's page, one at a time; who asks for a page that is being written gets that one.
 
-    `read_gauges` is called for each page and does a little of what must be done before the registry is read whenever
-    its next item is taken. `clock` gives seconds, and tells when a step has taken long enough.
+    `gather` is awaited for each page. Then `read_gauges` is called, and does a little of what must be done before the
+    registry is read whenever its next item is taken. `clock` gives seconds, and tells when a step took long enough.
     """
 
     def __init__(
         self,
-        registry: CollectorRegistry,
+        registry: Collecting,
         read_gauges: Callable[[], Iterable[None]] = tuple,
         clock: Callable[[], float] = perf_counter,
+        gather: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self._registry = registry
         self._read_gauges = read_gauges
         self._clock = clock
+        self._gather = gather
         self._one_at_a_time = asyncio.Lock()
         # Bounded by the number of formats, however many scrapers come.
         self._running: dict[tuple[Format, bool], asyncio.Task[Page]] = {}
@@ -71,6 +84,7 @@ class Exposition:
         packer = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW) if is_gzip else None
         body = []
         async with self._one_at_a_time:
+            await self._gather()
             for step in self._steps(form):
                 body.append(packer.compress(step) if packer else step)
                 await asyncio.sleep(0)
@@ -94,16 +108,5 @@ class Exposition:
         for _ in self._read_gauges():
             yield b""
         for metric in self._registry.collect():
-            yield from form.pieces(_readable(metric))
+            yield from form.pieces(readable(metric))
         yield form.end
-
-
-def _readable(metric: Metric) -> Numbers | Distributions:
-    """One of our families, or one of the library's as such. Raises `TypeError` for the library's own histograms."""
-    if isinstance(metric, Numbers | Distributions):
-        return metric
-    if metric.type not in {"counter", "gauge"}:
-        raise TypeError(f"{metric.name}: of the library's own metrics only counters and gauges can be given out")
-    labels = tuple(metric.samples[0].labels) if metric.samples else ()
-    numbers = ((tuple(sample.labels.values()), sample.value) for sample in metric.samples)
-    return Numbers(metric.name, metric.documentation, metric.type, labels, numbers)

@@ -99,3 +99,14 @@ class Distributions(Metric):
 def bound_text(bound: float) -> str:
     """A bucket's upper bound as the value of its label `le`."""
     return "+Inf" if bound == math.inf else str(float(bound))
+
+
+def readable(metric: Metric) -> Numbers | Distributions:
+    """One of our families, or one of the library's as such. Raises `TypeError` for the library's own histograms."""
+    if isinstance(metric, Numbers | Distributions):
+        return metric
+    if metric.type not in {"counter", "gauge"}:
+        raise TypeError(f"{metric.name}: of the library's own metrics only counters and gauges can be given out")
+    labels = tuple(metric.samples[0].labels) if metric.samples else ()
+    numbers = ((tuple(sample.labels.values()), sample.value) for sample in metric.samples)
+    return Numbers(metric.name, metric.documentation, metric.type, labels, numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from prometheus_client.registry import Collector
@@ -13,40 +14,67 @@ from gateway.telemetry.families import Numbers
 IN_DELIVERY: Final = frozenset({State.CONFIRMING, State.ROLLING_BACK})
 
 
+class Adding(Enum):
+    """How the values that several workers give for one series become one (`gateway.telemetry.adding`)."""
+
+    SUM = auto()
+    """Each has its own part: connections, memory."""
+
+    MOST = auto()
+    """All look at the same thing, and the largest, or the newest, counts: what is in the journal."""
+
+    LEAST = auto()
+    """The smallest, or the oldest, counts: the first certificate to end, the worker that a reload did not reach."""
+
+    FARTHEST = auto()
+    """The one farthest from 0 counts."""
+
+    BREAKER = auto()
+    """The state `closed` is the least, others the most: closed is what is closed in every worker."""
+
+    PARENT = auto()
+    """The parent process alone knows."""
+
+
 class Gauge(NamedTuple):
-    """What a gauge means, and its labels."""
+    """What a gauge means, its labels, and how those of several workers are added up."""
 
     text: str
-    labels: tuple[str, ...] = ()
+    labels: tuple[str, ...]
+    adding: Adding
 
 
 GAUGES: Final = {
-    "breaker_state": Gauge("1 for the state in which the circuit breaker is.", ("operator", "calls", "state")),
-    "operator_calls_in_use": Gauge("Running calls to the operator.", ("operator",)),
-    "operator_calls_limit": Gauge("How many calls to the operator may run.", ("operator",)),
-    "operator_calls_waiting": Gauge("Calls that wait for a free slot.", ("operator",)),
-    "operator_waiting_limit": Gauge("How many calls may wait for a free slot.", ("operator",)),
-    "operator_retiring": Gauge("1 while the operator takes no new holds.", ("operator",)),
-    "objective_ratio": Gauge("The share of good calls that is promised.", ("operator", "objective")),
-    "delivery_due_seconds": Gauge("Seconds until the next delivery is due.", ("operator", "recipient")),
-    "transfers_counted_timestamp_seconds": Gauge("When unfinished transfers were last counted.", ("journal",)),
-    "journal_writes_waiting": Gauge("Writes that are not committed yet.", ("journal",)),
-    "journal_writes_limit": Gauge("How many writes may wait.", ("journal",)),
-    "journal_rows": Gauge("Rows of the journal.", ("journal", "table")),
-    "journal_bytes": Gauge("Size of the journal.", ("journal", "part")),
-    "journal_free_bytes": Gauge("What may still be written to the journal's disk.", ("journal",)),
-    "journal_connections": Gauge("Connections to the journal's database.", ("journal", "state")),
-    "journal_connections_limit": Gauge("How many connections may be opened.", ("journal",)),
-    "clock_offset_seconds": Gauge("This machine's clock minus the journal's.", ("journal",)),
-    "sessions_remembered": Gauge("Sessions in memory."),
-    "connections": Gauge("Open connections.", ("listener",)),
-    "connections_limit": Gauge("How many connections may be open.", ("listener",)),
-    "certificate_expiry_timestamp_seconds": Gauge("When a certificate in use ends.", ("certificate",)),
-    "config_loaded_timestamp_seconds": Gauge("When the configuration in force was loaded."),
-    "config_reload_ok": Gauge("1 if the last reload was applied."),
-    "config_info": Gauge("The configuration in force; always 1.", ("hash",)),
-    "build_info": Gauge("What is running; always 1.", ("version", "build", "python")),
-    "memory_limit_bytes": Gauge("How much memory the process may use."),
+    "breaker_state": Gauge(
+        "1 for the state in which the circuit breaker is.", ("operator", "calls", "state"), Adding.BREAKER
+    ),
+    "operator_calls_in_use": Gauge("Running calls to the operator.", ("operator",), Adding.SUM),
+    "operator_calls_limit": Gauge("How many calls to the operator may run.", ("operator",), Adding.SUM),
+    "operator_calls_waiting": Gauge("Calls that wait for a free slot.", ("operator",), Adding.SUM),
+    "operator_waiting_limit": Gauge("How many calls may wait for a free slot.", ("operator",), Adding.SUM),
+    "operator_retiring": Gauge("1 while the operator takes no new holds.", ("operator",), Adding.MOST),
+    "objective_ratio": Gauge("The share of good calls that is promised.", ("operator", "objective"), Adding.MOST),
+    "delivery_due_seconds": Gauge("Seconds until the next delivery is due.", ("operator", "recipient"), Adding.LEAST),
+    "transfers_counted_timestamp_seconds": Gauge(
+        "When unfinished transfers were last counted.", ("journal",), Adding.MOST
+    ),
+    "journal_writes_waiting": Gauge("Writes that are not committed yet.", ("journal",), Adding.MOST),
+    "journal_writes_limit": Gauge("How many writes may wait.", ("journal",), Adding.LEAST),
+    "journal_rows": Gauge("Rows of the journal.", ("journal", "table"), Adding.MOST),
+    "journal_bytes": Gauge("Size of the journal.", ("journal", "part"), Adding.MOST),
+    "journal_free_bytes": Gauge("What may still be written to the journal's disk.", ("journal",), Adding.LEAST),
+    "journal_connections": Gauge("Connections to the journal's database.", ("journal", "state"), Adding.SUM),
+    "journal_connections_limit": Gauge("How many connections may be opened.", ("journal",), Adding.SUM),
+    "clock_offset_seconds": Gauge("This machine's clock minus the journal's.", ("journal",), Adding.FARTHEST),
+    "sessions_remembered": Gauge("Sessions in memory.", (), Adding.SUM),
+    "connections": Gauge("Open connections.", ("listener",), Adding.SUM),
+    "connections_limit": Gauge("How many connections may be open.", ("listener",), Adding.SUM),
+    "certificate_expiry_timestamp_seconds": Gauge("When a certificate in use ends.", ("certificate",), Adding.LEAST),
+    "config_loaded_timestamp_seconds": Gauge("When the configuration in force was loaded.", (), Adding.LEAST),
+    "config_reload_ok": Gauge("1 if the last reload was applied.", (), Adding.PARENT),
+    "config_info": Gauge("The configuration in force; always 1.", ("hash",), Adding.MOST),
+    "build_info": Gauge("What is running; always 1.", ("version", "build", "python"), Adding.MOST),
+    "memory_limit_bytes": Gauge("How much memory the process may use.", (), Adding.LEAST),
 }
 
 

@@ -132,6 +132,7 @@ class Metrics:
         self._reloads = self._counters("config_reloads", "Reloads of the configuration.", "result")
         self._lag = self._histograms("loop_lag_seconds", "How late the event loop is.", LAG_BUCKETS_S)
         self._clock_steps = self._counters("clock_steps", "Steps of the wall clock.")
+        self._workers_replaced = self._counters("workers_replaced", "Workers that ended and were started again.")
         self._gauges = Gauges()
         self._unfinished = UnfinishedGauges(now)
         self.registry.register(self._gauges)
@@ -265,6 +266,10 @@ class Metrics:
         """The wall clock has moved against the monotonic one."""
         self._clock_steps.count()
 
+    def worker_replaced(self) -> None:
+        """A worker process ended while nobody had asked it to, and another one takes its place."""
+        self._workers_replaced.count()
+
     def watch(self, source: str, read: Read) -> None:
         """Calls `read` at every scrape from now on; it replaces the source's former one."""
         self._gauges.watch(source, read)
@@ -290,6 +295,7 @@ class Metrics:
         for result in ("ok", "failed"):
             self._reloads.start(result)
         self._clock_steps.start()
+        self._workers_replaced.start()
         running = Reading("build_info", 1, (version(), build(), python_version()))
         self._gauges.watch("build", lambda: (running,))
 

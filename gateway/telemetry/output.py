@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import sys
 import threading
 from collections.abc import Callable
-from typing import Final, Protocol, TextIO
+from typing import ClassVar, Final, Protocol, TextIO
 
 QUEUE_BYTES: Final = 4 * 2**20
 """How much may wait to be written: some ten thousand lines."""
 
 PIECE_BYTES: Final = 64 * 1024
-"""The most that is given to the system at once: the whole of a pipe's buffer."""
+"""The most that is given to the system at once, in whole lines: the whole of a pipe's buffer."""
+
+ATOMIC_BYTES: Final = select.PIPE_BUF
+"""As much as that a pipe takes whole, and lets nobody else write in between (pipe(7))."""
 
 FULL_POLL_S: Final = 1.0
 """How often a descriptor that takes nothing now is tried again: somebody else made it non-blocking."""
@@ -52,10 +56,14 @@ class QueuedOutput:
     `notice(count)` makes the line that says how many lines are missing; it is written where they are missing.
     """
 
+    shared: ClassVar = False
+    """Whether other processes write to the same places: then none of their lines may come within one of ours."""
+
     def __init__(self, descriptor: int, notice: Callable[[int], bytes], limit: int = QUEUE_BYTES) -> None:
         self._descriptor = descriptor
         self._notice = notice
         self._limit = limit
+        self._is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
         self._changed = threading.Condition()
         self._waiting: list[bytes] = []
         self._waiting_count = 0
@@ -151,12 +159,21 @@ class QueuedOutput:
         left = memoryview(lines)
         while left:
             try:
-                left = left[os.write(self._descriptor, left[:PIECE_BYTES]) :]
+                left = left[os.write(self._descriptor, self._piece(left)) :]
             except BlockingIOError:
                 select.select([], [self._descriptor], [], FULL_POLL_S)
             except OSError:  # the reader is gone, or the disk is full
                 return False
         return True
+
+    def _piece(self, left: memoryview) -> memoryview:
+        """The whole lines at its beginning that may go out at once; of a longer line as much of it as may."""
+        # A file or a socket takes a larger piece whole too. A line that is longer than that may be torn in a pipe.
+        most = ATOMIC_BYTES if self.shared and self._is_pipe else PIECE_BYTES
+        if len(left) <= most:
+            return left
+        piece = left[:most]
+        return piece[: bytes(piece).rfind(b"\n") + 1] or piece
 
 
 class _Dropped:
