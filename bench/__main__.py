@@ -20,7 +20,7 @@ from bench import cores, machine, report
 from bench.measuring import Bench
 from bench.processes import BenchError, run
 from bench.results import Results, ScenarioResult
-from bench.scenarios import hanging, hub88, latency, postgres, proxies, rows
+from bench.scenarios import hanging, hub88, latency, postgres, proxies, rows, workers
 from bench.sizes import FULL, QUICK
 from tests.support.postgres import PostgresServer
 
@@ -38,6 +38,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "latency": lambda bench, _: latency.run(bench),
     "hanging": lambda bench, _: hanging.run(bench),
     "postgres": postgres.run,
+    "workers": workers.run,
     "rows": lambda bench, _: rows.run(bench),
 }
 

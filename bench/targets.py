@@ -37,4 +37,6 @@ TARGETS: Final = {
     "hanging/rate": Target("another operator hanging at its limit: calls, against without it", 0.95),
     "hanging/p99": Target("the same: p99, against without it", 1.2, at_least=False),
     "postgres/rate": Target("the PostgreSQL journal, against SQLite", 0.6),
+    "workers/balance": Target("two workers against one, on two cores with the load: getBalance", 1.5),
+    "workers/rollback": Target("the same: rollbackWithdrawal, with PostgreSQL on these cores too", 1.5),
 }
