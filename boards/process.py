@@ -162,19 +162,35 @@ PROCESS: Final = (
     ),
     Panel(
         "CPU by gateway",
-        "How near is each gateway to its one core?",
+        "How near is each gateway to one core for each of its workers?",
         Kind.LINES,
         "percentunit",
         (
             Query(
-                f"sum by (instance) (rate(process_cpu_seconds_total{{{INSTANCE}}}[$__rate_interval]))", "{{instance}}"
+                f"sum by (instance) (rate(process_cpu_seconds_total{{{INSTANCE}}}[$__rate_interval]))"
+                f" / {gauge('workers', INSTANCE, 'max', 'instance')}",
+                "{{instance}}",
             ),
         ),
-        good="Below 70 %: the rest is for peaks.",
-        act="Add an instance; the journal is shared, so it takes its part of the load at once.",
+        good="Below 70 %: the rest is for peaks. Of several workers it is the average.",
+        act="Add a worker where a core is free, or an instance; the journal is shared, so it takes its part of the "
+        "load at once.",
         links=(runbook("LoopStalls"), links.OVERVIEW),
         maximum=1,
         steps=(Step(0.7, Colour.WAITING), Step(0.95, Colour.FAILED)),
+    ),
+    Panel(
+        "Workers by gateway",
+        "Do workers end and come back?",
+        Kind.LINES,
+        "short",
+        (
+            Query(gauge("workers", INSTANCE, "max", "instance"), "{{instance}}"),
+            Query(increase("workers_replaced_total", INSTANCE, "instance", window="15m"), "{{instance}} replaced"),
+        ),
+        good="As many as `workers` of the configuration, and none replaced.",
+        act="Some are replaced: the gateway's log says how they ended.",
+        links=(runbook("WorkersEnd"), links.OVERVIEW),
     ),
     Panel(
         "Memory by gateway",

@@ -180,6 +180,16 @@ unless on (job) max_over_time(ALERTS{alertstate="firing", alertname="MmGatewayCl
         shown_by=("instance",),
     ),
     Alert(
+        name="MmGatewayWorkersEnd",
+        severity=Severity.TICKET,
+        expr="sum by (job, instance) (increase(mm_gateway_workers_replaced_total[15m])) >= 3",
+        summary="workers of {{ $labels.instance }} end again and again",
+        description="In a quarter of an hour {{ $value | humanize }} ended and were replaced. Their calls in progress "
+        "fail, and their transfers are taken over; the other workers serve.",
+        board=Board.PROCESS,
+        shown_by=("instance",),
+    ),
+    Alert(
         name="MmGatewayLoopStalls",
         severity=Severity.TICKET,
         expr="""\

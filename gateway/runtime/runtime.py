@@ -323,6 +323,7 @@ class Runtime:
 
     def _readings(self) -> Iterator[Reading]:
         yield from self._configuration
+        yield Reading("workers", 1)
         yield Reading("config_reload_ok", self._reload_ok)
         yield Reading("sessions_remembered", self._coordinator.sessions_remembered)
         yield from self._listeners.readings()

@@ -66,6 +66,7 @@ GAUGES: Final = {
     "journal_connections": Gauge("Connections to the journal's database.", ("journal", "state"), Adding.SUM),
     "journal_connections_limit": Gauge("How many connections may be opened.", ("journal",), Adding.SUM),
     "clock_offset_seconds": Gauge("This machine's clock minus the journal's.", ("journal",), Adding.FARTHEST),
+    "workers": Gauge("Worker processes that serve; 1 where there is one process.", (), Adding.SUM),
     "sessions_remembered": Gauge("Sessions in memory.", (), Adding.SUM),
     "connections": Gauge("Open connections.", ("listener",), Adding.SUM),
     "connections_limit": Gauge("How many connections may be open.", ("listener",), Adding.SUM),

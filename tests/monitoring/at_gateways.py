@@ -137,6 +137,21 @@ async def reload_refused(fleet: Fleet) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def workers_ended(fleet: Fleet) -> AsyncIterator[None]:
+    """Whenever the gateway with workers has one, it is killed."""
+    async with in_background(_kill_workers(fleet.gateways[1])):
+        yield
+
+
+async def _kill_workers(gateway: OddGateway) -> None:
+    while True:
+        for pid in gateway.worker_pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(1)
+
+
+@asynccontextmanager
 async def loop_stalled(fleet: Fleet) -> AsyncIterator[None]:
     """The machine gives the process no time, again and again."""
     async with in_background(_pause_again_and_again(fleet.lone)):

@@ -135,9 +135,12 @@ async def fleet(folder: Path, plan: Mapping[str, Mapping[str, Any]]) -> AsyncIte
         databases = dict(await asyncio.gather(*(_database(name, folder, stack) for name in ("default", ASIDE))))
         proxy = await stack.enter_async_context(faulty_proxy(databases["default"].port))
         ordinary = {name: operator for name, operator in operators.items() if name != LONE}
+        # The second one has workers, so that every alert is also judged by what they say together.
         gateways = [
-            OddGateway(_shared(databases, ordinary, shop, port), folder / f"gateway-{number + 1}")
-            for number, port in enumerate((None, None, proxy.port))
+            OddGateway(
+                {**_shared(databases, ordinary, shop, port), "workers": workers}, folder / f"gateway-{number + 1}"
+            )
+            for number, (port, workers) in enumerate(((None, 1), (None, 2), (proxy.port, 1)))
         ]
         lone = OddGateway(_lone(operators[LONE]), folder / LONE)
         for gateway in (*gateways, lone):

@@ -149,6 +149,12 @@ TROUBLES: Final = (
         after=("a certificate is near its end", "a client takes every connection"),
     ),
     Trouble(
+        "workers end again and again",
+        at_gateways.workers_ended,
+        anywhere("WorkersEnd"),
+        after=("a gateway is killed",),
+    ),
+    Trouble(
         "the event loop stalls",
         at_gateways.loop_stalled,
         anywhere("LoopStalls"),

@@ -137,6 +137,11 @@ class GatewayProcess:
         assert self._process is not None
         return self._process.pid
 
+    def worker_pids(self) -> list[int]:
+        """The process ids of its workers, if it has some."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
+        return [int(pid) for pid in children if b"gateway.runtime.workers" in _command_of(pid)]
+
     @property
     def log(self) -> str:
         """All that it has written so far, over all its starts."""
@@ -176,3 +181,10 @@ class GatewayProcess:
     ) -> None:
         if self.running:
             await self.kill()
+
+
+def _command_of(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return b""

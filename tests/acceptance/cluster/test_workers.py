@@ -159,12 +159,6 @@ async def playing(gateway: GatewayProcess) -> AsyncIterator[Games]:
         games.stop()
 
 
-def workers_of(gateway: GatewayProcess) -> list[int]:
-    """The process ids of its workers."""
-    children = Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children").read_text().split()
-    return [int(pid) for pid in children if "gateway.runtime.workers" in Path(f"/proc/{pid}/cmdline").read_text()]
-
-
 def is_there(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -223,7 +217,7 @@ async def test_killing_a_worker_fails_no_call_of_another_and_every_purchase_ends
     async with playing(gateway) as games:
         await games.buy(50)
         before = counters(await gateway.metrics())
-        killed, other = workers_of(gateway)
+        killed, other = gateway.worker_pids()
         made_before = len(games.connected)
         os.kill(killed, signal.SIGKILL)
         await games.buy(50)
@@ -239,8 +233,8 @@ async def test_killing_a_worker_fails_no_call_of_another_and_every_purchase_ends
     assert [each for each in before if after[each] < before[each]] == []
     assert [each for each in after if last[each] < after[each]] == []
     assert last[REPLACED] == 1
-    assert other in workers_of(gateway)
-    assert killed not in workers_of(gateway)
+    assert other in gateway.worker_pids()
+    assert killed not in gateway.worker_pids()
     async with asyncio.timeout(PATIENCE_S):
         while await unfinished(journal_url):
             await asyncio.sleep(LOOK_S)
@@ -285,9 +279,9 @@ async def test_a_worker_that_is_replaced_starts_with_the_configuration_in_force_
     gateway: GatewayProcess,
 ) -> None:
     gateway.config_file.write_text("nobody: has judged this")
-    os.kill(workers_of(gateway)[0], signal.SIGKILL)
+    os.kill(gateway.worker_pids()[0], signal.SIGKILL)
     await until_serving(gateway, WORKERS + 1)
-    assert len(workers_of(gateway)) == WORKERS
+    assert len(gateway.worker_pids()) == WORKERS
 
 
 async def test_a_stop_lets_the_calls_of_all_workers_finish(gateway: GatewayProcess, far: FarOperator) -> None:
@@ -306,7 +300,7 @@ async def test_a_stop_lets_the_calls_of_all_workers_finish(gateway: GatewayProce
 
 
 async def test_told_twice_to_stop_it_ends_at_once_with_its_workers(gateway: GatewayProcess, far: FarOperator) -> None:
-    pids = workers_of(gateway)
+    pids = gateway.worker_pids()
     far.go_wrong(Fault.DELAY, WalletCall.WITHDRAW, delay_s=1.0)
     client = await connect(gateway)
     await client.send(wallet_request(WalletCall.WITHDRAW, "1"))
@@ -327,7 +321,7 @@ async def test_without_their_parent_workers_finish_their_calls_and_end_and_anoth
     gateway = GatewayProcess(content(journal_url, far), tmp_path)
     await migrated(gateway)
     await gateway.start()
-    pids = workers_of(gateway)
+    pids = gateway.worker_pids()
     port = urlsplit(gateway.wallet_url).port
     far.go_wrong(Fault.DELAY, WalletCall.WITHDRAW, delay_s=1.0)
     client = await connect(gateway)
@@ -349,7 +343,7 @@ async def test_without_their_parent_workers_finish_their_calls_and_end_and_anoth
 
 
 async def test_a_worker_that_sleeps_gets_no_connections_and_makes_the_gateway_unready(gateway: GatewayProcess) -> None:
-    asleep, _ = workers_of(gateway)
+    asleep, _ = gateway.worker_pids()
     os.kill(asleep, signal.SIGSTOP)
     await until_status(gateway, 503)
     clients = [await connect(gateway) for _ in range(2 * WORKERS)]
