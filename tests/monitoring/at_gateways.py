@@ -126,7 +126,8 @@ def _resident_bytes(pid: int) -> int:
 
 @asynccontextmanager
 async def reload_refused(fleet: Fleet) -> AsyncIterator[None]:
-    gateway = fleet.gateways[0]
+    """Of the gateway with workers; commands read the configuration of the first one meanwhile."""
+    gateway = fleet.gateways[1]
     gateway.configure({**gateway.content, "operators": {}})
     await gateway.reload(refused=True)
     try:

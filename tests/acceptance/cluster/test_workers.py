@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
 import re
 import signal
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
+from datetime import datetime
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.records import State
+from gateway.runtime.workers.parent import FIRST_PAUSE_S
 from gateway.sandbox.faults import Fault
 from gateway.wire.calls import WalletCall
 from tests.support.doors import Answered, Client, request
@@ -50,10 +55,14 @@ def content(journal_url: str, far: FarOperator, **other: Any) -> dict[str, Any]:
     return configuration(journal_url, {"acme": operator(far)}, workers=WORKERS, **other)
 
 
+def audit_file(folder: Path) -> Path:
+    return folder / "audit.log"
+
+
 @pytest.fixture
 async def gateway(tmp_path: Path, far: FarOperator, journal_url: str) -> AsyncIterator[GatewayProcess]:
-    """A gateway of two workers."""
-    made = GatewayProcess(content(journal_url, far), tmp_path)
+    """A gateway of two workers, which write one audit file."""
+    made = GatewayProcess(content(journal_url, far, log={"audit": str(audit_file(tmp_path))}), tmp_path)
     await migrated(made)
     async with made:
         yield made
@@ -182,6 +191,10 @@ def numbers(page: str) -> dict[str, float]:
     return {series: float(number) for series, _, number in lines}
 
 
+def config_info(metrics: dict[str, float]) -> set[str]:
+    return {series for series in metrics if series.startswith("mm_gateway_config_info{")}
+
+
 def counters(page: str) -> dict[str, float]:
     """The page's numbers that only grow."""
     kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE))
@@ -197,7 +210,9 @@ async def unfinished(journal_url: str) -> int:
         return sum(row.count for row in await journal.count_unfinished(0.0))
 
 
-async def test_all_workers_take_part_and_the_page_says_what_games_counted(gateway: GatewayProcess) -> None:
+async def test_all_workers_take_part_and_the_page_says_what_games_counted(
+    gateway: GatewayProcess, tmp_path: Path
+) -> None:
     async with playing(gateway) as games:
         await games.buy(100)
     assert not games.failed
@@ -209,6 +224,12 @@ async def test_all_workers_take_part_and_the_page_says_what_games_counted(gatewa
     assert len(lines) == WORKERS
     assert min(lines.values()) > sum(lines.values()) / WORKERS / 2
     assert page['mm_gateway_connections_limit{listener="wallet"}'] == WORKERS * 10_000
+    assert page["mm_gateway_workers"] == WORKERS
+    # One file for all of them, in whole lines: opened, held, confirmed.
+    assert await gateway.stop() == 0
+    audited = Counter(json.loads(line)["instance"] for line in audit_file(tmp_path).read_text().splitlines())
+    assert audited.keys() == lines.keys()
+    assert sum(audited.values()) >= 3 * games.withdrawn
 
 
 async def test_killing_a_worker_fails_no_call_of_another_and_every_purchase_ends(
@@ -251,8 +272,7 @@ async def test_reloads_under_load_fail_no_call(gateway: GatewayProcess, far: Far
         metrics = numbers(await gateway.metrics())
     assert (games.failed, games.cut) == ([], [])
     assert metrics['mm_gateway_config_reloads_total{result="ok"}'] == 3
-    assert [series for series in metrics if series.startswith("mm_gateway_config_info{")] != []
-    assert len([series for series in metrics if series.startswith("mm_gateway_config_info{")]) == 1
+    assert len(config_info(metrics)) == 1
     assert metrics[REPLACED] == 0
 
 
@@ -264,15 +284,14 @@ async def test_a_reload_that_one_worker_refuses_changes_nothing_anywhere(
     broken = operator(far, adapter="puppet-that-does-not-exist")
     gateway.configure(configuration(journal_url, {"acme": broken}, workers=WORKERS))
     await gateway.reload(refused=True)
-    gateway.configure(content(journal_url, far, server={"request_timeout": "11s"}))
+    gateway.configure({**content(journal_url, far), "workers": WORKERS + 1, "server": {"request_timeout": "11s"}})
     await gateway.reload(refused=True)
     after = numbers(await gateway.metrics())
-    assert [series for series in before if series.startswith("mm_gateway_config_info")] == [
-        series for series in after if series.startswith("mm_gateway_config_info")
-    ]
+    assert config_info(after) == config_info(before)
     assert after["mm_gateway_config_reload_ok"] == 0
     assert after['mm_gateway_config_reloads_total{result="failed"}'] == 2
-    assert "server.request_timeout: cannot be changed" in gateway.log
+    for setting in ("workers", "server.request_timeout"):
+        assert f"{setting}: cannot be changed by a reload" in gateway.log
 
 
 async def test_a_worker_that_is_replaced_starts_with_the_configuration_in_force_not_with_the_file(
@@ -340,6 +359,80 @@ async def test_without_their_parent_workers_finish_their_calls_and_end_and_anoth
         await client.close()
         async with journal_at(journal_url) as journal:
             await until_state(journal, key("1"), State.CONFIRMED)
+
+
+async def test_workers_that_die_of_a_reload_are_replaced_by_such_as_start_with_it(
+    tmp_path: Path, far: FarOperator, journal_url: str
+) -> None:
+    gateway = GatewayProcess(content(journal_url, far), tmp_path)
+    await migrated(gateway)
+    await gateway.start(crash_at="reload.swapped")
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_exit(gateway)
+        before = config_info(numbers(await gateway.metrics()))
+        gateway.configure(content(journal_url, far, abandoned_after="7m"))
+        await gateway.reload()
+        await until_serving(gateway, 2 * WORKERS)
+        metrics = numbers(await gateway.metrics())
+        assert config_info(metrics).isdisjoint(before)
+        assert len(config_info(metrics)) == 1
+        assert metrics[REPLACED] == WORKERS
+
+
+async def test_a_worker_that_cannot_start_is_tried_until_it_can_while_the_others_serve(
+    gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    audit = audit_file(tmp_path)
+    audit.unlink()
+    audit.mkdir()
+    os.kill(gateway.worker_pids()[0], signal.SIGKILL)
+    async with asyncio.timeout(PATIENCE_S):
+        while len(gateway.logged("worker not started")) < 2:
+            await asyncio.sleep(LOOK_S)
+    assert (await page(gateway, "/readyz")).status == OK
+    client = await connect(gateway)
+    assert (await client.asked(wallet_request(WalletCall.WITHDRAW, "1"))).status == OK
+    await client.close()
+    assert numbers(await gateway.metrics())["mm_gateway_workers"] == WORKERS - 1
+    audit.rmdir()
+    await until_serving(gateway, WORKERS + 1)
+    times = [datetime.fromisoformat(entry["timestamp"]) for entry in gateway.logged("worker not started")]
+    pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
+    assert all(pause >= FIRST_PAUSE_S for pause in pauses)
+
+
+async def test_connections_that_a_dead_worker_had_not_taken_go_to_another(gateway: GatewayProcess) -> None:
+    asleep, _ = gateway.worker_pids()
+    os.kill(asleep, signal.SIGSTOP)
+    # Before anybody has noticed: half of them are handed to the one that sleeps.
+    clients = [await connect(gateway) for _ in range(2 * WORKERS)]
+    answers = [
+        asyncio.create_task(client.asked(wallet_request(WalletCall.WITHDRAW, str(number))))
+        for number, client in enumerate(clients)
+    ]
+    await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+    os.kill(asleep, signal.SIGKILL)
+    assert [answered.status for answered in await asyncio.gather(*answers)] == [OK] * len(clients)
+    for client in clients:
+        await client.close()
+
+
+async def test_the_service_manager_hears_of_the_service_from_the_parent_alone(
+    tmp_path: Path, far: FarOperator, journal_url: str
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        gateway = GatewayProcess(content(journal_url, far), tmp_path, {"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        await migrated(gateway)
+        async with gateway:
+            await gateway.reload()
+            assert await gateway.stop() == 0
+        told = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                told.append(manager.recv(1024).decode().partition("=")[0])
+    assert told == ["READY", "RELOADING", "READY", "STOPPING"]
 
 
 async def test_a_worker_that_sleeps_gets_no_connections_and_makes_the_gateway_unready(gateway: GatewayProcess) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -150,3 +151,17 @@ def test_a_direct_output_counts_what_a_closed_stream_does_not_take() -> None:
     before = dropped_lines()
     DirectOutput(stream).write(b"two\nthree\n", 2)
     assert dropped_lines() == before + 2
+
+
+def test_lines_of_two_that_write_to_one_pipe_stay_whole(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QueuedOutput, "shared", True)
+    lines, times = [letter * length + b"\n" for letter in (b"a", b"b") for length in (300, 700, 4000)], 200
+    outputs = [QueuedOutput(os.dup(pipe.writer), notice) for _ in range(2)]
+    for output, own in zip(outputs, (lines[:3], lines[3:]), strict=True):
+        output.write(b"".join(own * times), len(own) * times)
+    found = b""
+    while found.count(b"\n") < len(lines) * times:
+        found += os.read(pipe.reader, FULL_PIPE)
+    assert all(output.close(PATIENCE_S) for output in outputs)
+    os.close(pipe.writer)
+    assert Counter(found.splitlines(keepends=True)) == dict.fromkeys(lines, times)
