@@ -23,14 +23,14 @@ class Ask(msgspec.Struct, array_like=True):
     content: bytes = b""
 
 
-class Refusal(msgspec.Struct, array_like=True):
+class NotDone(msgspec.Struct, array_like=True):
     """Why something was not done. `kind` is the name of the exception's class; each problem is without secrets."""
 
     kind: str
     problems: list[str]
 
 
-class Health(msgspec.Struct, array_like=True):
+class WorkerHealth(msgspec.Struct, array_like=True):
     """What keeps a worker from being alive, and from being ready; without secrets."""
 
     alive: list[str] = []
@@ -42,8 +42,8 @@ class Answer(msgspec.Struct, array_like=True):
 
     id: int
     is_last: bool = True
-    refusal: Refusal | None = None
-    health: Health | None = None
+    refusal: NotDone | None = None
+    health: WorkerHealth | None = None
     parts: list[Part] = []
 
 

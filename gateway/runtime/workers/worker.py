@@ -20,7 +20,7 @@ from gateway.runtime.listeners import Bound
 from gateway.runtime.logging_setup import configure_logging
 from gateway.runtime.loop_watch import LoopWatch
 from gateway.runtime.runtime import Runtime
-from gateway.runtime.workers.messages import Answer, Ask, Health, Refusal, frame, read_frame
+from gateway.runtime.workers.messages import Answer, Ask, WorkerHealth, NotDone, frame, read_frame
 from gateway.runtime.workers.sharing import HandedListener
 from gateway.settings import Loaded
 from gateway.telemetry import audit, logs
@@ -117,8 +117,8 @@ class Worker:
             loaded: Loaded = await asyncio.to_thread(pickle.loads, content)
             await self._served.take_up(loaded._replace(advice=()))
 
-    async def _health(self) -> Health:
-        return Health(self._served.liveness_problems(), await self._served.readiness_problems())
+    async def _health(self) -> WorkerHealth:
+        return WorkerHealth(self._served.liveness_problems(), await self._served.readiness_problems())
 
     async def _send_parts(self, ask: Ask) -> None:
         """Everything counted, in parts between which calls go on."""
@@ -149,5 +149,5 @@ def _listener(word: str) -> tuple[str, HandedListener]:
     return name, HandedListener(socket.socket(fileno=int(descriptor)), int(port))
 
 
-def _refusal(error: Exception, *problems: str) -> Refusal:
-    return Refusal(type(error).__name__, [logs.redact(problem) for problem in problems])
+def _refusal(error: Exception, *problems: str) -> NotDone:
+    return NotDone(type(error).__name__, [logs.redact(problem) for problem in problems])

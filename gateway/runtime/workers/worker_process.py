@@ -16,7 +16,7 @@ import msgspec
 
 from gateway.journal import interface
 from gateway.runtime.errors import ConfigurationUnusable, WorkersFailed
-from gateway.runtime.workers.messages import Answer, Ask, Health, Refusal, What, frame, read_frame
+from gateway.runtime.workers.messages import Answer, Ask, WorkerHealth, NotDone, What, frame, read_frame
 from gateway.runtime.workers.sharing import give_to, left_over
 from gateway.telemetry.adding import Part, Snapshot
 
@@ -44,7 +44,7 @@ class WorkerProcess:
         handing: Mapping[str, tuple[socket.socket, socket.socket]],
     ) -> None:
         self.is_serving = False
-        self.health = Health()
+        self.health = WorkerHealth()
         self.snapshot = Snapshot()
         self._process = process
         self._reader, self._writer = streams
@@ -107,14 +107,14 @@ class WorkerProcess:
         try:
             async with asyncio.timeout(within_s):
                 answers = await self._ask("health")
-            self.health = answers[-1].health or Health()
+            self.health = answers[-1].health or WorkerHealth()
         except TimeoutError:
             problem = f"no answer within {within_s:g} s"
-            self.health = Health([problem], [problem])
+            self.health = WorkerHealth([problem], [problem])
         except WorkerGone:
-            self.health = Health([], ["it has ended"])
+            self.health = WorkerHealth([], ["it has ended"])
         except WorkersFailed as error:
-            self.health = Health([], [str(error)])
+            self.health = WorkerHealth([], [str(error)])
 
     async def count(self, within_s: float) -> None:
         """Asks what it has counted. If it does not answer, that stays what it was, without gauges."""
@@ -196,7 +196,7 @@ class WorkerProcess:
                 waiting.put_nowait(None)
 
 
-def _error(refusal: Refusal) -> Exception:
+def _error(refusal: NotDone) -> Exception:
     if refusal.kind == ConfigurationUnusable.__name__:
         return ConfigurationUnusable(refusal.problems)
     return _REFUSALS.get(refusal.kind, WorkersFailed)("\n".join(refusal.problems))
