@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import combinations
 from typing import Final, NamedTuple
 
@@ -80,6 +80,18 @@ class Bound(NamedTuple):
     admin: Listener | None
 
 
+@contextmanager
+def listening(name: str) -> Iterator[None]:
+    """Begins to accept connections within. Raises `ConfigurationUnusable`."""
+    try:
+        yield
+    except OSError as error:
+        # Another program had bound it as well, and listened first: the system allows that
+        # (test_who_listens_second_says_so).
+        text = f"{name}: cannot listen: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}"
+        raise ConfigurationUnusable([text]) from error
+
+
 def bind(settings: Settings, of_calls: type[Listener] = Listener) -> Bound:
     """Binds all addresses. `of_calls` is the class of all but the admin listener. Raises `ConfigurationUnusable`."""
     # The system lets both be bound, and one of them be dead: only who listens first is served
@@ -130,13 +142,8 @@ class Listeners:
 
     def _serve(self, listener: Listener, server: HttpServer, tls: ssl.SSLContext | None) -> None:
         self._servers.append(server)
-        try:
+        with listening(server.refusals.listener):
             listener.serve(server, tls)
-        except OSError as error:
-            # Another program had bound it as well, and listened first: the system allows that
-            # (test_who_listens_second_says_so).
-            text = f"{server.refusals.listener}: cannot listen: {error.strerror}{_REMEDIES.get(error.errno or 0, '')}"
-            raise ConfigurationUnusable([text]) from error
 
     def readings(self) -> Iterator[Reading]:
         """How many connections each listener has, and how many it may have."""

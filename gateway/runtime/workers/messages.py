@@ -31,10 +31,12 @@ class NotDone(msgspec.Struct, array_like=True):
 
 
 class WorkerHealth(msgspec.Struct, array_like=True):
-    """What keeps a worker from being alive, and from being ready; without secrets."""
+    """What keeps a worker from being alive, and from being ready, and which operators have left its journals; without
+    secrets."""
 
     alive: list[str] = []
     ready: list[str] = []
+    displaced: list[str] = []
 
 
 class Answer(msgspec.Struct, array_like=True):

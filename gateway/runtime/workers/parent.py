@@ -24,7 +24,15 @@ from gateway.http.refusals import Refusals
 from gateway.journal.interface import JournalError
 from gateway.runtime.descriptors import fit
 from gateway.runtime.errors import ConfigurationUnusable, WorkersFailed
-from gateway.runtime.listeners import SHUTDOWN_TIMEOUT_S, Addresses, Bound, ListenerTlsContexts, addresses_of, bind
+from gateway.runtime.listeners import (
+    SHUTDOWN_TIMEOUT_S,
+    Addresses,
+    Bound,
+    ListenerTlsContexts,
+    addresses_of,
+    bind,
+    listening,
+)
 from gateway.runtime.logging_setup import configure_logging
 from gateway.runtime.reload_limits import find_unreloadable
 from gateway.runtime.runtime import new_instance
@@ -87,6 +95,8 @@ class Parent:
         self._last_given = 0
         self._reload_ok = True
         self._stopping = False
+        self.displaced: list[str] = []
+        self._stop_wanted: Callable[[], None] = lambda: None
 
     async def start(self) -> Addresses:
         """Starts all workers, or none. Raises `ConfigurationUnusable`, `JournalError` or `WorkersFailed`."""
@@ -94,8 +104,11 @@ class Parent:
         self._bound = bind(self.settings, SharedListener)
         try:
             tls = await asyncio.to_thread(ListenerTlsContexts.read, self.settings)
-            content = pickle.dumps(self._loaded)
-            await self._all_or_none(content)
+            await self._all_or_none(pickle.dumps(self._loaded))
+            self._open_admin(tls)
+            for name, listener in self._call_listeners():
+                with listening(name):
+                    listener.share(partial(self._give, name), Refusals(name, self.metrics))
         except BaseException:
             self.end_processes()
             _close(self._bound)
@@ -104,9 +117,6 @@ class Parent:
             self._supervisor.keep(f"worker {slot.number}", partial(self._keep, slot))
         self._supervisor.keep("watching of the workers", self._watch)
         self.metrics.watch("process", self._readings)
-        self._open_admin(tls)
-        for name, listener in self._call_listeners():
-            listener.share(partial(self._give, name), Refusals(name, self.metrics))
         addresses = addresses_of(self._bound, self.settings)
         log.info("workers serving", workers=len(self._slots), wallet=addresses.wallet, admin=addresses.admin)
         return addresses
@@ -155,6 +165,10 @@ class Parent:
         for slot in self._slots:
             if slot.worker is not None:
                 slot.worker.kill()
+
+    def on_displaced(self, stop: Callable[[], None]) -> None:
+        """`stop` is called once an operator has left its journal, as the workers say: they stop by themselves."""
+        self._stop_wanted = stop
 
     def liveness_problems(self) -> list[str]:
         """Why this process and its workers should be restarted; empty while they are alive."""
@@ -282,6 +296,9 @@ class Parent:
     async def _watch(self) -> None:
         while True:
             await asyncio.gather(*(worker.look(LOOK_WITHIN_S) for worker in self._serving()))
+            if displaced := [problem for worker in self._serving() for problem in worker.health.displaced]:
+                self.displaced = list(dict.fromkeys(displaced))
+                self._stop_wanted()
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def _count(self) -> None:
@@ -296,7 +313,8 @@ class Parent:
         assert self._bound.admin is not None
         server = AdminServer(self._admin.handle, Refusals(ADMIN, self.metrics), admin)
         self._admin_servers = [*(former for former in self._admin_servers if former.open), server]
-        self._bound.admin.serve(server, tls.admin)
+        with listening(ADMIN):
+            self._bound.admin.serve(server, tls.admin)
 
     def _readings(self) -> Iterator[Reading]:
         yield Reading("config_reload_ok", self._reload_ok)

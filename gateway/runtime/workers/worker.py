@@ -20,7 +20,7 @@ from gateway.runtime.listeners import Bound
 from gateway.runtime.logging_setup import configure_logging
 from gateway.runtime.loop_watch import LoopWatch
 from gateway.runtime.runtime import Runtime
-from gateway.runtime.workers.messages import Answer, Ask, WorkerHealth, NotDone, frame, read_frame
+from gateway.runtime.workers.messages import Answer, Ask, NotDone, WorkerHealth, frame, read_frame
 from gateway.runtime.workers.sharing import HandedListener
 from gateway.settings import Loaded
 from gateway.telemetry import audit, logs
@@ -59,6 +59,7 @@ class Worker:
         self._bound = bound
         self._runtime: Runtime | None = None
         self._answering: set[asyncio.Task[None]] = set()
+        self._stopping: asyncio.Task[None] | None = None
 
     async def serve(self, control: socket.socket) -> None:
         """Returns once it has stopped."""
@@ -75,7 +76,7 @@ class Worker:
         if stop is None:
             log.error("the parent process is gone: this worker finishes what runs, and ends")
         if self._runtime is not None:
-            await self._runtime.stop()
+            await self._stop()
         if stop is not None:
             await self._send_parts(stop)
         self._writer.close()
@@ -109,8 +110,18 @@ class Worker:
         configure_logging(loaded._replace(advice=()), runtime.instance)  # the parent has told the advice
         await runtime.start()
         self._runtime = runtime
+        # At once: the parent hears of it a little later, and stops all.
+        runtime.on_displaced(self._begin_stop)
         self._watching = asyncio.create_task(LoopWatch(runtime.metrics, SystemClock()).run())
         tune_collector()
+
+    def _begin_stop(self) -> None:
+        self._stop()
+
+    def _stop(self) -> asyncio.Task[None]:
+        """Begins to stop, once."""
+        self._stopping = self._stopping or asyncio.create_task(self._served.stop())
+        return self._stopping
 
     async def _take_up(self, content: bytes) -> None:
         with short_turns():
@@ -118,7 +129,8 @@ class Worker:
             await self._served.take_up(loaded._replace(advice=()))
 
     async def _health(self) -> WorkerHealth:
-        return WorkerHealth(self._served.liveness_problems(), await self._served.readiness_problems())
+        runtime = self._served
+        return WorkerHealth(runtime.liveness_problems(), await runtime.readiness_problems(), runtime.displaced)
 
     async def _send_parts(self, ask: Ask) -> None:
         """Everything counted, in parts between which calls go on."""

@@ -16,7 +16,7 @@ import msgspec
 
 from gateway.journal import interface
 from gateway.runtime.errors import ConfigurationUnusable, WorkersFailed
-from gateway.runtime.workers.messages import Answer, Ask, WorkerHealth, NotDone, What, frame, read_frame
+from gateway.runtime.workers.messages import Answer, Ask, NotDone, What, WorkerHealth, frame, read_frame
 from gateway.runtime.workers.sharing import give_to, left_over
 from gateway.telemetry.adding import Part, Snapshot
 
