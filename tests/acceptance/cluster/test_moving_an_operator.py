@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 from collections.abc import AsyncIterator
@@ -142,15 +143,25 @@ async def test_the_whole_procedure_there_and_back(
     assert far.seen(WalletCall.WITHDRAW) == 6
 
 
-async def test_a_gateway_that_slept_through_a_move_stops(gateway: GatewayProcess, own_url: str) -> None:
-    gateway.send_signal(signal.SIGSTOP)
-    async with asyncio.timeout(PATIENCE_S):
-        while (await gateway.command(*THERE))[0]:  # until its lease has ended
-            await asyncio.sleep(1)
-    gateway.send_signal(signal.SIGCONT)
-    assert await gateway.ended() == 2
-    (told,) = gateway.logged("an operator has left its journal: the gateway stops")
-    assert "they moved to own at" in told["problems"][0]
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_gateway_that_slept_through_a_move_stops(
+    tmp_path: Path, far: FarOperator, journal_url: str, own_url: str, workers: int
+) -> None:
+    gateway = GatewayProcess({**content(far, journal_url, own_url, "default"), "workers": workers}, tmp_path)
+    await migrated(gateway)
+    async with gateway:
+        processes = [gateway.pid, *gateway.worker_pids()]
+        for pid in processes:
+            os.kill(pid, signal.SIGSTOP)
+        async with asyncio.timeout(PATIENCE_S):
+            while (await gateway.command(*THERE))[0]:  # until its lease has ended
+                await asyncio.sleep(1)
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+        assert await gateway.ended() == 2
+    told = gateway.logged("an operator has left its journal: the gateway stops")
+    assert 1 <= len(told) <= workers
+    assert "they moved to own at" in told[0]["problems"][0]
     assert "mm-gateway: operators.acme.journal: the transfers of acme are not in the journal default" in gateway.log
 
 
