@@ -6,5 +6,5 @@
 - `worker_process.py`: a worker as its parent sees it; `messages.py`: what the two say to each other
 - `sharing.py`: how connections come from the one to the other; `totals.py`: what all have counted together
 
-docs/decisions/141-workers.md says why it is built so.
+docs/decisions/171-workers.md says why it is built so.
 """
