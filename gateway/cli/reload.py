@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from gateway.cli.errors import CommandFailed
-from gateway.cli.printing import print_line
+from gateway.cli.options import AsJson
+from gateway.cli.printing import print_json, print_line
 from gateway.runtime.reload_socket import NotReloadable, ask_for_reload
 
 
@@ -22,6 +23,7 @@ def reload(
             help="The gateway's process: 1 in a container. systemd sets MAINPID.",
         ),
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Have the gateway of this process id read its configuration and secrets again, and wait until they are in force.
 
@@ -32,6 +34,9 @@ def reload(
         problems = ask_for_reload(pid)
     except NotReloadable as error:
         raise CommandFailed(str(error)) from None
+    if as_json:
+        print_json({"reloaded": not problems, "problems": problems})
     if problems:
         raise CommandFailed("\n".join(["reload refused: nothing has changed", *problems]))
-    print_line("reloaded")
+    if not as_json:
+        print_line("reloaded")

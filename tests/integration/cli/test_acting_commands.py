@@ -23,6 +23,7 @@ SIGNED = ("--who", "anna", "--why", "Withdraw request failed there, says the ope
 
 WHICH = "which ones? Give their ids, or --all-parked or --all-undelivered with --operator"
 WAIT = "wait for the result: mm-gateway transfers show flying"
+BOTH = "acme (withdraw) in default and beta (withdraw) in big"
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_retry_of_all_that_are_parked_leaves_other_operators_alone(deployment: D
         (["sending"], "sending is sending: the operator has not answered the withdraw yet; it goes on by itself"),
         (["ended"], "ended is rolled back: it has ended, and nothing is left to do"),
         (["later", "flying"], f"flying is being tried right now by gateway-1; {WAIT}"),
-        (["both"], "both is an id of acme (withdraw) and beta (withdraw); say which with --operator and --direction"),
+        (["both"], f"both is an id of {BOTH}; say which with --operator and --direction"),
     ],
 )
 def test_retry_says_why_it_does_nothing(deployment: Deployment, arguments: list[str], said: str) -> None:

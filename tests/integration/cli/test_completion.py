@@ -64,7 +64,7 @@ def deployment(tmp_path: Path) -> Deployment:
 @pytest.mark.parametrize(
     "words, offered",
     [
-        (("re",), ["retry", "resolve"]),
+        (("re",), ["reload", "retry", "resolve"]),
         (("transfers", "sh"), ["show"]),
         (("transfers", "show", "--as"), ["--ask"]),
         (("retry", "--operator", ""), ["acme", "beta"]),
@@ -102,7 +102,7 @@ def test_zsh_completes(deployment: Deployment) -> None:
 @pytest.mark.needs_programs("fish")
 def test_fish_completes(deployment: Deployment) -> None:
     fish = [str(program("fish")), "--no-config", "-c", FISH]
-    assert asked(fish, deployment, "mm-gateway re").split() == ["resolve", "retry"]
+    assert asked(fish, deployment, "mm-gateway re").split() == ["reload", "resolve", "retry"]
     assert asked(fish, deployment, "mm-gateway transfers --operator ").split() == ["acme", "beta"]
     assert asked(fish, deployment, "mm-gateway transfers --sta").startswith("--state\tOnly this state")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import Metric
 
@@ -135,6 +135,7 @@ def test_transfers_of_one_journal_are_not_counted_once_for_each_worker() -> None
     assert numbers[series] == 3
 
 
+@settings(deadline=None)  # each example makes and reads several processes' metrics
 @given(st.lists(st.tuples(st.integers(0, 2), st.floats(0.0001, 100)), max_size=30), st.sets(st.integers(0, 2)))
 def test_no_counter_goes_backwards_when_workers_go(calls: list[tuple[int, float]], going: set[int]) -> None:
     workers = [Metrics() for _ in range(3)]
