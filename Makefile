@@ -147,8 +147,9 @@ soak: $(DEV)  ## load with faults for MINUTES=5: memory and files must stay leve
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),5) $(if $(RATE),--rate $(RATE)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: growth
-growth: $(DEV)  ## what a withdraw and a claim cost in PostgreSQL with five million finished transfers, against an empty one
-	@$(BIN)/python -m tests.load.postgres_growth --rows $(or $(ROWS),5000000)
+growth: $(DEV)  ## what a withdraw, a claim and a player's list cost with ten million finished transfers: ROWS=10000000, INDEX=
+	@$(BIN)/python -m tests.load.lists --rows $(or $(ROWS),10000000)
+	@$(BIN)/python -m tests.load.postgres_growth --rows $(or $(ROWS),10000000) $(if $(INDEX),--index $(INDEX))
 
 .PHONY: throughput
 throughput: $(DEV)  ## group commit against one commit a call, and two gateways against one, on PostgreSQL

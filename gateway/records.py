@@ -222,10 +222,12 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeyedReason(msgspec.Struct, frozen=True, kw_only=True):
-    """A reason beside the transfer it belongs to."""
+    """A reason beside the transfer it belongs to. `number` grows with every reason that its journal keeps; another
+    journal counts for itself."""
 
     key: Key
     reason: Reason
+    number: int
 
 
 class ReasonTotal(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from gateway.demo.operators import DemoOperator, demo_operators, player_id
 from gateway.demo.plan import Purchase, purchases
 from gateway.demo.shop import Shop
 from gateway.journal import open_journal
-from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
+from gateway.journal.interface import Journal, Position, ReasonFilter, TransferFilter, position_of
 from gateway.money import Money
 from gateway.records import Direction, Key, KeyedReason, Timeline, Transfer
 from gateway.settings import JournalSettings
@@ -262,8 +262,10 @@ async def _wait_until(condition: Callable[[], bool]) -> None:
 
 async def _all_transfers(journal: Journal) -> list[Transfer]:
     found: list[Transfer] = []
-    while page := await journal.list_transfers(TransferFilter(), limit=PAGE, offset=len(found)):
+    after: Position | None = None
+    while page := await journal.list_transfers(TransferFilter(), limit=PAGE, after=after):
         found += page
+        after = position_of(page[-1])
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -56,12 +56,34 @@ class SchemaMismatch(JournalError):
     """The journal's schema has another version than this program's; the text says which is older and what to do."""
 
 
-class TransferFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which transfers to list. All conditions must hold; a field that is None or empty is not a condition.
+PAST_NONE: Final = 2**63 - 1
+"""As the `number` of a position: what has this time and key still comes."""
 
-    `states`: in one of these. `since` and `until`: opened then or later, and before then. `changed_before`: last
-    changed before this time. `due_after`: due later than this. `owned`: whether an instance has claimed it. Times are
-    Unix seconds.
+
+class Position(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A place in a list, which goes from the newest to the oldest: behind the record of this time (Unix seconds) and
+    key. A page goes on from there, whatever has been added at the list's beginning meanwhile.
+
+    Of the records with the same time and key, those are behind it whose number in the journal is smaller. Transfers
+    have each their own key, so that 0 leaves out the one with this key, and `PAST_NONE` does not.
+    """
+
+    at: float
+    key: Key
+    number: int = 0
+
+
+def position_of(transfer: Transfer) -> Position:
+    """Where the list goes on behind this transfer."""
+    return Position(at=transfer.opened_at, key=transfer.key)
+
+
+class TransferFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which transfers to list. All conditions must hold; a field that is None, or no states, is not a condition.
+
+    `player_id`: of this player; empty for those whose player is not known. `states`: in one of these. `since` and
+    `until`: opened then or later, and before then. `changed_before`: last changed before this time. `due_after`: due
+    later than this. `owned`: whether an instance has claimed it. Times are Unix seconds.
     """
 
     operator: str | None = None
@@ -80,14 +102,15 @@ class TransferFilter(msgspec.Struct, frozen=True, kw_only=True):
 class ReasonFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which rollback reasons to list. All conditions must hold; a field that is None is not a condition.
 
-    `text`: the reason contains it, in upper or lower case. `since` and `until`: first given then or later, and before
-    then (Unix seconds).
+    `player_id`: of this player's transfers. `text`: the reason contains it, in upper or lower case. `since` and
+    `until`: first given then or later, and before then (Unix seconds).
     """
 
     operator: str | None = None
     source: Source | None = None
     category: str | None = None
     text: str | None = None
+    player_id: str | None = None
     since: float | None = None
     until: float | None = None
 
@@ -149,6 +172,9 @@ class Journal(Protocol):
         """Keeps a session that was verified `at` (Unix seconds), in place of an earlier one with its token
         (`writes.SaveSession`)."""
 
+    async def name_player(self, key: Key, player_id: str) -> None:
+        """Fills in a transfer's player where it is not known (`writes.NamePlayer`)."""
+
     async def claim(self, claim: Claim) -> list[Transfer]:
         """Takes due transfers of one operator for one instance, with a lease (`writes.Claim`).
 
@@ -180,11 +206,22 @@ class Journal(Protocol):
         """The transfer with its attempts and reasons, each in the order in which they were written; None if there is
         none."""
 
-    async def list_transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
-        """The transfers that were opened last, newest first: at most `limit`, after the first `offset`."""
+    async def list_transfers(
+        self, where: TransferFilter, *, limit: int, after: Position | None = None
+    ) -> list[Transfer]:
+        """The transfers that were opened last, newest first: at most `limit`, of those that come after a position."""
 
-    async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
-        """The reasons that were first given last, newest first: at most `limit`, after the first `offset`."""
+    async def list_reasons(
+        self, where: ReasonFilter, *, limit: int, after: Position | None = None
+    ) -> list[KeyedReason]:
+        """The reasons that were first given last, newest first: at most `limit`, of those that come after a
+        position."""
+
+    async def count_transfers(self, where: TransferFilter) -> int:
+        """How many transfers there are to list: reads them all, which may take seconds where there are millions."""
+
+    async def count_listed_reasons(self, where: ReasonFilter) -> int:
+        """How many reasons there are to list, one that was given several times once."""
 
     async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         """How often reasons were given, by operator, source and category, in that order. A reason that was given

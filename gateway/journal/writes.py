@@ -73,6 +73,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     - `rollback_reason` is set to the text of `reason` if `to` is rolling back, unless the row has one: the first stays.
     - `session` and `spare_session` are written together: where `session` is None both stay, and where it is given, a
       `spare_session` of None means that there is none. Replacing `found.session` writes nothing; set `session`.
+    - The player is that of `session`, if it has one: a player that is known stays.
     - `memory` is replaced whole where given, an empty one included; None keeps the row's. Merge before.
     - `reason` is kept.
     - `first_ended_at` is set to when the row had ended, if it had; the first time stays.
@@ -152,6 +153,16 @@ class SaveSession(msgspec.Struct, frozen=True, kw_only=True):
     at: float
 
 
+class NamePlayer(msgspec.Struct, frozen=True, kw_only=True):
+    """Fill in the player of a transfer whose player is not known, if there is such a transfer. Answers None.
+
+    Its revision stays: nobody who is at work on it needs to know.
+    """
+
+    key: Key
+    player_id: str
+
+
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Take at most `limit` due transfers of an operator that this recipient has to acknowledge, for the instance
     `owner`, until `lease_until` (Unix seconds). Answers a list of them.
@@ -205,7 +216,19 @@ class CheckWritable(msgspec.Struct, frozen=True):
     """Write something without meaning, to see whether a write would be durable now. Answers None."""
 
 
-Write = Insert | Change | AddReason | SaveSession | Claim | RenewLease | ReleaseOrphans | Prune | Import | CheckWritable
+Write = (
+    Insert
+    | Change
+    | AddReason
+    | SaveSession
+    | NamePlayer
+    | Claim
+    | RenewLease
+    | ReleaseOrphans
+    | Prune
+    | Import
+    | CheckWritable
+)
 
 
 def apply_change(transfer: Transfer, change: Change) -> Transfer | None:
@@ -229,11 +252,20 @@ def apply_change(transfer: Transfer, change: Change) -> Transfer | None:
         hold_balance=change.hold_balance or transfer.hold_balance,
         end_balance=change.end_balance or transfer.end_balance,
         rollback_reason=change.rollback_reason if transfer.rollback_reason is None else transfer.rollback_reason,
-        session=change.session or transfer.session,
+        session=_session_after(transfer, change),
         spare_session=transfer.spare_session if change.session is None else change.spare_session,
         memory=transfer.memory if change.memory is None else change.memory,
         first_ended_at=_first_ended_at(transfer),
     )
+
+
+def _session_after(transfer: Transfer, change: Change) -> Session:
+    session = change.session
+    if session is None:
+        return transfer.session
+    if session.player_id or not transfer.session.player_id:
+        return session
+    return msgspec.structs.replace(session, player_id=transfer.session.player_id)
 
 
 def _first_ended_at(transfer: Transfer) -> float | None:

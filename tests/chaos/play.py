@@ -17,7 +17,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
-from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
+from gateway.journal.interface import Journal, Position, ReasonFilter, TransferFilter, position_of
 from gateway.records import Direction, Key, State, Transfer, UnfinishedCount
 from tests.chaos.audit import Check, Evidence, audit
 from tests.chaos.audit_around import Around
@@ -212,10 +212,12 @@ def _by_operator(parked: Iterable[UnfinishedCount]) -> Counter[str]:
 
 
 async def _transfers(journal: Journal) -> dict[Key, Transfer]:
-    found: dict[Key, Transfer] = {}
-    while page := await journal.list_transfers(TransferFilter(), limit=PAGE, offset=len(found)):
-        found |= {transfer.key: transfer for transfer in page}
-    return found
+    found: list[Transfer] = []
+    after: Position | None = None
+    while page := await journal.list_transfers(TransferFilter(), limit=PAGE, after=after):
+        found += page
+        after = position_of(page[-1])
+    return {transfer.key: transfer for transfer in found}
 
 
 def _complaints(gateway: GatewayProcess) -> Iterator[str]:

@@ -146,7 +146,7 @@ def evidence() -> Evidence:
         told=[BOUGHT, UNDONE],
         ledgers={ACME: ledger()},
         transfers={transfer.key: transfer for transfer in rows},
-        reasons=[KeyedReason(key=key_of(UNDONE), reason=a_reason(reason_of("undone")))],
+        reasons=[KeyedReason(key=key_of(UNDONE), reason=a_reason(reason_of("undone")), number=1)],
         parked={STUBBORN: 3},
         complaints=[],
         around=around(),

@@ -16,12 +16,12 @@ import msgspec
 
 from gateway.clock import Clock
 from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
-from gateway.journal.interface import JournalMeasures, JournalUnavailable, ReasonFilter, TransferFilter
+from gateway.journal.interface import JournalMeasures, JournalUnavailable, Position, ReasonFilter, TransferFilter
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
-from gateway.journal.writes import Change, CheckWritable, Claim, Insert, Inserted, Write
+from gateway.journal.writes import Change, CheckWritable, Claim, Insert, Inserted, NamePlayer, Write
 from gateway.records import (
     Instance,
     Key,
@@ -298,17 +298,30 @@ class SimulatedJournal(GroupedWrites):
     async def timeline(self, key: Key) -> Timeline | None:
         return self._reading().timeline(key)
 
-    async def list_transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
-        return self._reading().list_transfers(where, limit, offset)
+    async def list_transfers(
+        self, where: TransferFilter, *, limit: int, after: Position | None = None
+    ) -> list[Transfer]:
+        return self._reading().list_transfers(where, limit, after)
 
-    async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
-        return self._reading().list_reasons(where, limit, offset)
+    async def list_reasons(
+        self, where: ReasonFilter, *, limit: int, after: Position | None = None
+    ) -> list[KeyedReason]:
+        return self._reading().list_reasons(where, limit, after)
+
+    async def count_transfers(self, where: TransferFilter) -> int:
+        return self._reading().count_transfers(where)
+
+    async def count_listed_reasons(self, where: ReasonFilter) -> int:
+        return self._reading().count_listed_reasons(where)
 
     async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         return self._reading().count_reasons(where)
 
     async def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
         return self._reading().count_unfinished(abandoned_before)
+
+    async def name_player(self, key: Key, player_id: str) -> None:
+        await self._group.write(NamePlayer(key=key, player_id=player_id))
 
     async def check_writable(self) -> None:
         await self._group.write(CheckWritable())

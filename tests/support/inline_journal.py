@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Self
 
 from gateway.journal.group_commit import Batch, GroupCommit, GroupedWrites
-from gateway.journal.interface import JournalMeasures, JournalUnavailable, ReasonFilter, TransferFilter
+from gateway.journal.interface import JournalMeasures, JournalUnavailable, Position, ReasonFilter, TransferFilter
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.store import SqliteStore
-from gateway.journal.writes import CheckWritable
+from gateway.journal.writes import CheckWritable, NamePlayer
 from gateway.records import (
     Instance,
     Key,
@@ -83,13 +83,25 @@ class InlineJournal(GroupedWrites):
         self._require()
         return self._reads.timeline(key)
 
-    async def list_transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
+    async def list_transfers(
+        self, where: TransferFilter, *, limit: int, after: Position | None = None
+    ) -> list[Transfer]:
         self._require()
-        return self._reads.list_transfers(where, limit, offset)
+        return self._reads.list_transfers(where, limit, after)
 
-    async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
+    async def list_reasons(
+        self, where: ReasonFilter, *, limit: int, after: Position | None = None
+    ) -> list[KeyedReason]:
         self._require()
-        return self._reads.list_reasons(where, limit, offset)
+        return self._reads.list_reasons(where, limit, after)
+
+    async def count_transfers(self, where: TransferFilter) -> int:
+        self._require()
+        return self._reads.count_transfers(where)
+
+    async def count_listed_reasons(self, where: ReasonFilter) -> int:
+        self._require()
+        return self._reads.count_listed_reasons(where)
 
     async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         self._require()
@@ -98,6 +110,9 @@ class InlineJournal(GroupedWrites):
     async def count_unfinished(self, abandoned_before: float) -> list[UnfinishedCount]:
         self._require()
         return self._reads.count_unfinished(abandoned_before)
+
+    async def name_player(self, key: Key, player_id: str) -> None:
+        await self._group.write(NamePlayer(key=key, player_id=player_id))
 
     async def check_writable(self) -> None:
         await self._group.write(CheckWritable())

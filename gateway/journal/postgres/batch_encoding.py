@@ -165,7 +165,7 @@ class Arguments:
             *of_money(write.hold_balance),
             *of_money(write.end_balance),
             of_text(write.rollback_reason),
-            None if session is None else escape(session.player_id),
+            None if session is None else escape(session.player_id) or None,
             None if session is None else self._rows.of_session(session),
             None if session is None else self._rows.of_spare(write.spare_session),
             None if write.memory is None else of_memory(write.memory),

@@ -19,9 +19,12 @@ from gateway.journal.postgres.moving import PostgresMoving
 from gateway.journal.postgres.pool import PooledConnection, PostgresPool, Server, close, connect, connect_unchecked
 from gateway.journal.postgres.rights import excess_of
 from gateway.journal.postgres.schema import migrate
-from gateway.journal.rows import Rows
+from gateway.journal.postgres.statements import SQL
+from gateway.journal.rows import Rows, of_key
 from gateway.journal.sealing import Sealer
+from gateway.journal.text_escaping import escape
 from gateway.journal.writes import CheckWritable
+from gateway.records import Key
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
 
@@ -73,6 +76,10 @@ class PostgresJournal(GroupedWrites, PostgresMoving):
         return JournalMeasures(
             transfers=transfers, sessions=sessions, data_bytes=size, clock_offset_s=here_now - database_now
         )
+
+    async def name_player(self, key: Key, player_id: str) -> None:
+        # Not in a batch: no call waits for it, and what is lost of it is done again.
+        await self._fetch(SQL["name_player"], *of_key(key), escape(player_id))
 
     async def check_writable(self) -> None:
         await self._group.write(CheckWritable())

@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from typing import Any, Final
 
-from gateway.journal.interface import ReasonFilter, TransferFilter
+from gateway.journal.interface import Position, ReasonFilter, TransferFilter
 from gateway.journal.postgres import filters
 from gateway.journal.postgres.errors import translate_errors
 from gateway.journal.postgres.pool import PostgresPool
@@ -64,15 +64,26 @@ class PostgresReads:
         timelines = await self._timelines(await self._fetch(SQL["find_with_row_id"], *of_key(key)))
         return timelines[0] if timelines else None
 
-    async def list_transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
-        records = await self._fetch_list(*filters.transfers(where, limit, offset))
+    async def list_transfers(
+        self, where: TransferFilter, *, limit: int, after: Position | None = None
+    ) -> list[Transfer]:
+        records = await self._fetch_list(*filters.transfers(where, limit, after))
         return [self._rows.transfer(record) for record in records]
 
-    async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
+    async def list_reasons(
+        self, where: ReasonFilter, *, limit: int, after: Position | None = None
+    ) -> list[KeyedReason]:
+        records = await self._fetch_list(*filters.reasons(where, limit, after))
         return [
-            KeyedReason(key=Key(operator, Direction(direction), unescape(id_)), reason=reason(record))
-            for id_, operator, direction, *record in await self._fetch_list(*filters.reasons(where, limit, offset))
+            KeyedReason(key=Key(operator, Direction(direction), unescape(id_)), reason=reason(record), number=number)
+            for id_, operator, direction, number, *record in records
         ]
+
+    async def count_transfers(self, where: TransferFilter) -> int:
+        return await self._count(*filters.transfer_count(where))
+
+    async def count_listed_reasons(self, where: ReasonFilter) -> int:
+        return await self._count(*filters.reason_count(where))
 
     async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         return [
@@ -159,6 +170,10 @@ class PostgresReads:
             Timeline(transfer=self._rows.transfer(row), attempts=attempts[row_id], reasons=reasons[key])
             for key, (row_id, *row) in zip(keys, rows_with_id, strict=True)
         ]
+
+    async def _count(self, statement: str, values: list[Any]) -> int:
+        count: int = (await self._fetch_list(statement, values))[0][0]
+        return count
 
     async def _fetch(self, statement: str, *values: Any) -> list[Any]:
         async with self._pool.acquire() as pooled:

@@ -1,5 +1,5 @@
--- Every statement that reads the PostgreSQL journal. {transfer}, {attempt} and {reason} are filled in once, by `statements.py`:
--- lists of columns. {is_here} leaves out operators that have moved to another journal: in all that is listed or counted. {where} and {page} are filled in at each call. `number` is the row id; where it is selected it comes first.
+-- Every statement that reads the PostgreSQL journal, and one that writes beside the batches. {transfer}, {attempt} and {reason} are filled in once, by `statements.py`:
+-- lists of columns. {is_here} leaves out operators that have moved to another journal: in all that is listed or counted. {where}, {player} and {limit} are filled in at each call. `number` is the row id; where it is selected it comes first.
 -- What reads unfinished transfers repeats the condition of their partial index, so that the planner may use it
 -- (PostgreSQL manual, section 11.8 "Partial Indexes"; tests/integration/journal/postgres/test_plans.py).
 
@@ -62,6 +62,10 @@ ORDER BY digest, operator LIMIT $4
 -- name: find_session
 SELECT player_id, session, seen_at FROM sessions WHERE digest = $1 AND operator = $2
 
+-- The one that writes: for nobody who waits, and so beside the batches.
+-- name: name_player
+UPDATE transfers SET player_id = $4 WHERE id = $1 AND operator = $2 AND direction = $3 AND player_id = ''
+
 -- name: next_due
 SELECT due_at FROM transfers
 WHERE operator = $1 AND due_at IS NOT NULL AND state IN ('sending', 'confirming', 'rolling_back')
@@ -91,16 +95,26 @@ GROUP BY operator, direction, state
 
 -- name: list_transfers
 SELECT {transfer} FROM transfers WHERE {where} AND {is_here}
-ORDER BY opened_at DESC, number DESC {page}
+ORDER BY {player}opened_at DESC, id DESC, operator DESC, direction DESC LIMIT {limit}
 
 -- name: list_unfinished
 SELECT {transfer} FROM transfers
 WHERE {where} AND state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked') AND {is_here}
-ORDER BY opened_at DESC, number DESC {page}
+ORDER BY {player}opened_at DESC, id DESC, operator DESC, direction DESC LIMIT {limit}
+
+-- name: count_transfers
+SELECT count(*) FROM transfers WHERE {where} AND {is_here}
+
+-- name: count_those_unfinished
+SELECT count(*) FROM transfers
+WHERE {where} AND state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked') AND {is_here}
 
 -- name: list_reasons
-SELECT id, operator, direction, {reason} FROM rollback_reasons WHERE {where} AND {is_here}
-ORDER BY at DESC, number DESC {page}
+SELECT id, operator, direction, number, {reason} FROM rollback_reasons WHERE {where} AND {is_here}
+ORDER BY at DESC, id DESC, operator DESC, direction DESC, number DESC LIMIT {limit}
+
+-- name: count_listed_reasons
+SELECT count(*) FROM rollback_reasons WHERE {where} AND {is_here}
 
 -- name: count_reasons
 SELECT operator, source, category, sum(times) FROM rollback_reasons WHERE {where} AND {is_here}

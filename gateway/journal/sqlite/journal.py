@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 from gateway.clock import Clock
 from gateway.journal.group_commit import GroupCommit, GroupedWrites
-from gateway.journal.interface import JournalMeasures, JournalMisconfigured, ReasonFilter, TransferFilter
+from gateway.journal.interface import JournalMeasures, JournalMisconfigured, Position, ReasonFilter, TransferFilter
 from gateway.journal.rows import Rows
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.connection import SqliteFile, connect
@@ -19,7 +19,7 @@ from gateway.journal.sqlite.moving import SqliteMoving
 from gateway.journal.sqlite.reads import SqliteReads
 from gateway.journal.sqlite.store import SqliteStore
 from gateway.journal.sqlite.threads import ReadingThread, WritingThread
-from gateway.journal.writes import CheckWritable
+from gateway.journal.writes import CheckWritable, NamePlayer
 from gateway.records import (
     Instance,
     Key,
@@ -88,11 +88,21 @@ class SqliteJournal(GroupedWrites):
     async def timeline(self, key: Key) -> Timeline | None:
         return await self._long_thread.call(self._long.timeline, key)
 
-    async def list_transfers(self, where: TransferFilter, *, limit: int, offset: int = 0) -> list[Transfer]:
-        return await self._long_thread.call(self._long.list_transfers, where, limit, offset)
+    async def list_transfers(
+        self, where: TransferFilter, *, limit: int, after: Position | None = None
+    ) -> list[Transfer]:
+        return await self._long_thread.call(self._long.list_transfers, where, limit, after)
 
-    async def list_reasons(self, where: ReasonFilter, *, limit: int, offset: int = 0) -> list[KeyedReason]:
-        return await self._long_thread.call(self._long.list_reasons, where, limit, offset)
+    async def list_reasons(
+        self, where: ReasonFilter, *, limit: int, after: Position | None = None
+    ) -> list[KeyedReason]:
+        return await self._long_thread.call(self._long.list_reasons, where, limit, after)
+
+    async def count_transfers(self, where: TransferFilter) -> int:
+        return await self._long_thread.call(self._long.count_transfers, where)
+
+    async def count_listed_reasons(self, where: ReasonFilter) -> int:
+        return await self._long_thread.call(self._long.count_listed_reasons, where)
 
     async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         return await self._long_thread.call(self._long.count_reasons, where)
@@ -137,6 +147,9 @@ class SqliteJournal(GroupedWrites):
 
     async def measure(self) -> JournalMeasures:
         return await self._long_thread.call(self._long.measure)
+
+    async def name_player(self, key: Key, player_id: str) -> None:
+        await self._group.write(NamePlayer(key=key, player_id=player_id))
 
     async def check_writable(self) -> None:
         await self._group.write(CheckWritable())

@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from gateway.journal.interface import JournalMeasures, ReasonFilter, TransferFilter
+from gateway.journal.interface import JournalMeasures, Position, ReasonFilter, TransferFilter
 from gateway.journal.rows import Rows, as_instance, attempt, of_key, reason
 from gateway.journal.sqlite import filters
 from gateway.journal.sqlite.connection import translate_errors
@@ -75,14 +75,20 @@ class SqliteReads:
             return self._timeline(row)
         return None
 
-    def list_transfers(self, where: TransferFilter, limit: int, offset: int) -> list[Transfer]:
-        return [self._rows.transfer(row) for row in self._fetch(*filters.transfers(where, limit, offset))]
+    def list_transfers(self, where: TransferFilter, limit: int, after: Position | None) -> list[Transfer]:
+        return [self._rows.transfer(row) for row in self._fetch(*filters.transfers(where, limit, after))]
 
-    def list_reasons(self, where: ReasonFilter, limit: int, offset: int) -> list[KeyedReason]:
+    def list_reasons(self, where: ReasonFilter, limit: int, after: Position | None) -> list[KeyedReason]:
         return [
-            KeyedReason(key=Key(operator, Direction(direction), unescape(id_)), reason=reason(row))
-            for id_, operator, direction, *row in self._fetch(*filters.reasons(where, limit, offset))
+            KeyedReason(key=Key(operator, Direction(direction), unescape(id_)), reason=reason(row), number=number)
+            for id_, operator, direction, number, *row in self._fetch(*filters.reasons(where, limit, after))
         ]
+
+    def count_transfers(self, where: TransferFilter) -> int:
+        return self._count(*filters.transfer_count(where))
+
+    def count_listed_reasons(self, where: ReasonFilter) -> int:
+        return self._count(*filters.reason_count(where))
 
     def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         return [
@@ -164,6 +170,10 @@ class SqliteReads:
             attempts=[attempt(row) for row in self._fetch(SQL["attempts"], (row_id,))],
             reasons=[reason(row) for row in self._fetch(SQL["reasons"], (row_id,))],
         )
+
+    def _count(self, statement: str, values: tuple[Any, ...]) -> int:
+        count: int = self._fetch(statement, values)[0][0]
+        return count
 
     def _fetch(self, statement: str, values: tuple[Any, ...]) -> list[Any]:
         # fetchall, not fetchone: a statement left open has to be prepared again at its next use (decision 082).

@@ -17,6 +17,13 @@ def _quote(states: Iterable[State]) -> str:
     return ", ".join(f"'{state}'" for state in states)
 
 
+# The memory '{}' is a given one that is empty.
+_CHANGED: Final = f"""
+    state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = ?, decided_at = ?, fate = ?,
+    missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, rollback_reason = ?,
+    memory = nullif(coalesce(?, memory), '{{}}'),
+    first_ended_at = coalesce(first_ended_at, CASE WHEN state IN ({_quote(FINAL)}) THEN changed_at END)"""
+
 # SQLite uses a partial index only where the statement repeats the index's condition (sqlite.org/partialindex.html,
 # section 3): so "unfinished" is written exactly as in the migration, as NOT IN the final states
 # (tests/integration/journal/sqlite/test_plans.py).
@@ -28,6 +35,7 @@ SQL: Final = load_statements(
         "attempt_parameters": parameters(ATTEMPT_COLUMNS),
         "reason_parameters": parameters(REASON_COLUMNS),
         "by_key": "id = ? AND operator = ? AND direction = ?",
+        "changed": _CHANGED.strip(),
         "first_kept": str(FIRST_KEPT),
         "last_kept": str(LAST_KEPT),
         "left_out": LEFT_OUT,

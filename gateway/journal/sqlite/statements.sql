@@ -56,19 +56,21 @@ SELECT operator, session FROM (
 
 -- name: change
 -- Found by its row id. The key is compared as well, since a remembered row id may be that of another row by now.
--- The memory '{}' is a given one that is empty.
-UPDATE transfers SET
-    state = ?, changed_at = ?, due_at = ?, owner = ?, tries = ?, wants = ?, revision = ?, decided_at = ?, fate = ?,
-    missing_at = ?, hold_balance = ?, hold_currency = ?, end_balance = ?, end_currency = ?, rollback_reason = ?,
-    player_id = coalesce(?, player_id), session = coalesce(?, session),
-    spare_session = CASE WHEN ? THEN ? ELSE spare_session END, memory = nullif(coalesce(?, memory), '{}'),
-    first_ended_at = coalesce(first_ended_at, CASE WHEN {is_final} THEN changed_at END)
+-- It does not name the player: SQLite writes the entry of an index again for each column that a statement names.
+UPDATE transfers SET {changed} WHERE number = ? AND revision = ? AND {by_key}
+
+-- name: change_with_session
+-- A player that is not given stays.
+UPDATE transfers SET {changed}, player_id = coalesce(?, player_id), session = ?, spare_session = ?
 WHERE number = ? AND revision = ? AND {by_key}
 
 -- name: save_session
 INSERT INTO sessions (digest, operator, player_id, session, seen_at) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (digest, operator) DO UPDATE
 SET player_id = excluded.player_id, session = excluded.session, seen_at = excluded.seen_at
+
+-- name: name_player
+UPDATE transfers SET player_id = ? WHERE {by_key} AND player_id = ''
 
 -- name: find_session
 SELECT player_id, session, seen_at FROM sessions WHERE digest = ? AND operator = ?
@@ -202,22 +204,30 @@ SELECT operator, state,
     count(*) FILTER (WHERE direction = 'payment' AND opened_at < ?1)
 FROM transfers WHERE {is_unfinished} AND {is_here} GROUP BY operator, state
 
+-- The index is named, since without statistics the planner would rather read and sort everything.
 -- name: list_transfers
-SELECT {transfer} FROM transfers WHERE {where} AND {is_here}
-ORDER BY opened_at DESC, number DESC LIMIT ? OFFSET ?
+SELECT {transfer} FROM transfers INDEXED BY {index} WHERE {where} AND {is_here}
+ORDER BY opened_at DESC, id DESC, operator DESC, direction DESC LIMIT ?
 
 -- name: list_unfinished
--- INDEXED BY, since the planner would walk all transfers by the time they were opened.
 SELECT {transfer} FROM transfers INDEXED BY transfers_unfinished WHERE {where} AND {is_unfinished} AND {is_here}
-ORDER BY opened_at DESC, number DESC LIMIT ? OFFSET ?
+ORDER BY opened_at DESC, id DESC, operator DESC, direction DESC LIMIT ?
+
+-- name: count_transfers
+SELECT count(*) FROM transfers WHERE {where} AND {is_here}
+
+-- name: count_those_unfinished
+SELECT count(*) FROM transfers INDEXED BY transfers_unfinished WHERE {where} AND {is_unfinished} AND {is_here}
 
 -- name: list_reasons
--- CROSS JOIN keeps the order of the loops: reasons first, newest to oldest, so that a page ends early.
-SELECT id, operator, direction, {reason} FROM rollback_reasons
-CROSS JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where} AND {is_here}
-ORDER BY at DESC, rollback_reasons.number DESC LIMIT ? OFFSET ?
+-- {tables} are joined by CROSS JOIN, which keeps the order of the loops: reasons first, newest to oldest, so that a page
+-- ends early; for a player that one's transfers first.
+SELECT id, operator, direction, rollback_reasons.number, {reason} FROM {tables} WHERE {where} AND {is_here}
+ORDER BY at DESC, id DESC, operator DESC, direction DESC, rollback_reasons.number DESC LIMIT ?
+
+-- name: count_listed_reasons
+SELECT count(*) FROM {tables} WHERE {where} AND {is_here}
 
 -- name: count_reasons
-SELECT operator, source, category, sum(times) FROM rollback_reasons
-CROSS JOIN transfers ON transfers.number = rollback_reasons.transfer WHERE {where} AND {is_here}
+SELECT operator, source, category, sum(times) FROM {tables} WHERE {where} AND {is_here}
 GROUP BY operator, source, category ORDER BY operator, source, category

@@ -37,6 +37,7 @@ from gateway.journal.writes import (
     Import,
     Insert,
     Inserted,
+    NamePlayer,
     Prune,
     ReleaseOrphans,
     RenewLease,
@@ -45,7 +46,7 @@ from gateway.journal.writes import (
     apply_change,
 )
 from gateway.reasons import Source
-from gateway.records import Attempt, Key, Reason, Transfer
+from gateway.records import Attempt, Key, Reason, Session, Transfer
 
 CHECKPOINT_PAGES: Final = 1000
 """Pages in the write-ahead log from which a checkpoint is worth its syncs (docs/decisions/014-checkpoints.md)."""
@@ -84,6 +85,7 @@ class SqliteStore:
             Change: self._change,
             AddReason: self._add_reason,
             SaveSession: self._save_session,
+            NamePlayer: self._name_player,
             Claim: self._claim,
             RenewLease: self._renew_lease,
             ReleaseOrphans: self._release_orphans,
@@ -195,8 +197,10 @@ class SqliteStore:
         moved = apply_change(found, write)
         if moved is None:
             return None
-        row = (*self._changed_columns(moved, write), row_id, found.revision, *of_key(write.key))
-        self._connection.execute(SQL["change"], row)
+        statement, columns = SQL["change"], self._changed_columns(moved, write)
+        if write.session is not None:
+            statement, columns = SQL["change_with_session"], (*columns, *self._session_columns(write, write.session))
+        self._connection.execute(statement, (*columns, row_id, found.revision, *of_key(write.key)))
         return moved if self._connection.changes() else None
 
     def _insert_attempt(self, row_id: int, attempt: Attempt) -> None:
@@ -206,8 +210,7 @@ class SqliteStore:
         self._connection.execute(SQL["insert_reason"], (row_id, *of_reason(reason)))
 
     def _changed_columns(self, moved: Transfer, write: Change) -> tuple[Any, ...]:
-        """The values of the columns that a change writes; NULL for a session or memory that stays."""
-        session = write.session
+        """The values of the columns that every change writes; NULL for a memory that stays."""
         return (
             moved.state,
             moved.changed_at,
@@ -222,12 +225,13 @@ class SqliteStore:
             *of_money(moved.hold_balance),
             *of_money(moved.end_balance),
             of_text(moved.rollback_reason),
-            None if session is None else escape(session.player_id),
-            None if session is None else self._rows.of_session(session),
-            session is not None,
-            None if session is None else self._rows.of_spare(write.spare_session),
             None if write.memory is None else of_memory(write.memory),
         )
+
+    def _session_columns(self, write: Change, session: Session) -> tuple[Any, ...]:
+        """The values of those that one with a session writes besides; NULL for a player who is not known."""
+        player_id = escape(session.player_id) or None
+        return player_id, self._rows.of_session(session), self._rows.of_spare(write.spare_session)
 
     def _add_reason(self, write: AddReason) -> None:
         row_id = self._connection.execute(SQL["find_row_id"], of_key(write.key)).get
@@ -258,6 +262,9 @@ class SqliteStore:
                 write.at,
             ),
         )
+
+    def _name_player(self, write: NamePlayer) -> None:
+        self._connection.execute(SQL["name_player"], (escape(write.player_id), *of_key(write.key)))
 
     def _claim(self, write: Claim) -> list[Transfer]:
         due = self._connection.execute(SQL["due"], (write.operator, write.now, write.limit, write.recipient)).fetchall()

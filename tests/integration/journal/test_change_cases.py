@@ -45,6 +45,7 @@ SEED: Final = 20
 
 FIRST, SECOND, THIRD = (a_session(token, memory={"made": token}) for token in ("first", "second", "third"))
 OTHER_PLAYER = a_session("fourth", player_id="player-2")
+NOBODYS = a_session("fifth", player_id="")
 MEMORY, OTHER_MEMORY = {"transaction": "t-1", "round": "r-1"}, {"transaction": "t-2"}
 BALANCE, OTHER_BALANCE = money("51800", "XAG"), money("0.1", "EUR")
 
@@ -147,6 +148,9 @@ CASES: Final = {
     "a spare session alone is not written": a_case(FULL, spare_session=THIRD),
     "a spare session alone is not written where there is none": a_case(spare_session=THIRD),
     "the session of another player brings its player": a_case(FULL, session=OTHER_PLAYER),
+    "a session of nobody known keeps the player": a_case(FULL, session=NOBODYS, spare_session=FIRST),
+    "a session of nobody known leaves nobody": a_case({"session": NOBODYS}, session=NOBODYS),
+    "a session brings the player of nobody's transfer": a_case({"session": NOBODYS}, session=FIRST),
     "replacing the session of what was found writes nothing": a_case(FULL, found={"session": THIRD}),
     # Memory.
     "a memory comes with the hold": a_case(
@@ -219,7 +223,7 @@ def generated() -> dict[str, Case]:
             "missing_at": some(NOW, NOW + 1),
             "hold_balance": some(BALANCE, OTHER_BALANCE),
             "end_balance": some(BALANCE, OTHER_BALANCE),
-            "session": some(FIRST, THIRD, OTHER_PLAYER),
+            "session": some(FIRST, THIRD, OTHER_PLAYER, NOBODYS),
             "spare_session": some(SECOND, THIRD),
             "memory": some({}, MEMORY, OTHER_MEMORY),
             "reason": some(a_reason(), a_reason("another", source=Source.PERSON, who="ann")),

@@ -147,7 +147,7 @@ def transfer(id: str, state: State) -> Transfer:
 
 def rolled_back_because(id: str) -> KeyedReason:
     reason = Reason(text="withdraw failed", source=Source.GATEWAY, category="other", at=1.0)
-    return KeyedReason(key=key(id), reason=reason)
+    return KeyedReason(key=key(id), reason=reason, number=1)
 
 
 def test_what_is_right_passes_and_is_counted() -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import msgspec
 import pytest
 
+from gateway.journal.interface import Position, ReasonFilter, TransferFilter
+from gateway.journal.postgres import filters
 from gateway.journal.postgres.schema import MIGRATIONS
 from gateway.journal.postgres.statements import SQL
 from gateway.journal.writes import Claim
-from gateway.records import Instance, State
+from gateway.records import Decision, Direction, Instance, Key, State
 from tests.support.journals import ACME, NOW, Journals, a_change, a_reason, a_session, a_transfer, an_attempt
 
 FINISHED = 5000
@@ -53,7 +56,8 @@ INSERT INTO transfers (
     opened_at, changed_at
 )
 SELECT
-    number::text, 'acme', 'withdraw', CASE WHEN number % 50 = 0 THEN 'held' ELSE 'confirmed' END, '', '',
+    number::text, 'acme', 'withdraw', CASE WHEN number % 50 = 0 THEN 'held' ELSE 'confirmed' END, '',
+    CASE WHEN number % 5 = 0 THEN 'player-of-many' WHEN number % 50 = 1 THEN '' ELSE 'player-' || number % 500 END,
     '\\x005b2274222c7b7d5d', '', false, 'taken', 1, 3, number, number
 FROM generate_series(1, {FINISHED}) AS number;
 INSERT INTO attempts (transfer, call, at, took_s, verdict, kind, detail, instance)
@@ -114,7 +118,10 @@ COLD = {
     "count_unfinished",
     "list_transfers",
     "list_unfinished",
+    "count_transfers",
+    "count_those_unfinished",
     "list_reasons",
+    "count_listed_reasons",
     "count_reasons",
 }
 
@@ -128,15 +135,68 @@ async def test_a_statement_that_reads_for_a_call_reaches_every_row_by_an_index(
 
 
 async def test_a_tally_and_a_list_of_what_waits_pass_over_the_finished(filled: asyncpg.Connection) -> None:
-    listed = SQL["list_unfinished"].format(where="state = 'parked'", page="LIMIT 10")
-    for statement in (SQL["count_unfinished"], listed):
+    listed = SQL["list_unfinished"].format(where="state = 'parked'", player="", limit=10)
+    counted = SQL["count_those_unfinished"].format(where="state = 'parked'")
+    for statement in (SQL["count_unfinished"], listed, counted):
         explained = await plan(filled, statement)
         assert "transfers_unfinished" in explained, explained
 
 
 async def test_the_newest_of_all_transfers_are_found_without_sorting_them_all(filled: asyncpg.Connection) -> None:
-    explained = await plan(filled, SQL["list_transfers"].format(where="true", page="LIMIT 10"))
+    explained = await plan(filled, SQL["list_transfers"].format(where="true", player="", limit=10))
     assert "transfers_opened" in explained, explained
+
+
+AFTER = Position(at=4000.0, key=Key(ACME, Direction.WITHDRAW, "4000"))
+
+
+@pytest.mark.parametrize("after", [None, AFTER], ids=["first page", "next page"])
+async def test_a_page_of_all_transfers_begins_in_the_index(filled: asyncpg.Connection, after: Position | None) -> None:
+    explained = await explain(filled, filters.transfers(TransferFilter(), 10, after))
+    assert "Index Scan Backward using transfers_opened" in explained, explained
+    assert ("opened_at <= " in explained) == (after is not None), explained
+
+
+@pytest.mark.parametrize("after", [None, AFTER], ids=["first page", "next page"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        {},
+        {"operator": ACME},
+        {"states": (State.CONFIRMED,)},
+        {"direction": Direction.DEPOSIT, "wants": Decision.ROLLBACK},
+        {"since": 10.0, "until": 4500.0},
+        {"operator": ACME, "states": (State.CONFIRMED, State.PARKED), "since": 10.0},
+    ],
+    ids=str,
+)
+async def test_a_players_newest_transfers_are_found_by_the_player_and_in_their_order(
+    filled: asyncpg.Connection, where: dict[str, Any], after: Position | None
+) -> None:
+    for player in ("player-7", "", "player-of-many"):
+        explained = await explain(filled, filters.transfers(TransferFilter(player_id=player, **where), 10, after))
+        assert re.search(r"transfers_by_player.*\n +Index Cond: \(\(?player_id >= ", explained), explained
+
+
+async def test_a_page_of_a_player_with_many_transfers_ends_with_its_last_row(filled: asyncpg.Connection) -> None:
+    """Also where every fifth transfer is that player's: all of them may be old."""
+    for after in (None, AFTER):
+        explained = await explain(filled, filters.transfers(TransferFilter(player_id="player-of-many"), 10, after))
+        assert "Index Scan Backward using transfers_by_player" in explained, explained
+        assert "Presorted Key: player_id, opened_at" in explained.replace("transfers.", ""), explained
+
+
+async def test_a_players_reasons_are_found_by_the_players_transfers(filled: asyncpg.Connection) -> None:
+    query = filters.reasons(ReasonFilter(player_id="player-7"), 10, None)
+    explained = await explain(filled, query)
+    assert "transfers_by_player" in explained, explained
+    assert "rollback_reasons_pkey" in explained, explained
+
+
+async def explain(connection: asyncpg.Connection, query: filters.Query) -> str:
+    """The plan for these values: no statement of a list is prepared, so that each is planned for its own."""
+    statement, values = query
+    return "\n".join(line for (line,) in await connection.fetch(f"EXPLAIN {statement}", *values))
 
 
 async def scans(connection: asyncpg.Connection) -> dict[str, int]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
+from gateway.journal.interface import Position, ReasonFilter, TransferFilter
 from gateway.journal.sealing import Sealer
+from gateway.journal.sqlite import filters
 from gateway.journal.sqlite.connection import SqliteFile
 from gateway.journal.sqlite.statements import SQL
 from gateway.journal.sqlite.store import SqliteStore
+from gateway.reasons import Source
+from gateway.records import Decision, Direction, Key, State
 
 UNFINISHED = "transfers_unfinished (operator=? AND state=? AND due_at<?)"
 BY_KEY = "SEARCH transfers USING INDEX transfers_key (id=? AND operator=? AND direction=?)"
@@ -26,6 +31,8 @@ PLANS = {
     + ["RIGHT", f"SEARCH transfers USING INDEX {UNFINISHED}"] * 2,
     "claim": [BY_ROW_ID],
     "change": [BY_ROW_ID],
+    "change_with_session": [BY_ROW_ID],
+    "name_player": [BY_KEY],
     "count_reason": [
         "SEARCH rollback_reasons USING INTEGER PRIMARY KEY (rowid=?)",
         "SCALAR SUBQUERY 1",
@@ -63,7 +70,9 @@ def test_a_hot_statement_goes_straight_to_its_rows(connection: apsw.Connection, 
     assert plan_of(connection, SQL[name]) == PLANS[name]
 
 
-@pytest.mark.parametrize("name", ["insert_transfer", "change", "insert_attempt", "insert_reason"])
+@pytest.mark.parametrize(
+    "name", ["insert_transfer", "change", "change_with_session", "insert_attempt", "insert_reason"]
+)
 def test_a_write_of_a_call_needs_no_table_of_its_own(connection: apsw.Connection, name: str) -> None:
     values = (None,) * SQL[name].count("?")
     steps = [row[1] for row in connection.execute(f"EXPLAIN {SQL[name]}", values)]
@@ -86,17 +95,78 @@ def test_a_list_of_unfinished_transfers_looks_at_no_other(connection: apsw.Conne
     assert scan == "SCAN transfers USING INDEX transfers_unfinished"
 
 
+AFTER = Position(at=5.0, key=Key("acme", Direction.WITHDRAW, "1234abcd"))
+TIES_SORTED = "USE TEMP B-TREE FOR LAST 3 TERMS OF ORDER BY"
+
+
 @pytest.mark.parametrize(
-    "name, where, index",
+    "where, after, index",
     [
-        ("list_transfers", "operator = ?", "SCAN transfers USING INDEX transfers_opened"),
-        ("list_transfers", "opened_at >= ?", "SEARCH transfers USING INDEX transfers_opened (opened_at>?)"),
-        ("list_transfers", "id = ?", "SEARCH transfers USING INDEX transfers_key (id=?)"),
-        ("list_reasons", "source = ?", "SCAN rollback_reasons USING INDEX rollback_reasons_at"),
-        ("list_reasons", "at >= ?", "SEARCH rollback_reasons USING INDEX rollback_reasons_at (at>?)"),
+        ({}, None, "SCAN transfers USING INDEX transfers_opened"),
+        ({"operator": "acme"}, None, "SCAN transfers USING INDEX transfers_opened"),
+        ({"since": 1.0}, None, "SEARCH transfers USING INDEX transfers_opened (opened_at>?)"),
+        ({"operator": "acme"}, AFTER, "SEARCH transfers USING INDEX transfers_opened (opened_at<?)"),
+        ({"player_id": "p"}, None, "SEARCH transfers USING INDEX transfers_by_player (player_id=?)"),
+        ({"player_id": ""}, AFTER, "SEARCH transfers USING INDEX transfers_by_player (player_id=? AND opened_at<?)"),
+        (
+            {"player_id": "p", "operator": "acme", "states": (State.CONFIRMED,), "wants": Decision.ROLLBACK},
+            AFTER,
+            "SEARCH transfers USING INDEX transfers_by_player (player_id=? AND opened_at<?)",
+        ),
+        (
+            {"player_id": "p", "since": 1.0},
+            AFTER,
+            "SEARCH transfers USING INDEX transfers_by_player (player_id=? AND opened_at>? AND opened_at<?)",
+        ),
     ],
 )
-def test_a_list_reads_newest_first_without_sorting_everything(
-    connection: apsw.Connection, name: str, where: str, index: str
+def test_a_page_of_transfers_begins_in_the_index_and_ends_with_its_last_row(
+    connection: apsw.Connection, where: dict[str, Any], after: Position | None, index: str
 ) -> None:
-    assert plan_of(connection, SQL[name].format(where=where))[0] == index
+    plan = explained(connection, filters.transfers(TransferFilter(**where), 10, after))
+    assert plan[0] == index
+    assert plan[-1] == TIES_SORTED
+
+
+def test_a_transfer_is_found_by_its_id(connection: apsw.Connection) -> None:
+    for where in (TransferFilter(id="a", player_id="p"), TransferFilter(id="a", states=(State.PARKED,))):
+        plan = explained(connection, filters.transfers(where, 10, None))
+        assert plan[0] == "SEARCH transfers USING INDEX transfers_key (id=?)"
+
+
+@pytest.mark.parametrize(
+    "where, after, steps",
+    [
+        ({"source": Source.GAME}, None, ["SCAN rollback_reasons USING INDEX rollback_reasons_at"]),
+        ({"since": 1.0}, None, ["SEARCH rollback_reasons USING INDEX rollback_reasons_at (at>?)"]),
+        ({}, AFTER, ["SEARCH rollback_reasons USING INDEX rollback_reasons_at (at<?)"]),
+        (
+            {"player_id": "p", "source": Source.GAME},
+            None,
+            [
+                "SEARCH transfers USING INDEX transfers_by_player (player_id=?)",
+                "SEARCH rollback_reasons USING INDEX rollback_reasons_transfer (transfer=?)",
+            ],
+        ),
+    ],
+)
+def test_a_page_of_reasons_begins_with_the_newest_or_with_the_player(
+    connection: apsw.Connection, where: dict[str, Any], after: Position | None, steps: list[str]
+) -> None:
+    plan = explained(connection, filters.reasons(ReasonFilter(**where), 10, after))
+    assert [step for step in plan if "moved_operators" not in step][: len(steps)] == steps
+
+
+def explained(connection: apsw.Connection, query: filters.Query) -> list[str]:
+    return [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {query[0]}", query[1])]
+
+
+def test_a_change_of_a_call_leaves_the_index_by_player_alone(connection: apsw.Connection) -> None:
+    """SQLite writes an index for every column that a statement names, whatever its value."""
+
+    def written(name: str) -> int:
+        values = (None,) * SQL[name].count("?")
+        steps = [row[1] for row in connection.execute(f"EXPLAIN {SQL[name]}", values)]
+        return steps.count("IdxInsert")
+
+    assert written("change_with_session") == written("change") + 1
