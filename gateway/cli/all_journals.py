@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from gateway.cli.cursor import Cursor
 from gateway.cli.errors import CommandFailed
 from gateway.clock import SystemClock
 from gateway.journal import open_journal
-from gateway.journal.interface import Journal, ReasonFilter, TransferFilter
+from gateway.journal.interface import Journal, Position, ReasonFilter, TransferFilter, position_of
 from gateway.journal.moving import finish_moves
 from gateway.journal.writes import Change, Changed
 from gateway.records import KeyedReason, ReasonTotal, Timeline, Transfer
@@ -29,6 +31,13 @@ class Kept(NamedTuple, Generic[T]):
     record: T
 
 
+class ListPage(NamedTuple, Generic[T]):
+    """Some rows of a list; `next` is where it goes on, None at its end."""
+
+    rows: list[Kept[T]]
+    next: Cursor | None
+
+
 class AllJournals:
     """Answers a command's questions from all journals together. Methods raise `JournalError`.
 
@@ -42,9 +51,22 @@ class AllJournals:
 
     async def list_transfers(self, where: TransferFilter, limit: int) -> list[Kept[Transfer]]:
         """At most `limit` transfers, newest first."""
-        # Each journal may hold all of the newest, so each is asked for `limit` of them.
-        found = await self._ask_each(lambda journal: journal.list_transfers(where, limit=limit))
-        return sorted(_flatten(found), key=lambda kept: kept.record.opened_at, reverse=True)[:limit]
+        return (await self.page_of_transfers(where, limit)).rows
+
+    async def page_of_transfers(
+        self, where: TransferFilter, limit: int, after: Cursor | None = None
+    ) -> ListPage[Transfer]:
+        """At most `limit` transfers, newest first, of those behind `after`."""
+        return await self._page(
+            lambda journal, position: journal.list_transfers(where, limit=limit + 1, after=position),
+            lambda kept: Cursor("transfers", kept.journal, position_of(kept.record)),
+            limit,
+            after,
+        )
+
+    async def count_transfers(self, where: TransferFilter) -> int:
+        """How many transfers there are to list."""
+        return sum(await asyncio.gather(*(journal.count_transfers(where) for journal in self._journals.values())))
 
     async def find_transfers(self, where: TransferFilter, limit: int) -> list[Kept[Transfer]]:
         """At most `limit` transfers to act on, newest first: of one that several journals hold, the row in its
@@ -57,15 +79,26 @@ class AllJournals:
     def _is_at_home(self, kept: Kept[Transfer]) -> bool:
         return kept.journal == self._homes.get(kept.record.operator)
 
-    async def list_reasons(self, where: ReasonFilter, limit: int) -> list[Kept[KeyedReason]]:
-        """At most `limit` reasons, newest first."""
-        found = await self._ask_each(lambda journal: journal.list_reasons(where, limit=limit))
-        return sorted(_flatten(found), key=lambda kept: kept.record.reason.at, reverse=True)[:limit]
+    async def page_of_reasons(
+        self, where: ReasonFilter, limit: int, after: Cursor | None = None
+    ) -> ListPage[KeyedReason]:
+        """At most `limit` reasons, newest first, of those behind `after`."""
+        return await self._page(
+            lambda journal, position: journal.list_reasons(where, limit=limit + 1, after=position),
+            lambda kept: Cursor("rollbacks", kept.journal, _reason_position(kept.record)),
+            limit,
+            after,
+        )
+
+    async def count_listed_reasons(self, where: ReasonFilter) -> int:
+        """How many reasons there are to list."""
+        return sum(await asyncio.gather(*(journal.count_listed_reasons(where) for journal in self._journals.values())))
 
     async def count_reasons(self, where: ReasonFilter) -> list[ReasonTotal]:
         """By operator, source and category, over all journals."""
         counts: dict[tuple[Any, ...], int] = {}
-        for _, total in _flatten(await self._ask_each(lambda journal: journal.count_reasons(where))):
+        found = await asyncio.gather(*(journal.count_reasons(where) for journal in self._journals.values()))
+        for total in chain.from_iterable(found):
             kind = (total.operator, total.source, total.category)
             counts[kind] = counts.get(kind, 0) + total.count
         return [
@@ -91,9 +124,24 @@ class AllJournals:
         ends = await asyncio.gather(*(journal.last_lease() for journal in self._journals.values()))
         return max([wall, *(end - INSTANCE_LEASE_S for end in ends if end is not None)])
 
-    async def _ask_each(self, ask: Callable[[Journal], Awaitable[list[T]]]) -> list[list[Kept[T]]]:
-        answers = await asyncio.gather(*map(ask, self._journals.values()))
-        return [[Kept(name, each) for each in answer] for name, answer in zip(self._journals, answers, strict=True)]
+    async def _page(
+        self,
+        ask: Callable[[Journal, Position | None], Awaitable[list[T]]],
+        cursor_of: Callable[[Kept[T]], Cursor],
+        limit: int,
+        after: Cursor | None,
+    ) -> ListPage[T]:
+        """`ask` gives one more than `limit` from a journal: each of them may hold all of the newest, and one more says
+        that there is a next page."""
+
+        async def ask_one(name: str, journal: Journal) -> list[Kept[T]]:
+            position = None if after is None else after.position_in(name)
+            return [Kept(name, each) for each in await ask(journal, position)]
+
+        found = await asyncio.gather(*(ask_one(name, journal) for name, journal in self._journals.items()))
+        rows = sorted(chain.from_iterable(found), key=lambda kept: cursor_of(kept).order, reverse=True)
+        shown = rows[:limit]
+        return ListPage(shown, cursor_of(shown[-1]) if len(rows) > limit else None)
 
 
 @asynccontextmanager
@@ -135,5 +183,5 @@ def require_file(name: str, journal: JournalSettings) -> None:
         )
 
 
-def _flatten(lists: Iterable[list[T]]) -> list[T]:
-    return [item for items in lists for item in items]
+def _reason_position(keyed: KeyedReason) -> Position:
+    return Position(at=keyed.reason.at, key=keyed.key, number=keyed.number)

@@ -49,6 +49,9 @@ OperatorName = Annotated[
     typer.Option("--operator", metavar="NAME", help="Only this operator.", autocompletion=operator_names),
 ]
 DirectionName = Annotated[Direction | None, typer.Option("--direction", help="Only withdrawals, or only deposits.")]
+Player = Annotated[
+    str | None, typer.Option("--player", metavar="ID", help="Only this player's; '' for those of nobody known.")
+]
 Since = Annotated[
     float | None,
     typer.Option(
@@ -63,6 +66,21 @@ Until = Annotated[
     typer.Option("--until", parser=parse_time, metavar="TIME", help="Before this time, in the form of --since."),
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most so many, newest first.")]
+After = Annotated[
+    str | None,
+    typer.Option(
+        "--after", metavar="CURSOR", help="Go on behind the last row of an earlier list, which gave its cursor."
+    ),
+]
+Counted = Annotated[
+    bool, typer.Option("--count", help="Also count all that there are; takes seconds where there are millions.")
+]
+AsPage = Annotated[
+    bool,
+    typer.Option(
+        "--page", help="With --json: an object of `rows`, `next` (the cursor for --after) and `total` (--count)."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Who = Annotated[str, typer.Option("--who", metavar="NAME", help="Your name; kept with the transfer.")]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Why you do this; kept with the transfer.")]

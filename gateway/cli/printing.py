@@ -86,12 +86,6 @@ def print_note(text: str) -> None:
     sys.stderr.write(printable(text) + "\n")
 
 
-def print_shown(count: int, limit: int) -> None:
-    """Prints on standard error how many rows were listed, and whether there may be more."""
-    more = f"; there may be more, see --limit {limit}" if count == limit else ""
-    print_note(f"{count} shown{more}")
-
-
 def printable(value: Any) -> str:
     """A value in one line, with every character escaped that does not print."""
     return "" if value is None else escaped(str(value))

@@ -7,13 +7,28 @@ from typing import Annotated, Final
 
 import typer
 
-from gateway.cli.all_journals import Kept, with_journals
+from gateway.cli.all_journals import AllJournals, Kept, ListPage, with_journals
 from gateway.cli.asked import Asked, ask, asked_view
 from gateway.cli.configuration import load_all, load_settings
+from gateway.cli.cursor import parse_cursor
 from gateway.cli.errors import CommandFailed
 from gateway.cli.groups import OptionsAnywhere
-from gateway.cli.options import LISTED, AsJson, Config, DirectionName, Limit, OperatorName, Since, Until
-from gateway.cli.printing import print_json, print_line, print_shown, print_table
+from gateway.cli.options import (
+    LISTED,
+    After,
+    AsJson,
+    AsPage,
+    Config,
+    Counted,
+    DirectionName,
+    Limit,
+    OperatorName,
+    Player,
+    Since,
+    Until,
+)
+from gateway.cli.paging import page_view, print_shown, require_json
+from gateway.cli.printing import print_json, print_line, print_table
 from gateway.cli.times import time_text
 from gateway.cli.views import View, events, kept_view, state_text, timeline_view, told_columns, transfer_view
 from gateway.journal.interface import TransferFilter
@@ -35,12 +50,15 @@ def transfers(  # noqa: PLR0913 - a command's arguments are its options
     state: Annotated[
         list[State] | None, typer.Option("--state", help="Only this state; may be given several times.")
     ] = None,
-    player: Annotated[str | None, typer.Option("--player", metavar="ID", help="Only this player.")] = None,
+    player: Player = None,
     transfer_id: Annotated[str | None, typer.Option("--id", metavar="ID", help="Only this mmTransactionId.")] = None,
     since: Since = None,
     until: Until = None,
     limit: Limit = LISTED,
+    after: After = None,
+    counted: Counted = False,
     as_json: AsJson = False,
+    as_page: AsPage = False,
 ) -> None:
     """List transfers, newest first; `show ID` shows one with all that happened to it."""
     if context.invoked_subcommand is not None:
@@ -54,14 +72,22 @@ def transfers(  # noqa: PLR0913 - a command's arguments are its options
         since=since,
         until=until,
     )
+    require_json(as_page=as_page, as_json=as_json)
+    cursor = parse_cursor(after, "transfers")
     settings = load_settings(config)
-    found = with_journals(settings, lambda journals: journals.list_transfers(where, limit))
+
+    async def look(journals: AllJournals) -> tuple[ListPage[Transfer], int | None]:
+        page = await journals.page_of_transfers(where, limit, cursor)
+        return page, await journals.count_transfers(where) if counted else None
+
+    page, total = with_journals(settings, look)
     if as_json:
-        print_json([kept_view(kept, transfer_view) for kept in found])
-        return
-    rows = [{**kept_view(kept, transfer_view), "state": state_text(kept.record)} for kept in found]
-    print_table(rows, told_columns(COLUMNS, settings))
-    print_shown(len(found), limit)
+        views = [kept_view(kept, transfer_view) for kept in page.rows]
+        print_json(page_view(views, page, total) if as_page else views)
+    else:
+        rows = [{**kept_view(kept, transfer_view), "state": state_text(kept.record)} for kept in page.rows]
+        print_table(rows, told_columns(COLUMNS, settings))
+    print_shown(context, page, total)
 
 
 @app.command("show")

@@ -128,7 +128,15 @@ def operator(username: str, **changes: Any) -> dict[str, Any]:
     return {**usual, **changes}
 
 
-def a_timeline(id: str, *, operator: str = "acme", age_s: float = 0.0, token: str = TOKEN, **changes: Any) -> Timeline:
+def a_timeline(
+    id: str,
+    *,
+    operator: str = "acme",
+    age_s: float = 0.0,
+    token: str = TOKEN,
+    player: str = "player-1",
+    **changes: Any,
+) -> Timeline:
     """A withdraw with one try and one reason, begun `age_s` before `OPENED_AT`."""
     at = OPENED_AT - age_s
     usual: dict[str, Any] = {
@@ -142,7 +150,7 @@ def a_timeline(id: str, *, operator: str = "acme", age_s: float = 0.0, token: st
     transfer = Transfer(
         operator=operator,
         id=id,
-        session=Session(operator=operator, token=token, player_id="player-1"),
+        session=Session(operator=operator, token=token, player_id=player),
         opened_at=at,
         decided_at=at + 1,
         changed_at=at + 2,

@@ -23,7 +23,7 @@ SIGNED = ("--who", "anna", "--why", "Withdraw request failed there, says the ope
 
 WHICH = "which ones? Give their ids, or --all-parked or --all-undelivered with --operator"
 WAIT = "wait for the result: mm-gateway transfers show flying"
-BOTH = "acme (withdraw) in default and beta (withdraw) in big"
+BOTH = "beta (withdraw) in big and acme (withdraw) in default"
 
 
 @pytest.fixture
