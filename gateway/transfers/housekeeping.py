@@ -1,4 +1,5 @@
-"""What keeps a journal in order while instances come and go: their leases, orphaned rows, pruning, and counting."""
+"""What keeps a journal in order while instances come and go: their leases, orphaned rows, pruning, counting, and
+players that become known later."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from gateway.journal.writes import Change
 from gateway.reasons import Categories, Source
 from gateway.records import CLAIMABLE, Instance, Reason, Transfer, UnfinishedCount
 from gateway.transfers import rules
+from gateway.transfers.unknown_players import UnknownPlayers
 
 ROUND_EVERY_S: Final = 5.0
 INSTANCE_LEASE_S: Final = 15.0
@@ -47,6 +49,7 @@ class Housekeeping:
         self._instance = instance
         self._doubt_s = doubt_s
         self._version = version
+        self._unknown_players = UnknownPlayers(journal, clock)
         self.apply_settings(keep_s=keep_s, abandoned_after_s=abandoned_after_s, configuration=configuration)
         self._started_at = clock.now()
         self._started_at_monotonic = clock.monotonic()
@@ -93,6 +96,7 @@ class Housekeeping:
         await self._release_orphans(self._clock.now())
         self.unfinished = await self._journal.count_unfinished(self._clock.now() - self._abandoned_after_s)
         self.counted_at = self._clock.monotonic()
+        await self._unknown_players.name_some()
         await self._prune()
 
     async def _renew_lease(self) -> None:

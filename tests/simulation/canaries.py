@@ -67,6 +67,26 @@ CANARIES: Final = (
         ),
     ),
     Canary(
+        "players that become known later are not filled in",
+        (
+            Edit(
+                "gateway.transfers.unknown_players:UnknownPlayers._name",
+                "session is None or not session.player_id",
+                "True",
+            ),
+        ),
+    ),
+    Canary(
+        "players are filled in from any session",
+        (
+            Edit(
+                "gateway.transfers.unknown_players:_by_session",
+                "(transfer.operator, transfer.session.token), []",
+                "next(iter(grouped), (transfer.operator, transfer.session.token)), []",
+            ),
+        ),
+    ),
+    Canary(
         "the compare-and-set compares nothing",
         (Edit("gateway.journal.writes:apply_change", "transfer.state not in change.allowed or ", ""),),
     ),

@@ -11,15 +11,20 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway import records
+from gateway.records import Direction
 from gateway.sandbox.ledger import Account, Hold
 from tests.simulation.database import Version
 from tests.simulation.games import Asked, Told
 from tests.simulation.operators import Handled, Sent
 from tests.simulation.protocols import NAMES_THE_AMOUNT, is_final_at_once
 from tests.simulation.world import World
+from tests.support.virtual_time import EPOCH
 
 OK: Final = 200
 PAYMENT: Final = "payment"
+NAMING_S: Final = 180.0
+"""Within this time one of the gateways fills in a player who has become known, whatever else goes wrong."""
 
 Key = tuple[str, str, str]
 """Operator, direction, id."""
@@ -78,6 +83,17 @@ class Evidence:
             return self.player_of(key[0], self.sent[key][0].token)
         row = self.rows.get(key)
         return "" if row is None else str(row["player_id"])
+
+    def player_in_journal(self, key: Key) -> str:
+        """Whose the session of a transfer's row is by what the journal has known for `NAMING_S`; empty for nobody's."""
+        operator, direction, id = key
+        reads = self.world.database.store.reads
+        row = reads.find(records.Key(operator, Direction(direction), id))
+        session = None if row is None else reads.find_session(operator, row.session.token)
+        if row is None or session is None or self.plan.jump_every_s:
+            return ""
+        known_at = max(session.verified_at, row.opened_at) - EPOCH
+        return session.player_id if known_at + NAMING_S < self.world.loop.time() else ""
 
     def askers(self, key: Key) -> set[str]:
         """Whoever asked for anything about a transfer, by the sessions that they named."""

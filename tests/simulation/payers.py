@@ -80,7 +80,18 @@ def live_sessions_tried(evidence: Evidence) -> Iterator[Violation]:
                 yield from _untried(evidence, key, version, tries)
 
 
-INVARIANTS: Final = (own_player, strangers_refused, players_kept, players_named, live_sessions_tried)
+def players_filled_in(evidence: Evidence) -> Iterator[Violation]:
+    """The row of a transfer says at the end whose it is, if the journal knows whose its session is; and never anybody
+    else."""
+    for key, row in evidence.rows.items():
+        payer = evidence.payer(key)
+        if payer and row["player_id"] not in {"", payer}:
+            yield Violation("players_filled_in", f"what is {payer}'s says {row['player_id']}", key)
+        if not row["player_id"] and (known := evidence.player_in_journal(key)):
+            yield Violation("players_filled_in", f"it is nobody's, and the journal knows {known}", key)
+
+
+INVARIANTS: Final = (own_player, strangers_refused, players_kept, players_filled_in, players_named, live_sessions_tried)
 
 
 def _untried(evidence: Evidence, key: Key, version: Version, tries: list[Sent]) -> Iterator[Violation]:
