@@ -31,8 +31,11 @@ def require_json(*, as_page: bool, as_json: bool) -> None:
         raise CommandMisused("--page says how JSON is printed: give --json too")
 
 
-def print_shown(context: typer.Context, page: ListPage[T], total: int | None) -> None:
-    """Prints on standard error how many rows were listed, and the command that lists the next ones."""
+def print_shown(context: typer.Context, page: ListPage[T], total: int | None, *, to_program: bool) -> None:
+    """Prints on standard error how many rows were listed, and the command that lists the next ones. To a program only
+    where there are more, and no page has told it."""
+    if to_program and page.next is None and total is None:
+        return
     of_all = "" if total is None else f" of {total}"
     print_note(f"{len(page.rows)} shown{of_all}")
     if page.next is not None:

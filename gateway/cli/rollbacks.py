@@ -87,7 +87,8 @@ def rollbacks(  # noqa: PLR0913 - a command's arguments are its options
     else:
         rows = [{**kept_view(each, keyed_reason_view), "repeats": repeats(each.record.reason)} for each in page.rows]
         print_table(rows, told_columns(COLUMNS, settings))
-    print_shown(context, page, count)
+    if not as_page:
+        print_shown(context, page, count, to_program=as_json or as_csv)
 
 
 def _print(rows: Sequence[Row], columns: tuple[str, ...], *, as_json: bool, as_csv: bool) -> None:

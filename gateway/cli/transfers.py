@@ -87,7 +87,8 @@ def transfers(  # noqa: PLR0913 - a command's arguments are its options
     else:
         rows = [{**kept_view(kept, transfer_view), "state": state_text(kept.record)} for kept in page.rows]
         print_table(rows, told_columns(COLUMNS, settings))
-    print_shown(context, page, total)
+    if not as_page:
+        print_shown(context, page, total, to_program=as_json)
 
 
 @app.command("show")
