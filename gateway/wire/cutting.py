@@ -39,7 +39,7 @@ _WHOLE_CHARACTERS: Final = re.compile(
 """A string up to where an escape, or a pair of them, is cut in two."""
 _CUT_CHARACTER: Final = re.compile(rb"[\xc0-\xff][\x80-\xbf]{0,2}\Z")
 _MANY_SPACES: Final = 64
-_STEPS_OF_PIECE: Final = 8
+_STEPS_OF_PIECE: Final = 16
 _STEPS_OF_PART: Final = 16
 _DEPTH: Final = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 
