@@ -142,11 +142,11 @@ async def _feed(cutter: BodyCutter, chunk: bytes, turn: asyncio.Lock, content: S
             # would fill the line (test_of_a_client_that_is_gone_nothing_more_is_cut_and_little_is_held).
             if (error := content.exception()) is not None:
                 raise error
-            enough = cutter.steps + STEPS_A_TURN
+            enough = (cutter.steps // STEPS_A_TURN + 1) * STEPS_A_TURN
             while at < len(chunk) and cutter.steps < enough:
                 cutter.feed(chunk[at : at + PIECE])
                 at += PIECE
-            await asyncio.sleep(REST_S)
+            await asyncio.sleep(REST_S if cutter.steps >= enough else 0)
 
 
 async def _permit_body(request: web.BaseRequest, content: StreamReader) -> None:
