@@ -30,6 +30,7 @@ async def attack_all(names: list[str], seconds: float) -> list[str]:
     """Prints a line for each attack. Returns what was wrong."""
     with tempfile.TemporaryDirectory(prefix="attack-") as folder:
         async with campaign(Path(folder)) as played:
+            await played.rest(BETWEEN_S)  # the first calls have their credentials checked
             rest = await played.rest(AT_REST_S)
             say(line(rest, "no attack"))
             usual = [rest.p99_ms]

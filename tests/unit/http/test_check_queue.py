@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 
 from gateway.http import check_queue
 from gateway.http.addresses import network_of
-from gateway.http.check_queue import CheckQueue, TooManyChecks
+from gateway.http.check_queue import NICENESS, CheckQueue, TooManyChecks
 
 NETWORKS = (
     [f"2001:db8:0:{number:x}::1" for number in range(30)],
@@ -242,3 +243,11 @@ async def test_what_is_counted_of_a_flood_that_never_ends_is_bounded(
         assert len(line.line._served) <= 20 + 2
     await line.until_idle()
     assert len(line.ran) == 103
+
+
+async def test_a_check_takes_no_core_from_calls() -> None:
+    line = CheckQueue()
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    niceness = await line.result(b"digest", "192.0.2.1", lambda: os.getpriority(os.PRIO_PROCESS, 0), lambda: True)
+    assert (niceness, os.getpriority(os.PRIO_PROCESS, 0)) == (max(usual, NICENESS), usual)
+    line.close()
