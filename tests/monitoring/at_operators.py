@@ -112,7 +112,9 @@ def parking(operator: str) -> Make:
         while listed:  # what was being tried when it was mended may be parked after all
             status, said = await gateway.command("retry", "--all-parked", *words)
             assert status == 0, said
-            status, said = await gateway.command("transfers", "--state", "parked", "--operator", operator, "--json")
+            status, said = await gateway.command(
+                "transfers", "--state", "parked", "--operator", operator, "--json", "--limit", "100000"
+            )
             assert status == 0, said
             listed = json.loads(said)
 
