@@ -14,7 +14,7 @@ from tests.monitoring.prometheus import Alert, Prometheus
 
 PREFIX: Final = "MmGateway"
 LOOK_S: Final = 0.2
-FIRE_S: Final = 60.0
+FIRE_S: Final = 120.0
 """How long an alert may take to fire, or to resolve."""
 
 
