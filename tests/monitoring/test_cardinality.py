@@ -22,6 +22,12 @@ PATIENCE_S: Final = 30.0
 CONNECTIONS: Final = 16
 CREDENTIALS: Final = "acme:secret"
 
+FEW: Final = 20
+"""On a busy machine some call is late, or tried again, for the first time: kinds of answers, not one for each call."""
+
+OURS: Final = ("token-", "transaction-", "reason ", "sword ")
+"""What each call says differently."""
+
 COUNTED: Final = {
     "mm_gateway_transfers",
     "mm_gateway_transfers_oldest_seconds",
@@ -43,7 +49,10 @@ async def test_ten_thousand_transactions_tokens_and_reasons_make_no_series(tmp_p
             await _call(gateway, range(100))  # each kind of answer has its series then
             before = await _series_once_complete(gateway)
             await _call(gateway, range(100, DISTINCT))
-            assert await _series(gateway) == before
+            new = await _series(gateway) - before
+            assert len(new) < FEW, new
+            told = {value for _, labels in new for _, value in labels}
+            assert [value for value in told if any(word in value for word in OURS)] == []
     finally:
         await operator.close()
 
