@@ -15,7 +15,6 @@ NOT_TRIED: Final = "not tried"
 TESTS: Final = Path(__file__).parent
 COUNTED: Final = (
     "acceptance/tracing/",
-    "integration/cli/",
     "integration/http/",
     "integration/journal/",
     "integration/launch/",
