@@ -91,13 +91,15 @@ class Housekeeping:
             await asyncio.sleep(ROUND_EVERY_S)
 
     async def round(self) -> None:
-        """One round. Raises `JournalUnavailable`."""
+        """One round. What it has no time for is done in the next one: the lease must be renewed. Raises
+        `JournalUnavailable`."""
+        until = self._clock.monotonic() + ROUND_EVERY_S
         await self._renew_lease()
         await self._release_orphans(self._clock.now())
         self.unfinished = await self._journal.count_unfinished(self._clock.now() - self._abandoned_after_s)
         self.counted_at = self._clock.monotonic()
-        await self._unknown_players.name_some()
-        await self._prune()
+        await self._unknown_players.name_some(until)
+        await self._prune(until)
 
     async def _renew_lease(self) -> None:
         until = self._clock.now() + INSTANCE_LEASE_S
@@ -145,12 +147,12 @@ class Housekeeping:
         # (test_a_clock_that_jumps_ahead_makes_nothing_forgotten).
         return min(self._clock.now(), self._started_at + self._clock.monotonic() - self._started_at_monotonic)
 
-    async def _prune(self) -> None:
+    async def _prune(self, until: float) -> None:
         """Deletes in small steps, so that no call waits for a long delete."""
         if self._keep_s is None:
             return
         before = self._earliest_now() - self._doubt_s() - self._keep_s
         pruned = PRUNE_LIMIT
-        while pruned >= PRUNE_LIMIT:
+        while pruned >= PRUNE_LIMIT and self._clock.monotonic() < until:
             pruned = await self._journal.prune(before, PRUNE_LIMIT)
             crash_point("housekeeping.pruned")

@@ -34,8 +34,9 @@ class UnknownPlayers:
         self._after: Position | None = None
         self._pass_began_at = self._next_pass_at = clock.monotonic()
 
-    async def name_some(self) -> None:
-        """Looks at the next transfers without a player, newest first. Raises `JournalUnavailable`."""
+    async def name_some(self, until: float) -> None:
+        """Looks at the next transfers without a player, newest first, until this time by the monotonic clock. Raises
+        `JournalUnavailable`."""
         if self._after is None:
             if self._clock.monotonic() < self._next_pass_at:
                 return
@@ -43,6 +44,8 @@ class UnknownPlayers:
         where = TransferFilter(player_id="", since=self._clock.now() - LOOK_BACK_S)
         found = await self._journal.list_transfers(where, limit=LOOKED_AT, after=self._after)
         for session, transfers in _by_session(found):
+            if self._clock.monotonic() >= until:
+                return  # these again in the next round
             await self._name(*session, transfers)
         # Only now: what an error of the journal has broken off is done again in the next round.
         self._after = position_of(found[-1]) if len(found) == LOOKED_AT else None

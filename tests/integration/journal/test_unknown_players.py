@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def clock() -> SetClock:
 
 async def name_all(journal: Journal, clock: SetClock) -> None:
     """One pass."""
-    await UnknownPlayers(journal, clock).name_some()
+    await UnknownPlayers(journal, clock).name_some(math.inf)
 
 
 async def players(journal: Journal) -> dict[str, str]:
@@ -128,7 +129,7 @@ async def test_a_round_looks_at_some_and_goes_on_where_the_last_one_ended(
     looked_up = []
     for pause_s in (0.0, 0.0, PASS_EVERY_S - 1, 1.0, 0.0):
         clock.pass_by(pause_s)
-        await unknown_players.name_some()
+        await unknown_players.name_some(math.inf)
         looked_up.append(watched.looked_up)
     assert looked_up == [100, 102, 102, 202, 204]
 
@@ -154,8 +155,8 @@ async def test_what_the_journal_broke_off_is_done_again_in_the_next_round(
     with monkeypatch.context() as away:
         away.setattr(Watched, "find_session", fail)
         with pytest.raises(JournalUnavailable):
-            await unknown_players.name_some()
-    await unknown_players.name_some()
+            await unknown_players.name_some(math.inf)
+    await unknown_players.name_some(math.inf)
     assert await players(journal) == {"first": "player-7"}
 
 
@@ -164,6 +165,16 @@ async def test_many_of_one_session_are_asked_for_once(journal: CopyableJournal, 
         await journal.insert(a_transfer(str(number), session=NOBODYS))
     await journal.save_session(KNOWN, NOW)
     watched = Watched(journal)
-    await UnknownPlayers(watched, clock).name_some()
+    await UnknownPlayers(watched, clock).name_some(math.inf)
     assert watched.looked_up == 1
     assert set((await players(journal)).values()) == {"player-7"}
+
+
+async def test_what_a_round_has_no_time_for_is_done_in_the_next_one(journal: CopyableJournal, clock: SetClock) -> None:
+    await journal.insert(a_transfer("first", session=NOBODYS))
+    await journal.save_session(KNOWN, NOW)
+    unknown_players = UnknownPlayers(journal, clock)
+    await unknown_players.name_some(clock.monotonic())
+    assert await players(journal) == {"first": ""}
+    await unknown_players.name_some(math.inf)
+    assert await players(journal) == {"first": "player-7"}

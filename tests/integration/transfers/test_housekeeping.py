@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from gateway.clock import Clock
 from gateway.journal.interface import TransferFilter
 from gateway.operators.adapter import Receipt
@@ -122,5 +124,28 @@ def test_the_chores_outlive_the_journals_absence(tmp_path: Path) -> None:
         await world.reaches(State.ROLLED_BACK)
         await asyncio.sleep(6)
         assert gateway.housekeeping.unfinished == []
+
+    play(tmp_path, scenario)
+
+
+def test_however_long_the_chores_take_the_lease_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(world: World) -> None:
+        left = [PRUNE_LIMIT] * 30
+
+        async def prune(before: float, limit: int) -> int:
+            await asyncio.sleep(2)
+            return left.pop() if left else 0
+
+        gateway = world.instance(started=False)
+        monkeypatch.setattr(world.journal, "prune", prune)
+        world.journal.exclusive = False
+        chores = Housekeeping(world.journal, gateway.clock, "x", keep_s=100, abandoned_after_s=50)
+        await chores.begin()
+        begun = gateway.clock.now()
+        running = asyncio.create_task(chores.run())
+        while left:
+            await asyncio.sleep(1)
+            assert chores.holds_lease_since(begun)
+        running.cancel()
 
     play(tmp_path, scenario)
