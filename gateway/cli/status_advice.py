@@ -136,7 +136,7 @@ ADVICE: Final = {
     ),
     "schema_differs": Advice(
         ACT,
-        "A gateway of this version does not start on it. Back it up first; there is no way back.",
+        "A gateway of this version does not start on it. Back it up first; the changelog says whether it needs a stop.",
         ("mm-gateway migrate",),
     ),
     "journal_unwritable": Advice(
@@ -174,7 +174,8 @@ ADVICE: Final = {
     ),
     "operator_missing": Advice(
         ACT,
-        "Nobody delivers them: the configuration has no such operator. Add it again until all of them have ended.",
+        "Nobody delivers them: the configuration has no such operator. Add it again, with `retiring: true`, until all "
+        "of them have ended.",
         ("mm-gateway transfers --operator {operator}", _CHECK),
     ),
     "tries_fail": Advice(

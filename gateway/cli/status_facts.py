@@ -62,7 +62,6 @@ class JournalFacts(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
     is_of_schema: bool = False
     write_problem: str = ""
-    schema: int | None = None
     measures: JournalMeasures | None = None
     instances: tuple[Instance, ...] = ()
     unfinished: tuple[UnfinishedCount, ...] = ()

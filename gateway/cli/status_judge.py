@@ -36,8 +36,8 @@ NEAR_LIMITS: Final = {
 }
 """By what is limited: the finding, and the share of the limit from which it is one."""
 
-SIZES: Final = ("transfers", "sessions", "data_bytes", "log_bytes", "free_bytes")
-"""What `JournalMeasures` says of a journal's size."""
+MEASURED: Final = ("schema", "transfers", "sessions", "data_bytes", "log_bytes", "free_bytes")
+"""What is told of `JournalMeasures`."""
 
 
 class StatusFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,8 +239,7 @@ def _journal_rows(facts: Facts) -> Iterator[View]:
             "store": journal.store,
             "reached": measures is not None,
             "writable": measures is not None and not journal.write_problem,
-            "schema": journal.schema,
-            **{name: getattr(measures, name, None) for name in SIZES},
+            **{name: getattr(measures, name, None) for name in MEASURED},
         }
 
 

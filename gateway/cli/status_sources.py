@@ -20,7 +20,7 @@ from gateway.cli.errors import CommandFailed
 from gateway.cli.status_facts import ConfigurationFacts, Facts, JournalFacts
 from gateway.cli.status_gateway import gateway_facts
 from gateway.clock import Clock
-from gateway.journal import newest_schema, open_journal
+from gateway.journal import open_journal
 from gateway.journal.interface import Journal, JournalError, ReasonFilter, SchemaMismatch, TransferFilter
 from gateway.reasons import Source
 from gateway.records import State, Timeline, UnfinishedCount
@@ -98,7 +98,6 @@ async def _look_into(name: str, settings: JournalSettings, whole: Settings, cloc
     except (JournalError, CommandFailed) as error:
         return msgspec.structs.replace(facts, problem=str(error))
     try:
-        facts = msgspec.structs.replace(facts, schema=newest_schema(settings))
         return await _ask(journal, facts, settings, whole.abandoned_after)
     finally:
         await _in_time(journal.close)

@@ -13,13 +13,12 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.journal.copy import CopyableJournal
 from gateway.journal.interface import JournalMisconfigured
-from gateway.journal.migrations import migrations_of
 from gateway.journal.sealing import Sealer
 from gateway.journal.sqlite.opening import migrate_sqlite, open_sqlite
 from gateway.settings import JournalSettings, key_bytes
 from gateway.telemetry.metrics import Metrics
 
-__all__ = ["excess_rights", "migrate_journal", "newest_schema", "open_journal", "sealer_of", "server_advice"]
+__all__ = ["excess_rights", "migrate_journal", "open_journal", "sealer_of", "server_advice"]
 
 _POSTGRES: Final = ("postgresql:", "postgres:")
 
@@ -54,15 +53,6 @@ async def migrate_journal(settings: JournalSettings, name: str = "to migrate", *
         from gateway.journal.postgres.journal import migrate_postgres  # noqa: PLC0415 - as above
 
         return await migrate_postgres(name, settings, forced=forced)
-    raise _unknown_scheme(settings)
-
-
-def newest_schema(settings: JournalSettings) -> int:
-    """The version of the tables that this program needs: a journal that opens has it. Raises `JournalMisconfigured`."""
-    if settings.sqlite_path is not None:
-        return len(migrations_of("gateway.journal.sqlite"))
-    if settings.url.startswith(_POSTGRES):
-        return len(migrations_of("gateway.journal.postgres"))
     raise _unknown_scheme(settings)
 
 

@@ -127,10 +127,12 @@ class JournalUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JournalMeasures(msgspec.Struct, frozen=True, kw_only=True):
-    """How large a journal is. Rows may be the store's estimate. `log_bytes`: its write-ahead log; `free_bytes`:
+    """How large a journal is, and the version of its tables (`schema`), which may be newer than this program's. Rows
+    may be the store's estimate. `log_bytes`: its write-ahead log; `free_bytes`:
     what may still be written to its disk; both None where that is the server's affair. `clock_offset_s`: this
     machine's clock minus the store's, None where both are the same."""
 
+    schema: int
     transfers: int
     sessions: int
     data_bytes: int

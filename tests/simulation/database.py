@@ -275,7 +275,7 @@ class SimulatedJournal(GroupedWrites):
     async def measure(self) -> JournalMeasures:
         self._reading()
         offset_s = None if self.exclusive or self.clock is None else self.clock.now() - EPOCH - self._loop.time()
-        return JournalMeasures(transfers=0, sessions=0, data_bytes=0, clock_offset_s=offset_s)
+        return JournalMeasures(schema=0, transfers=0, sessions=0, data_bytes=0, clock_offset_s=offset_s)
 
     async def last_lease(self) -> float | None:
         return self._reading().last_lease()

@@ -53,7 +53,7 @@ class InlineJournal(GroupedWrites):
 
     async def measure(self) -> JournalMeasures:
         self._require()
-        return JournalMeasures(transfers=0, sessions=0, data_bytes=0)
+        return JournalMeasures(schema=0, transfers=0, sessions=0, data_bytes=0)
 
     async def last_lease(self) -> float | None:
         self._require()

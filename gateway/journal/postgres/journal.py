@@ -70,11 +70,15 @@ class PostgresJournal(GroupedWrites, PostgresMoving):
 
     async def measure(self) -> JournalMeasures:
         asked_at = self._clock.now()
-        transfers, sessions, size, database_now = await self.measured()
+        schema, transfers, sessions, size, database_now = await self.measured()
         # The database read its clock somewhere between the question and the answer: half of that is the error.
         here_now = (asked_at + self._clock.now()) / 2
         return JournalMeasures(
-            transfers=transfers, sessions=sessions, data_bytes=size, clock_offset_s=here_now - database_now
+            schema=schema,
+            transfers=transfers,
+            sessions=sessions,
+            data_bytes=size,
+            clock_offset_s=here_now - database_now,
         )
 
     async def name_player(self, key: Key, player_id: str) -> None:

@@ -119,10 +119,10 @@ class PostgresReads:
     async def instances(self) -> list[Instance]:
         return [as_instance(row) for row in await self._fetch(SQL["instances"])]
 
-    async def measured(self) -> tuple[int, int, int, float]:
-        """Transfers, sessions, bytes, and the database's time (Unix seconds)."""
-        transfers, sessions, size, now = (await self._fetch(SQL["measure"]))[0]
-        return transfers, sessions, size, now
+    async def measured(self) -> tuple[int, int, int, int, float]:
+        """The version of the tables, transfers, sessions, bytes, and the database's time (Unix seconds)."""
+        schema, transfers, sessions, size, now = (await self._fetch(SQL["measure"]))[0]
+        return schema, transfers, sessions, size, now
 
     async def count_rows(self, operator: str | None = None) -> RowCounts:
         return RowCounts(*(await self._fetch_list(SQL["count_rows"], [operator]))[0])

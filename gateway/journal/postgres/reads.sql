@@ -27,9 +27,10 @@ WHERE state IN ('sending', 'held', 'confirming', 'rolling_back', 'parked') AND s
     AND {is_here}
 LIMIT 1)
 
--- How many rows its statistics say there are (-1 before the first ANALYZE), the size of all tables and indexes, its clock.
+-- The version of its tables, how many rows its statistics say there are (-1 before the first ANALYZE), the size of all tables and indexes, its clock.
 -- name: measure
-SELECT greatest((SELECT reltuples FROM pg_class WHERE oid = 'transfers'::regclass), 0)::bigint,
+SELECT (SELECT max(number) FROM journal_migrations),
+    greatest((SELECT reltuples FROM pg_class WHERE oid = 'transfers'::regclass), 0)::bigint,
     greatest((SELECT reltuples FROM pg_class WHERE oid = 'sessions'::regclass), 0)::bigint,
     (SELECT sum(pg_total_relation_size(name::regclass))
         FROM unnest(ARRAY['transfers', 'attempts', 'rollback_reasons', 'sessions', 'instances']) AS name)::bigint,

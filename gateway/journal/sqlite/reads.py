@@ -131,6 +131,7 @@ class SqliteReads:
         transfers, sessions = self._fetch(SQL["estimate_rows"], ())[0]
         path = Path(self._connection.filename)
         return JournalMeasures(
+            schema=self._connection.pragma("user_version"),
             transfers=transfers,
             sessions=sessions,
             data_bytes=_size_of(path),

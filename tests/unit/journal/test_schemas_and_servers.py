@@ -7,13 +7,11 @@ import apsw
 import asyncpg
 import pytest
 
-from gateway.journal import newest_schema
 from gateway.journal.interface import JournalMisconfigured
-from gateway.journal.migrations import Schema, migrations_of
+from gateway.journal.migrations import Schema
 from gateway.journal.postgres.advice import _version
 from gateway.journal.postgres.pool import NEWEST_MAJOR, _require_transactions
 from gateway.journal.sqlite.connection import APPLICATION_ID, _find_schema
-from gateway.settings import JournalSettings
 
 
 class Cut:
@@ -36,16 +34,6 @@ def journal_of(*, version: int, recorded: int) -> apsw.Connection:
     connection.execute("CREATE TABLE journal_migrations (number INTEGER, readable_from INTEGER)")
     connection.execute("INSERT INTO journal_migrations VALUES (?, 3)", (recorded,))
     return connection
-
-
-@pytest.mark.parametrize("scheme, store", [("sqlite:///journal.db", "sqlite"), ("postgresql://db/gateway", "postgres")])
-def test_the_newest_schema_is_that_of_the_last_migration(scheme: str, store: str) -> None:
-    assert newest_schema(JournalSettings(url=scheme)) == len(migrations_of(f"gateway.journal.{store}"))
-
-
-def test_a_journal_of_an_unknown_kind_has_no_schema() -> None:
-    with pytest.raises(JournalMisconfigured, match="no journal can have the URL mysql:…"):
-        newest_schema(JournalSettings.model_construct(url="mysql://db/gateway"))
 
 
 def test_a_record_of_another_version_says_nothing_about_this_one() -> None:
