@@ -9,16 +9,19 @@ from gateway.clock import SystemClock
 from gateway.journal import open_journal
 from gateway.journal.copy import CopyableJournal
 from gateway.journal.group_commit import WAITING_LIMIT
+from gateway.journal.migrations import migrations_of
 from tests.support.journals import NOW, Journals, a_session, a_transfer
 
 
 async def test_a_journal_says_how_large_it_is(journals: Journals, journal: CopyableJournal) -> None:
     empty = await journal.measure()
+    store = "postgres" if journals.shelf.url.startswith("postgres") else "sqlite"
+    assert empty.schema == len(migrations_of(f"gateway.journal.{store}"))
     assert (empty.transfers, empty.sessions) == (0, 0)
     for number in range(50):
         await journal.insert(a_transfer(f"t{number}"))
     await journal.save_session(a_session(), NOW)
-    if journals.shelf.url.startswith("postgres"):
+    if store == "postgres":
         await journals.shelf.query("ANALYZE")  # what it says of rows are its statistics
     full = await journal.measure()
     assert (full.transfers, full.sessions) == (50, 1)
