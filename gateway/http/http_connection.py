@@ -30,6 +30,10 @@ from gateway.http.unfinished import Unfinished
 LINGER_S: Final = 1.0
 """How long the unread rest of a request is still received after its response, so that the client can read that."""
 
+LINGER_BYTES: Final = 64 * 1024
+"""How much of it is. Who sends more waits until the connection is closed: it takes a while to parse what nobody reads
+(test_of_a_body_that_is_answered_already_little_is_received)."""
+
 PART: Final = 4 * 1024
 """How many bytes the parser is given at a time, so that it is known to so many bytes where a request ends: it does not
 say so itself. A call is far smaller, and comes in one part."""
@@ -137,6 +141,7 @@ class HttpConnection(web.RequestHandler):
         "_framing",
         "_head",
         "_held",
+        "_linger_left",
         "_may_hold_back",
         "_place",
         "_read_timer",
@@ -170,6 +175,7 @@ class HttpConnection(web.RequestHandler):
         self._body: StreamReader = EMPTY_PAYLOAD
         self._head = 0
         self._rest = b""
+        self._linger_left: int | None = None  # bytes of a body that is answered
         self._read_timer: asyncio.TimerHandle | None = None
         self.began_at: float | None = None
         self.is_closing = False
@@ -277,10 +283,13 @@ class HttpConnection(web.RequestHandler):
             self._may_hold_back = True
             self._body = self._messages[-1][1]
             self._head = 0
+            self._linger_left = None
             self._stop_read_timer()
             self._look_at_heads(came, len(part))
         elif part and not in_body:
             self._receive_head(len(part), is_busy=is_busy)
+        elif self._linger_left is not None:
+            self._linger(len(part))
         if (came or in_body) and self._body.is_eof() and len(self._messages) + self._request_in_progress <= 1:
             self._held = 0  # one request, which is whole: it is a call now, and nothing unfinished
         else:
@@ -305,8 +314,16 @@ class HttpConnection(web.RequestHandler):
     def _await_body(self, body: StreamReader) -> None:
         """Counts the part in which a head came whose body has not come whole."""
         self._body = body
+        self._linger_left = None
         self._held = PART
         self._server.unfinished.note(self, PART)
+
+    def _linger(self, size: int) -> None:
+        """So many bytes have come of a body that is answered."""
+        assert self._linger_left is not None
+        self._linger_left -= size
+        if self._linger_left < 0 and not self._body.is_eof():
+            self.pause_reading()
 
     def let_go(self, size: int) -> None:
         """So many bytes of a body that has not arrived whole are held no more, or are counted elsewhere."""
@@ -315,6 +332,8 @@ class HttpConnection(web.RequestHandler):
 
     def _on_answered(self) -> None:
         """What was held is answered, but for a head that has begun behind it."""
+        if not self._messages and not self._body.is_eof():
+            self._linger_left = LINGER_BYTES
         if not self._messages and not self._rest:
             self._held = self._head
             self._server.unfinished.note(self, self._held)
@@ -345,7 +364,8 @@ class HttpConnection(web.RequestHandler):
         # The parser holds back what exceeds aiohttp's queue of requests until it is called again. It counts too many as
         # queued once a body came after its head, so this must happen for every client that does not send one request
         # at a time, in one piece (test_many_calls_sent_at_once_are_all_answered_also_after_a_long_body).
-        if self._reading_paused or self._may_hold_back:
+        is_over = self._linger_left is not None and self._linger_left < 0
+        if (self._reading_paused or self._may_hold_back) and not is_over:
             super().resume_reading(resume_parser)
 
     def respond_and_close(self, response: WalletResponse) -> None:

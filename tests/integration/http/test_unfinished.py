@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from gateway.http.connection import CallConnection
-from gateway.http.http_connection import PART
+from gateway.http.http_connection import LINGER_BYTES, PART
 from tests.integration.http.test_listening import shown, trusting
 from tests.integration.http.test_refusals import counted, told
 from tests.integration.http.test_wallet_limits import CALL, HEAD, chunked, long_rollback
@@ -23,6 +23,8 @@ from tests.support.rude_operator import RESET
 from tests.support.waiting import until
 
 KIB = 1024
+READ_AT_ONCE = 512 * KIB
+"""A loop reads up to 256 KiB of a connection, once before the answer, and once more before it is told to stop."""
 WHOLE = request(CALL, ROLLBACK)
 TOO_LARGE = "The request line and the headers together are longer than 16384 bytes (server.max_head); send less."
 
@@ -228,3 +230,32 @@ async def test_what_is_let_go_after_the_connection_has_ended_is_not_held() -> No
         await game.door.wait_idle()
         connection.let_go(1)
         assert game.server.unfinished.total == 0
+
+
+async def test_of_a_body_that_is_answered_already_little_is_received(
+    game: Game, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received: list[int] = []
+    receive = CallConnection._receive_part
+
+    def count(self: CallConnection, part: bytes) -> bool:
+        received.append(len(part))
+        return receive(self, part)
+
+    monkeypatch.setattr(CallConnection, "_receive_part", count)
+    client = await game.connect()
+    call = request(CALL, long_rollback(8_000_000), "nobody:nothing")
+    sending = asyncio.ensure_future(feed(client, call, 64 * KIB))
+    assert (await client.answer()).status == 401
+    # The client can read the answer while it sends; then the connection ends.
+    assert await client.rest() == b""
+    await sending
+    assert sum(received) <= LINGER_BYTES + READ_AT_ONCE
+
+
+async def test_a_body_that_is_answered_already_and_ends_soon_does_not_end_the_connection(game: Game) -> None:
+    client = await game.connect()
+    compressed = request(CALL, b"x" * 40_000, Content_Encoding="gzip")
+    for _ in range(3):
+        assert (await client.asked(compressed)).status == 400
+        assert (await client.asked(WHOLE)).body == REPLY
