@@ -72,8 +72,10 @@ $(FUZZ): tests/fuzz/requirements.txt pyproject.toml $(DEV)
 	@touch $@
 
 # The tests' own files are UTF-8 whatever the locale. Those that are about the locale set this back.
+# Tests start the gateway a thousand times, and without kept bytecode each start compiles it anew.
 .PHONY: test
 test: export PYTHONUTF8 := 1
+test: export PYTHONDONTWRITEBYTECODE :=
 test: lint  ## set up, lint, and run every test with coverage
 	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal --cov=gateway/transfers --cov=gateway/journal --cov=gateway/wire --cov-report= $(PYTEST_ARGS)
 	$(BIN)/python -m coverage report --fail-under=100 --include='gateway/transfers/*,gateway/journal/*,gateway/wire/*'

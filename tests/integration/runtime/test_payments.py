@@ -101,6 +101,11 @@ def counted(gateway: Running, outcome: str) -> float:
     return gateway.runtime.metrics.registry.get_sample_value("mm_gateway_payments_total", labels) or 0
 
 
+def parked_payments(gateway: Running) -> float | None:
+    labels = {"operator": "acme", "decision": "payment"}
+    return gateway.runtime.metrics.registry.get_sample_value("mm_gateway_parked_total", labels)
+
+
 async def test_the_game_is_told_of_a_payment_in_the_words_that_were_signed(
     tmp_path: Path, far: FarOperator, shop: Till
 ) -> None:
@@ -194,8 +199,8 @@ async def test_a_payment_that_the_game_never_acknowledges_is_parked_and_counted(
     async with running(settings(tmp_path, far, shop, delivery=short)) as gateway:
         await posted(gateway, body_of(an_order()))
         parked = await reaches(gateway, State.PARKED)
-        labels = {"operator": "acme", "decision": "payment"}
-        assert gateway.runtime.metrics.registry.get_sample_value("mm_gateway_parked_total", labels) == 1
+        # Counted only after it is written.
+        await until(lambda: parked_payments(gateway) == 1)
     assert "503" in parked.attempts[-1].detail
 
 
