@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from gateway.cli.all_journals import AllJournals, Kept, ListPage, with_journals
-from gateway.cli.asked import Asked, ask, asked_view
+from gateway.cli.asked import Asked, asked_view
 from gateway.cli.configuration import load_all, load_settings
 from gateway.cli.cursor import parse_cursor
 from gateway.cli.errors import CommandFailed
@@ -33,6 +33,7 @@ from gateway.cli.times import time_text
 from gateway.cli.views import View, events, kept_view, state_text, timeline_view, told_columns, transfer_view
 from gateway.journal.interface import TransferFilter
 from gateway.records import State, Timeline, Transfer
+from gateway.settings import Settings
 
 COLUMNS: Final = ("opened_at", "operator", "direction", "id", "state", "amount", "player", "tries", "due_at", "journal")
 FACTS: Final = ("journal", "operator", "direction", "id", "state", "amount", "player", "fate", "tries", "due_at")
@@ -109,7 +110,7 @@ def show(
     found = with_journals(settings, lambda journals: journals.timelines(where, LISTED))
     if not found:
         raise CommandFailed(f"there is no transfer {transfer_id}")
-    shown = [(each, asyncio.run(ask(each.record.transfer, settings.operators)) if asks else None) for each in found]
+    shown = [(each, _ask(each.record.transfer, settings) if asks else None) for each in found]
     if as_json:
         print_json([_timeline_and_answer(*each) for each in shown])
     else:
@@ -120,6 +121,12 @@ def show(
     asked_for = [(each.record.transfer, asked) for each, asked in shown if asked is not None]
     if unanswered := [_problem(transfer, asked) for transfer, asked in asked_for if asked.problem]:
         raise CommandFailed("; ".join(unanswered))
+
+
+def _ask(transfer: Transfer, settings: Settings) -> Asked:
+    from gateway.cli.asking import ask  # noqa: PLC0415 - what calls operators takes a third of a start
+
+    return asyncio.run(ask(transfer, settings.operators))
 
 
 def _timeline_and_answer(kept: Kept[Timeline], asked: Asked | None) -> View:
