@@ -14,8 +14,8 @@ from gateway.settings import AdminSettings, ListenerTls
 from gateway.settings.admin_part import read_admin
 from gateway.settings.files import as_text, read_file, read_given_file
 
-TIMEOUT_S: Final = 2.0
-"""As long as a journal may take to answer before it counts as not ready."""
+TIMEOUT_S: Final = 4.0
+"""A journal that hangs makes a gateway unready only after two seconds, and that is to be heard."""
 
 LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where such a listener is reached from here
 
