@@ -43,6 +43,9 @@ _LONGEST_LINE_ANYWHERE: Final = 15
 _NESTED_UP_TO: Final = 500
 """Secrets. Of more, what is encoded twice or in UTF-16 is not looked for: it would take 5 KB for each."""
 
+_OFTEN_UP_TO: Final = 100
+"""Characters. A game gives few reasons and sells few products, so that its short texts come again and again."""
+
 _HARD_TO_READ: Final = re.compile(r"[^ -~]|[\\%&]")
 """What may be an escape, or is folded before it is compared."""
 
@@ -81,10 +84,9 @@ class KnownSecrets:
     def are_far_from(self, text: str, token: str) -> bool:
         """Whether it can be seen at a glance that neither these secrets nor this token are in the text: what nearly
         every call has to pay."""
-        if self._has_few_letters or _HARD_TO_READ.search(text) is not None:
+        begins = _begins_of_short(text) if len(text) <= _OFTEN_UP_TO else _begins_of(text)
+        if begins is None or self._has_few_letters:
             return False
-        letters = text.translate(_SQUEEZED)
-        begins = frozenset(map("".join, zip(letters, letters[1:], letters[2:], letters[3:], strict=False)))
         index = _index_of(token)
         return not index.has_few_letters and begins.isdisjoint(self._begins) and begins.isdisjoint(index.begins)
 
@@ -159,6 +161,17 @@ class _Index:
 @lru_cache(maxsize=256)  # a session's calls often fail one after another
 def _index_of(secret: str) -> _Index:
     return _Index(_forms_of(secret, nested=True) if len(secret) >= SHORTEST_SECRET else ())
+
+
+def _begins_of(text: str) -> frozenset[str] | None:
+    """What a secret in the text can begin with; None if the text may be escaped."""
+    if _HARD_TO_READ.search(text) is not None:
+        return None
+    letters = text.translate(_SQUEEZED)
+    return frozenset(map("".join, zip(letters, letters[1:], letters[2:], letters[3:], strict=False)))
+
+
+_begins_of_short = lru_cache(maxsize=256)(_begins_of)  # with texts of this length it takes at most 3 MB
 
 
 def _spans_of(plain: str, indexes: list[_Index]) -> Iterator[Span]:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -30,6 +31,7 @@ from gateway.records import (
 )
 from gateway.settings import JournalSettings
 from gateway.telemetry.metrics import Metrics
+from tests.support.prepared_program import run_prepared
 
 PROGRAM: Final = Path(sys.executable).with_name("mm-gateway")
 TOKEN: Final = "0fabcdc4-fe07-44f2-b968-93da3b324898"
@@ -106,10 +108,20 @@ def run(*arguments: str, stdin: str = "", environ: dict[str, str] | None = None)
     if words[:1] == ["--config"]:
         words = [*words[2:], *words[:2]]
     own = {name: value for name, value in os.environ.items() if name != "MM_GATEWAY_CONFIG"}
+    if environ is not None:  # some variables are read at the very start
+        return _run_new(words, stdin, {**own, **environ})
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home)
+        (folder / "in").write_text(stdin, encoding="utf-8")
+        status = run_prepared(words, own, folder, PATIENCE_S)
+        return Ran(status, *((folder / name).read_text(encoding="utf-8") for name in ("out", "err")))
+
+
+def _run_new(words: list[str], stdin: str, environ: dict[str, str]) -> Ran:
     ended = subprocess.run(
         [PROGRAM, *words],
         input=stdin,
-        env={**own, **(environ or {})},
+        env=environ,
         capture_output=True,
         encoding="utf-8",
         timeout=PATIENCE_S,

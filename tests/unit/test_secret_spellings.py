@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.operators.http_client.wire_use import CURRENT_USE, WireUse
-from gateway.secret_spellings import KnownSecrets
+from gateway.secret_spellings import _OFTEN_UP_TO, KnownSecrets, _begins_of_short
 from gateway.telemetry.redaction import Redaction
 from gateway.toolbox import hmac_base64, hmac_hex, md5_hex, sha256_hex
 
@@ -88,6 +88,19 @@ def test_a_glance_never_misses_what_a_search_finds(
     text = before + data.draw(st.sampled_from([*secrets, token, ""])) + after
     if known.are_far_from(text, token):
         assert [span for span in known.spans_in(text, (token,)) if span[1] < len(text)] == []
+
+
+def test_of_texts_that_come_again_few_and_short_ones_are_remembered() -> None:
+    known = KnownSecrets(["a-secret-of-somebody"])
+    for number in range(1000):
+        assert known.are_far_from(f"{number} gems", "token")
+        assert known.are_far_from(f"{number} gems".rjust(10_000), "token")
+    remembered = _begins_of_short.cache_info()
+    assert (remembered.currsize, remembered.maxsize) == (256, 256)
+    assert not known.are_far_from("x" * _OFTEN_UP_TO + "a-secret-of-somebody", "token")
+    before = remembered.misses
+    assert known.are_far_from(" " * _OFTEN_UP_TO + "1 gems", "token")
+    assert _begins_of_short.cache_info().misses == before
 
 
 @given(st.text(st.characters(exclude_characters='"', codec="utf-8"), min_size=4, max_size=30))

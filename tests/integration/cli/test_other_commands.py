@@ -18,11 +18,12 @@ import pytest
 import yaml
 from argon2 import PasswordHasher
 
+from gateway.cli.main import COMMANDS
 from gateway.journal.postgres import schema as postgres
 from gateway.journal.sqlite import connection as sqlite
 from gateway.records import Decision, Fate, State
 from gateway.wire.openapi import document, operators_document
-from tests.support.commands import OPENED_AT, PROGRAM, Deployment, a_timeline, key, operator, run
+from tests.support.commands import OPENED_AT, PATIENCE_S, PROGRAM, Deployment, a_timeline, key, operator, run
 
 SIGNED = ("--who", "anna", "--why", "The operator is back")
 
@@ -62,6 +63,14 @@ def credulous_operator() -> Iterator[str]:
         Thread(target=server.serve_forever).start()
         yield f"http://127.0.0.1:{server.server_port}/wallet/"
         server.shutdown()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_starts_in_a_new_process(name: str) -> None:
+    # The other tests fork one that has imported much already.
+    ended = subprocess.run([PROGRAM, name, "--help"], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"mm-gateway {name}" in ended.stdout
 
 
 def test_check_says_that_a_configuration_can_be_used(tmp_path: Path) -> None:
