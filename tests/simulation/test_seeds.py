@@ -1,4 +1,4 @@
-"""The gateway under the simulator: two hundred seeds, each of which keeps every promise."""
+"""The gateway under the simulator: a hundred seeds, each of which keeps every promise."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.simulation.play import play
 from tests.simulation.protocols import PROTOCOLS
 from tests.simulation.report import outcome
 
-BLOCK = 25
-SEEDS = 200
+BLOCK = 10
+SEEDS = 100
 
 
 def test_every_adapter_that_ships_takes_part() -> None:

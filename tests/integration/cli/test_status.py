@@ -138,8 +138,9 @@ async def test_a_gateway_that_stands_still_keeps_nobody_waiting(tmp_path: Path) 
     async with GatewayProcess(content(), tmp_path) as gateway:
         gateway.send_signal(signal.SIGSTOP)
         found = await status_of(gateway)
-        # On a busy machine its lease, which it cannot renew, may have ended by then.
-        assert found.codes - {"lease_ended", "no_instance_alive"} == {"gateway_silent", "not_known"}
+        # On a busy machine its lease, which it cannot renew, may have ended by then; and it may stand in a write.
+        by_chance = {"lease_ended", "no_instance_alive", "journal_unreachable"}
+        assert found.codes - by_chance == {"gateway_silent", "not_known"}
         assert "timed out" in found.finding("gateway_silent")["text"]
 
 
