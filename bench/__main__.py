@@ -49,6 +49,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", choices=SCENARIOS, action="append", help="one scenario; may be given several times")
     given = parser.parse_args()
+    if not BENCH_PYTHON.exists():
+        parser.exit(2, "bench: .venv-bench, which draws the plots, is missing; run `make bench BENCH_ARGS=…`\n")
     HOME.mkdir(exist_ok=True)
     for log in HOME.glob("*.log"):
         log.unlink()
