@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -72,6 +73,8 @@ def _result(program: str, what: str, check: Check) -> str:
     except (NotMade, Unobtainable) as why:
         _say(f"{NOT_MADE}  {program}: {what}: {why}")
         return NOT_MADE
+    except Exception:  # noqa: BLE001 - the other checks are still to be made
+        wrong = traceback.format_exc()
     _say(f"{FAILED if wrong else 'well':8}  {program}: {what}")
     if wrong:
         _say(wrong)

@@ -18,6 +18,10 @@ def unobtainable(_: Path) -> str:
     raise Unobtainable("the registry cannot be reached")
 
 
+def broken(_: Path) -> str:
+    raise TimeoutError
+
+
 @pytest.mark.parametrize(
     "checks, status, said",
     [
@@ -25,6 +29,7 @@ def unobtainable(_: Path) -> str:
         ([("sh", "first", well), ("sh", "second", unobtainable)], 1, "1 NOT MADE: sh: second"),
         ([("no-such-program", "third", well)], 1, "1 NOT MADE: no-such-program: third"),
         ([("sh", "fourth", str)], 1, "1 of 1 checks FAILED"),
+        ([("sh", "fifth", broken), ("sh", "first", well)], 1, "1 of 2 checks FAILED"),
     ],
 )
 def test_the_verdict_names_what_could_not_be_made(
