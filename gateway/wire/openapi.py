@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import deepcopy
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -22,6 +23,10 @@ from gateway.wire.requests import (
 )
 
 _SCHEMAS: Final = "#/components/schemas/"
+_REQUEST_ID: Final = (
+    "Names the call in logs, traces and the audit stream: 1 to 128 letters, digits and ._~:/+=@-. The answer has the "
+    "caller's own, or one that is made here."
+)
 
 
 class _Message(NamedTuple):
@@ -80,6 +85,7 @@ def document() -> dict[str, Any]:
         "paths": {f"/wallet/{call}": {"post": _operation(call, _MESSAGES[call])} for call in WalletCall},
         "components": {
             "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
+            **_request_id(),
             "schemas": _schemas(_MESSAGES.values()),
         },
     }
@@ -107,6 +113,7 @@ def operators_document() -> dict[str, Any]:
                 "basic": {"type": "http", "scheme": "basic"},
                 "bearer": {"type": "http", "scheme": "bearer"},
             },
+            **_request_id(),
             "schemas": _schemas(_OPERATORS_MESSAGES.values()),
         },
     }
@@ -116,19 +123,29 @@ def _name() -> dict[str, Any]:
     return {"name": "name", "in": "path", "required": True, "schema": {"type": "string", "pattern": NAME_PATTERN}}
 
 
+def _request_id() -> dict[str, Any]:
+    """The header of calls, and that of answers."""
+    shape = {"description": _REQUEST_ID, "schema": {"type": "string"}}
+    sent = {"name": "X-Request-ID", "in": "header", **deepcopy(shape)}
+    return {"parameters": {"RequestId": sent}, "headers": {"RequestId": shape}}
+
+
 def _operation(call: str, message: _Message) -> dict[str, Any]:
     return {
         "operationId": str(call),
         "summary": message.purpose,
+        "parameters": [{"$ref": "#/components/parameters/RequestId"}],
         "requestBody": {"required": True, **_json_content(message.request.__name__)},
         "responses": {
-            "200": {"description": "Done.", **_json_content(message.reply.__name__)},
-            **{
-                status: {"description": text, **_json_content(ErrorReply.__name__)}
-                for status, text in _FAILURES.items()
-            },
+            "200": _answer("Done.", message.reply.__name__),
+            **{status: _answer(text, ErrorReply.__name__) for status, text in _FAILURES.items()},
         },
     }
+
+
+def _answer(text: str, schema: str) -> dict[str, Any]:
+    headers = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}
+    return {"description": text, "headers": headers, **_json_content(schema)}
 
 
 def _json_content(schema: str) -> dict[str, Any]:

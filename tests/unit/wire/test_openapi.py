@@ -31,6 +31,17 @@ def test_every_answer_of_the_contract_is_described(call: WalletCall) -> None:
 
 
 @pytest.mark.parametrize("described", [document(), operators_document()], ids=["wallet", "operators"])
+def test_a_call_may_name_its_request_and_every_answer_names_it(described: Any) -> None:
+    for path in described["paths"].values():
+        assert path["post"]["parameters"] == [{"$ref": "#/components/parameters/RequestId"}]
+        for answer in path["post"]["responses"].values():
+            assert answer["headers"] == {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}
+    (sent,) = described["components"]["parameters"].values()
+    assert (sent["name"], sent["in"], "required" in sent) == ("X-Request-ID", "header", False)
+    assert "1 to 128 letters" in described["components"]["headers"]["RequestId"]["description"]
+
+
+@pytest.mark.parametrize("described", [document(), operators_document()], ids=["wallet", "operators"])
 def test_every_message_that_is_referred_to_is_described_and_every_description_is_used(described: Any) -> None:
     assert set(REFERENCE.findall(str(described))) == set(described["components"]["schemas"])
 
