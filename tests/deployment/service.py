@@ -169,6 +169,12 @@ STEPS: Final[tuple[Step, ...]] = (
         fails=True,
     ),
     Step("all state is the service's", "find /var/lib/mm-gateway ! -user mm-gateway", says=r"^$"),
+    Step("it does not start without its operator's journal", "systemctl start mm-gateway", fails=True),
+    Step(
+        "what was moved is moved back",
+        f"systemctl stop mm-gateway; {as_service('journal copy --from next --to default')}",
+        says="moved from next to default: acme",
+    ),
     Step("it starts again", f"systemctl start mm-gateway; call {NEXT_GAME}", says="^500$"),
     Step("secrets can be encrypted", f"{ENCRYPT_ALL}; call {NEXT_GAME}", says="500$", since=250),
     Step("a command gets them from systemd, too", RUN_ENCRYPTED, says="the configuration can be used", since=250),
