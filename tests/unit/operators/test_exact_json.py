@@ -143,7 +143,7 @@ def test_basic_credentials_are_as_the_contract_prints_them() -> None:
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "sNaN"])
 def test_a_number_that_json_cannot_say_is_not_written(number: str) -> None:
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ValueError, match="finite"):
         encode({"amount": Decimal(number)})
 
 
