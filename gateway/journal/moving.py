@@ -64,8 +64,9 @@ async def move_operators(
     *,
     forced: bool = False,
 ) -> Moved:
-    """Moves one operator, or all that the source holds or that are `configured` to use it, at the time `at` (Unix
-    seconds). With `forced` it does so while instances use the journals: what they write meanwhile may be left behind.
+    """Moves one operator, or all that the source holds, that are `configured` to use it or that came to it from the
+    target, at the time `at` (Unix seconds). With `forced` it does so while instances use the journals: what they write
+    meanwhile may be left behind.
 
     Raises `CopyError`, `JournalInUse` and `JournalUnavailable`.
     """
@@ -75,7 +76,9 @@ async def move_operators(
     marks = await finish_moves({source.name: source.journal, target.name: target.journal})
     left = {mark.operator: mark for mark in marks[source.name]}
     held = await source.journal.operators()
-    chosen = {operator} if operator is not None else {*held, *configured}
+    # One without rows is known by the mark alone: of its move to here, or of its way back that was interrupted.
+    came = {mark.operator for mark in marks[target.name] if mark.journal == source.name}
+    chosen = {operator} if operator is not None else {*held, *configured, *came}
     elsewhere = sorted(chosen & left.keys())
     for name in elsewhere:
         _require_moved(left[name], source.name, None if operator is None else target.name)

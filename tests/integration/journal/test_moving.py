@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -132,18 +132,26 @@ class Broken(Exception):
     """What interrupts a move."""
 
 
-@pytest.mark.parametrize("point", ["move.arriving", "move.copied", "move.moved"])
-async def test_an_interrupted_move_has_moved_nothing_or_everything(
-    source: CopyableJournal, target: CopyableJournal, point: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def breaking_off(point: str) -> Iterator[None]:
+    """A move that is made meanwhile is interrupted there."""
+
     def crash(name: str) -> None:
         if name == point:
             raise Broken
 
-    with monkeypatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched:
         patched.setattr(moving, "crash_point", crash)
         with pytest.raises(Broken):
-            await move(source, target)
+            yield
+
+
+@pytest.mark.parametrize("point", ["move.arriving", "move.copied", "move.moved"])
+async def test_an_interrupted_move_has_moved_nothing_or_everything(
+    source: CopyableJournal, target: CopyableJournal, point: str
+) -> None:
+    with breaking_off(point):
+        await move(source, target)
     # As a command or a gateway that opens both finds them.
     await finish_moves({"old": source, "new": target})
     has_moved = point == "move.moved"
@@ -190,6 +198,33 @@ async def test_back_again_with_what_has_changed_and_without_what_was_pruned(
     assert await source.moved_operators() == []
     (mark,) = await target.moved_operators()
     assert (mark.operator, mark.journal, mark.arriving) == (ACME, "old", False)
+
+
+@pytest.mark.parametrize("point", ["move.arriving", "move.copied", "move.moved", None])
+async def test_an_operator_without_rows_comes_back_where_it_is_configured_no_more(
+    journals: Journals, target: CopyableJournal, point: str | None
+) -> None:
+    old, new = NamedJournal("old", await journals.open()), NamedJournal("new", target)
+    there = await move_operators(old, new, None, ["idle"], MOVED_AT, lambda _: None)
+    if point is not None:
+        with breaking_off(point):
+            await move_operators(new, old, None, [], MOVED_AT + 1, lambda _: None)
+    back = await move_operators(new, old, None, [], MOVED_AT + 1, lambda _: None)
+    assert there.operators == ["idle"]
+    assert back.operators == ([] if point == "move.moved" else ["idle"])
+    assert await old.journal.moved_operators() == []
+    (mark,) = await new.journal.moved_operators()
+    assert (mark.operator, mark.journal, mark.arriving) == ("idle", "old", False)
+
+
+async def test_of_operators_without_rows_only_those_come_that_are_in_the_source(
+    journals: Journals, target: CopyableJournal
+) -> None:
+    old, new = NamedJournal("old", await journals.open()), NamedJournal("new", target)
+    await move_operators(old, new, None, ["idle"], MOVED_AT, lambda _: None)
+    third = NamedJournal("third", target)
+    assert (await move_operators(third, old, None, [], MOVED_AT + 1, lambda _: None)).operators == []
+    assert [mark.journal for mark in await old.journal.moved_operators()] == ["new"]
 
 
 async def test_what_was_written_in_the_target_without_a_copy_stays_and_counts(
