@@ -53,7 +53,7 @@ def copy(
     the operators as moved in the first. Its rows stay there, but are never acted on, listed or counted again.
 
     Stop every gateway that uses one of the journals first: it is refused while they serve. Safe to interrupt and
-    rerun. Copying back is the same with --from and --to swapped.
+    rerun. Copying back is the same with --from and --to swapped, while the journals have the same names as then.
     """
     settings = load_settings(config)
     for name in (source, target):
@@ -61,6 +61,11 @@ def copy(
             raise CommandMisused(f"no journal {name!r}; configured: {', '.join(settings.every_journal)}")
     if source == target:
         raise CommandMisused("--from and --to are the same journal")
+    if settings.every_journal[source].encryption_key and not settings.every_journal[target].encryption_key:
+        raise CommandMisused(
+            f"the journal {source} has an encryption_key and {target} has none: its sessions would stand there in "
+            "plain text; give it the same key"
+        )
     if force:
         print_note("--force: gateways are not looked for. What one writes after its row was copied is left behind")
     moved = asyncio.run(_move(settings, source, target, operator, forced=force))

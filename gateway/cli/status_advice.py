@@ -104,7 +104,8 @@ ADVICE: Final = {
     ),
     "lease_ended": Advice(
         LOOK,
-        "It died or stands still. Whoever is alive takes over its transfers within seconds, and then it is not listed.",
+        "It died, stands still or was stopped. Whoever is alive takes over its transfers within seconds, and then it is "
+        "not listed.",
         alert="MmGatewayDown",
     ),
     "lease_ahead": Advice(

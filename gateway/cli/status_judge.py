@@ -36,8 +36,15 @@ NEAR_LIMITS: Final = {
 }
 """By what is limited: the finding, and the share of the limit from which it is one."""
 
-MEASURED: Final = ("schema", "transfers", "sessions", "data_bytes", "log_bytes", "free_bytes")
-"""What is told of `JournalMeasures`."""
+MEASURED: Final = {
+    "schema": "schema",
+    "about_transfers": "transfers",
+    "about_sessions": "sessions",
+    "data_bytes": "data_bytes",
+    "log_bytes": "log_bytes",
+    "free_bytes": "free_bytes",
+}
+"""What is told of `JournalMeasures`, under which name. Counting rows takes long, so that these are estimates."""
 
 
 class StatusFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,7 +246,7 @@ def _journal_rows(facts: Facts) -> Iterator[View]:
             "store": journal.store,
             "reached": measures is not None,
             "writable": measures is not None and not journal.write_problem,
-            **{name: getattr(measures, name, None) for name in MEASURED},
+            **{name: getattr(measures, of, None) for name, of in MEASURED.items()},
         }
 
 

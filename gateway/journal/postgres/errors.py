@@ -51,14 +51,14 @@ def translate_errors(doing: str) -> Iterator[None]:
 
 
 @contextmanager
-def translate_connect_errors() -> Iterator[None]:
-    """Raises `JournalMisconfigured` in place of errors that waiting does not repair, `JournalUnavailable` for
-    others."""
-    with translate_errors("connecting"):
+def translate_connect_errors(doing: str = "connecting", remedy: str = "") -> Iterator[None]:
+    """Raises `JournalMisconfigured` in place of errors that waiting does not repair, with the remedy, and
+    `JournalUnavailable` for others."""
+    with translate_errors(doing):
         try:
             yield
         except _UNUSABLE as error:
-            raise JournalMisconfigured(f"connecting failed: {_message(error)}") from error
+            raise JournalMisconfigured(f"{doing} failed: {_message(error)}{remedy}") from error
 
 
 def _message(error: BaseException) -> str:

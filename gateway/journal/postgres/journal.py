@@ -124,7 +124,7 @@ async def migrate_postgres(name: str, settings: JournalSettings, *, forced: bool
     try:
         lock_holder = await connect_unchecked(server)
         try:
-            with translate_connect_errors():
+            with translate_connect_errors("migrating", "; run migrate with the URL of the role that owns the tables"):
                 applied = await migrate(connection, lock_holder, name, forced=forced)
                 return [migration.name for migration in applied]
         finally:

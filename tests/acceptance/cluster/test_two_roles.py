@@ -135,7 +135,8 @@ async def test_the_serving_role_can_do_nothing_else(prepared: PostgresServer, fa
     assert await refused(prepared, "CREATE TABLE transfers (a text)", role="gateway")
     status, said = await gateway_as("gateway", prepared, far, tmp_path / "serving").command("migrate")
     assert status != 0
-    assert "permission denied" in said
+    assert "migrating failed: permission denied" in said
+    assert "run migrate with the URL of the role that owns the tables" in said
 
 
 @pytest.mark.parametrize("owner", ["gateway_owner", "former"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 from pathlib import Path
@@ -43,6 +44,14 @@ def test_the_copy_says_what_has_moved_and_what_to_do(deployment: Deployment) -> 
     assert "no gateway starts with acme in default any more: write `journal: spare` at each\n" in ran.err
     again = deployment.run(*COPY)
     assert again.out == "copied and compared 0 transfers and 0 sessions\nhad moved from default before: acme\n"
+
+
+def test_sessions_are_not_copied_out_of_encryption(deployment: Deployment) -> None:
+    key = base64.b64encode(bytes(32)).decode()
+    deployment.configure(journal={"url": deployment.url("default"), "encryption_key": key})
+    ran = deployment.run(*COPY)
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith("mm-gateway: the journal default has an encryption_key and spare has none: its sessions")
 
 
 def test_a_transfer_that_has_moved_is_shown_once_with_its_journal(deployment: Deployment) -> None:
