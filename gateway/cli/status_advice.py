@@ -104,7 +104,7 @@ ADVICE: Final = {
     ),
     "lease_ended": Advice(
         LOOK,
-        "It died, stands still or was stopped. Whoever is alive takes over its transfers within seconds, and then it is "
+        "It died, stands still or was stopped. Whoever lives takes over its transfers within seconds, and then it is "
         "not listed.",
         alert="MmGatewayDown",
     ),
