@@ -202,7 +202,8 @@ def installed(folder: Path, release: str) -> Debian:
     system.bring(ROOT, "root", CHECKOUT)
     system.run("root", f"cd {CHECKOUT} && (set -e; {shell_blocks(page('one-machine'))[0]}) > /srv/installed.log 2>&1")
     (yaml,) = re.findall(r"^```yaml\n(.*?)^```$", page("one-machine"), re.MULTILINE | re.DOTALL)
-    beside = "journals: {next: {url: 'sqlite:////var/lib/mm-gateway/next.db'}}\n"
+    key = f"${{file:{SECRETS}/journal_key}}"
+    beside = f"journals:\n  next: {{url: 'sqlite:////var/lib/mm-gateway/next.db', encryption_key: '{key}'}}\n"
     (folder / CONFIG.lstrip("/")).write_text(yaml + beside)
     for name in ("acme_password", "game_password"):
         (folder / SECRETS.lstrip("/") / name).write_text(f"{GAME}\n")
