@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from base64 import b64encode
 from pathlib import Path
+from textwrap import dedent
 
 import aiohttp
 import pytest
 import yaml
 
 from gateway.money import money
-from tests.deployment.chart import SANDBOX, SETS, Resource, deployment_of, render
+from tests.deployment.chart import SANDBOX, SETS, Resource, deployment_of, of_kind, render
+from tests.support.commands import run
 from tests.support.deploy_pages import page, shell_blocks
 from tests.support.doors import basic
 from tests.support.gateway_process import GatewayProcess
@@ -27,6 +30,13 @@ RANDOM = re.compile(r"\$\(openssl rand -\w+ \d+\)")
 COMMANDS = [
     shlex.split(RANDOM.sub("random", line)) for block in shell_blocks(page("kubernetes")) for line in block.splitlines()
 ]
+SECRETS = "/run/secrets/mm-gateway"
+NAMED_FILE = re.compile(rf"{SECRETS}/([\w.-]+)")
+(GATEWAY_YAML,) = (
+    dedent(block) for block in re.findall(r"^   ```yaml\n(.*?)^   ```$", page("kubernetes"), re.MULTILINE | re.DOTALL)
+)
+"""The configuration that the page has one write."""
+
 FIRST = 15
 """Commands at most, from an empty cluster to a purchase."""
 
@@ -36,8 +46,8 @@ def of(*beginning: str) -> list[list[str]]:
 
 
 def test_a_purchase_takes_few_commands_all_of_programs_that_the_page_needs() -> None:
-    begun, played, _ = shell_blocks(page("kubernetes"))
-    assert len(begun.splitlines()) + len(played.splitlines()) <= FIRST
+    begun, forwarded, played, _ = shell_blocks(page("kubernetes"))
+    assert len((begun + forwarded + played).splitlines()) <= FIRST
     assert {words[0] for words in COMMANDS} == {"docker", "kubectl", "helm", "curl"}
 
 
@@ -53,19 +63,56 @@ def created(secret: str) -> set[str]:
     return {word.partition("=")[2].partition("=")[0] for word in words if word.startswith("--from-literal=")}
 
 
-@pytest.mark.parametrize("words", of("helm"), ids=" ".join)
-def test_helm_renders_each_install(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    (tmp_path / "values.yaml").write_text("replicas: 2\n")
-    given = [
-        str(tmp_path / word) if word == "values.yaml" else word for word in words if word not in {"--install", "--wait"}
-    ]
-    if "config=config/gateway.yaml" in given:  # the one to begin with: for one gateway
-        given[given.index("config=config/gateway.yaml")] = f"config={ROOT / 'tests/deployment/values/gateway.yaml'}"
-    _, verb, release, chart, *values = given
+def rendered(words: list[str]) -> list[Resource]:
+    """What a command of Helm's would send to the cluster, with the files of the working folder."""
+    _, verb, release, chart, *values = (word for word in words if word not in {"--install", "--wait"})
     assert verb in {"install", "upgrade"}
-    names = {each["metadata"]["name"] for each in render(Path(chart), *values, release=release)}
+    return render(Path(chart), *values, release=release)
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The checkout's root for somebody who has written what the page has one write, and nothing else."""
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    (tmp_path / "gateway.yaml").write_text(GATEWAY_YAML)
+    (tmp_path / "values.yaml").write_text("image: {repository: registry.example/mm-wallet-gateway}\n")
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for name in set(NAMED_FILE.findall(GATEWAY_YAML)):
+        (secrets / name).write_text(b64encode(name.encode().ljust(32, b"-")[:32]).decode())
+        (secrets / name).chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", of("helm"), ids=" ".join)
+def test_helm_renders_each_install_as_it_is_printed(words: list[str], written: Path) -> None:
+    names = {each["metadata"]["name"] for each in rendered(words)}
     assert {"mm-gateway", "postgres"} & names
+
+
+def test_the_configuration_of_the_page_passes_the_check_that_is_printed(written: Path) -> None:
+    (words,) = of("docker", "run")
+    (built,) = of("docker", "build")
+    assert words[-2:] == [built[built.index("--tag") + 1], "check"]
+    volumes = [words[at + 1].split(":") for at, word in enumerate(words) if word == "-v"]
+    assert {(there, here, how) for here, there, how in volumes} == {
+        ("/etc/mm-gateway/gateway.yaml", "./gateway.yaml", "ro"),
+        (SECRETS, "./secrets", "ro"),
+    }
+    (written / "gateway.yaml").write_text(GATEWAY_YAML.replace(SECRETS, str(written / "secrets")))
+    ran = run("check", "--config", "gateway.yaml")
+    assert ran == (0, "the configuration can be used: 1 operators, 1 journals\n", "")
+
+
+def test_what_the_migration_reads_is_a_key_of_the_only_secret_that_it_has(written: Path) -> None:
+    (words,) = of("helm", "upgrade")
+    (job,) = of_kind(rendered(words), "Job")
+    (volume,) = (each for each in job["spec"]["template"]["spec"]["volumes"] if each["name"] == "secrets")
+    assert volume["secret"]["secretName"] == "mm-gateway-owner"
+    reads = set(NAMED_FILE.findall(yaml.safe_load(GATEWAY_YAML)["journal"]["url"]))
+    assert reads == created("mm-gateway-owner") | {"db-ca.pem"}
+    assert "its file is the key `db-ca.pem` of **both** Secrets" in " ".join(page("kubernetes").split())
 
 
 def mounted_keys(resource: Resource) -> set[str]:
