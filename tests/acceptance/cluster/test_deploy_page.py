@@ -79,8 +79,9 @@ def is_about_a_service_of_ours(words: list[str]) -> bool:
         return words[1] in {"build", "run"} or words[1:4] == ["exec", "mm-gateway", "mm-gateway"]
     _, _, _, file, verb, *rest = words
     named = {word for word in rest if word in services} | set(re.findall(r"gateways/(gateway-\d)", " ".join(rest)))
+    about_services = verb in {"build", "up", "run", "exec", "stop"}
     return (ROOT / file).exists() and (
-        verb == "down" or (verb in {"up", "exec", "stop"} and (bool(named) or rest == ["-d", "--build"]))
+        verb == "down" or (about_services and (bool(named) or rest == ["-d", "--build"]))
     )
 
 
