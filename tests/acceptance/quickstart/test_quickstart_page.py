@@ -69,8 +69,16 @@ class Newcomer:
         return "".join(process.stdout.readline() for _ in range(lines))
 
     def run(self, command: str) -> str:
-        done = subprocess.run(self.typed(command), cwd=self.folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        """What a terminal shows of it: both streams."""
+        done = subprocess.run(
+            self.typed(command),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
         return done.stdout
 
     def serve_on_free_ports(self) -> None:
