@@ -177,10 +177,13 @@ def missing_file(journal: JournalSettings) -> Path | None:
 def require_file(name: str, journal: JournalSettings) -> None:
     """Raises `CommandFailed` if the journal's file does not exist."""
     # Opening would create it: an empty journal, probably in the wrong folder, that shows no transfer.
-    if (file := missing_file(journal)) is not None:
-        raise CommandFailed(
-            f"the journal {name} has no file {file} in {Path.cwd()}; run the command where the gateway runs"
-        )
+    if (file := missing_file(journal)) is None:
+        return
+    if file.is_absolute():
+        remedy = "; start the gateway once, or run the command on its machine"
+    else:
+        remedy = f" in {Path.cwd()}; run the command where the gateway runs"
+    raise CommandFailed(f"the journal {name} has no file {file}{remedy}")
 
 
 def _reason_position(keyed: KeyedReason) -> Position:

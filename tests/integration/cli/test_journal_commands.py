@@ -9,8 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.cli.all_journals import require_file
+from gateway.cli.errors import CommandFailed
 from gateway.reasons import Source
 from gateway.records import Decision, Reason, State
+from gateway.settings import JournalSettings
 from tests.support.commands import OPENED_AT, TOKEN, Deployment, a_timeline, run
 
 
@@ -216,8 +219,23 @@ def test_a_command_that_looks_creates_no_journal(tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
     ran = deployment.run("transfers")
     assert ran.status == 1
-    assert ran.err.startswith(f"mm-gateway: the journal default has no file {tmp_path / 'default.db'}")
+    assert ran.err == (
+        f"mm-gateway: the journal default has no file {tmp_path / 'default.db'}; "
+        "start the gateway once, or run the command on its machine\n"
+    )
     assert not list(tmp_path.glob("*.db"))
+
+
+def test_a_journal_that_lies_beside_the_process_is_looked_for_in_a_folder_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    journal = JournalSettings(url="sqlite:///journal.db")
+    with pytest.raises(CommandFailed) as raised:
+        require_file("default", journal)
+    assert str(raised.value) == (
+        f"the journal default has no file journal.db in {tmp_path}; run the command where the gateway runs"
+    )
 
 
 def test_migrate_creates_what_is_missing_and_says_what_it_did(tmp_path: Path) -> None:
