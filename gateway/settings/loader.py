@@ -103,7 +103,8 @@ class _ConfigReading:
         if payment_settings_of is not None:
             plugin_settings += self._payment_settings(payment_settings_of)
         if settings is not None:
-            self._problems += map(self._problem_of, self._of_what_is_there(contradictions(settings)))
+            found = self._of_what_was_read(self._of_what_is_there(contradictions(settings)))
+            self._problems += map(self._problem_of, found)
         if self._problems or settings is None:
             raise SettingsError(self._problems)
         # A password inside a URL is a plain text to pydantic, and must be redacted like any other secret.
@@ -114,6 +115,11 @@ class _ConfigReading:
 
     def _of_what_is_there(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         return (one for one in findings if one.key_path not in self._document.lacking)
+
+    def _of_what_was_read(self, findings: Iterable[Finding]) -> Iterator[Finding]:
+        # A value that could not be read looks as if it were not given, also in what is said of the section around it.
+        unread = {around for key_path in self._faulty_paths for around in (key_path, key_path[:-1])}
+        return (one for one in findings if one.key_path not in unread)
 
     def _value(self, key_path: KeyPath) -> Any:
         value = self._document.data

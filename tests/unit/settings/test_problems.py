@@ -557,6 +557,18 @@ def test_a_short_secret_of_a_caller_is_refused_or_advised_against(
         assert said_of_it == ([] if advice is None else [f"{key}: {advice}{remedy}"])
 
 
+@pytest.mark.parametrize("reference", ["${file:/missing}", "${NOT_HERE}"])
+@pytest.mark.parametrize("key", CALLERS_SECRETS)
+def test_a_secret_that_cannot_be_read_is_told_once(key: str, reference: str) -> None:
+    (said,) = problems(with_secret(key, f'"{reference}"'))
+    assert f"{key}: " in said
+
+
+def test_a_file_s_name_that_cannot_be_read_is_told_once() -> None:
+    (said,) = problems(with_operator(f"tls: {{key_file: {__file__}, cert_file: '${{NOT_HERE}}'}}"))
+    assert "operators.acme.tls.cert_file: the environment variable NOT_HERE is not set" in said
+
+
 def test_a_hash_does_not_tell_a_length_and_is_not_advised_against() -> None:
     hash_ = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("x").replace("$", "$$")
     text = LEAST.replace("password: MyPass-of-the-game", f"password_hash: '{hash_}'")
