@@ -10,10 +10,11 @@ from typing import Any, Final, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.secrets import secrets_of
+from gateway.secrets import empty_secrets, secrets_of
 from gateway.settings.checks import advice, contradictions
 from gateway.settings.document import Document
 from gateway.settings.files import as_text, read_given_file
+from gateway.settings.interpolation import refers
 from gateway.settings.messages import masking, missing_key, phrase, unknown_key
 from gateway.settings.models import Settings
 from gateway.settings.payments import PaymentSettings
@@ -94,6 +95,7 @@ class _ConfigReading:
         self._file = file
         self._document = Document(text, environ, may_lack)
         self._problems = [self._problem(mark, key_path, text) for mark, key_path, text in self._document.faults]
+        self._empty_secrets: list[Finding] = []
         self._faulty_paths = {key_path for _, key_path, _ in self._document.faults}
         self._mask = masking(self._document.references)
 
@@ -110,7 +112,8 @@ class _ConfigReading:
         # A password inside a URL is a plain text to pydantic, and must be redacted like any other secret.
         passwords = (password for journal in settings.every_journal.values() for password in journal.passwords)
         secrets = {*secrets_of(settings), *secrets_of(plugin_settings), *passwords}
-        told = (*starmap(Finding, self._document.oddities), *self._of_what_is_there(advice(settings)))
+        odd = (*starmap(Finding, self._document.oddities), *self._empty_secrets)
+        told = (*odd, *self._of_what_is_there(advice(settings)))
         return Loaded(settings, tuple(map(self._problem_of, told)), frozenset(secrets))
 
     def _of_what_is_there(self, findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -171,9 +174,19 @@ class _ConfigReading:
             self._problems.append(self._problem_of(Finding((*key_path, key), str(error))))
             return
         try:
-            yield model.model_validate(section.get("settings", {}), context=WRITTEN)
+            settings = model.model_validate(section.get("settings", {}), context=WRITTEN)
         except ValidationError as error:
             self._add_problems(error, (*key_path, "settings"), model)
+            return
+        self._empty_secrets += self._emptied((*key_path, "settings"), settings)
+        yield settings
+
+    def _emptied(self, key_path: KeyPath, settings: BaseModel) -> Iterator[Finding]:
+        """Secrets of a plugin's settings that are empty because a file or a variable is; one that is written as an
+        empty text is meant so."""
+        for place in empty_secrets(settings, key_path):
+            if refers(written := self._document.texts.get(place, "")):
+                yield Finding(place, f"is a secret, and the value of {written} is empty; put the secret there")
 
     def _add_problems(self, error: ValidationError, root: KeyPath, model: type[BaseModel]) -> None:
         for details in error.errors(include_url=False):
