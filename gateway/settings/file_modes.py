@@ -20,13 +20,26 @@ def exposed_secret(path: str) -> str | None:
         return None
     try:
         file = Path(path).resolve()
-        mode = stat.S_IMODE(file.stat().st_mode)
+        status = file.stat()
+        mode = stat.S_IMODE(status.st_mode)
         # A folder that nobody else may enter keeps them from all that is in it, whatever its mode.
         if not mode & stat.S_IROTH or not all(above.stat().st_mode & stat.S_IXOTH for above in file.parents):
             return None
     except (OSError, ValueError):
         return None
-    return f"every user of this machine can read the file {path} (mode {mode:04o}); chmod 600 {path}"
+    return f"every user of this machine can read the file {path} (mode {mode:04o}); {_closing(path, status)}"
+
+
+def _closing(path: str, status: os.stat_result) -> str:
+    """How to take a file from everybody, with this user, whom the gateway probably runs as, still able to read it."""
+    user = os.geteuid()
+    if user == 0:  # it reads whatever the mode, and says nothing of whom the gateway runs as
+        return f"chmod o= {path}, once the gateway's user may read it as its owner or by its group"
+    if status.st_uid == user:
+        return f"chmod 600 {path}"
+    if status.st_mode & stat.S_IRGRP and status.st_gid in {os.getegid(), *os.getgroups()}:
+        return f"chmod o= {path}"
+    return f"chgrp {os.getegid()} {path} && chmod g=r,o= {path}"
 
 
 def foreign_journal(path: str) -> Iterator[str]:

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.settings.file_modes import foreign_journal
+from gateway.settings.file_modes import exposed_secret, foreign_journal
 from gateway.settings.loader import parse
 from tests.support.certificates import Authority
+
+OWNER = 54321
+"""A user, and a group, other than root's."""
 
 
 @pytest.fixture
@@ -49,9 +52,38 @@ def secret(folder: Path, mode: int) -> Path:
 @pytest.mark.parametrize("mode, is_told", [(0o644, True), (0o604, True), (0o640, False), (0o600, False)])
 def test_a_secret_that_everybody_can_read_is_advised_against(open_folder: Path, mode: int, is_told: bool) -> None:
     file = secret(open_folder, mode)
-    said = f"every user of this machine can read the file {file} (mode {mode:04o}); chmod 600 {file}"
+    said = f"every user of this machine can read the file {file} (mode {mode:04o}); chmod "
     expected = [f"operators.acme.credentials[0].password: {said}"] if is_told else []
-    assert told(f"${{file:{file}}}") == expected
+    assert [text.partition("chmod ")[0] + "chmod " for text in told(f"${{file:{file}}}")] == expected
+
+
+@pytest.mark.parametrize(
+    "user, groups, mode, remedy",
+    [
+        (OWNER, [OWNER], 0o644, "chmod 600 FILE"),
+        (OWNER + 1, [OWNER], 0o644, "chmod o= FILE"),
+        (OWNER + 1, [OWNER], 0o604, f"chgrp {OWNER + 1} FILE && chmod g=r,o= FILE"),
+        (OWNER + 1, [], 0o644, f"chgrp {OWNER + 1} FILE && chmod g=r,o= FILE"),
+        (0, [0], 0o644, "chmod o= FILE, once the gateway's user may read it as its owner or by its group"),
+    ],
+)
+def test_whoever_runs_the_gateway_can_still_read_a_secret_afterwards(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch, user: int, groups: list[int], mode: int, remedy: str
+) -> None:
+    file = secret(open_folder, mode)
+    seen = Path.stat
+
+    def of_the_owner(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        status = seen(path, follow_symlinks=follow_symlinks)
+        return os.stat_result((*status[:4], OWNER, OWNER, *status[6:10]))
+
+    monkeypatch.setattr(Path, "stat", of_the_owner)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "getegid", lambda: user)
+    monkeypatch.setattr(os, "getgroups", lambda: groups)
+    said = exposed_secret(str(file))
+    assert said is not None
+    assert said.endswith(f"; {remedy.replace('FILE', str(file))}")
 
 
 def test_a_secret_within_a_folder_that_nobody_else_may_enter_is_not(open_folder: Path) -> None:
@@ -86,9 +118,10 @@ def test_a_private_key_that_everybody_can_read_is_advised_against(open_folder: P
     tls: Any = {"tls": {"cert_file": str(certificate), "key_file": str(key)}}
     prefix = "operators.acme" if where == "acme" else where
     key.chmod(0o644)
-    assert about_files(told(**{where: tls})) == [
-        f"{prefix}.tls.key_file: every user of this machine can read the file {key} (mode 0644); chmod 600 {key}"
-    ]
+    (said,) = about_files(told(**{where: tls}))
+    assert said.startswith(
+        f"{prefix}.tls.key_file: every user of this machine can read the file {key} (mode 0644); chmod "
+    )
     key.chmod(0o600)
     assert about_files(told(**{where: tls})) == []
 
