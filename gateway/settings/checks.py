@@ -17,9 +17,11 @@ from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError
 from pydantic import SecretStr
 
+from gateway.settings.database_files import missing_database_files, missing_default_authorities
 from gateway.settings.deliveries import GAME_REPEATS_S
 from gateway.settings.far_sides import OperatorTls
 from gateway.settings.file_modes import exposed_journal, exposed_secret, foreign_journal
+from gateway.settings.files import unreadable
 from gateway.settings.launch import launch_contradictions
 from gateway.settings.listeners import ListenerTls, PathSettings, ServerSettings
 from gateway.settings.messages import nearest
@@ -56,6 +58,7 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
     yield from _journals(settings)
     yield from _short_keeps(settings)
     yield from _workers_of_one_file(settings)
+    yield from missing_database_files(settings)
     for section, listener in settings.listeners:
         yield from _tls_of(listener.tls, (section, "tls"))
     if settings.tracing is not None and not all(map(_is_installed, NEEDED_FOR_TRACING)):
@@ -86,6 +89,7 @@ def advice(settings: Settings) -> Iterator[Finding]:
         yield Finding(key_path, _too_short(f"has fewer than {GOOD_CHARACTERS} characters and may be guessed"))
     yield from _exposed_files(settings)
     yield from _open_journals(settings)
+    yield from missing_default_authorities(settings)
     used = {operator.journal for operator in settings.operators.values()}
     for name in settings.journals:
         if name not in used:
@@ -289,12 +293,8 @@ def _tls_of(tls: ListenerTls | None, key_path: KeyPath) -> Iterator[Finding]:
 
 
 def _unreadable(file: Path | None, key_path: KeyPath) -> Iterator[Finding]:
-    if file is None:
-        return
-    if not os.path.isfile(file):  # noqa: PTH113 - unlike Path's, it is False for an impossible name or a closed folder
-        yield Finding(key_path, f"there is no file {file}")
-    elif not os.access(file, os.R_OK):
-        yield Finding(key_path, f"the file {file} cannot be read by this user; change its permissions")
+    if file is not None and (text := unreadable(file)) is not None:
+        yield Finding(key_path, text)
 
 
 def _slow_operators(settings: Settings) -> Iterator[Finding]:

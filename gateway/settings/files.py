@@ -45,6 +45,15 @@ def read_given_file(path: Path) -> bytes:
         os.close(handle)
 
 
+def unreadable(path: Path) -> str | None:
+    """Why this user cannot read a file that others will read by its name; None if there is nothing to say."""
+    if not os.path.isfile(path):  # noqa: PTH113 - unlike Path's, it is False for an impossible name or a closed folder
+        return f"there is no file {path}"
+    if not os.access(path, os.R_OK):
+        return f"the file {path} cannot be read by this user; change its permissions"
+    return None
+
+
 def as_text(content: bytes) -> str:
     """UTF-8 text with line ends of any kind. Raises `ValueError`."""
     return TextIOWrapper(BytesIO(content), encoding="utf-8").read()

@@ -122,20 +122,21 @@ class JournalSettings(Section):
         if self.sqlite_path is not None:
             return ()
         parts = urlsplit(self.url)
-        places = [*parts.netloc.rpartition("@")[2].split(","), *self._parameter("host").split(",")]
+        places = [*parts.netloc.rpartition("@")[2].split(","), *self.parameter("host").split(",")]
         return tuple(name for place in places if (name := unquote(urlsplit(f"//{place}").hostname or "") or place))
 
     @property
     def sslmode(self) -> str:
         """Whether the connection to PostgreSQL is encrypted, as the URL says it; empty if it says nothing."""
-        return self._parameter("sslmode")
+        return self.parameter("sslmode")
 
-    def _parameter(self, name: str) -> str:
+    def parameter(self, name: str) -> str:
+        """A parameter of the URL of a PostgreSQL journal, percent-decoded; empty if it is not given."""
         return parse_qs(urlsplit(self.url).query).get(name, [""])[-1]
 
     @property
     def passwords(self) -> tuple[str, ...]:
         """The passwords in `url`, as written and percent-decoded, for redaction; empty if there is none."""
         password = urlsplit(self.url).password
-        given = (self._parameter(name) for name in ("password", "sslpassword"))
+        given = (self.parameter(name) for name in ("password", "sslpassword"))
         return (*((password, unquote(password)) if password else ()), *filter(None, given))

@@ -20,6 +20,7 @@ from tests.tidy.tree import ROOT, pages, texts
 SNIPPET = re.compile(r"^```ya?ml\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 REFERENCE = re.compile(r"\$\{(?P<name>[A-Z_]+)\}")
 FILE = re.compile(r"\$\{file:[^}]+\}")
+AUTHORITIES = re.compile(r"sslrootcert=[^&\s]+")
 IN_A_FILE = "A" * 43 + "="  # 32 bytes in base64: fit for a password, and for a key
 COMMENTED = re.compile(r"^(\s*)# ( *(?:- )?[a-z_]+:(?: .*)?)$", re.MULTILINE)
 
@@ -40,7 +41,7 @@ def examples() -> Iterator[tuple[str, str]]:
 
 
 def problems(name: str, text: str) -> list[str]:
-    text = FILE.sub(IN_A_FILE, text)
+    text = AUTHORITIES.sub(f"sslrootcert={__file__}", FILE.sub(IN_A_FILE, text))
     environ = dict.fromkeys((match["name"] for match in REFERENCE.finditer(text)), "value-of-a-variable")
     try:
         parse(

@@ -44,6 +44,8 @@ def wrong_configurations(folder: Path) -> Iterator[tuple[str, dict[str, Any], st
     yield "folder", {"journal": {"url": "sqlite:////no/such/folder/journal.db"}}, "/no/such/folder"
     url = "postgresql://gateway:12/3@db.example/gateway"
     yield "password", {"journal": {"url": url}}, "percent-encode them"
+    url = "postgresql://gateway@db.example/gateway?sslmode=verify-full&sslrootcert=/missing/ca.pem"
+    yield "database", {"journal": {"url": url}}, "journal.url: sslrootcert: there is no file /missing/ca.pem"
     yield "ports", {"server": {"port": 7001}, "admin": {"port": 7001}}, "admin.port: is also the port of `server`"
     # What a name means is known only where it is looked up.
     named = {"server": {"host": "localhost", "port": 7001}, "admin": {"host": local_address(), "port": 7001}}
@@ -53,7 +55,7 @@ def wrong_configurations(folder: Path) -> Iterator[tuple[str, dict[str, Any], st
     yield "address", {"server": {"host": "192.0.2.7", "port": 7001}}, "it is not an address of this machine"
 
 
-@pytest.mark.parametrize("case", range(8))
+@pytest.mark.parametrize("case", range(9))
 def test_check_says_what_serve_would_say(tmp_path: Path, case: int) -> None:
     deployment = Deployment(tmp_path)
     _, changes, said = list(wrong_configurations(tmp_path))[case]
