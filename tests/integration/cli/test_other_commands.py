@@ -317,6 +317,10 @@ def test_a_gateway_delivers_what_is_retried_beside_it(tmp_path: Path) -> None:
 
 
 def is_rolled_back(deployment: Deployment, id: str) -> bool:
-    """Whether it ends like that while the gateway runs, as often as one would look."""
-    looks = (deployment.run("transfers", "show", id, "--json").json[0] for _ in range(30))
-    return any(shown["transfer"]["state"] == State.ROLLED_BACK for shown in looks)
+    """Whether it ends like that while the gateway runs, as long as one would look."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        (shown,) = deployment.run("transfers", "show", id, "--json").json
+        if shown["transfer"]["state"] == State.ROLLED_BACK:
+            return True
+    return False
