@@ -57,7 +57,8 @@ class Machine:
         here = printed[1].replace("/var/lib/mm-gateway", str(self.state)).replace(FOLDER, str(self.secrets))
         content = yaml.safe_load(here)
         content |= {"server": {"host": "127.0.0.1", "port": 0}, "admin": {"port": 0}}
-        content["journals"] = {"next": {"url": f"sqlite:///{self.state / 'next.db'}"}}
+        there = content["journals"] = {"next": {"url": f"sqlite:///{self.state / 'next.db'}"}}
+        there["next"]["encryption_key"] = content["journal"]["encryption_key"]
         self.config.write_text(yaml.safe_dump(content), encoding="utf-8")
 
     def rotate(self, name: str, secret: str) -> None:
