@@ -135,6 +135,11 @@ ADVICE: Final = {
         (_PROBE,),
         "MmGatewayJournalFails",
     ),
+    "journal_misconfigured": Advice(
+        ACT,
+        "A gateway that starts with this configuration fails in the same way. Those that run with another may be well.",
+        (_PROBE,),
+    ),
     "schema_differs": Advice(
         ACT,
         "A gateway of this version does not start on it. Back it up first; the changelog says whether it needs a stop.",

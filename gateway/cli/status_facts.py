@@ -51,7 +51,7 @@ class GatewayFacts(msgspec.Struct, frozen=True, kw_only=True):
 class JournalFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One journal at the time `now` by its own clock (Unix seconds). What could not be read is None or empty.
 
-    `problem`: why it could not be read, and `is_of_schema` whether that is its version. `write_problem`: why a write
+    `problem`: why it could not be read, `problem_code` the finding that this is. `write_problem`: why a write
     would not be durable. `undelivered`: some of the transfers that the operator has not acknowledged, of each operator
     the newest. `reasons`: why the gateway itself has rolled back lately, newest first.
     """
@@ -60,7 +60,7 @@ class JournalFacts(msgspec.Struct, frozen=True, kw_only=True):
     store: str
     now: float
     problem: str = ""
-    is_of_schema: bool = False
+    problem_code: str = "journal_unreachable"
     write_problem: str = ""
     measures: JournalMeasures | None = None
     instances: tuple[Instance, ...] = ()

@@ -252,10 +252,8 @@ def _journal_rows(facts: Facts) -> Iterator[View]:
 
 def _of_journals(facts: Facts) -> Iterator[StatusFinding]:
     for journal in facts.journals:
-        if journal.is_of_schema:
-            yield _found("schema_differs", journal.problem)
-        elif journal.problem:
-            yield _found("journal_unreachable", f"{journal.name}: {journal.problem}", journal=journal.name)
+        if journal.problem:
+            yield _found(journal.problem_code, f"{journal.name}: {journal.problem}", journal=journal.name)
         if journal.write_problem and journal.write_problem != journal.problem:
             yield _found("journal_unwritable", f"{journal.name}: {journal.write_problem}", journal=journal.name)
         if journal.measures is not None:

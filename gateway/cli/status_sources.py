@@ -21,7 +21,14 @@ from gateway.cli.status_facts import ConfigurationFacts, Facts, JournalFacts
 from gateway.cli.status_gateway import gateway_facts
 from gateway.clock import Clock
 from gateway.journal import open_journal
-from gateway.journal.interface import Journal, JournalError, ReasonFilter, SchemaMismatch, TransferFilter
+from gateway.journal.interface import (
+    Journal,
+    JournalError,
+    JournalMisconfigured,
+    ReasonFilter,
+    SchemaMismatch,
+    TransferFilter,
+)
 from gateway.reasons import Source
 from gateway.records import State, Timeline, UnfinishedCount
 from gateway.runtime.certificates import certificate_readings
@@ -94,7 +101,9 @@ async def _look_into(name: str, settings: JournalSettings, whole: Settings, cloc
     except TimeoutError:
         return msgspec.structs.replace(facts, problem=f"no answer within {TIMEOUT_S:g} s")
     except SchemaMismatch as error:
-        return msgspec.structs.replace(facts, problem=str(error), is_of_schema=True)
+        return msgspec.structs.replace(facts, problem=str(error), problem_code="schema_differs")
+    except JournalMisconfigured as error:
+        return msgspec.structs.replace(facts, problem=str(error), problem_code="journal_misconfigured")
     except (JournalError, CommandFailed) as error:
         return msgspec.structs.replace(facts, problem=str(error))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import signal
 import sys
@@ -152,6 +153,15 @@ def deployment(tmp_path: Path) -> Deployment:
     waiting = a_timeline("waiting-1", operator="gone", state=State.ROLLING_BACK)
     deployment.keep("big", a_timeline("held-1", operator="beta", state=State.HELD), waiting)
     return deployment
+
+
+def test_a_journal_that_this_configuration_cannot_read_is_told_from_one_that_is_away(deployment: Deployment) -> None:
+    key = base64.b64encode(bytes(32)).decode()
+    deployment.configure(journal={"url": deployment.url("default"), "encryption_key": key})
+    ran = deployment.run("status", "--json")
+    found = Status(ran.status, ran.out + ran.err)
+    assert "not encrypted, although there is a key" in found.finding("journal_misconfigured")["text"]
+    assert found.exit_status == 1
 
 
 def test_what_waits_is_found_with_what_to_type(deployment: Deployment) -> None:
