@@ -6,6 +6,7 @@ This module decides what happens to a request. The transport carries it out (wai
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterable
 from decimal import Decimal, localcontext
@@ -131,17 +132,24 @@ class FaultyOperator:
 
     `now` gives Unix seconds for the wire log, `chance` gives random numbers from 0 to 1. `game_ids` tells the game's
     ids where the protocol carries only ids that the adapter derives; without them, faults and ledger have those.
+    A late hold is done at most `late_within_s` after somebody has looked for it in vain, or never.
     """
 
     def __init__(
-        self, simulated: Simulated, now: Callable[[], float], chance: Callable[[], float] = random.random
+        self,
+        simulated: Simulated,
+        now: Callable[[], float],
+        chance: Callable[[], float] = random.random,
+        late_within_s: float = math.inf,
     ) -> None:
         self.simulated = simulated
         self._now = now
         self._chance = chance
         self.game_ids: GameIds | None = None
         self._active_rules: list[_ActiveRule] = []
+        self._late_within_s = late_within_s
         self._late: dict[str, Order] = {}
+        self._missed_at: dict[str, float] = {}
         self._rolled_back: set[str] = set()
 
     @property
@@ -167,6 +175,8 @@ class FaultyOperator:
         reply = self._carry_out(order, rule)
         if reply.answer is not None:
             self.simulated.ledger.log_answer(reply.answer)
+        if order.act is Act.LOOK_UP and reply.answer is not None:
+            self._missed_at.setdefault(order.reference, self._now())
         # After the rollback has been answered: a late hold is one that the rollback did not find.
         if order.act is Act.ROLLBACK and reply.answer is not None:
             self._book_late_hold(order)
@@ -193,8 +203,8 @@ class FaultyOperator:
 
     def _book_late_hold(self, rollback: Order) -> None:
         self._rolled_back.add(rollback.reference)
-        late = self._late.pop(rollback.reference, None)
-        if late is not None:
+        late, now = self._late.pop(rollback.reference, None), self._now()
+        if late is not None and now - self._missed_at.get(rollback.reference, now) <= self._late_within_s:
             self.simulated.carry_out(late)
 
     def _delay_hold(self, hold: Order) -> None:

@@ -92,8 +92,11 @@ def _tried(evidence: Evidence) -> Counter[Labels]:
 
 
 def _parked(evidence: Evidence) -> Counter[Labels]:
+    """Each revision once: a row whose player is filled in later has a version more, and parks no second time."""
     return Counter(
-        (version.operator,) for versions in _versions(evidence) for version in versions if version.state == "parked"
+        (operator,)
+        for versions in _versions(evidence)
+        for operator, _ in {(one.operator, one.revision) for one in versions if one.state == "parked"}
     )
 
 

@@ -19,6 +19,7 @@ from gateway.sandbox.stores import MemoryStore
 from tests.simulation.dice import Dice
 from tests.simulation.games import CURRENCY
 from tests.simulation.network import Weather
+from tests.simulation.plan import WINDOW_S
 from tests.simulation.processes import Process
 
 EXACT: Final = Context(prec=200)
@@ -154,7 +155,7 @@ class SimulatedOperator:
         self.game_ids = GameIds(name, protocol, self.adapter_settings("10.0.0.0"), self.simulated.understand, CURRENCY)
         self.simulated.game_ids = self.game_ids
         self._draws = _Draws(dice)
-        self.faulty = FaultyOperator(self.simulated, time, self._draws)
+        self.faulty = FaultyOperator(self.simulated, time, self._draws, late_within_s=WINDOW_S)
         self.sent: list[Sent] = []
         self.handled: list[Handled] = []
         self._orders: list[Order] = []

@@ -229,6 +229,23 @@ def test_a_late_withdraw_whose_rollback_has_been_answered_waits_for_no_other() -
     assert faulty.simulated.ledger.accounts["p1"].balance == 90
 
 
+@pytest.mark.parametrize("after_s, balance", [(20.0, 90), (20.1, 100)])
+def test_a_late_withdraw_comes_within_its_time_after_it_was_missed(after_s: float, balance: int) -> None:
+    times = [100.0]
+    ledger = Ledger(MemoryStore())
+    ledger.enrol("p1", "t1", money(100, "XAG"))
+    simulated = SimulatedQuantum(ledger, Unknown.FORGET, PLAIN)
+    faulty = FaultyOperator(simulated, lambda: times[-1], late_within_s=20.0)
+    faulty.switch([FaultRule(fault=Fault.LATE, calls=(WalletCall.WITHDRAW,))])
+    faulty.handle(request())
+    for look_s in (50.0, 60.0):
+        times.append(100.0 + look_s)
+        assert said(faulty.handle(request("payment/queryWithdrawal")).answer)["state"] == "NOT_FOUND"
+    times.append(150.0 + after_s)
+    faulty.handle(request("rollbackWithdrawal"))
+    assert ledger.accounts["p1"].balance == balance
+
+
 def test_an_operator_that_forgets_books_a_late_withdraw_and_undoes_it_when_asked_again() -> None:
     faulty = rolled_back_before_it_came(Unknown.FORGET)
     ledger = faulty.simulated.ledger
