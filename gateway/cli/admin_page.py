@@ -15,7 +15,7 @@ from gateway.settings.admin_part import read_admin
 from gateway.settings.files import as_text, read_file, read_given_file
 
 TIMEOUT_S: Final = 4.0
-"""A journal that hangs makes a gateway unready only after two seconds, and that is to be heard."""
+"""Longer than the two seconds after which a hanging journal makes a gateway unready, so that it is heard saying so."""
 
 LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where such a listener is reached from here
 

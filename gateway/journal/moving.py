@@ -76,7 +76,8 @@ async def move_operators(
     marks = await finish_moves({source.name: source.journal, target.name: target.journal})
     left = {mark.operator: mark for mark in marks[source.name]}
     held = await source.journal.operators()
-    # One without rows is known by the mark alone: of its move to here, or of its way back that was interrupted.
+    # An operator without rows is known only by the mark in the target: that it moved to the source, or that its way
+    # back was interrupted.
     came = {mark.operator for mark in marks[target.name] if mark.journal == source.name}
     chosen = {operator} if operator is not None else {*held, *configured, *came}
     elsewhere = sorted(chosen & left.keys())
