@@ -171,7 +171,7 @@ def _begins_of(text: str) -> frozenset[str] | None:
     return frozenset(map("".join, zip(letters, letters[1:], letters[2:], letters[3:], strict=False)))
 
 
-_begins_of_short = lru_cache(maxsize=256)(_begins_of)  # with texts of this length it takes at most 3 MB
+_begins_of_short = lru_cache(maxsize=256)(_begins_of)  # with texts of this length it takes at most 4 MB
 
 
 def _spans_of(plain: str, indexes: list[_Index]) -> Iterator[Span]:

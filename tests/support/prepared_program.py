@@ -1,4 +1,4 @@
-"""`mm-gateway` with what it imports, ready in a process that is forked for each command: a start takes a tenth.
+"""`mm-gateway` with its imports done, in a process that is forked for each command: a start takes a fifth of the time.
 
 That is for commands whose start is not what is tested. The rest of each is real: a process of its own with its own
 arguments, environment, files and exit status. What a command imports itself, it still imports.
